@@ -1,0 +1,56 @@
+# Everything runs in .venv, made on first use and again when its inputs change.
+# PYTHON=python3.12 picks another interpreter, PIP_ARGS hands options to pip.
+
+PYTHON ?= python3
+PIP_ARGS ?=
+WORKERS ?= 2
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+READY_DEV := $(VENV)/.ready-dev
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check format clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) ## learn English pronunciation from the CMU dictionary, here and now
+	$(BIN)/transduce demo
+
+test: $(READY_DEV) ## all tests, on WORKERS=2 processes
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+check: $(READY_DEV) ## lint, format, types and what the docs point to
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_docs_links.py
+
+format: $(READY_DEV) ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove the environment and the caches
+	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+$(READY): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "Transduce needs Python 3.11 or newer; $(PYTHON) was not found." \
+	    "Install it or name another: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Transduce needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1)." \
+	    "Name another: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu:" \
+	    "apt install python3-venv" >&2; exit 1; }
+	@echo "Installing into $(VENV): this once it takes minutes."
+	$(PIP_INSTALL) -e .
+	@touch $@
+
+$(READY_DEV): $(READY)
+	$(PIP_INSTALL) -e '.[dev]'
+	@touch $@

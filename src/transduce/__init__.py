@@ -1,0 +1,24 @@
+"""Sequence-to-sequence learning: any sequence in, text out.
+
+>>> from transduce import Transducer  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from transduce.transducer import Transducer
+
+__all__ = ["Transducer", "__version__"]
+
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy, so that `transduce --help` does not wait for PyTorch.
+    if name == "Transducer":
+        from transduce.transducer import Transducer
+
+        return Transducer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

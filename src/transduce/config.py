@@ -1,0 +1,384 @@
+"""Every option of the whole system: one schema, YAML in and out.
+
+A recipe is a YAML file with the sections of :class:`Config`. Unknown keys are
+refused and the nearest known one is suggested. What only the data can tell
+(vocabulary sizes) is no option; the builder of the model receives it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from transduce.config_errors import describe
+from transduce.config_yaml import differences, parse_override, read_recipe, set_dotted
+from transduce.errors import ConfigError
+from transduce.presets import expand_preset
+
+__all__ = [
+    "Columns",
+    "Config",
+    "DataConfig",
+    "DecoderConfig",
+    "EncoderConfig",
+    "EvaluationConfig",
+    "ModelConfig",
+    "ParallelFiles",
+    "RecurrentDecoderConfig",
+    "RecurrentEncoderConfig",
+    "SearchConfig",
+    "TagColumn",
+    "TokenizerConfig",
+    "TokenizersConfig",
+    "TrainingConfig",
+    "TransformerDecoderConfig",
+    "TransformerEncoderConfig",
+    "load_config",
+    "parse_override",
+]
+
+PositiveInt = Annotated[int, Field(ge=1)]
+Probability = Annotated[float, Field(ge=0, lt=1)]
+Item = TypeVar("Item")
+NonEmpty = Annotated[list[Item], Field(min_length=1)]
+
+
+class Section(BaseModel):
+    """A part of the config: frozen, strict about its keys."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False
+    )
+
+
+# ---------------------------------------------------------------- data
+
+# what errors say of a field whose type is a choice of shapes
+_FILES = "a path, {source: PATH, target: PATH} or a list of these"
+_COLUMN = "a column's number (from 0) or name"
+_COLUMNS = f"{_COLUMN}, {{tags: COLUMN, separator: TEXT}} or a list of these"
+
+
+class ParallelFiles(Section):
+    """Two plain files, line n of one belonging to line n of the other."""
+
+    source: Path
+    target: Path
+
+
+class TagColumn(Section):
+    """A source column of tags (features, a language): each tag becomes one symbol.
+
+    ``separator`` splits the column (``N;GEN;PL``); none means one tag a row.
+    """
+
+    tags: int | str = Field(description=_COLUMN)
+    separator: str | None = None
+
+
+Files = Path | ParallelFiles | NonEmpty[Path | ParallelFiles]
+SourceColumn = int | str | TagColumn
+Columns = SourceColumn | NonEmpty[SourceColumn]
+
+
+class DataConfig(Section):
+    """Where the pairs are and how they are read."""
+
+    train: Files | None = Field(default=None, description=_FILES)
+    dev: Files | None = Field(default=None, description=_FILES)
+    test: Files | None = Field(default=None, description=_FILES)
+    format: Literal["auto", "tsv", "csv", "jsonl", "parquet", "lines", "datasets"] = "auto"
+    header: bool = False  # TSV and CSV: the first line names the columns
+    source: Columns = Field(default=0, description=_COLUMNS)
+    target: int | str = Field(default=1, description=_COLUMN)
+    dev_fraction: Annotated[float, Field(ge=0, le=0.5)] = 0.05  # taken from train where dev is none
+    on_error: Literal["stop", "skip"] = "stop"
+    max_source_length: PositiveInt | None = None  # in tokens; longer training pairs are left out
+    max_target_length: PositiveInt | None = None
+    max_length_ratio: Annotated[float, Field(gt=1)] | None = None
+    too_long: Literal["skip", "truncate"] = "skip"
+
+
+TokenizerKind = Literal["character", "whitespace", "word", "bpe", "unigram", "byte"]
+
+
+class TokenizerConfig(Section):
+    """How one side's text becomes symbols."""
+
+    kind: TokenizerKind = "character"
+    vocabulary_size: PositiveInt | None = None  # bpe, unigram: 8,000; others: all that occur
+    minimum_count: PositiveInt = 1  # character, whitespace, word
+    normalization: Literal["none", "nfc", "nfkc"] = "none"
+    lowercase: bool = False
+
+
+class TokenizersConfig(Section):
+    """The tokenizers of both sides. Shared: one, trained on both sides, from ``source``."""
+
+    source: TokenizerConfig = TokenizerConfig()
+    target: TokenizerConfig = TokenizerConfig()
+    shared: bool = False
+
+
+# ---------------------------------------------------------------- model
+
+
+class RecurrentEncoderConfig(Section):
+    """A recurrent encoder. ``width`` is that of its output, both directions together."""
+
+    kind: Literal["rnn", "lstm", "gru"]
+    layers: PositiveInt = 1
+    width: PositiveInt = 256
+    bidirectional: bool = True
+    dropout: Probability = 0.2
+
+
+class RecurrentDecoderConfig(Section):
+    """A recurrent decoder and its attention over the encoder's vectors."""
+
+    kind: Literal["rnn", "lstm", "gru"]
+    layers: PositiveInt = 1
+    width: PositiveInt = 256
+    attention: Literal["none", "dot", "general", "additive", "cosine", "multihead"] = "general"
+    heads: PositiveInt = 4  # attention: multihead
+    input_feeding: bool = False
+    bridge: Literal["zero", "copy", "dense"] = "dense"  # the first state, from the memory's summary
+    dropout: Probability = 0.2
+
+
+class TransformerOptions(Section):
+    """What encoder and decoder of a Transformer have in common."""
+
+    kind: Literal["transformer"]
+    layers: PositiveInt = 3
+    width: PositiveInt = 256
+    feedforward: PositiveInt = 1024
+    heads: PositiveInt = 4
+    key_value_heads: PositiveInt | None = None  # fewer than heads: grouped-query attention
+    norm: Literal["layer", "rms"] = "layer"
+    norm_position: Literal["pre", "post"] = "pre"
+    activation: Literal["relu", "gelu", "swiglu"] = "relu"
+    positions: Literal["sinusoidal", "learned", "rotary", "relative", "none"] = "sinusoidal"
+    max_positions: PositiveInt = 1024  # positions: learned
+    bias: bool = True
+    dropout: Probability = 0.1
+    attention_dropout: Probability = 0.0
+
+    @model_validator(mode="after")
+    def _divisible(self) -> TransformerOptions:
+        if self.width % self.heads:
+            raise ValueError(f"width must be a multiple of heads ({self.heads}); got {self.width}")
+        if self.key_value_heads and self.heads % self.key_value_heads:
+            raise ValueError(
+                f"heads must be a multiple of key_value_heads ({self.key_value_heads}); "
+                f"got {self.heads}"
+            )
+        if self.positions == "rotary" and self.width // self.heads % 2:
+            raise ValueError(
+                f"width / heads must be even with rotary positions; got {self.width} / {self.heads}"
+            )
+        return self
+
+
+class TransformerEncoderConfig(TransformerOptions):
+    """A Transformer encoder (Vaswani et al. 2017)."""
+
+
+class TransformerDecoderConfig(TransformerOptions):
+    """A Transformer decoder (Vaswani et al. 2017)."""
+
+
+EncoderConfig = Annotated[
+    RecurrentEncoderConfig | TransformerEncoderConfig, Field(discriminator="kind")
+]
+DecoderConfig = Annotated[
+    RecurrentDecoderConfig | TransformerDecoderConfig, Field(discriminator="kind")
+]
+
+
+class ModelConfig(Section):
+    """An encoder, a decoder and what joins them to the vocabulary."""
+
+    preset: str | None = None
+    encoder: EncoderConfig = RecurrentEncoderConfig(kind="lstm")
+    decoder: DecoderConfig = RecurrentDecoderConfig(kind="lstm")
+    embedding_width: PositiveInt | None = None  # none: the width of encoder and decoder
+    tie: Literal["none", "target", "all"] = "none"  # target: its embedding with the output
+    copy_source: bool = Field(default=False, alias="copy")  # pointer-generator (See et al. 2017)
+
+    model_config = ConfigDict(populate_by_name=True)
+
+
+# ---------------------------------------------------------------- training, search, evaluation
+
+
+class TrainingConfig(Section):
+    """The training loop. The first limit reached ends it; at least one must be set."""
+
+    seed: int = 1
+    max_minutes: Annotated[float, Field(gt=0)] | None = None
+    max_steps: PositiveInt | None = None
+    max_epochs: PositiveInt | None = None
+    batch_tokens: PositiveInt = 4096  # target tokens of a step, padding included
+    accumulate: PositiveInt = 1  # batches to one step
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    schedule: Literal["constant", "linear", "cosine", "inverse-square-root"] = "cosine"
+    warmup_steps: Annotated[int, Field(ge=0)] = 200
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    betas: tuple[Probability, Probability] = Field(
+        default=(0.9, 0.98), description="two numbers of at least 0 and less than 1"
+    )
+    clip_norm: Annotated[float, Field(gt=0)] | None = 1.0
+    label_smoothing: Probability = 0.1
+    scheduled_sampling: Probability = 0.0  # share of decoder inputs taken from the model itself
+    average: Literal["none", "ema", "last"] = "ema"
+    ema_decay: Probability = 0.999
+    average_last: PositiveInt = 5  # average: last, over this many dev scorings
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    device: str = "auto"
+    threads: PositiveInt | None = None
+    evaluate_every: PositiveInt | None = None  # steps; none: chosen from the limits
+    metric: str = "loss"  # what the best model is chosen by, on dev
+    patience: PositiveInt | None = None  # dev scorings without a new best before it stops
+    dev_sentences: PositiveInt = 1000  # at most so many are decoded at each dev scoring
+    checkpoint_every: PositiveInt | None = None  # steps; none: at each dev scoring
+    tensorboard: bool = False
+
+
+class SearchConfig(Section):
+    """How a trained model writes its output. ``sample`` draws; otherwise beam search."""
+
+    beam: PositiveInt = 1
+    nbest: PositiveInt = 1
+    sample: bool = False
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    top_k: PositiveInt | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    seed: int = 1
+    diverse_groups: PositiveInt = 1  # Vijayakumar et al. 2018
+    diversity: Annotated[float, Field(ge=0)] = 0.5
+    length_normalization: Literal["none", "average", "gnmt"] = "average"
+    length_alpha: Annotated[float, Field(ge=0)] = 0.6  # gnmt: ((5 + n) / 6) ** alpha
+    coverage_penalty: Annotated[float, Field(ge=0)] = 0.0  # Wu et al. 2016, equation 14
+    min_length: Annotated[int, Field(ge=0)] = 0
+    max_length: PositiveInt = 256
+    min_length_ratio: Annotated[float, Field(ge=0)] | None = None  # of the source's tokens
+    max_length_ratio: Annotated[float, Field(gt=0)] | None = None
+    no_repeat_ngram: PositiveInt | None = None
+    prefix: str | None = None
+    forbidden: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    batch_tokens: PositiveInt = 8192  # source tokens × beams decoded together
+
+    @model_validator(mode="after")
+    def _agree(self) -> SearchConfig:
+        if self.nbest > self.beam and not self.sample:
+            raise ValueError(f"nbest must be at most beam ({self.beam}); got {self.nbest}")
+        if self.beam % self.diverse_groups:
+            raise ValueError(
+                f"beam must be a multiple of diverse_groups ({self.diverse_groups}); "
+                f"got {self.beam}"
+            )
+        if self.sample and self.beam > 1:
+            raise ValueError(f"beam must be 1 when sample is true; got {self.beam}")
+        return self
+
+
+MetricName = Literal[
+    "loss",
+    "perplexity",
+    "token_accuracy",
+    "exact_match",
+    "bleu",
+    "chrf",
+    "ter",
+    "rouge1",
+    "rouge2",
+    "rougeL",
+    "wer",
+    "cer",
+    "per",
+]
+
+
+class EvaluationConfig(Section):
+    """What is measured. None: what fits the target's tokenizer."""
+
+    metrics: tuple[MetricName, ...] | None = None
+    bleu_tokenizer: Literal["13a", "intl", "zh", "char", "none"] = "13a"
+
+
+class Config(Section):
+    """A whole recipe."""
+
+    name: str = "model"
+    data: DataConfig = DataConfig()
+    tokenizer: TokenizersConfig = TokenizersConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    search: SearchConfig = SearchConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Config:
+        """Check a nested mapping; raise ConfigError naming the first wrong key."""
+        # a section with all its keys commented out is null in YAML: the defaults
+        given = {k: v for k, v in values.items() if v is not None or k not in cls.model_fields}
+        expanded = expand_preset(given)
+        try:
+            return cls.model_validate(expanded)
+        except ValidationError as error:
+            raise ConfigError(describe(error, cls, expanded)) from None
+
+    @property
+    def target_kind(self) -> TokenizerKind:
+        """The kind of tokenizer that the target has."""
+        tokenizers = self.tokenizer
+        return tokenizers.source.kind if tokenizers.shared else tokenizers.target.kind
+
+    def updated(self, overrides: Mapping[str, Any]) -> Config:
+        """A copy with dotted keys replaced: ``{"training.max_minutes": 10}``.
+
+        A new ``model.preset`` brings its own model and training settings; of
+        the old preset's only those stay that were changed.
+        """
+        values = self._given()
+        for key, value in overrides.items():
+            set_dotted(values, key, value)
+        return Config.from_mapping(values)
+
+    def _given(self) -> dict[str, Any]:
+        """What must be written down to get this config again: all that is no default."""
+        preset = {} if self.model.preset is None else {"preset": self.model.preset}
+        base = Config.from_mapping({"model": preset}).model_dump(mode="json", by_alias=True)
+        values = differences(self.model_dump(mode="json", by_alias=True), base)
+        if preset:
+            return {**values, "model": {**values.get("model", {}), **preset}}
+        for part, config in (("encoder", self.model.encoder), ("decoder", self.model.decoder)):
+            if part in values.get("model", {}):
+                values["model"][part]["kind"] = config.kind
+        return values
+
+    def to_yaml(self) -> str:
+        """The recipe as YAML, all options written out; reads back as an equal config."""
+        values = self.model_dump(mode="json", by_alias=True)
+        return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """Read a recipe and apply ``KEY=VALUE`` overrides.
+
+    Relative paths in the recipe are taken from the current folder. Raises
+    ConfigError naming the file, line or key.
+    """
+    values = read_recipe(path)
+    for override in overrides:
+        set_dotted(values, *parse_override(override))
+    try:
+        return Config.from_mapping(values)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None

@@ -1,0 +1,169 @@
+"""What pydantic finds wrong with a recipe, as one line that names the key."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+__all__ = ["describe"]
+
+Models = list[type[BaseModel]]
+
+_LONGEST_VALUE = 80
+
+# pydantic's type of error → what the value must be
+_EXPECTED = {
+    "missing": "given",
+    "model_type": "a section of keys",
+    "model_attributes_type": "a section of keys",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "int_parsing": "a whole number",
+    "int_parsing_size": "a whole number of at most 64 bits",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "string_type": "text",
+    "string_unicode": "valid Unicode text",
+    "path_type": "a path",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "recursion_loop": "a plain value, not one that contains itself",
+    "greater_than_equal": "at least {ge:g}",
+    "greater_than": "more than {gt:g}",
+    "less_than_equal": "at most {le:g}",
+    "less_than": "less than {lt:g}",
+}
+
+
+def describe(error: ValidationError, root: type[BaseModel], values: Mapping[str, Any]) -> str:
+    """One line for the first problem in ``values``, which ``root`` has refused.
+
+    Unknown keys come first: a mistyped key is often why another thing is
+    missing. A field with a ``description`` is described by it, as a whole,
+    instead of by what each alternative of its type has to say.
+    """
+    problems = error.errors(include_url=False)
+    problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
+    kind, location = problem["type"], problem["loc"]
+    named = kind in {"extra_forbidden", "missing", "invalid_key"}  # the last part is a key
+    keys, models, field, depth = _locate(location[:-1] if named else location, root)
+    if kind == "extra_forbidden":
+        return _unknown_key([*keys, str(location[-1])], models, values)
+    if kind == "invalid_key":
+        return f"{_dotted([*keys, str(location[-1])])} must be a key of text"
+    if field is not None and field.description:
+        return _wrong(keys[:depth], field.description, _lookup(values, keys[:depth]))
+    if kind == "missing":
+        return f"{_dotted([*keys, str(location[-1])])} must be given"
+    return _described_by_kind(problem, keys)
+
+
+def _described_by_kind(problem: ErrorDetails, keys: list[str]) -> str:
+    kind, value, context = problem["type"], problem["input"], problem.get("ctx", {})
+    if kind == "union_tag_not_found":
+        return f"{_dotted([*keys, 'kind'])} must be given: one of {_tags(context)}"
+    if kind == "union_tag_invalid":
+        return _wrong([*keys, "kind"], f"one of {_tags(context)}", value["kind"])
+    if kind == "literal_error":
+        options = context["expected"].replace(" or ", ", ").replace("'", "")
+        return _wrong(keys, f"one of {options}", value)
+    if kind == "value_error":
+        message = problem["msg"].removeprefix("Value error, ")
+        return f"{_dotted(keys)}: {message}" if keys else message
+    expected = _EXPECTED.get(kind)
+    if expected is not None:
+        return _wrong(keys, expected.format(**context), value)
+    message = problem["msg"]
+    return f"{_dotted(keys)}: {message[:1].lower()}{message[1:]}; got {_short(value)}"
+
+
+def _tags(context: Mapping[str, Any]) -> str:
+    return str(context.get("expected_tags", "rnn, lstm, gru, transformer")).replace("'", "")
+
+
+def _unknown_key(keys: list[str], models: Models, values: Mapping[str, Any]) -> str:
+    section = _lookup(values, keys[:-1])
+    kind = section.get("kind") if isinstance(section, Mapping) else None
+    tagged = [model for model in models if kind in _kinds(model)]
+    known = list(dict.fromkeys(name for model in tagged or models for name in _names(model)))
+    near = difflib.get_close_matches(keys[-1], known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+    of_kind = f" of kind {kind}" if tagged else ""
+    return f"{_dotted(keys)} must be a known key{of_kind}; {hint}"
+
+
+def _locate(
+    location: Sequence[int | str], root: type[BaseModel]
+) -> tuple[list[str], Models, FieldInfo | None, int]:
+    """Follow pydantic's location down the schema, past its names for alternatives.
+
+    Gives the keys that a person wrote, the sections possible there, the last
+    field on the way and how many keys lead to it.
+    """
+    keys: list[str] = []
+    models: Models = [root]
+    field: FieldInfo | None = None
+    depth = 0
+    for part in location:
+        if isinstance(part, int):
+            keys.append(str(part))
+            continue
+        found = next((_names(model)[part] for model in models if part in _names(model)), None)
+        if found is not None:
+            keys.append(part)
+            field, models, depth = found, list(_sections(found.annotation)), len(keys)
+        else:
+            models = [m for m in models if part == m.__name__ or part in _kinds(m)] or models
+    return keys, models, field, depth
+
+
+def _names(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+def _kinds(model: type[BaseModel]) -> tuple[Any, ...]:
+    """The values of ``kind`` that choose this alternative, none where it has no fixed ones."""
+    field = model.model_fields.get("kind")
+    if field is None or not field.is_required() or get_origin(field.annotation) is not Literal:
+        return ()
+    return get_args(field.annotation)
+
+
+def _sections(annotation: Any) -> Iterable[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _sections(argument)
+
+
+def _lookup(values: Any, keys: list[str]) -> Any:
+    for key in keys:
+        if isinstance(values, Mapping):
+            values = values.get(key)
+        elif isinstance(values, list | tuple) and key.isdecimal() and int(key) < len(values):
+            values = values[int(key)]
+        else:
+            return values
+    return values
+
+
+def _wrong(keys: list[str], expected: str, value: Any) -> str:
+    got = "" if expected == "given" else f"; got {_short(value)}"
+    return f"{_dotted(keys) or 'recipe'} must be {expected}{got}"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+
+
+def _dotted(keys: list[str]) -> str:
+    return ".".join(keys)

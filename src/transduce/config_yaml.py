@@ -1,0 +1,106 @@
+"""Nested mappings out of YAML text and ``KEY=VALUE`` overrides; knows no schema."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from transduce.errors import ConfigError
+
+__all__ = ["differences", "parse_override", "read_recipe", "set_dotted"]
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML's plain types only; a key given twice is refused, not overwritten."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[Hashable] = set()
+        for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                continue  # an odd key; the schema refuses it
+            if key_node.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"key {key_node.value!r} is given twice",
+                    problem_mark=key_node.start_mark,
+                )
+            seen.add(key_node.value)
+        return super().construct_mapping(node, deep)
+
+
+def _parse(text: str) -> Any:
+    # Besides its own errors PyYAML lets those of int() and datetime() out (0x_, 2020-13-45).
+    return yaml.load(text, Loader=_UniqueKeys)
+
+
+def read_recipe(path: str | Path) -> dict[str, Any]:
+    """Read a recipe as a nested mapping.
+
+    Raises ConfigError naming the file and, for broken YAML, the line.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"recipe must be a readable file; got {path} ({error.strerror})"
+        ) from None
+    except ValueError:
+        raise ConfigError(f"recipe must be UTF-8 text; got {path}") from None
+    try:
+        values = _parse(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = f", line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path}{line}: recipe must be valid YAML; {error.problem}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ConfigError(f"{path}: recipe must be valid YAML; {reason}") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(
+            f"{path}: recipe must be a mapping of sections; got {type(values).__name__}"
+        )
+    return values
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """Split ``training.max_minutes=10`` into its dotted key and its YAML value."""
+    key, equals, value = text.partition("=")
+    key = key.strip()
+    if not equals or not key:
+        raise ConfigError(f"override must be of the form KEY=VALUE; got {text!r}")
+    try:
+        return key, _parse(value)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise ConfigError(f"value of {key} must be valid YAML; got {value!r}") from None
+
+
+def set_dotted(values: dict[str, Any], key: str, value: Any) -> None:
+    """Set ``training.max_minutes`` in nested mappings, in place; missing sections are made."""
+    *sections, last = key.split(".")
+    for section in sections:
+        inner = values.get(section)
+        if inner is None:
+            inner = values[section] = {}
+        if not isinstance(inner, dict):
+            raise ConfigError(f"{section} must be a section to set {key}; got {inner!r}")
+        values = inner
+    values[last] = value
+
+
+def differences(values: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
+    """The entries of ``values`` that differ from ``base``; all of them if the ``kind`` does."""
+    if values.get("kind") != base.get("kind"):
+        return dict(values)
+    changed = {}
+    for key, value in values.items():
+        known = base.get(key)
+        if isinstance(value, Mapping) and isinstance(known, Mapping):
+            if inner := differences(value, known):
+                changed[key] = inner
+        elif key not in base or value != known:
+            changed[key] = value
+    return changed

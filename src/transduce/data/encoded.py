@@ -1,0 +1,338 @@
+"""Pairs as numbers: two flat arrays of tokens, in memory or mapped from files.
+
+A folder holds, for each side, ``SIDE.tokens`` (uint16 or uint32, by the size of
+the vocabulary, each sentence with its END) and ``SIDE.lengths`` (int32, END
+counted), little-endian; ``corpus.json`` is written last and makes it valid.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, count, islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transduce.config import DataConfig
+from transduce.data.atomic import write_atomically
+from transduce.data.padding import pad_source, pad_target
+from transduce.data.tokenizer import Tokenizer
+from transduce.errors import DataError
+from transduce.interfaces import END, Batch
+
+__all__ = ["EncodedCorpus", "EncodedSide"]
+
+Integers = NDArray[np.integer[Any]]
+Rows = list[list[int]]
+
+CHUNK = 8192  # pairs encoded at once
+SIDES = ("source", "target")
+MANIFEST = "corpus.json"
+RESIDENT = 1 << 28  # bytes of mapped files that may stay in memory
+RELEASE = 8  # batches after which larger files give theirs back
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedSide:
+    """One side of a corpus.
+
+    ``tokens`` unsigned ``[N]``, perhaps memory-mapped; ``lengths`` int32 ``[P]``
+    counts END; ``starts`` int64 ``[P]`` says where each sentence begins.
+    ``mapping`` is what maps the tokens, where they are.
+    """
+
+    tokens: Integers
+    lengths: NDArray[np.int32]
+    starts: NDArray[np.int64]
+    mapping: mmap.mmap | None = None
+
+    @classmethod
+    def of(
+        cls, tokens: Integers, lengths: NDArray[np.int32], mapping: mmap.mmap | None = None
+    ) -> EncodedSide:
+        """Lay the sentences one after another."""
+        ends = np.cumsum(lengths, dtype=np.int64)
+        return cls(tokens, lengths, ends - lengths, mapping)
+
+    def release(self) -> None:
+        """Give mapped pages back to the system; they are read again when needed."""
+        if self.mapping is not None and hasattr(mmap, "MADV_DONTNEED"):
+            self.mapping.madvise(mmap.MADV_DONTNEED)
+
+    def row(self, index: int) -> list[int]:
+        """Tokens of one sentence without END."""
+        start = int(self.starts[index])
+        return [int(n) for n in self.tokens[start : start + int(self.lengths[index]) - 1]]
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedCorpus:
+    """All pairs of a data set as numbers.
+
+    ``filtered`` says how many pairs were left out and ``truncated`` how many
+    sentences were cut, by the option of the recipe that asked for it.
+    """
+
+    source: EncodedSide
+    target: EncodedSide
+    filtered: dict[str, int] = field(default_factory=dict)
+    truncated: dict[str, int] = field(default_factory=dict)
+    _batches: Iterator[int] = field(default_factory=lambda: count(1), repr=False, compare=False)
+
+    @classmethod
+    def build(
+        cls,
+        pairs: Iterable[tuple[str, str]],
+        source_tokenizer: Tokenizer,
+        target_tokenizer: Tokenizer,
+        config: DataConfig | None = None,
+        folder: Path | None = None,
+        fingerprint: str = "",
+    ) -> EncodedCorpus:
+        """Encode pairs in one pass, into memory or, with ``folder``, into mapped files.
+
+        Lengths count END. With ``too_long: skip`` a pair longer than
+        ``max_source_length`` or ``max_target_length`` is left out; with
+        ``truncate`` the side is cut so that it fits with its END. A pair whose
+        longer side is more than ``max_length_ratio`` times the other (after
+        cutting) is left out in both cases. Each is counted, a pair that is
+        left out under the first reason. Memory stays flat with a folder: only
+        the lengths of all pairs are held. Raises DataError where the folder
+        cannot be written.
+        """
+        limits = _Limits(config or DataConfig())
+        tokenizers = (source_tokenizer, target_tokenizer)
+        types = [np.dtype("<u2" if t.size <= 1 << 16 else "<u4") for t in tokenizers]
+        if folder is None:
+            held: list[list[Integers]] = [[], []]
+            lengths = _encode(pairs, tokenizers, limits, types, [part.append for part in held])
+            sides = [
+                EncodedSide.of(np.concatenate([np.empty(0, kind), *parts]), counts)
+                for parts, kind, counts in zip(held, types, lengths, strict=True)
+            ]
+            return cls(sides[0], sides[1], limits.filtered, limits.truncated)
+        try:
+            _write(folder, pairs, tokenizers, limits, types, fingerprint)
+        except OSError as error:
+            raise DataError(
+                f"folder of the encoded corpus must be writable; {error.strerror}", file=folder
+            ) from None
+        corpus = cls.open(folder, fingerprint)
+        if corpus is None:
+            raise DataError("encoded corpus must stay as written; it was changed", file=folder)
+        return corpus
+
+    @classmethod
+    def open(cls, folder: Path, fingerprint: str) -> EncodedCorpus | None:
+        """Map a corpus that was built with the same fingerprint; None where there is none."""
+        try:
+            state = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+            if state["version"] != 1 or state["fingerprint"] != fingerprint:
+                return None
+            sides = [_map(folder, side, state["sides"][side]) for side in SIDES]
+            return cls(sides[0], sides[1], dict(state["filtered"]), dict(state["truncated"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None  # never finished, or damaged: it is built again
+
+    def __len__(self) -> int:
+        return len(self.source.lengths)
+
+    @property
+    def source_lengths(self) -> NDArray[np.int32]:
+        """Tokens of each source, END counted, ``[P]``."""
+        return self.source.lengths
+
+    @property
+    def target_lengths(self) -> NDArray[np.int32]:
+        """Tokens of each target, END counted, BEGIN not, ``[P]``."""
+        return self.target.lengths
+
+    def batch(self, indices: Sequence[int] | Integers) -> Batch:
+        """Some pairs, padded; no pairs give tensors of no rows and one column of tokens."""
+        self._stay_flat()
+        numbers = np.asarray(indices, dtype=np.int64)
+        source, target = self.source, self.target
+        padded, lengths = pad_target(target.tokens, target.starts[numbers], target.lengths[numbers])
+        return Batch(
+            pad_source(source.tokens, source.starts[numbers], source.lengths[numbers]),
+            padded,
+            lengths,
+            tuple(numbers.tolist()),
+        )
+
+    def _stay_flat(self) -> None:
+        """Random access touches the whole of the files in time; what is too large has to go."""
+        mapped = self.source.tokens.nbytes + self.target.tokens.nbytes
+        if mapped > RESIDENT and next(self._batches) % RELEASE == 0:
+            self.source.release()
+            self.target.release()
+
+    def pair(self, index: int) -> tuple[list[int], list[int]]:
+        """Source and target tokens of one pair, without BEGIN and END."""
+        return self.source.row(index), self.target.row(index)
+
+
+class _Limits:
+    """What is too long, and how often it was."""
+
+    def __init__(self, config: DataConfig) -> None:
+        self.lengths = (config.max_source_length, config.max_target_length)
+        self.ratio = config.max_length_ratio
+        self.truncate = config.too_long == "truncate"
+        self.filtered: dict[str, int] = {}
+        self.truncated: dict[str, int] = {}
+
+    def apply(self, sides: tuple[Rows, Rows]) -> tuple[Rows, Rows]:
+        """Cut or leave out what is too long, in rows with END."""
+        for name, limit in zip(SIDES, self.lengths, strict=True):
+            if limit is not None:
+                sides = self._bound(sides, name, limit)
+        if self.ratio is not None:
+            source, target = (np.fromiter(map(len, rows), np.int64) for rows in sides)
+            odd = np.maximum(source, target) > self.ratio * np.minimum(source, target)
+            sides = self._leave_out(sides, odd.tolist(), "max_length_ratio")
+        return sides
+
+    def _bound(self, sides: tuple[Rows, Rows], name: str, limit: int) -> tuple[Rows, Rows]:
+        rows = sides[SIDES.index(name)]
+        long = [len(row) > limit for row in rows]
+        option = f"max_{name}_length"
+        if not self.truncate:
+            return self._leave_out(sides, long, option)
+        if any(long):
+            self.truncated[option] = self.truncated.get(option, 0) + sum(long)
+            for row in rows:
+                if len(row) > limit:
+                    row[limit - 1 :] = [END]
+        return sides
+
+    def _leave_out(
+        self, sides: tuple[Rows, Rows], out: list[bool], option: str
+    ) -> tuple[Rows, Rows]:
+        if not any(out):
+            return sides
+        self.filtered[option] = self.filtered.get(option, 0) + sum(out)
+        source, target = (
+            [row for row, gone in zip(rows, out, strict=True) if not gone] for rows in sides
+        )
+        return source, target
+
+
+def _encode(
+    pairs: Iterable[tuple[str, str]],
+    tokenizers: tuple[Tokenizer, Tokenizer],
+    limits: _Limits,
+    types: Sequence[np.dtype[Any]],
+    sinks: Sequence[Any],
+) -> list[NDArray[np.int32]]:
+    """Send the tokens of each side to its sink, chunk by chunk; give all lengths."""
+    lengths: list[list[NDArray[np.int32]]] = [[], []]
+    for chunk in _chunks(pairs):
+        encoded = [
+            tokenizer.encode_batch([pair[side] for pair in chunk])
+            for side, tokenizer in enumerate(tokenizers)
+        ]
+        for row in chain(*encoded):
+            row.append(END)
+        for side, rows in enumerate(limits.apply((encoded[0], encoded[1]))):
+            counts = np.fromiter(map(len, rows), np.int32, len(rows))
+            lengths[side].append(counts)
+            flat = chain.from_iterable(rows)
+            sinks[side](np.fromiter(flat, types[side], int(counts.sum(dtype=np.int64))))
+    return [np.concatenate([np.empty(0, np.int32), *parts]) for parts in lengths]
+
+
+def _chunks(pairs: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+    stream = iter(pairs)
+    while chunk := list(islice(stream, CHUNK)):
+        yield chunk
+
+
+# ---------------------------------------------------------------- files
+
+
+class _TokenFile:
+    """A new file that arrays are appended to; flushed to the disk when closed."""
+
+    def __init__(self, path: Path) -> None:
+        # Another process may have the old file mapped: it keeps it, we make a new one.
+        path.unlink(missing_ok=True)
+        self._file: BinaryIO = path.open("xb")
+
+    def append(self, array: Integers) -> None:
+        self._file.write(array.data)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if error is None:
+                self._file.flush()
+                os.fsync(self._file.fileno())
+        finally:
+            self._file.close()
+
+
+def _write(
+    folder: Path,
+    pairs: Iterable[tuple[str, str]],
+    tokenizers: tuple[Tokenizer, Tokenizer],
+    limits: _Limits,
+    types: Sequence[np.dtype[Any]],
+    fingerprint: str,
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MANIFEST).unlink(missing_ok=True)  # from here on the folder is not valid
+    files = (_TokenFile(_tokens(folder, side)) for side in SIDES)
+    with next(files) as source, next(files) as target:
+        lengths = _encode(pairs, tokenizers, limits, types, (source.append, target.append))
+    for side, counts in zip(SIDES, lengths, strict=True):
+        with _TokenFile(_lengths(folder, side)) as file:
+            file.append(counts.astype("<i4", copy=False))
+    sides = {
+        side: {"type": kind.str, "pairs": len(counts), "tokens": int(counts.sum(dtype=np.int64))}
+        for side, kind, counts in zip(SIDES, types, lengths, strict=True)
+    }
+    state = {
+        "version": 1,
+        "fingerprint": fingerprint,
+        "sides": sides,
+        "filtered": limits.filtered,
+        "truncated": limits.truncated,
+    }
+    write_atomically(folder / MANIFEST, json.dumps(state, indent=1).encode())
+
+
+def _map(folder: Path, side: str, state: dict[str, Any]) -> EncodedSide:
+    """Map one side; raise ValueError where its files are not as long as they should be."""
+    kind = np.dtype(state["type"])
+    lengths = np.fromfile(_lengths(folder, side), dtype="<i4")
+    path = _tokens(folder, side)
+    if len(lengths) != state["pairs"] or path.stat().st_size != state["tokens"] * kind.itemsize:
+        raise ValueError(f"{path} must hold {state['tokens']} tokens")
+    if not state["tokens"]:
+        return EncodedSide.of(np.empty(0, kind), lengths)
+    with path.open("rb") as file:
+        mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return EncodedSide.of(np.frombuffer(mapping, kind), lengths, mapping)
+
+
+def _tokens(folder: Path, side: str) -> Path:
+    return folder / f"{side}.tokens"
+
+
+def _lengths(folder: Path, side: str) -> Path:
+    return folder / f"{side}.lengths"

@@ -1,0 +1,42 @@
+"""The format of a file, and rows of the formats whose columns have names."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from transduce.data.problems import Problems
+from transduce.data.records import Key, jsonl_rows
+from transduce.data.streams import bare_suffix, open_stream, read_blocks
+
+__all__ = ["FileFormat", "format_of", "keyed_rows"]
+
+FileFormat = Literal["tsv", "csv", "jsonl", "parquet", "datasets"]
+_FORMATS: dict[str, FileFormat] = {
+    ".tsv": "tsv",
+    ".csv": "csv",
+    ".jsonl": "jsonl",
+    ".parquet": "parquet",
+}
+
+
+def format_of(path: Path) -> FileFormat | None:
+    """What the suffix says (``.gz`` and ``.zst`` taken off); None where it says nothing."""
+    return "datasets" if path.is_dir() else _FORMATS.get(bare_suffix(path))
+
+
+@contextlib.contextmanager
+def keyed_rows(
+    path: Path, kind: str, keys: Sequence[Key], problems: Problems
+) -> Iterator[Iterator[tuple[int, list[Any]]]]:
+    """Rows ``(line or row number, values of keys)`` of JSON lines, Parquet or a datasets folder."""
+    if kind == "jsonl":
+        with open_stream(path) as stream:
+            yield jsonl_rows(read_blocks(stream, str(path), problems), keys, str(path), problems)
+        return
+    from transduce.data import tables  # pyarrow takes time to start; most data is text
+
+    read = tables.parquet_rows if kind == "parquet" else tables.datasets_rows
+    yield read(path, keys, problems)

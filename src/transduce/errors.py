@@ -1,0 +1,55 @@
+"""Every error that a person can cause, in one tree.
+
+The terminal prints such an error as one line and exits with status 2; anything
+else that is raised is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = [
+    "CheckpointError",
+    "ConfigError",
+    "DataError",
+    "ModelError",
+    "SearchError",
+    "TrainingError",
+    "TransduceError",
+]
+
+
+class TransduceError(Exception):
+    """Base of all errors that a person can cause and mend."""
+
+
+class ConfigError(TransduceError, ValueError):
+    """A recipe or an option has a wrong value. The message names the key."""
+
+
+class DataError(TransduceError, ValueError):
+    """A file with pairs cannot be used. The message names the file and the line."""
+
+    def __init__(
+        self, message: str, *, file: str | Path | None = None, line: int | None = None
+    ) -> None:
+        place = "" if file is None else str(file) if line is None else f"{file}, line {line}"
+        super().__init__(f"{place}: {message}" if place else message)
+        self.file = file
+        self.line = line
+
+
+class ModelError(TransduceError):
+    """A model directory is missing, incomplete or of another kind than asked for."""
+
+
+class CheckpointError(TransduceError):
+    """A checkpoint cannot be written or read."""
+
+
+class SearchError(TransduceError, ValueError):
+    """The options of a search contradict each other, the model or the sentence."""
+
+
+class TrainingError(TransduceError):
+    """Training cannot go on: the loss is not a number, memory is short, nothing to score."""

@@ -1,0 +1,168 @@
+"""All that search and training know of a model, and all that a model knows of data.
+
+Letters used for shapes everywhere: B sentences, K beams, N = B·K rows (row
+``n`` belongs to sentence ``n // K``), S source length, T target length, D
+width, H heads, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, Self, TypeVar
+
+import torch
+from torch import Tensor
+
+__all__ = ["BEGIN", "END", "PADDING", "UNKNOWN", "Batch", "Memory", "Source", "State", "Stepper"]
+
+# Every vocabulary starts with the same four symbols.
+PADDING, UNKNOWN, BEGIN, END = 0, 1, 2, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A padded batch of source sequences.
+
+    ``tokens`` is int64 ``[B, S]``, each row ``x1 … xn END PADDING …``;
+    ``lengths`` is int64 ``[B]`` and counts END.
+    """
+
+    tokens: Tensor
+    lengths: Tensor
+
+    @property
+    def mask(self) -> Tensor:
+        """Bool ``[B, S]``, true at real positions."""
+        positions = torch.arange(self.tokens.shape[1], device=self.tokens.device)
+        return positions < self.lengths[:, None]
+
+    def select(self, sentences: Tensor) -> Source:
+        """Keep some sentences (int64 ``[B']``); columns that are now all padding go too."""
+        lengths = self.lengths[sentences]
+        longest = int(lengths.max()) if lengths.numel() else 0
+        return Source(self.tokens[sentences, :longest], lengths)
+
+    def to(self, device: torch.device | str) -> Source:
+        """Move to a device, without waiting where the memory is pinned."""
+        return Source(
+            self.tokens.to(device, non_blocking=True), self.lengths.to(device, non_blocking=True)
+        )
+
+    def pin_memory(self) -> Source:
+        """Copy into page-locked memory, for faster transfers to a GPU."""
+        return Source(self.tokens.pin_memory(), self.lengths.pin_memory())
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Pairs for one step of training.
+
+    ``target`` is int64 ``[B, T + 1]``, each row ``BEGIN y1 … yn END PADDING …``;
+    ``target_lengths`` is int64 ``[B]`` and counts what the model must predict
+    (the y's and END). ``indices`` says where each pair stands in its corpus.
+    """
+
+    source: Source
+    target: Tensor
+    target_lengths: Tensor
+    indices: tuple[int, ...]
+
+    @property
+    def target_input(self) -> Tensor:
+        """What the decoder reads, int64 ``[B, T]``."""
+        return self.target[:, :-1]
+
+    @property
+    def target_output(self) -> Tensor:
+        """What the decoder must predict, int64 ``[B, T]``."""
+        return self.target[:, 1:]
+
+    @property
+    def real_tokens(self) -> tuple[int, int]:
+        """Source and target tokens without padding (END counted, BEGIN not)."""
+        return int(self.source.lengths.sum()), int(self.target_lengths.sum())
+
+    @property
+    def padded_tokens(self) -> tuple[int, int]:
+        """Source and target positions that are computed, padding included."""
+        return self.source.tokens.numel(), self.target_output.numel()
+
+    def to(self, device: torch.device | str) -> Batch:
+        """Move to a device."""
+        return Batch(
+            self.source.to(device),
+            self.target.to(device, non_blocking=True),
+            self.target_lengths.to(device, non_blocking=True),
+            self.indices,
+        )
+
+    def pin_memory(self) -> Batch:
+        """Copy into page-locked memory."""
+        return Batch(
+            self.source.pin_memory(),
+            self.target.pin_memory(),
+            self.target_lengths.pin_memory(),
+            self.indices,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What an encoder hands to a decoder.
+
+    ``vectors`` ``[B, S, D]``; ``mask`` bool ``[B, S]``, true at real positions;
+    ``tokens`` int64 ``[B, S]``, the source itself (a copying decoder points
+    into it); ``summary`` ``[B, L, D]``, one vector a layer for the first state of a
+    recurrent decoder (the last state of a recurrent encoder, the mean of a
+    Transformer's vectors, L = 1).
+    """
+
+    vectors: Tensor
+    mask: Tensor
+    tokens: Tensor
+    summary: Tensor
+
+    def select(self, sentences: Tensor) -> Memory:
+        """Keep some sentences (int64 ``[B']``)."""
+        return Memory(
+            self.vectors[sentences],
+            self.mask[sentences],
+            self.tokens[sentences],
+            self.summary[sentences],
+        )
+
+
+class State(Protocol):
+    """What a decoder remembers between steps, immutable: each method gives a new one."""
+
+    @property
+    def attention(self) -> Tensor | None:
+        """Weights over the source at the last step, ``[N, T, S]``; None unless asked for."""
+        ...
+
+    def expand(self, beams: int) -> Self:
+        """From B rows to B·K rows, each sentence's row K times in a line; memory not copied."""
+        ...
+
+    def reorder(self, rows: Tensor) -> Self:
+        """Row n becomes what row ``rows[n]`` was (int64 ``[N]``, within its own sentence)."""
+        ...
+
+    def select(self, sentences: Tensor) -> Self:
+        """Keep the sentences with these numbers (int64 ``[B']``), all their rows."""
+        ...
+
+
+S = TypeVar("S", bound=State)
+
+
+class Stepper(Protocol[S]):
+    """A model as search sees it. Teacher forcing and search run the same ``step``."""
+
+    def start(self, source: Source, *, attention: bool = False) -> S:
+        """Encode once; the state has N = B rows. ``attention`` asks for weights at each step."""
+        ...
+
+    def step(self, tokens: Tensor, state: S) -> tuple[Tensor, S]:
+        """Read int64 ``[N, T]`` (T ≥ 1), give logits ``[N, T, V]`` for the token after each."""
+        ...

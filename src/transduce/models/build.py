@@ -1,0 +1,152 @@
+"""From a config and the vocabulary's sizes to a model: one ``case`` an architecture."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from transduce.config import (
+    DecoderConfig,
+    EncoderConfig,
+    ModelConfig,
+    RecurrentDecoderConfig,
+    RecurrentEncoderConfig,
+    TransformerDecoderConfig,
+    TransformerEncoderConfig,
+)
+from transduce.errors import ConfigError
+from transduce.models.copying import PointerGenerator
+from transduce.models.recurrent import RecurrentDecoder, RecurrentEncoder
+from transduce.models.seq2seq import Decoder, Embedding, Encoder, Output, Seq2Seq
+from transduce.models.transformer import TransformerDecoder, TransformerEncoder
+
+__all__ = ["build_model"]
+
+
+def build_model(
+    config: ModelConfig, source_size: int, target_size: int, copy_map: Tensor | None = None
+) -> Seq2Seq:
+    """A model with fresh weights, drawn from torch's global generator.
+
+    ``copy_map`` int64 ``[source_size]`` is needed where ``model.copy`` is true (see
+    ``models.copying.copy_map``). Raises ConfigError where options contradict each other.
+    """
+    source_embedding = Embedding(
+        source_size,
+        config.embedding_width or config.encoder.width,
+        _embedding_dropout(config.encoder),
+    )
+    target_embedding = Embedding(
+        target_size,
+        config.embedding_width or config.decoder.width,
+        _embedding_dropout(config.decoder),
+    )
+    if config.tie == "all":
+        _tie_embeddings(source_embedding, target_embedding)
+    encoder = _build_encoder(config.encoder, source_embedding.weight.shape[1])
+    decoder = _build_decoder(
+        config.decoder, target_embedding.weight.shape[1], encoder.width, _summary_layers(config)
+    )
+    tied = None if config.tie == "none" else target_embedding
+    output = Output(decoder.width, target_size, tied)
+    pointer = None
+    if config.copy_source:
+        pointer = _build_pointer(config, decoder.width, target_embedding.weight.shape[1], copy_map)
+    return Seq2Seq(source_embedding, encoder, target_embedding, decoder, output, pointer)
+
+
+def _build_encoder(config: EncoderConfig, input_width: int) -> Encoder:
+    match config:
+        case RecurrentEncoderConfig():
+            return RecurrentEncoder(
+                input_width,
+                kind=config.kind,
+                width=config.width,
+                layers=config.layers,
+                bidirectional=config.bidirectional,
+                dropout=config.dropout,
+            )
+        case TransformerEncoderConfig():
+            return TransformerEncoder(
+                input_width,
+                width=config.width,
+                layers=config.layers,
+                feedforward=config.feedforward,
+                heads=config.heads,
+                key_value_heads=config.key_value_heads,
+                norm=config.norm,
+                norm_position=config.norm_position,
+                activation=config.activation,
+                positions=config.positions,
+                max_positions=config.max_positions,
+                bias=config.bias,
+                dropout=config.dropout,
+                attention_dropout=config.attention_dropout,
+            )
+
+
+def _build_decoder(
+    config: DecoderConfig, input_width: int, memory_width: int, memory_layers: int
+) -> Decoder:
+    match config:
+        case RecurrentDecoderConfig():
+            return RecurrentDecoder(
+                input_width,
+                kind=config.kind,
+                width=config.width,
+                layers=config.layers,
+                attention=config.attention,
+                heads=config.heads,
+                input_feeding=config.input_feeding,
+                bridge=config.bridge,
+                dropout=config.dropout,
+                memory_width=memory_width,
+                memory_layers=memory_layers,
+            )
+        case TransformerDecoderConfig():
+            return TransformerDecoder(
+                input_width,
+                width=config.width,
+                layers=config.layers,
+                feedforward=config.feedforward,
+                heads=config.heads,
+                key_value_heads=config.key_value_heads,
+                norm=config.norm,
+                norm_position=config.norm_position,
+                activation=config.activation,
+                positions=config.positions,
+                max_positions=config.max_positions,
+                bias=config.bias,
+                dropout=config.dropout,
+                attention_dropout=config.attention_dropout,
+                memory_width=memory_width,
+            )
+
+
+def _build_pointer(
+    config: ModelConfig, width: int, embedding_width: int, copy_map: Tensor | None
+) -> PointerGenerator:
+    decoder = config.decoder
+    if isinstance(decoder, RecurrentDecoderConfig) and decoder.attention == "none":
+        raise ConfigError("model.decoder.attention must not be none where model.copy is true")
+    if copy_map is None:
+        raise ConfigError("copy_map must be given where model.copy is true; got none")
+    return PointerGenerator(width, embedding_width, copy_map)
+
+
+def _embedding_dropout(part: EncoderConfig | DecoderConfig) -> float:
+    # A Transformer drops the sum of embedding and position, inside its own stack.
+    return 0.0 if part.kind == "transformer" else part.dropout
+
+
+def _summary_layers(config: ModelConfig) -> int:
+    return 1 if config.encoder.kind == "transformer" else config.encoder.layers
+
+
+def _tie_embeddings(source: Embedding, target: Embedding) -> None:
+    if source.weight.shape != target.weight.shape:
+        raise ConfigError(
+            "model.tie must be none or target where source and target differ in vocabulary or "
+            f"embedding width; got all with {list(source.weight.shape)} and "
+            f"{list(target.weight.shape)}"
+        )
+    source.weight = target.weight

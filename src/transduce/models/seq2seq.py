@@ -1,0 +1,131 @@
+"""An encoder-decoder: what joins embeddings, encoder, decoder and vocabulary."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from transduce.interfaces import Memory, Source
+from transduce.models.copying import PointerGenerator
+from transduce.models.state import DecoderState
+from transduce.modules.dropout import Dropout
+
+__all__ = ["Decoder", "Embedding", "Encoder", "Output", "Seq2Seq"]
+
+
+class Encoder(Protocol):
+    """Vectors ``[B, S, E]`` to a memory of ``width`` D."""
+
+    width: int
+
+    def __call__(self, vectors: Tensor, source: Source) -> Memory:
+        """Encode a padded batch."""
+        ...
+
+
+class Decoder(Protocol):
+    """Vectors ``[N, T, E]`` to vectors of ``width`` D, one state to the next."""
+
+    width: int
+
+    def start(self, memory: Memory, *, attention: bool = False) -> DecoderState:
+        """The state before the first token."""
+        ...
+
+    def step(self, vectors: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        """Read T embedded tokens, give T output vectors."""
+        ...
+
+
+class Embedding(nn.Module):
+    """Symbols to vectors of unit variance; the stored weights suit a tied output too.
+
+    Vaswani et al. 2017, section 3.4: weights of variance 1/D, multiplied by √D where read.
+    """
+
+    def __init__(self, size: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(size, width) / math.sqrt(width))
+        self.scale = math.sqrt(width)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Int64 ``[N, T]`` to ``[N, T, E]``."""
+        vectors: Tensor = self.dropout(nn.functional.embedding(tokens, self.weight) * self.scale)
+        return vectors
+
+
+class Output(nn.Module):
+    """Vectors to logits over the vocabulary, with its own weights or an embedding's."""
+
+    def __init__(self, width: int, size: int, tied: Embedding | None) -> None:
+        super().__init__()
+        inner = width if tied is None else tied.weight.shape[1]
+        self.project = nn.Linear(width, inner, bias=False) if inner != width else None
+        self.weight = nn.Parameter(torch.empty(size, width)) if tied is None else tied.weight
+        self.bias = nn.Parameter(torch.zeros(size))
+        if tied is None:
+            nn.init.xavier_uniform_(self.weight)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """``[N, T, D]`` to ``[N, T, V]``."""
+        if self.project is not None:
+            vectors = self.project(vectors)
+        return nn.functional.linear(vectors, self.weight, self.bias)
+
+
+class Seq2Seq(nn.Module):
+    """An encoder-decoder over symbols; a ``Stepper``, so search can run it as it is.
+
+    ``start`` encodes, ``step`` reads target tokens. Teacher forcing is one ``step``
+    over the whole target; search makes many of one token.
+    """
+
+    def __init__(
+        self,
+        source_embedding: Embedding,
+        encoder: Encoder,
+        target_embedding: Embedding,
+        decoder: Decoder,
+        output: Output,
+        pointer: PointerGenerator | None = None,
+    ) -> None:
+        super().__init__()
+        self.source_embedding = source_embedding
+        self.encoder = encoder
+        self.target_embedding = target_embedding
+        self.decoder = decoder
+        self.output = output
+        self.pointer = pointer
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.target_embedding.weight.device
+
+    def start(self, source: Source, *, attention: bool = False) -> DecoderState:
+        """Encode once; the state has N = B rows."""
+        memory = self.encoder(self.source_embedding(source.tokens), source)
+        return self.decoder.start(memory, attention=attention or self.pointer is not None)
+
+    def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        """Read int64 ``[N, T]``, give logits ``[N, T, V]`` for the token after each.
+
+        With a pointer the logits are log-probabilities of the mixture.
+        """
+        embedded = self.target_embedding(tokens)
+        outputs, state = self.decoder.step(embedded, state)
+        logits: Tensor = self.output(outputs)
+        if self.pointer is not None:
+            attention = state.attention
+            if attention is None:
+                raise RuntimeError("a decoder with a pointer must keep its attention")
+            logits = self.pointer(logits, outputs, embedded, attention, state.memory.tokens)
+        return logits, state
+
+    def forward(self, source: Source, target_input: Tensor) -> Tensor:
+        """Teacher forcing: int64 ``[B, T]`` to logits ``[B, T, V]``."""
+        return self.step(target_input, self.start(source))[0]

@@ -1,0 +1,73 @@
+"""What a decoder remembers between steps: one class for every architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from transduce.interfaces import Memory
+
+__all__ = ["DecoderState"]
+
+
+@dataclass(frozen=True, slots=True)
+class DecoderState:
+    """Tensors labelled by what their first dimension counts.
+
+    ``memory`` and ``sentences`` hold one entry for each of B sentences and are never
+    copied for beams; ``rows`` holds one for each of N = B·K hypotheses (row ``n``
+    belongs to sentence ``n // K``). ``position`` counts the tokens read so
+    far, the same for all rows. ``attention`` ``[N, T, S]`` holds the last
+    step's weights where ``keep_attention`` asks for them.
+    """
+
+    memory: Memory
+    sentences: Mapping[str, Tensor]
+    rows: Mapping[str, Tensor]
+    position: int = 0
+    beams: int = 1
+    keep_attention: bool = False
+    attention: Tensor | None = None
+
+    def advance(
+        self, rows: Mapping[str, Tensor], steps: int, attention: Tensor | None
+    ) -> DecoderState:
+        """The state after ``steps`` more tokens, with all of ``rows`` replaced."""
+        kept = attention if self.keep_attention else None
+        return replace(self, rows=rows, position=self.position + steps, attention=kept)
+
+    def expand(self, beams: int) -> DecoderState:
+        """From N rows to N·beams, each row ``beams`` times in a line."""
+        if beams == 1:
+            return self
+        return replace(
+            self,
+            rows={name: t.repeat_interleave(beams, dim=0) for name, t in self.rows.items()},
+            attention=_repeated(self.attention, beams),
+            beams=self.beams * beams,
+        )
+
+    def reorder(self, rows: Tensor) -> DecoderState:
+        """Row n becomes what row ``rows[n]`` was (int64 ``[N]``, within its own sentence)."""
+        return replace(
+            self,
+            rows={name: t.index_select(0, rows) for name, t in self.rows.items()},
+            attention=None if self.attention is None else self.attention.index_select(0, rows),
+        )
+
+    def select(self, sentences: Tensor) -> DecoderState:
+        """Keep the sentences with these numbers (int64 ``[B']``), all their rows."""
+        offsets = torch.arange(self.beams, device=sentences.device)
+        kept = replace(
+            self,
+            memory=self.memory.select(sentences),
+            sentences={name: t.index_select(0, sentences) for name, t in self.sentences.items()},
+        )
+        return kept.reorder((sentences[:, None] * self.beams + offsets).flatten())
+
+
+def _repeated(attention: Tensor | None, beams: int) -> Tensor | None:
+    return None if attention is None else attention.repeat_interleave(beams, dim=0)

@@ -1,0 +1,225 @@
+"""Transformer encoder and decoder (Vaswani et al. 2017) over vectors."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from transduce.interfaces import Memory, Source
+from transduce.models.state import DecoderState
+from transduce.modules.attention import causal_bias, padding_bias
+from transduce.modules.dropout import Dropout
+from transduce.modules.functional import Activation, NormKind, linear, make_norm
+from transduce.modules.positions import LearnedPositions, RelativeBias, SinusoidalPositions
+from transduce.modules.transformer import DecoderLayer, EncoderLayer, LayerOptions, NormPosition
+
+__all__ = ["TransformerDecoder", "TransformerEncoder"]
+
+Positions = Literal["sinusoidal", "learned", "rotary", "relative", "none"]
+
+
+class TransformerEncoder(nn.Module):
+    """A stack of self-attention and feed-forward layers over the whole source.
+
+    ``input_width`` other than ``width`` puts an affine map in front; the vectors
+    should have about unit variance. Pre-norm ends with a norm of its own.
+    """
+
+    def __init__(
+        self,
+        input_width: int,
+        *,
+        width: int,
+        layers: int,
+        feedforward: int,
+        heads: int,
+        key_value_heads: int | None,
+        norm: NormKind,
+        norm_position: NormPosition,
+        activation: Activation,
+        positions: Positions,
+        max_positions: int,
+        bias: bool,
+        dropout: float,
+        attention_dropout: float,
+    ) -> None:
+        super().__init__()
+        options = LayerOptions(
+            width=width,
+            layers=layers,
+            feedforward=feedforward,
+            heads=heads,
+            key_value_heads=key_value_heads,
+            norm=norm,
+            norm_position=norm_position,
+            activation=activation,
+            rotary=positions == "rotary",
+            bias=bias,
+            dropout=dropout,
+            attention_dropout=attention_dropout,
+        )
+        self.width = width
+        self.entry = _Entry(input_width, options, positions, max_positions)
+        self.relative = RelativeBias(heads, bidirectional=True) if positions == "relative" else None
+        self.layers = nn.ModuleList(EncoderLayer(options) for _ in range(layers))
+        self.norm = _final_norm(options)
+
+    def forward(self, vectors: Tensor, source: Source) -> Memory:
+        """``[B, S, E]`` to a memory of width D; its summary is the mean ``[B, 1, D]``."""
+        vectors = self.entry(vectors)
+        mask = source.mask
+        bias = padding_bias(mask)
+        if self.relative is not None:
+            bias = bias + self.relative(mask.shape[1], mask.shape[1])
+        for layer in self.layers:
+            vectors = layer(vectors, bias)
+        vectors = self.norm(vectors)
+        real = vectors.masked_fill(~mask[:, :, None], 0)
+        summary = real.sum(1, keepdim=True) / source.lengths[:, None, None]
+        return Memory(vectors, mask, source.tokens, summary)
+
+
+class TransformerDecoder(nn.Module):
+    """A stack of layers over the target so far and the memory, one token or many at a time.
+
+    The state keeps, for layer i, ``key.i`` and ``value.i`` ``[N, G, t, d]`` of the t
+    tokens read and ``memory_key.i`` and ``memory_value.i`` ``[B, G, S, d]``, where G
+    is ``key_value_heads``. Attention, where the state keeps it, is the last layer's over the
+    memory, averaged over heads.
+    """
+
+    def __init__(
+        self,
+        input_width: int,
+        *,
+        width: int,
+        layers: int,
+        feedforward: int,
+        heads: int,
+        key_value_heads: int | None,
+        norm: NormKind,
+        norm_position: NormPosition,
+        activation: Activation,
+        positions: Positions,
+        max_positions: int,
+        bias: bool,
+        dropout: float,
+        attention_dropout: float,
+        memory_width: int,
+    ) -> None:
+        super().__init__()
+        options = LayerOptions(
+            width=width,
+            layers=layers,
+            feedforward=feedforward,
+            heads=heads,
+            key_value_heads=key_value_heads,
+            norm=norm,
+            norm_position=norm_position,
+            activation=activation,
+            rotary=positions == "rotary",
+            bias=bias,
+            dropout=dropout,
+            attention_dropout=attention_dropout,
+        )
+        self.width = width
+        self.entry = _Entry(input_width, options, positions, max_positions)
+        self.relative = (
+            RelativeBias(heads, bidirectional=False) if positions == "relative" else None
+        )
+        self.layers = nn.ModuleList(
+            DecoderLayer(options, memory_width=memory_width) for _ in range(layers)
+        )
+        self.norm = _final_norm(options)
+
+    def start(self, memory: Memory, *, attention: bool = False) -> DecoderState:
+        """The state before the first token; the memory's keys and values are computed here."""
+        sentences = {"memory_bias": padding_bias(memory.mask)}
+        for number, layer in enumerate(self._layers()):
+            key, value = layer.memory_attention.project_memory(memory.vectors)
+            sentences[f"memory_key.{number}"] = key
+            sentences[f"memory_value.{number}"] = value
+        return DecoderState(memory, sentences, rows={}, keep_attention=attention)
+
+    def step(self, vectors: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        """Read T vectors ``[N, T, E]``, give T vectors ``[N, T, D]`` and the state after them.
+
+        Raises ModelError where learned positions end before the T-th token.
+        """
+        N, T, _ = vectors.shape
+        vectors = self.entry(vectors, state.position)
+        bias = self._bias(T, state.position, vectors.device)
+        rows = {}
+        weights = None
+        for number, layer in enumerate(self._layers()):
+            past = None
+            if state.position:
+                past = state.rows[f"key.{number}"], state.rows[f"value.{number}"]
+            vectors, (key, value), weights = layer(
+                vectors,
+                past,
+                (
+                    state.sentences[f"memory_key.{number}"],
+                    state.sentences[f"memory_value.{number}"],
+                ),
+                bias=bias,
+                memory_bias=state.sentences["memory_bias"],
+            )
+            rows[f"key.{number}"], rows[f"value.{number}"] = key, value
+        attention = None
+        if state.keep_attention and weights is not None:
+            attention = weights.mean(1).view(N, T, -1)
+        return self.norm(vectors), state.advance(rows, T, attention)
+
+    def _bias(self, steps: int, position: int, device: torch.device) -> Tensor | None:
+        keys = position + steps
+        # One token sees all that came before it: there is nothing to hide.
+        bias = causal_bias(steps, keys, device) if steps > 1 else None
+        if self.relative is not None:
+            relative: Tensor = self.relative(steps, keys, position)
+            bias = relative if bias is None else relative + bias
+        return bias
+
+    def _layers(self) -> list[DecoderLayer]:
+        return [layer for layer in self.layers if isinstance(layer, DecoderLayer)]
+
+
+class _Entry(nn.Module):
+    """What vectors pass before the first layer: width, positions, dropout of the sum."""
+
+    def __init__(
+        self, input_width: int, options: LayerOptions, positions: Positions, max_positions: int
+    ) -> None:
+        super().__init__()
+        width = options.width
+        self.project = linear(input_width, width, bias=True) if input_width != width else None
+        self.positions = _added_positions(positions, max_positions, width)
+        self.dropout = Dropout(options.dropout)
+
+    def forward(self, vectors: Tensor, start: int = 0) -> Tensor:
+        """``[N, T, E]``, the first at position ``start``, to ``[N, T, D]``."""
+        if self.project is not None:
+            # Back to the dtype that came in: under autocast the residual stream stays float32.
+            vectors = self.project(vectors).to(vectors.dtype)
+        if self.positions is not None:
+            vectors = self.positions(vectors, start)
+        entered: Tensor = self.dropout(vectors)
+        return entered
+
+
+def _added_positions(positions: Positions, max_positions: int, width: int) -> nn.Module | None:
+    match positions:
+        case "sinusoidal":
+            return SinusoidalPositions()
+        case "learned":
+            return LearnedPositions(max_positions, width)
+        case "rotary" | "relative" | "none":
+            return None
+
+
+def _final_norm(options: LayerOptions) -> nn.Module:
+    if options.norm_position == "post":
+        return nn.Identity()
+    return make_norm(options.norm, options.width, bias=options.bias)

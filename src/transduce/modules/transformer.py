@@ -1,0 +1,201 @@
+"""The layers of a Transformer (Vaswani et al. 2017, section 3.1)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from transduce.modules.attention import MultiHeadAttention
+from transduce.modules.dropout import Dropout
+from transduce.modules.functional import Activation, NormKind, activation, linear, make_norm
+from transduce.modules.positions import rotate
+
+__all__ = [
+    "DecoderLayer",
+    "EncoderLayer",
+    "FeedForward",
+    "LayerOptions",
+    "NormPosition",
+    "Residual",
+]
+
+NormPosition = Literal["pre", "post"]
+KeysValues = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerOptions:
+    """What every layer of one stack is built from; ``layers`` is the height of the stack."""
+
+    width: int
+    layers: int
+    feedforward: int
+    heads: int
+    key_value_heads: int | None = None
+    norm: NormKind = "layer"
+    norm_position: NormPosition = "pre"
+    activation: Activation = "relu"
+    rotary: bool = False
+    bias: bool = True
+    dropout: float = 0.0
+    attention_dropout: float = 0.0
+
+    def output_gain(self, branches: int) -> float:
+        """Scale of the first weights that write into the residual stream.
+
+        With pre-norm the stream is a sum over the ``branches`` of every layer; dividing by
+        the root of their number keeps its variance (Radford et al. 2019, section 2.3).
+        """
+        return 1 / math.sqrt(branches * self.layers) if self.norm_position == "pre" else 1.0
+
+
+class Residual(nn.Module):
+    """What stands around a sub-layer F: norm, dropout and sum.
+
+    Post-norm (Vaswani et al. 2017, section 5.4): ``norm(x + dropout(F(x)))``.
+    Pre-norm (Xiong et al. 2020): ``x + dropout(F(norm(x)))``.
+    F reads ``enter(x)``, and ``leave(x, F(…))`` is what the next block reads.
+    """
+
+    def __init__(self, options: LayerOptions) -> None:
+        super().__init__()
+        self.norm = make_norm(options.norm, options.width, bias=options.bias)
+        self.pre = options.norm_position == "pre"
+        self.dropout = Dropout(options.dropout)
+
+    def enter(self, vectors: Tensor) -> Tensor:
+        """``[N, T, D]`` to ``[N, T, D]``."""
+        entered: Tensor = self.norm(vectors) if self.pre else vectors
+        return entered
+
+    def leave(self, vectors: Tensor, output: Tensor) -> Tensor:
+        """Both ``[N, T, D]`` to their sum ``[N, T, D]``."""
+        total = vectors + self.dropout(output)
+        left: Tensor = total if self.pre else self.norm(total)
+        return left
+
+
+class FeedForward(nn.Module):
+    """``f(x W_1 + b_1) W_2 + b_2`` at each position (Vaswani et al. 2017, eq. 2).
+
+    With ``swiglu`` it is ``(SiLU(x W_g) ⊙ x W_1) W_2`` (Shazeer 2020, eq. 6), and the
+    inner width is 2/3 of ``feedforward``, rounded up to a multiple of 8, so that
+    three matrices have about as many weights as two had.
+    """
+
+    def __init__(self, options: LayerOptions, *, output_gain: float) -> None:
+        super().__init__()
+        gated = options.activation == "swiglu"
+        inner = math.ceil(options.feedforward / 12) * 8 if gated else options.feedforward
+        self.inner = linear(options.width, inner, bias=options.bias)
+        self.gate = linear(options.width, inner, bias=options.bias) if gated else None
+        self.output = linear(inner, options.width, bias=options.bias, gain=output_gain)
+        self.activation = activation(options.activation)
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """``[..., D]`` to ``[..., D]``."""
+        inner = self.inner(vectors)
+        if self.gate is None:
+            inner = self.activation(inner)
+        else:
+            inner = self.activation(self.gate(vectors)) * inner
+        output: Tensor = self.output(inner)
+        return output
+
+
+class EncoderLayer(nn.Module):
+    """Self-attention, then a feed-forward layer, each inside a :class:`Residual`."""
+
+    def __init__(self, options: LayerOptions) -> None:
+        super().__init__()
+        gain = options.output_gain(branches=2)
+        self.attention = _attention(options, options.width, gain)
+        self.attention_residual = Residual(options)
+        self.feedforward = FeedForward(options, output_gain=gain)
+        self.feedforward_residual = Residual(options)
+        self.rotary = options.rotary
+
+    def forward(self, vectors: Tensor, bias: Tensor) -> Tensor:
+        """``[B, S, D]`` to ``[B, S, D]``; ``bias`` broadcasts to scores ``[B, H, S, S]``."""
+        entered = self.attention_residual.enter(vectors)
+        queries, keys, values = _project(self.attention, entered, self.rotary, start=0)
+        attended, _ = self.attention.attend(queries, keys, values, bias)
+        vectors = self.attention_residual.leave(vectors, attended)
+        return _feed_forward(vectors, self.feedforward, self.feedforward_residual)
+
+
+class DecoderLayer(nn.Module):
+    """Self-attention over what was read so far, attention over the memory, feed-forward."""
+
+    def __init__(self, options: LayerOptions, *, memory_width: int) -> None:
+        super().__init__()
+        gain = options.output_gain(branches=3)
+        self.attention = _attention(options, options.width, gain)
+        self.attention_residual = Residual(options)
+        self.memory_attention = _attention(options, memory_width, gain)
+        self.memory_residual = Residual(options)
+        self.feedforward = FeedForward(options, output_gain=gain)
+        self.feedforward_residual = Residual(options)
+        self.rotary = options.rotary
+
+    def forward(
+        self,
+        vectors: Tensor,
+        past: KeysValues | None,
+        memory: KeysValues,
+        *,
+        bias: Tensor | None,
+        memory_bias: Tensor,
+    ) -> tuple[Tensor, KeysValues, Tensor]:
+        """``[N, T, D]`` to ``[N, T, D]``, the keys and values so far, and the memory's weights.
+
+        ``past`` holds keys and values ``[N, G, t, d]`` of the t tokens before, none at
+        first; ``memory`` those of B memories ``[B, G, S, d]``. ``bias`` broadcasts to
+        ``[N, H, T, t + T]``, ``memory_bias`` is ``[B, 1, 1, S]``. The weights are
+        ``[B, H, K·T, S]``.
+        """
+        entered = self.attention_residual.enter(vectors)
+        start = 0 if past is None else past[0].shape[2]
+        queries, keys, values = _project(self.attention, entered, self.rotary, start)
+        if past is not None:
+            keys = torch.cat([past[0], keys], dim=2)
+            values = torch.cat([past[1], values], dim=2)
+        attended, _ = self.attention.attend(queries, keys, values, bias)
+        vectors = self.attention_residual.leave(vectors, attended)
+
+        queries = self.memory_attention.project_queries(self.memory_residual.enter(vectors))
+        attended, weights = self.memory_attention.attend(queries, *memory, memory_bias)
+        vectors = self.memory_residual.leave(vectors, attended)
+
+        vectors = _feed_forward(vectors, self.feedforward, self.feedforward_residual)
+        return vectors, (keys, values), weights
+
+
+def _attention(options: LayerOptions, memory_width: int, gain: float) -> MultiHeadAttention:
+    return MultiHeadAttention(
+        options.width,
+        heads=options.heads,
+        key_value_heads=options.key_value_heads,
+        memory_width=memory_width,
+        bias=options.bias,
+        dropout=options.attention_dropout,
+        output_gain=gain,
+    )
+
+
+def _project(
+    attention: MultiHeadAttention, vectors: Tensor, rotary: bool, start: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    queries = attention.project_queries(vectors)
+    keys, values = attention.project_memory(vectors)
+    if rotary:
+        queries, keys = rotate(queries, start), rotate(keys, start)
+    return queries, keys, values
+
+
+def _feed_forward(vectors: Tensor, feedforward: FeedForward, residual: Residual) -> Tensor:
+    return residual.leave(vectors, feedforward(residual.enter(vectors)))

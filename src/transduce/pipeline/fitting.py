@@ -1,0 +1,195 @@
+"""From pairs to a trained model in its directory."""
+
+from __future__ import annotations
+
+import itertools
+import platform
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from transduce.config import Config, TagColumn
+from transduce.data.batching import Batches
+from transduce.data.corpus import Pair
+from transduce.data.encoded import EncodedCorpus
+from transduce.data.leakage import find_leakage
+from transduce.data.tags import find_tags
+from transduce.data.tokenizer import Tokenizer
+from transduce.errors import CheckpointError, ConfigError, TrainingError
+from transduce.models.storage import load_weights
+from transduce.pipeline.corpora import Corpora
+from transduce.pipeline.scoring import DevScorer
+from transduce.pipeline.trained import CONFIG, WEIGHTS, TrainedModel, choose_device
+from transduce.training.distributed import launched_processes
+from transduce.training.loop import train
+from transduce.training.progress import Progress
+
+__all__ = ["fit"]
+
+_IN_MEMORY = 64 << 20  # bytes of training text; more is encoded into files and mapped
+
+
+def fit(
+    config: Config,
+    corpora: Corpora,
+    folder: str | Path,
+    *,
+    resume: bool = False,
+    progress: Progress | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> TrainedModel:
+    """Train as the config says; the model directory is ``folder``.
+
+    ``say`` receives plain lines about the data. Raises TransduceError.
+    """
+    folder = Path(folder)
+    main = launched_processes()[0] == 0
+    if main:
+        _prepare(folder, resume)
+    source, target = _tokenizers(config, corpora, folder, resume)
+    torch.manual_seed(config.training.seed)
+    trained = TrainedModel.fresh(config, source, target)
+    trained.model.to(choose_device(config.training.device))
+    corpus = _encode(config, corpora, trained, folder)
+    if not len(corpus):
+        raise TrainingError("training data must hold at least one pair; got none after filtering")
+    if not corpora.dev:
+        raise TrainingError(
+            "dev data must hold at least one pair; got none: set data.dev, or a larger "
+            "data.dev_fraction"
+        )
+    data_report = _describe_data(corpora, corpus)
+    if main:
+        for line in _data_lines(data_report):
+            say(line)
+        trained.save_frame(folder)
+    scorer = DevScorer(trained, corpora.dev)
+    record = train(
+        trained.model,
+        Batches(corpus, config.training.batch_tokens, config.training.seed),
+        config.training,
+        folder,
+        scorer,
+        resume=resume,
+        progress=progress,
+        fingerprint=corpora.fingerprint,
+    )
+    if (folder / WEIGHTS).is_file():
+        load_weights(trained.model, folder / WEIGHTS)
+    trained.model.eval()
+    trained.report = {
+        "name": config.name,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "versions": _versions(),
+        "data": data_report,
+        "vocabulary": {"source": source.size, "target": target.size},
+        "parameters": trained.parameters_by_part(),
+        "training": asdict(record),
+    }
+    if main:
+        trained.save_report(folder)
+    return trained
+
+
+def _prepare(folder: Path, resume: bool) -> None:
+    """Find out before any work whether the directory will do."""
+    occupied = (folder / CONFIG).exists() or (folder / "training").exists()
+    if occupied and not resume:
+        raise ConfigError(
+            f"--output must be a new directory; got {folder}, which holds a run "
+            "(continue it with --resume, or choose another)"
+        )
+    if resume and not occupied:
+        raise CheckpointError(f"--resume must have a run to go on with; got none in {folder}")
+    try:
+        (folder / "training").mkdir(parents=True, exist_ok=True)
+        probe = folder / "training" / ".writable"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise CheckpointError(
+            f"--output must be a writable directory; got {folder} ({error.strerror})"
+        ) from None
+
+
+def _tokenizers(
+    config: Config, corpora: Corpora, folder: Path, resume: bool
+) -> tuple[Tokenizer, Tokenizer]:
+    paths = [folder / "source.tokenizer.json", folder / "target.tokenizer.json"]
+    if resume and all(path.is_file() for path in paths):
+        return Tokenizer.load(paths[0]), Tokenizer.load(paths[1])
+    sources = (pair.source for pair in corpora.train())
+    targets = (pair.target or "" for pair in corpora.train())
+    tags = _tags(config, corpora)
+    if config.tokenizer.shared:
+        both = itertools.chain(sources, targets)
+        shared = Tokenizer.train(both, config.tokenizer.source, tags)
+        return shared, shared
+    return (
+        Tokenizer.train(sources, config.tokenizer.source, tags),
+        Tokenizer.train(targets, config.tokenizer.target),
+    )
+
+
+def _tags(config: Config, corpora: Corpora) -> Iterable[str]:
+    columns = config.data.source if isinstance(config.data.source, list) else [config.data.source]
+    if not any(isinstance(column, TagColumn) for column in columns):
+        return []
+    return sorted({tag for pair in corpora.train() for tag in find_tags(pair.source)})
+
+
+def _encode(config: Config, corpora: Corpora, trained: TrainedModel, folder: Path) -> EncodedCorpus:
+    """Small data stays in memory; large data is encoded into files once, also across a resume."""
+    cache = folder / "training" / "corpus" if corpora.bytes > _IN_MEMORY else None
+    if cache and (known := EncodedCorpus.open(cache, corpora.fingerprint)):
+        return known
+    return EncodedCorpus.build(
+        ((pair.source, pair.target or "") for pair in corpora.train()),
+        trained.source_tokenizer,
+        trained.target_tokenizer,
+        config.data,
+        cache,
+        corpora.fingerprint,
+    )
+
+
+def _describe_data(corpora: Corpora, corpus: EncodedCorpus) -> dict[str, Any]:
+    dev = (
+        Pair(example.source, target, "dev", number)
+        for number, example in enumerate(corpora.dev, 1)
+        for target in example.references
+    )
+    return {
+        "train_pairs": len(corpus),
+        "dev_sources": len(corpora.dev),
+        "fingerprints": corpora.fingerprints,
+        "problems": corpora.problems.report(),
+        "filtered": corpus.filtered,
+        "truncated": corpus.truncated,
+        "dev_leakage": find_leakage(corpora.train(), dev).to_dict(),
+    }
+
+
+def _data_lines(report: dict[str, Any]) -> list[str]:
+    lines = [f"{report['train_pairs']:,} training pairs, {report['dev_sources']:,} dev sources"]
+    if count := report["problems"]["skipped"]:
+        reasons = ", ".join(f"{n:,} {why}" for why, n in report["problems"]["reasons"].items())
+        lines.append(f"skipped for errors: {count:,} ({reasons})")
+    lines += [f"left out for {why}: {n:,} pairs" for why, n in report["filtered"].items()]
+    lines += [f"cut for {why}: {n:,} sentences" for why, n in report["truncated"].items()]
+    if leaked := report["dev_leakage"]["sources"]:
+        lines.append(
+            f"warning: {leaked:,} dev sources stand in the training data too (leakage), "
+            f"{report['dev_leakage']['pairs']:,} with the same target"
+        )
+    return lines
+
+
+def _versions() -> dict[str, str]:
+    names = ("transduce", "torch", "tokenizers", "safetensors")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}

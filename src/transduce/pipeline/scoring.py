@@ -1,0 +1,159 @@
+"""Measuring a model on examples: its loss, and its own output against the references."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from transduce.config import Config, MetricName, SearchConfig
+from transduce.data.batching import Batches
+from transduce.data.corpus import Example
+from transduce.data.encoded import EncodedCorpus
+
+from transduce.errors import DataError
+from transduce.evaluation.metrics import (
+    MODEL_METRICS,
+    LossTotals,
+    TextScores,
+    default_metrics,
+    score_texts,
+)
+from transduce.evaluation.report import EvaluationReport, make_report, worst_cases
+from transduce.interfaces import PADDING, Batch
+from transduce.models.seq2seq import Seq2Seq
+from transduce.pipeline.trained import Output, TrainedModel
+
+__all__ = ["DevScorer", "Evaluation", "evaluate", "loss_totals", "metric_names", "score_outputs"]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model reached on a test set, and the outputs that it was measured by."""
+
+    report: EvaluationReport
+    outputs: Sequence[Output]
+    scores: TextScores
+
+    @property
+    def sentences_per_second(self) -> float:
+        """Of the search alone."""
+        return self.report.counts["sentences"] / max(self.report.seconds, 1e-9)
+
+
+def metric_names(config: Config) -> tuple[MetricName, ...]:
+    """What the recipe measures, or what fits its target's tokenizer."""
+    return config.evaluation.metrics or default_metrics(config.target_kind)
+
+
+def evaluate(
+    trained: TrainedModel,
+    examples: Sequence[Example],
+    options: SearchConfig | None = None,
+    *,
+    worst: int = 0,
+) -> Evaluation:
+    """Search and score all examples, ``worst`` of them shown. Raises DataError for no examples."""
+    if not examples:
+        raise DataError("test set must hold at least one pair; got none")
+    names = metric_names(trained.config)
+    options = (options or trained.config.search).model_copy(update={"nbest": 1})
+    sources = [example.source for example in examples]
+    started = time.perf_counter()
+    outputs = [best for best, *_ in trained.predict(sources, options)]
+    seconds = time.perf_counter() - started
+    scores = score_outputs(trained.config, examples, outputs, names)
+    losses = None
+    if any(name in MODEL_METRICS for name in names):
+        losses = loss_totals(trained.model, list(_batches(trained, examples)))
+    cases = worst_cases(
+        scores,
+        sources,
+        [output.text for output in outputs],
+        [example.references for example in examples],
+        count=worst,
+    )
+    report = make_report(
+        scores,
+        seconds=seconds,
+        losses=losses,
+        lengths=[len(tokens) for tokens in trained.source_tokenizer.encode_batch(sources)],
+        worst=cases if worst else (),
+    )
+    return Evaluation(report, outputs, scores)
+
+
+def score_outputs(
+    config: Config, examples: Sequence[Example], outputs: Sequence[Output], names: Sequence[str]
+) -> TextScores:
+    """Text metrics of outputs against the examples' references."""
+    return score_texts(
+        [output.text for output in outputs],
+        [example.references for example in examples],
+        names,
+        config=config.evaluation,
+        symbols=config.target_kind == "whitespace",
+    )
+
+
+def loss_totals(model: Seq2Seq, batches: Sequence[Batch]) -> LossTotals:
+    """Sums of log-likelihood under teacher forcing, in evaluation mode."""
+    totals = LossTotals()
+    model.eval()
+    with torch.inference_mode():
+        for batch in batches:
+            batch = batch.to(model.device)
+            logits = model(batch.source, batch.target_input).float()
+            expected = batch.target_output
+            real = expected != PADDING
+            losses = nn.functional.cross_entropy(
+                logits.flatten(0, 1), expected.flatten(), ignore_index=PADDING, reduction="sum"
+            )
+            correct = (logits.argmax(dim=-1) == expected) & real
+            totals += LossTotals(float(losses), int(real.sum()), int(correct.sum()))
+    return totals
+
+
+class DevScorer:
+    """Scores a model in training: loss on all dev pairs, search on the first ``dev_sentences``.
+
+    The search is greedy, as every scoring takes time from training.
+    """
+
+    def __init__(self, trained: TrainedModel, examples: Sequence[Example]) -> None:
+        self.trained = trained
+        self.names = metric_names(trained.config)
+        if trained.config.training.metric in ("loss", "perplexity", "token_accuracy"):
+            cheap = ("exact_match", "per", "bleu", "chrf")
+            self.names = tuple(n for n in self.names if n in MODEL_METRICS or n in cheap)
+        self.examples = examples[: trained.config.training.dev_sentences]
+        self.batches = list(_batches(trained, examples))
+        self.options = trained.config.search.model_copy(update={"beam": 1, "nbest": 1})
+
+    def __call__(self, model: nn.Module) -> dict[str, float]:
+        """Metrics as plain numbers, ``loss`` among them."""
+        if model is not self.trained.model:
+            raise ValueError("model must be the one that the scorer was made for")
+        totals = loss_totals(self.trained.model, self.batches)
+        sources = (example.source for example in self.examples)
+        outputs = [best for best, *_ in self.trained.predict(sources, self.options)]
+        scores = score_outputs(self.trained.config, self.examples, outputs, self.names)
+        return {**totals.values(), **scores.values}
+
+
+def _batches(trained: TrainedModel, examples: Sequence[Example]) -> Iterator[Batch]:
+    """All pairs of the examples, none left out for its length."""
+    data = trained.config.data.model_copy(
+        update={"max_source_length": None, "max_target_length": None, "max_length_ratio": None}
+    )
+    corpus = EncodedCorpus.build(
+        ((example.source, target) for example in examples for target in example.references),
+        trained.source_tokenizer,
+        trained.target_tokenizer,
+        data,
+        None,
+    )
+    return Batches(corpus, trained.config.training.batch_tokens, seed=0).iterate(0)

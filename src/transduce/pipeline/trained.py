@@ -1,0 +1,207 @@
+"""A trained model with all that it needs to run: config, tokenizers, weights."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from transduce.config import Config, SearchConfig, load_config
+from transduce.data.batching import make_source
+from transduce.data.tokenizer import Tokenizer
+from transduce.errors import ModelError
+from transduce.files import write_text
+from transduce.interfaces import BEGIN, END
+from transduce.models.build import build_model
+from transduce.models.copying import copy_map
+from transduce.models.seq2seq import Seq2Seq
+from transduce.models.storage import load_weights, named_weights, save_weights
+from transduce.search import Constraints, Hypothesis, decode_all
+
+__all__ = ["CONFIG", "REPORT", "WEIGHTS", "Output", "TrainedModel", "choose_device"]
+
+CONFIG, WEIGHTS, REPORT = "config.yaml", "model.safetensors", "report.json"
+_SOURCE, _TARGET = "source.tokenizer.json", "target.tokenizer.json"
+
+
+@dataclass(frozen=True)
+class Output:
+    """One hypothesis as a person reads it.
+
+    ``score`` is what the search ranked by; ``log_probability`` (nats) and
+    ``token_scores`` are the model's own, the last token score that of the end.
+    """
+
+    text: str
+    tokens: tuple[str, ...]
+    score: float
+    log_probability: float
+    token_scores: tuple[float, ...]
+    finished: bool = True
+    constraints_met: bool = True
+
+
+@dataclass
+class TrainedModel:
+    """A model with its tokenizers. ``load`` reads the directory that ``save`` writes."""
+
+    config: Config
+    source_tokenizer: Tokenizer
+    target_tokenizer: Tokenizer
+    model: Seq2Seq
+    report: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def fresh(cls, config: Config, source: Tokenizer, target: Tokenizer) -> TrainedModel:
+        """Tokenizers with an untrained model. Raises ConfigError."""
+        symbols = None
+        if config.model.copy_source:
+            symbols = copy_map(
+                source.symbols(range(source.size)), target.symbols(range(target.size))
+            )
+        return cls(config, source, target, build_model(config.model, source.size, target.size, symbols))
+
+    @staticmethod
+    def read_config(folder: str | Path) -> Config:
+        """The config of a model directory. Raises ConfigError."""
+        return load_config(Path(folder) / CONFIG)
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str = "auto") -> TrainedModel:
+        """Read a model directory. Raises ModelError naming what is missing or broken."""
+        folder = Path(folder)
+        missing = [n for n in (CONFIG, WEIGHTS, _SOURCE, _TARGET) if not (folder / n).is_file()]
+        if missing:
+            raise ModelError(
+                f"model must be a directory with {CONFIG}, {WEIGHTS} and tokenizers; "
+                f"got {folder}, which has no {missing[0]}"
+            )
+        trained = cls.fresh(
+            cls.read_config(folder),
+            Tokenizer.load(folder / _SOURCE),
+            Tokenizer.load(folder / _TARGET),
+        )
+        load_weights(trained.model, folder / WEIGHTS)
+        trained.model.to(choose_device(device)).eval()
+        trained.report = read_report(folder)
+        return trained
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model directory, each file in one step. Raises OSError."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.save_frame(folder)
+        save_weights(named_weights(self.model), folder / WEIGHTS)
+        self.save_report(folder)
+
+    def save_frame(self, folder: Path) -> None:
+        """Write config and tokenizers, all that a model needs beside its weights."""
+        write_text(folder / CONFIG, self.config.to_yaml())
+        self.source_tokenizer.save(folder / _SOURCE)
+        self.target_tokenizer.save(folder / _TARGET)
+
+    def save_report(self, folder: Path) -> None:
+        """Write the report as JSON."""
+        write_text(folder / REPORT, json.dumps(self.report, indent=2, ensure_ascii=False) + "\n")
+
+    def predict(
+        self, sources: Iterable[str], options: SearchConfig, *, window: int = 4096
+    ) -> Iterator[list[Output]]:
+        """The n-best outputs of each source, in order, reading ``window`` sources ahead.
+
+        An empty source has an empty output. Raises SearchError.
+        """
+        constraints = self._constraints(options)
+        self.model.eval()
+        remaining, decoded_before = iter(sources), 0
+        while texts := list(itertools.islice(remaining, window)):
+            full = [text for text in texts if text.strip()]
+            decoded = decode_all(
+                self.model,
+                self.source_tokenizer.encode_batch(full),
+                options,
+                constraints,
+                device=self.model.device,
+                window=window,
+                first_number=decoded_before,
+            )
+            decoded_before += len(full)
+            for text in texts:
+                yield [self._output(h) for h in next(decoded)] if text.strip() else [_EMPTY]
+
+    def attention(self, source: str, output: str) -> torch.Tensor:
+        """Weights over the source's symbols and end for each output symbol and end, ``[T, S]``.
+
+        Raises ModelError where the decoder has no attention.
+        """
+        tokens = [BEGIN, *self.target_tokenizer.encode(output)]
+        target = torch.tensor([tokens], device=self.model.device)
+        self.model.eval()
+        with torch.inference_mode():
+            encoded = make_source([self.source_tokenizer.encode(source)]).to(self.model.device)
+            state = self.model.start(encoded, attention=True)
+            weights = self.model.step(target, state)[1].attention
+        if weights is None:
+            raise ModelError("decoder must have an attention to draw it; got attention: none")
+        return weights[0].float().cpu()
+
+    def parameters_by_part(self) -> dict[str, int]:
+        """Parameters of each part of the model; tied ones count where they come first."""
+        counts: dict[str, int] = {}
+        for name, parameter in self.model.named_parameters():
+            part = name.split(".")[0]
+            counts[part] = counts.get(part, 0) + parameter.numel()
+        return counts
+
+    def _constraints(self, options: SearchConfig) -> Constraints | None:
+        if not (options.prefix or options.forbidden or options.required):
+            return None
+        encode = self.target_tokenizer.encode
+        return Constraints(
+            prefix=tuple(encode(options.prefix or "")),
+            forbidden=tuple(tuple(encode(phrase)) for phrase in options.forbidden),
+            required=tuple(tuple(encode(phrase)) for phrase in options.required),
+        )
+
+    def _output(self, hypothesis: Hypothesis) -> Output:
+        tokens = [token for token in hypothesis.tokens if token != END]
+        return Output(
+            text=self.target_tokenizer.decode(tokens),
+            tokens=tuple(self.target_tokenizer.symbols(tokens)),
+            score=hypothesis.score,
+            log_probability=hypothesis.log_probability,
+            token_scores=hypothesis.token_scores,
+            finished=hypothesis.finished,
+            constraints_met=hypothesis.constraints_met,
+        )
+
+
+_EMPTY = Output("", (), 0.0, 0.0, ())
+
+
+def read_report(folder: Path) -> dict[str, Any]:
+    """The report of a model directory; empty where there is none."""
+    try:
+        report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError):
+        raise ModelError(f"{folder / REPORT} must be readable JSON") from None
+    return report if isinstance(report, dict) else {}
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` is the GPU where there is one. Raises ModelError for a device that is not here."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError):
+        raise ModelError(f"device must be auto, cpu or one that is here; got {name!r}") from None
+    return device

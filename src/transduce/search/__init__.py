@@ -1,0 +1,12 @@
+"""Finding outputs of a model: greedy, beam, diverse beam, sampling; constraints; ensembles.
+
+Search knows a model as a ``Stepper`` (interfaces.py) and nothing of what is inside.
+"""
+
+from transduce.search.batches import decode_all
+from transduce.search.constraints import Constraints
+from transduce.search.decode import decode
+from transduce.search.ensemble import Ensemble
+from transduce.search.hypothesis import Hypothesis
+
+__all__ = ["Constraints", "Ensemble", "Hypothesis", "decode", "decode_all"]

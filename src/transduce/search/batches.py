@@ -1,0 +1,86 @@
+"""Decoding any number of sentences: packed by length, given back in order."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import torch
+
+from transduce.config import SearchConfig
+from transduce.errors import SearchError
+from transduce.interfaces import END, PADDING, Source, Stepper
+from transduce.search.constraints import Constraints, check
+from transduce.search.decode import decode
+from transduce.search.hypothesis import Hypothesis
+
+__all__ = ["decode_all"]
+
+
+def decode_all(
+    stepper: Stepper[Any],
+    sources: Iterable[Sequence[int]],
+    options: SearchConfig,
+    constraints: Constraints | None = None,
+    *,
+    device: torch.device | str = "cpu",
+    window: int = 1024,
+    first_number: int = 0,
+) -> Iterator[list[Hypothesis]]:
+    """The outputs of each source, in the order of ``sources``, as they come.
+
+    ``sources`` holds token lists without END. ``window`` of them are read ahead, sorted by
+    length and decoded in batches of at most ``options.batch_tokens`` source tokens (padding
+    counted) times hypotheses a sentence; memory does not grow with the number of sources.
+    A window of 1 gives each output before the next source is read. Sentence i is number
+    ``first_number + i`` for random draws, so neither window nor batches change them.
+
+    Raises SearchError, for options that contradict each other before anything is read.
+    """
+    if window < 1:
+        raise SearchError(f"window must be at least 1; got {window}")
+    check(options, constraints or Constraints())
+    return _windows(stepper, iter(sources), options, constraints, device, window, first_number)
+
+
+def _windows(
+    stepper: Stepper[Any],
+    sources: Iterator[Sequence[int]],
+    options: SearchConfig,
+    constraints: Constraints | None,
+    device: torch.device | str,
+    window: int,
+    number: int,
+) -> Iterator[list[Hypothesis]]:
+    while ahead := list(itertools.islice(sources, window)):
+        outputs: list[list[Hypothesis]] = [[] for _ in ahead]
+        for places in _packed([len(tokens) + 1 for tokens in ahead], options):
+            source = _padded([ahead[place] for place in places]).to(device)
+            numbers = [number + place for place in places]
+            found = decode(stepper, source, options, constraints, numbers)
+            for place, hypotheses in zip(places, found, strict=True):
+                outputs[place] = hypotheses
+        yield from outputs
+        number += len(ahead)
+
+
+def _packed(lengths: Sequence[int], options: SearchConfig) -> Iterator[list[int]]:
+    """Places of sentences (lengths count END) that are decoded together, longest first."""
+    rows = options.nbest if options.sample else options.beam
+    order = sorted(range(len(lengths)), key=lambda place: -lengths[place])
+    while order:
+        longest = lengths[order[0]]
+        count = max(1, options.batch_tokens // (longest * rows))
+        yield order[:count]
+        order = order[count:]
+
+
+def _padded(token_lists: Sequence[Sequence[int]]) -> Source:
+    lengths = [len(tokens) + 1 for tokens in token_lists]
+    width = max(lengths)
+    rows = [
+        [*tokens, END, *[PADDING] * (width - length)]
+        for tokens, length in zip(token_lists, lengths, strict=True)
+    ]
+    return Source(torch.tensor(rows), torch.tensor(lengths))

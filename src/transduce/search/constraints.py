@@ -1,0 +1,177 @@
+"""What an output must begin with, must hold and must not hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from transduce.config import SearchConfig
+from transduce.errors import SearchError
+from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
+
+__all__ = ["Constraints", "PhraseAutomaton", "check"]
+
+Phrase = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Constraints:
+    """Token sequences (without BEGIN and END) that bind every output of a search.
+
+    Outputs begin with ``prefix``, never hold a phrase of ``forbidden`` and, as far as the
+    search finds a way, hold each phrase of ``required`` (phrases may overlap).
+    """
+
+    prefix: Phrase = ()
+    forbidden: tuple[Phrase, ...] = ()
+    required: tuple[Phrase, ...] = ()
+
+    @property
+    def largest_token(self) -> int:
+        """The largest token of all phrases; -1 where there is none."""
+        phrases = (self.prefix, *self.forbidden, *self.required)
+        return max((token for phrase in phrases for token in phrase), default=-1)
+
+
+def check(options: SearchConfig, constraints: Constraints) -> None:
+    """Raise SearchError where options and constraints contradict each other."""
+    _check_options(options)
+    _check_phrases(constraints)
+    longest = max((len(phrase) for phrase in constraints.required), default=0)
+    for name, length in (("prefix", len(constraints.prefix)), ("required phrase", longest)):
+        if length > options.max_length:
+            raise SearchError(
+                f"{name} must have at most max_length ({options.max_length}) tokens; got {length}"
+            )
+    if constraints.required and options.sample:
+        raise SearchError("required must be empty when sample is true; use beam search")
+    size = options.no_repeat_ngram
+    for phrase in constraints.required:
+        if size is not None and _repeats(phrase, size):
+            raise SearchError(
+                f"required phrase must not repeat {size} tokens when no_repeat_ngram is {size}; "
+                f"got {phrase}"
+            )
+
+
+def _check_options(options: SearchConfig) -> None:
+    if options.sample and (options.beam > 1 or options.diverse_groups > 1):
+        raise SearchError(f"beam must be 1 when sample is true; got {options.beam}")
+    if not options.sample:
+        if options.nbest > options.beam:
+            raise SearchError(f"nbest must be at most beam ({options.beam}); got {options.nbest}")
+        if options.beam % options.diverse_groups:
+            raise SearchError(
+                f"beam must be a multiple of diverse_groups ({options.diverse_groups}); "
+                f"got {options.beam}"
+            )
+        if options.temperature != 1.0 or options.top_k is not None or options.top_p is not None:
+            raise SearchError("sample must be true for temperature, top_k or top_p; got false")
+    if options.min_length > options.max_length:
+        raise SearchError(
+            f"min_length must be at most max_length ({options.max_length}); "
+            f"got {options.min_length}"
+        )
+    least, most = options.min_length_ratio, options.max_length_ratio
+    if least is not None and most is not None and least > most:
+        raise SearchError(
+            f"min_length_ratio must be at most max_length_ratio ({most}); got {least}"
+        )
+
+
+def _check_phrases(constraints: Constraints) -> None:
+    never_written = {PADDING, BEGIN, END}
+    named = [
+        ("prefix", constraints.prefix),
+        *(("forbidden phrase", phrase) for phrase in constraints.forbidden),
+        *(("required phrase", phrase) for phrase in constraints.required),
+    ]
+    for name, phrase in named:
+        if not phrase and name != "prefix":
+            raise SearchError(f"{name} must have at least one token; got none")
+        banned = never_written | {UNKNOWN} if name == "required phrase" else never_written
+        if any(token < 0 or token in banned for token in phrase):
+            raise SearchError(f"{name} must hold only tokens a model writes; got {phrase}")
+    for forbidden in constraints.forbidden:
+        for name, phrase in named:
+            if name != "forbidden phrase" and _contains(phrase, forbidden):
+                raise SearchError(
+                    f"{name} must not hold a forbidden phrase; got {phrase}, forbidden {forbidden}"
+                )
+
+
+def _contains(phrase: Phrase, part: Phrase) -> bool:
+    return any(
+        phrase[start : start + len(part)] == part for start in range(len(phrase) - len(part) + 1)
+    )
+
+
+def _repeats(phrase: Phrase, size: int) -> bool:
+    grams = [phrase[start : start + size] for start in range(len(phrase) - size + 1)]
+    return len(set(grams)) < len(grams)
+
+
+class PhraseAutomaton:
+    """Follows F phrases through many token sequences at once (Knuth, Morris & Pratt 1977).
+
+    The state of a sequence is int64 ``[..., F]``: how many tokens of each phrase its
+    end matches. A phrase that has been seen whole keeps its full length for good.
+    """
+
+    def __init__(self, phrases: Sequence[Phrase], device: torch.device) -> None:
+        # Letters: the tokens that occur in a phrase, numbered from 1; 0 is any other token.
+        letters = sorted({token for phrase in phrases for token in phrase})
+        longest = max(len(phrase) for phrase in phrases)
+        number = {token: place for place, token in enumerate(letters, start=1)}
+        table = torch.zeros(len(phrases), longest + 1, len(letters) + 1, dtype=torch.int64)
+        for row, phrase in enumerate(phrases):
+            for matched in range(len(phrase)):
+                for token in letters:
+                    table[row, matched, number[token]] = _matched(phrase, matched, token)
+            table[row, len(phrase) :] = len(phrase)
+        padded = [(*phrase, *[PADDING] * (longest + 1 - len(phrase))) for phrase in phrases]
+        self._letters = torch.tensor(letters, device=device)
+        self._table = table.to(device)
+        self._phrases = torch.tensor(padded, device=device)
+        self._which = torch.arange(len(phrases), device=device)
+        self.lengths = torch.tensor([len(phrase) for phrase in phrases], device=device)
+        self.last_tokens = torch.tensor([phrase[-1] for phrase in phrases], device=device)
+
+    def start(self, shape: tuple[int, ...], prefix: Phrase) -> Tensor:
+        """The state ``[*shape, F]`` after ``prefix``."""
+        state = torch.zeros(
+            *shape, len(self.lengths), dtype=torch.int64, device=self.lengths.device
+        )
+        for token in prefix:
+            state = self.advance(state, state.new_full(shape, token))
+        return state
+
+    def advance(self, state: Tensor, tokens: Tensor) -> Tensor:
+        """From states ``[..., F]`` with tokens int64 ``[...]`` to the states after them."""
+        place = torch.searchsorted(self._letters, tokens).clamp(max=len(self._letters) - 1)
+        letter = torch.where(self._letters[place] == tokens, place + 1, torch.zeros_like(place))
+        return self._table[self._which, state, letter[..., None]]
+
+    def next_tokens(self, state: Tensor) -> Tensor:
+        """The token that takes each phrase forward, ``[..., F]``; PADDING where it is whole."""
+        return self._phrases[self._which, state]
+
+    def complete(self, state: Tensor) -> Tensor:
+        """Bool ``[..., F]``, true where a phrase has been seen whole."""
+        return state == self.lengths
+
+    def one_short(self, state: Tensor) -> Tensor:
+        """Bool ``[..., F]``, true where the next token would complete the phrase."""
+        return state == self.lengths - 1
+
+
+def _matched(phrase: Phrase, matched: int, token: int) -> int:
+    """How many tokens of ``phrase`` a sequence matches after ``token``."""
+    seen = (*phrase[:matched], token)
+    for length in range(min(len(seen), len(phrase)), 0, -1):
+        if seen[len(seen) - length :] == phrase[:length]:
+            return length
+    return 0

@@ -1,0 +1,209 @@
+"""Checkpoints: folders of safetensors and one JSON file, whole at every instant.
+
+A checkpoint is written into ``.incomplete-NNNNNNNN``, synced to the disk and renamed to
+``checkpoint-NNNNNNNN``; a kill leaves the old ones or the old ones and the new one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from transduce.errors import CheckpointError
+from transduce.files import replacing, sync_folder
+
+__all__ = [
+    "Checkpoint",
+    "has_checkpoint",
+    "newest_checkpoint",
+    "publish_best",
+    "require_room",
+    "write_checkpoint",
+]
+
+_KEPT = 2
+_INCOMPLETE = ".incomplete-"
+_NAME = re.compile(r"checkpoint-(\d{8,})")
+_STATE = "state.json"
+_BEST = "best.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One checkpoint on disk: groups of tensors (``weights``, ``optimizer``, …) and a state."""
+
+    path: Path
+
+    def state(self) -> dict[str, Any]:
+        """The state as it was written. Raises CheckpointError naming the file."""
+        file = self.path / _STATE
+        try:
+            state = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise _unreadable(file, error) from None
+        if not isinstance(state, dict):
+            raise _unreadable(file, "no JSON object")
+        return state
+
+    def tensors(self, group: str) -> dict[str, Tensor]:
+        """One group of tensors by name, on the CPU. Raises CheckpointError naming the file."""
+        file = self.path / f"{group}.safetensors"
+        try:
+            return load_file(file)
+        except (OSError, SafetensorError) as error:
+            raise _unreadable(file, error) from None
+
+    @property
+    def best(self) -> Path | None:
+        """The file with the weights of the best dev scoring so far, if there was one."""
+        file = self.path / _BEST
+        return file if file.is_file() else None
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return sum(file.stat().st_size for file in self.path.iterdir())
+
+
+def has_checkpoint(folder: str | Path) -> bool:
+    """Whether a run in this model directory can be resumed."""
+    return newest_checkpoint(Path(folder) / "training") is not None
+
+
+def newest_checkpoint(training: Path) -> Checkpoint | None:
+    """The last whole checkpoint in a ``training`` folder."""
+    paths = _checkpoints(training)
+    return Checkpoint(paths[-1]) if paths else None
+
+
+def write_checkpoint(
+    training: Path,
+    step: int,
+    state: Mapping[str, Any],
+    groups: Mapping[str, Mapping[str, Tensor]],
+    best: Mapping[str, Tensor] | None = None,
+) -> Checkpoint:
+    """Write a checkpoint and remove all but the newest two.
+
+    ``best`` are new best weights; None keeps those of the checkpoint before, by a hard link where
+    the disk has them. Raises CheckpointError where the disk is full or cannot be written; what
+    was there before is then still whole.
+    """
+    before = newest_checkpoint(training)
+    aside = training / f"{_INCOMPLETE}{step:08d}"
+    path = training / f"checkpoint-{step:08d}"
+    with _explained(training, before):
+        try:
+            _remove_incomplete(training)
+            aside.mkdir(parents=True)
+            for group, tensors in groups.items():
+                _write_tensors(aside / f"{group}.safetensors", tensors)
+            if best is not None:
+                _write_tensors(aside / _BEST, best)
+            elif before is not None and before.best is not None:
+                _link_or_copy(before.best, aside / _BEST)
+            _write_bytes(aside / _STATE, json.dumps(state, indent=1).encode())
+            sync_folder(aside)
+            if path.exists():  # the same step once more: the older one goes aside first
+                path.rename(training / f"{_INCOMPLETE}replaced")
+            aside.rename(path)
+            sync_folder(training)
+        except BaseException:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
+        for old in _checkpoints(training)[:-_KEPT]:
+            # Renamed first: a kill while files go must not leave what looks like a checkpoint.
+            old.rename(old.with_name(f"{_INCOMPLETE}{old.name}"))
+        _remove_incomplete(training)
+    return Checkpoint(path)
+
+
+def publish_best(checkpoint: Checkpoint, path: Path) -> None:
+    """Make the best weights of a checkpoint the model's file. Raises CheckpointError."""
+    if checkpoint.best is None:
+        return
+    with _explained(path, checkpoint), replacing(path) as aside:
+        shutil.copyfile(checkpoint.best, aside)
+
+
+def require_room(training: Path, needed: int) -> None:
+    """Make the folder, and raise CheckpointError if it cannot hold so many bytes more."""
+    try:
+        training.mkdir(parents=True, exist_ok=True)
+        _remove_incomplete(training)
+        free = shutil.disk_usage(training).free
+    except OSError as error:
+        raise CheckpointError(
+            f"{training} must be a writable directory; got: {error.strerror}"
+        ) from None
+    if free < needed:
+        raise CheckpointError(
+            f"{training} must have about {needed / 1e6:,.0f} MB free for checkpoints; "
+            f"got {free / 1e6:,.0f} MB"
+        )
+
+
+def _remove_incomplete(training: Path) -> None:
+    """Remove what killed runs left half-written."""
+    for leftover in training.glob(f"{_INCOMPLETE}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _link_or_copy(source: Path, destination: Path) -> None:
+    """A second name for a file that is never changed in place, or a copy of it."""
+    try:
+        os.link(source, destination)
+    except OSError:
+        shutil.copyfile(source, destination)
+        _sync(destination)
+
+
+def _checkpoints(training: Path) -> list[Path]:
+    if not training.is_dir():
+        return []
+    found = [path for path in training.iterdir() if _NAME.fullmatch(path.name)]
+    return sorted(found, key=lambda path: int(path.name.partition("-")[2]))
+
+
+def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    save_file(plain, path, metadata={"format": "pt"})
+    _sync(path)
+
+
+def _write_bytes(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+    _sync(path)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _explained(place: Path, last_good: Checkpoint | None) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        kept = f"; the last good checkpoint is {last_good.path}" if last_good else ""
+        raise CheckpointError(f"{place}: a checkpoint cannot be written ({reason}){kept}") from None
+
+
+def _unreadable(file: Path, reason: object) -> CheckpointError:
+    return CheckpointError(
+        f"{file} must be readable to resume; got: {reason}. Remove {file.parent} to go on from "
+        "the checkpoint before it"
+    )

@@ -1,0 +1,64 @@
+"""What must be the same for a run to go on from a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from transduce.config import TrainingConfig
+from transduce.errors import CheckpointError
+
+__all__ = ["RunIdentity"]
+
+# What may differ between a run and its continuation; a checkpoint refuses all else.
+_MAY_CHANGE = frozenset(
+    {
+        "max_minutes",
+        "max_steps",
+        "max_epochs",
+        "evaluate_every",
+        "checkpoint_every",
+        "patience",
+        "dev_sentences",
+        "tensorboard",
+        "device",
+        "threads",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunIdentity:
+    """The training section with what its ``auto`` came to, data and model, and the processes."""
+
+    config: dict[str, Any]
+    fingerprint: str
+    processes: int
+
+    @classmethod
+    def of(cls, config: TrainingConfig, precision: str, fingerprint: str, processes: int) -> Self:
+        """The identity of a run that is about to begin."""
+        return cls(
+            {**config.model_dump(mode="json"), "precision": precision}, fingerprint, processes
+        )
+
+    def refuse_other(self, state: Mapping[str, Any], path: Path) -> None:
+        """Raise CheckpointError, saying what differs, unless ``state`` is of the same run."""
+        for name, value in state["config"].items():
+            if name not in _MAY_CHANGE and self.config.get(name, value) != value:
+                raise CheckpointError(
+                    f"training.{name} must be {value} to resume from {path}; "
+                    f"got {self.config[name]}"
+                )
+        if state["fingerprint"] != self.fingerprint:
+            raise CheckpointError(
+                f"data and model must be the same to resume from {path}; got others (fingerprint "
+                f"{self.fingerprint!r}, in the checkpoint {state['fingerprint']!r})"
+            )
+        if state["processes"] != self.processes:
+            raise CheckpointError(
+                f"a run of {state['processes']} processes must be resumed with as many; "
+                f"got {self.processes}"
+            )

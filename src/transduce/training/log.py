@@ -1,0 +1,115 @@
+"""The history of a run: JSON lines, and TensorBoard where it is asked for."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from transduce.errors import CheckpointError, ConfigError
+from transduce.files import write_text
+
+__all__ = ["RunLog", "read_log", "tensorboard_writer"]
+
+
+class Scalars(Protocol):
+    """What is used of a TensorBoard writer."""
+
+    def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None:
+        """One number of one step."""
+        ...
+
+    def flush(self) -> None:
+        """Write it down."""
+        ...
+
+    def close(self) -> None:
+        """The end."""
+        ...
+
+
+class RunLog:
+    """Appends to ``log.jsonl``: one JSON object a line with at least ``event`` and ``step``.
+
+    Events: ``start``, ``resume``, ``step`` (means since the last such line), ``dev`` and ``end``.
+    """
+
+    def __init__(self, path: Path, scalars: Scalars | None = None) -> None:
+        self.path = path
+        self._scalars = scalars
+
+    def forget_after(self, step: int) -> None:
+        """Drop the lines of a lost future, and ends that were none. Raises CheckpointError."""
+        kept = [
+            entry
+            for entry in read_log(self.path)
+            if entry["step"] <= step and entry["event"] != "end"
+        ]
+        try:
+            write_text(self.path, "".join(_line(entry) for entry in kept))
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def write(self, event: str, step: int, values: Mapping[str, Any]) -> None:
+        """Append one line. Raises CheckpointError."""
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(_line({"event": event, "step": step, **values}))
+        except OSError as error:
+            raise self._unwritable(error) from None
+        if self._scalars is not None and event in ("step", "dev"):
+            group = "train" if event == "step" else "dev"
+            for name, value in values.items():
+                if isinstance(value, int | float):
+                    self._scalars.add_scalar(f"{group}/{name}", value, step)
+            self._scalars.flush()
+
+    def close(self) -> None:
+        """Nothing more will be written."""
+        if self._scalars is not None:
+            self._scalars.close()
+
+    def _unwritable(self, error: OSError) -> CheckpointError:
+        return CheckpointError(f"{self.path}: the log cannot be written ({error.strerror})")
+
+
+def read_log(path: str | Path) -> list[dict[str, Any]]:
+    """All whole lines of a log, oldest first; none if there is no file.
+
+    A last line that a kill has cut is left out.
+    """
+    path = Path(path)
+    if not path.is_file():
+        return []
+    entries = []
+    for line in path.read_bytes().split(b"\n"):
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict) and "event" in entry and "step" in entry:
+            entries.append(entry)
+    return entries
+
+
+def tensorboard_writer(folder: Path, step: int) -> Scalars:
+    """A TensorBoard writer that goes on after ``step``. Raises ConfigError if not installed."""
+    try:  # an extra, and slow to import
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise ConfigError(
+            "training.tensorboard needs the package tensorboard; "
+            "install it with: pip install 'transduce[tensorboard]'"
+        ) from None
+    writer: Scalars = SummaryWriter(str(folder), purge_step=step + 1)
+    return writer
+
+
+def _line(entry: Mapping[str, Any]) -> str:
+    finite = {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in entry.items()
+    }
+    return json.dumps(finite, ensure_ascii=False) + "\n"

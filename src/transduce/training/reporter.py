@@ -1,0 +1,71 @@
+"""What is told of the steps: to the log, to a person, and as an error where the loss is lost."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from transduce.errors import TrainingError
+from transduce.training.learner import Means
+from transduce.training.log import RunLog
+from transduce.training.progress import Progress, Status
+from transduce.training.record import Position
+
+__all__ = ["Reporter", "refuse_infinite"]
+
+
+def refuse_infinite(means: Means, step: int, rate: float) -> None:
+    """Raise TrainingError if the loss or the gradient is not finite."""
+    if not means.finite:
+        raise TrainingError(
+            f"the loss must be a finite number; got {means.loss} at or shortly before step {step} "
+            f"(learning rate {rate:.2e}, gradient norm {means.gradient_norm:.3g}): lower "
+            "training.learning_rate, set training.clip_norm, lengthen training.warmup_steps or "
+            "set training.precision=float32"
+        )
+
+
+class Reporter:
+    """Keeps the log and the display of a run, of the first process only."""
+
+    def __init__(self, log: RunLog, display: Progress) -> None:
+        self.log = log
+        self.display = display
+        self._tokens, self._seconds = 0, 0.0
+
+    def begin(self, position: Position, identity: dict[str, Any], resumed: bool) -> None:
+        """The run starts or goes on: forget what the log knows of a lost future."""
+        self.log.forget_after(position.step if resumed else -1)
+        self.log.write("resume" if resumed else "start", position.step, identity)
+        self._tokens, self._seconds = position.target_tokens, position.seconds_in_steps
+
+    def steps(
+        self,
+        position: Position,
+        means: Means,
+        rate: float,
+        *,
+        epochs: float,
+        minutes: float,
+        progress: float,
+    ) -> None:
+        """The means over the steps since the last call."""
+        tokens = position.target_tokens - self._tokens
+        seconds = max(position.seconds_in_steps - self._seconds, 1e-9)
+        self._tokens, self._seconds = position.target_tokens, position.seconds_in_steps
+        values = {
+            **asdict(means),
+            "learning_rate": rate,
+            "epoch": round(epochs, 4),
+            "tokens_per_second": round(tokens / seconds, 1),
+            "minutes": round(minutes, 5),
+        }
+        self.log.write("step", position.step, values)
+        self.display.step(
+            Status(position.step, epochs, means.loss, rate, tokens / seconds, minutes, progress)
+        )
+
+    def scored(self, step: int, metrics: dict[str, float], best: bool) -> None:
+        """A dev scoring."""
+        self.log.write("dev", step, {**metrics, "best": best})
+        self.display.scored(step, metrics, best)

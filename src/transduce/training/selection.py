@@ -1,0 +1,59 @@
+"""Which dev scoring was the best, and whether to wait for a better one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from transduce.errors import TrainingError
+
+__all__ = ["LOWER_IS_BETTER", "Selection"]
+
+LOWER_IS_BETTER = frozenset({"loss", "perplexity", "wer", "cer", "per", "ter"})
+
+
+@dataclass(slots=True)
+class Selection:
+    """The best dev scoring so far by one metric, and early stopping on it.
+
+    ``patience`` is the number of scorings in a row without a new best that end the run.
+    """
+
+    metric: str
+    patience: int | None = None
+    metrics: dict[str, float] = field(default_factory=dict)  # of the best scoring
+    step: int | None = None
+    misses: int = 0
+
+    def offer(self, step: int, metrics: Mapping[str, float]) -> bool:
+        """Take note of a dev scoring; true if it is the best so far.
+
+        Raises TrainingError if there is nothing in it or not the metric.
+        """
+        if not metrics:
+            raise TrainingError(
+                "dev must hold at least one pair to score; got nothing: set data.dev, or a larger "
+                "data.dev_fraction"
+            )
+        if self.metric not in metrics:
+            raise TrainingError(
+                f"training.metric must be one of {', '.join(metrics)}; got {self.metric!r}"
+            )
+        value = metrics[self.metric]
+        if self.step is None:
+            better = not math.isnan(value)
+        elif self.metric in LOWER_IS_BETTER:
+            better = value < self.metrics[self.metric]
+        else:
+            better = value > self.metrics[self.metric]
+        if better:
+            self.metrics, self.step, self.misses = dict(metrics), step, 0
+        else:
+            self.misses += 1
+        return better
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether patience is at its end."""
+        return self.patience is not None and self.misses >= self.patience

@@ -1,0 +1,230 @@
+"""The Python face: load, fit, predict, score, save, with scikit-learn's habits."""
+
+from __future__ import annotations
+
+import inspect
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from transduce.config import Config, SearchConfig
+from transduce.errors import ConfigError, DataError, ModelError
+from transduce.pipeline.corpora import corpora_from_lists
+from transduce.pipeline.fitting import fit
+from transduce.pipeline.scoring import evaluate
+from transduce.pipeline.trained import Output, TrainedModel
+from transduce.presets import PRESETS
+
+__all__ = ["Transducer"]
+
+
+class Transducer:
+    """An encoder-decoder to fit on pairs of texts and to predict with.
+
+    ``model`` is a preset (``lstm-small``), a family (``gru``, its small size) or a
+    model section as a mapping; ``source`` and ``target`` are kinds of tokenizer.
+    The first of the limits ``max_minutes``, ``max_steps``, ``max_epochs`` to be reached ends
+    training; with none set it is 30 epochs. ``options`` sets any other key of a recipe, dotted:
+    ``{"training.learning_rate": 1e-3}``.
+
+    >>> pairs = [("ab", "ba"), ("abc", "cba"), ("ca", "ac"), ("bca", "acb")]
+    >>> reverse = Transducer("gru-tiny", max_steps=2, dev_fraction=0.5)
+    >>> reverse = reverse.fit([s for s, _ in pairs * 9], [t for _, t in pairs * 9])
+    >>> len(reverse.predict(["cab", "b"]))
+    2
+    """
+
+    def __init__(
+        self,
+        model: str | Mapping[str, Any] = "lstm-small",
+        *,
+        source: str = "character",
+        target: str = "character",
+        shared: bool = False,
+        max_minutes: float | None = None,
+        max_steps: int | None = None,
+        max_epochs: int | None = None,
+        dev_fraction: float = 0.05,
+        metric: str = "loss",
+        seed: int = 1,
+        beam: int = 1,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.model = model
+        self.source = source
+        self.target = target
+        self.shared = shared
+        self.max_minutes = max_minutes
+        self.max_steps = max_steps
+        self.max_epochs = max_epochs
+        self.dev_fraction = dev_fraction
+        self.metric = metric
+        self.seed = seed
+        self.beam = beam
+        self.options = options
+
+    # -------------------------------------------------------- scikit-learn's habits
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The arguments of the constructor by name."""
+        return {name: getattr(self, name) for name in _parameter_names()}
+
+    def set_params(self, **params: Any) -> Self:
+        """Replace arguments of the constructor. Raises ConfigError for an unknown name."""
+        for name, value in params.items():
+            if name not in _parameter_names():
+                known = ", ".join(_parameter_names())
+                raise ConfigError(f"parameter must be one of {known}; got {name!r}")
+            setattr(self, name, value)
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import Tags, TargetTags  # noqa: PLC0415 (an optional extra)
+
+        return Tags(estimator_type=None, target_tags=TargetTags(required=True))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "trained_")
+
+    def __repr__(self) -> str:
+        default = {p.name: p.default for p in inspect.signature(Transducer).parameters.values()}
+        changed = {k: v for k, v in self.get_params().items() if v != default[k]}
+        return f"Transducer({', '.join(f'{name}={value!r}' for name, value in changed.items())})"
+
+    # -------------------------------------------------------- training and prediction
+
+    def fit(
+        self,
+        sources: Iterable[str],
+        targets: Iterable[str],
+        *,
+        dev: tuple[Iterable[str], Iterable[str]] | None = None,
+        output: str | Path | None = None,
+    ) -> Self:
+        """Train on pairs; the best model on ``dev`` is kept (a share of the pairs if none).
+
+        ``output`` keeps the run's directory with checkpoints and log. Raises TransduceError.
+        """
+        pairs = _zipped(sources, targets)
+        dev_pairs = None if dev is None else _zipped(*dev)
+        corpora = corpora_from_lists(pairs, dev_pairs, self.dev_fraction)
+        config = self._config()
+        if output is not None:
+            self.trained_ = fit(config, corpora, output)
+            return self
+        with tempfile.TemporaryDirectory() as folder:
+            self.trained_ = fit(config, corpora, Path(folder) / "run")
+        return self
+
+    def predict(self, sources: Iterable[str], **search: Any) -> list[str]:
+        """The best output of each source; ``search`` options by name: ``beam=4``."""
+        return [outputs[0].text for outputs in self(sources, **search)]
+
+    def __call__(self, sources: Iterable[str], **search: Any) -> list[list[Output]]:
+        """The n-best outputs of each source, with scores."""
+        trained = self._trained()
+        return list(trained.predict(_texts(sources, "sources"), self._search(search)))
+
+    def score(
+        self, sources: Iterable[str], targets: Iterable[str | Sequence[str]], **search: Any
+    ) -> float:
+        """The share of sources, 0 to 1, whose output is exactly a target of theirs."""
+        predicted = self.predict(sources, **search)
+        references = [[t] if isinstance(t, str) else list(t) for t in targets]
+        if len(references) != len(predicted):
+            raise DataError(
+                f"targets must be as many as sources ({len(predicted)}); got {len(references)}"
+            )
+        if not predicted:
+            raise DataError("sources must hold at least one text; got none")
+        right = sum(text in among for text, among in zip(predicted, references, strict=True))
+        return right / len(predicted)
+
+    # -------------------------------------------------------- directories
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model directory."""
+        self._trained().save(folder)
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str = "auto") -> Transducer:
+        """Read a model directory, whoever trained it. Raises ModelError."""
+        trained = TrainedModel.load(folder, device)
+        config = trained.config
+        loaded = cls(
+            config.model.model_dump(mode="json", by_alias=True),
+            source=config.tokenizer.source.kind,
+            target=config.tokenizer.target.kind,
+            shared=config.tokenizer.shared,
+            max_minutes=config.training.max_minutes,
+            max_steps=config.training.max_steps,
+            max_epochs=config.training.max_epochs,
+            metric=config.training.metric,
+            seed=config.training.seed,
+            beam=config.search.beam,
+        )
+        loaded.trained_ = trained
+        return loaded
+
+    # -------------------------------------------------------- inside
+
+    trained_: TrainedModel
+
+    def _trained(self) -> TrainedModel:
+        if not hasattr(self, "trained_"):
+            raise ModelError("model must be fitted or loaded first; call fit or Transducer.load")
+        return self.trained_
+
+    def _search(self, options: Mapping[str, Any]) -> SearchConfig:
+        changed = {"beam": self.beam, **options}
+        config = self._trained().config
+        return config.updated({f"search.{name}": value for name, value in changed.items()}).search
+
+    def _config(self) -> Config:
+        limits = {
+            "max_minutes": self.max_minutes,
+            "max_steps": self.max_steps,
+            "max_epochs": self.max_epochs,
+        }
+        if not any(limits.values()):
+            limits["max_epochs"] = 30
+        values: dict[str, Any] = {
+            "model": _model_section(self.model),
+            "tokenizer": {
+                "source": {"kind": self.source},
+                "target": {"kind": self.target},
+                "shared": self.shared,
+            },
+            "training": {"seed": self.seed, "metric": self.metric, **limits},
+            "search": {"beam": self.beam},
+        }
+        return Config.from_mapping(values).updated(self.options or {})
+
+
+def _model_section(model: str | Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(model, Mapping):
+        return dict(model)
+    name = f"{model}-small" if f"{model}-small" in PRESETS else model
+    return {"preset": name}
+
+
+def _parameter_names() -> list[str]:
+    return sorted(inspect.signature(Transducer).parameters)
+
+
+def _texts(values: Iterable[str], name: str) -> list[str]:
+    if isinstance(values, str):
+        raise DataError(f"{name} must be a list of texts; got one text")
+    texts = list(values)
+    for number, text in enumerate(texts, 1):
+        if not isinstance(text, str):
+            raise DataError(f"{name} must be texts; got {type(text).__name__} (number {number})")
+    return texts
+
+
+def _zipped(sources: Iterable[str], targets: Iterable[str]) -> list[tuple[str, str]]:
+    left, right = _texts(sources, "sources"), _texts(targets, "targets")
+    if len(left) != len(right):
+        raise DataError(f"targets must be as many as sources ({len(left)}); got {len(right)}")
+    return list(zip(left, right, strict=True))

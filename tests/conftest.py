@@ -1,0 +1,31 @@
+"""What every test starts from: one thread a worker, fixed seeds, repeatable hypothesis runs."""
+
+from __future__ import annotations
+
+import os
+import random
+
+# Two workers on two cores: one thread each, said before the first library that asks.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import settings
+
+settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
+settings.load_profile("repeatable")
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """Each test draws the same numbers, alone or after others."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)

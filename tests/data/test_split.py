@@ -1,0 +1,50 @@
+"""A split by hash: stable, fair, blind to the spelling in code points."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transduce.data.split import hash_split
+from transduce.errors import ConfigError
+
+PARTS = {"test": 0.1, "dev": 0.05, "train": 0.85}
+
+
+def test_stays_what_it_was() -> None:
+    # Written down once: another answer would mix train and test of existing models.
+    words = ["cat", "dog", "我爱你", "é", "", "house", "mouse"]
+    assert [hash_split(word, {"a": 0.5, "b": 0.5}) for word in words] == list("PLACES!")
+
+
+def test_shares_are_kept() -> None:
+    counts = Counter(hash_split(f"word {n}", PARTS) for n in range(20_000))
+    for part, share in PARTS.items():
+        assert abs(counts[part] / 20_000 - share) < 0.01
+
+
+@given(st.text())
+def test_composed_and_decomposed_fall_together(text: str) -> None:
+    assert hash_split(f"e\u0301{text}", PARTS) == hash_split(f"é{text}", PARTS)
+
+
+@given(st.text(st.characters(codec=None)))
+def test_every_text_has_a_place(text: str) -> None:
+    assert hash_split(text, PARTS) in PARTS
+    assert hash_split(text, {"none": 0.0, "all": 1.0, "nobody": 0.0}) == "all"
+
+
+def test_first_share_is_the_same_whatever_follows() -> None:
+    for word in map(str, range(200)):
+        one = hash_split(word, {"test": 0.3, "train": 0.7}) == "test"
+        other = hash_split(word, {"test": 0.3, "dev": 0.2, "train": 0.5}) == "test"
+        assert one == other
+
+
+@pytest.mark.parametrize("parts", [{}, {"a": 0.5}, {"a": 1.5, "b": -0.5}, {"a": 0.5, "b": 0.6}])
+def test_wrong_shares_are_refused(parts: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match="shares that sum to 1; got"):
+        hash_split("a", parts)

@@ -1,0 +1,142 @@
+"""Small models of every kind, for the tests that hold for all of them.
+
+A new architecture gets one more line in ``ARCHITECTURES`` and no test of its own here.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from transduce.config import ModelConfig
+from transduce.interfaces import BEGIN, END, Source
+from transduce.models.build import build_model
+from transduce.models.seq2seq import Seq2Seq
+
+__all__ = [
+    "ARCHITECTURES",
+    "SYMBOLS",
+    "WITH_ATTENTION",
+    "make_model",
+    "make_source",
+    "make_target",
+    "sentences",
+]
+
+SYMBOLS = 14  # the four special ones and ten others
+FIRST = END + 1
+
+
+def _recurrent(kind: str, *, encoder: dict | None = None, **decoder) -> dict:
+    return {
+        "encoder": {"kind": kind, "width": 16, "dropout": 0.0, **(encoder or {})},
+        "decoder": {"kind": kind, "width": 16, "dropout": 0.0, **decoder},
+    }
+
+
+def _transformer(*, model: dict | None = None, **options) -> dict:
+    part = {
+        "kind": "transformer",
+        "layers": 2,
+        "width": 16,
+        "feedforward": 24,
+        "heads": 4,
+        "max_positions": 64,
+        "dropout": 0.0,
+        **options,
+    }
+    return {"encoder": part, "decoder": part, **(model or {})}
+
+
+def _mixed(encoder: dict, decoder: dict, **model) -> dict:
+    return {"encoder": encoder["encoder"], "decoder": decoder["decoder"], **model}
+
+
+ARCHITECTURES = {
+    # every recurrent kind and every attention
+    "rnn-none": _recurrent("rnn", attention="none"),
+    "lstm-none": _recurrent("lstm", attention="none"),
+    "gru-none": _recurrent("gru", attention="none"),
+    "rnn-dot": _recurrent("rnn", attention="dot"),
+    "lstm-dot": _recurrent("lstm", attention="dot"),
+    "gru-general": _recurrent("gru", attention="general"),
+    "lstm-additive": _recurrent("lstm", attention="additive"),
+    "gru-cosine": _recurrent("gru", attention="cosine"),
+    "lstm-multihead": _recurrent("lstm", attention="multihead"),
+    "rnn-additive": _recurrent("rnn", attention="additive"),
+    # their options
+    "gru-feeding": _recurrent("gru", attention="general", input_feeding=True),
+    "lstm-feeding": _recurrent("lstm", attention="dot", input_feeding=True, layers=2),
+    "rnn-feeding": _recurrent("rnn", attention="multihead", input_feeding=True),
+    "lstm-deep": _recurrent(
+        "lstm", encoder={"layers": 2, "bidirectional": False}, layers=3, bridge="dense"
+    ),
+    "gru-bridge-copy": _recurrent("gru", encoder={"layers": 2}, layers=2, bridge="copy"),
+    "gru-bridge-zero": _recurrent("gru", bridge="zero"),
+    "gru-narrow-memory": _recurrent("gru", encoder={"width": 10}, attention="dot"),
+    "lstm-tied": {**_recurrent("lstm"), "tie": "all"},
+    "gru-narrow-embedding": {**_recurrent("gru"), "embedding_width": 6, "tie": "target"},
+    "lstm-copy": {**_recurrent("lstm", attention="additive"), "copy": True},
+    "gru-copy-feeding": {**_recurrent("gru", input_feeding=True), "copy": True},
+    # the Transformer's
+    "transformer": _transformer(),
+    "transformer-post": _transformer(norm_position="post"),
+    "transformer-post-rms": _transformer(norm_position="post", norm="rms"),
+    "transformer-learned": _transformer(positions="learned", activation="gelu"),
+    "transformer-rotary": _transformer(positions="rotary", norm="rms", activation="swiglu"),
+    "transformer-relative": _transformer(positions="relative", bias=False),
+    "transformer-none": _transformer(positions="none"),
+    "transformer-grouped": _transformer(key_value_heads=2),
+    "transformer-one-key": _transformer(key_value_heads=1, positions="rotary", bias=False),
+    "transformer-copy": _transformer(model={"copy": True}),
+    "transformer-tied": _transformer(model={"tie": "all"}),
+    "transformer-narrow": _transformer(model={"embedding_width": 6, "tie": "target"}),
+    # encoders and decoders of different kinds
+    "transformer-to-gru": _mixed(_transformer(), _recurrent("gru")),
+    "transformer-to-lstm-none": _mixed(_transformer(), _recurrent("lstm", attention="none")),
+    "lstm-to-transformer": _mixed(
+        _recurrent("lstm", encoder={"width": 20}), _transformer(), copy=True
+    ),
+    "gru-to-rnn": _mixed(_recurrent("gru"), _recurrent("rnn", attention="general")),
+    "rnn-to-transformer-rotary": _mixed(_recurrent("rnn"), _transformer(positions="rotary")),
+}
+
+WITH_ATTENTION = [
+    name
+    for name, model in ARCHITECTURES.items()
+    if model["decoder"].get("attention", "some") != "none"
+]
+
+
+def make_model(architecture: dict, *, seed: int = 1) -> Seq2Seq:
+    """A model in evaluation mode with weights that hang on the seed alone."""
+    config = ModelConfig.model_validate(architecture)
+    copy_map = None
+    if config.copy_source:
+        # Source symbols stand for others in the target's vocabulary, one of them for none.
+        copy_map = torch.arange(SYMBOLS)
+        copy_map[FIRST:-1] = copy_map[FIRST:-1].flip(0)
+        copy_map[-1] = 1
+    torch.manual_seed(seed)
+    return build_model(config, SYMBOLS, SYMBOLS, copy_map).eval()
+
+
+def make_source(rows: list[list[int]], width: int | None = None) -> Source:
+    """Pad, to ``width`` columns where the longest has fewer."""
+    ended = [[*row, END] for row in rows]
+    width = max(width or 0, *(len(row) for row in ended))
+    tokens = torch.tensor([row + [0] * (width - len(row)) for row in ended])
+    return Source(tokens, torch.tensor([len(row) for row in ended]))
+
+
+def sentences(*lengths: int, seed: int = 0) -> list[list[int]]:
+    """Random rows of ordinary symbols."""
+    generator = torch.Generator().manual_seed(seed)
+    return [
+        torch.randint(FIRST, SYMBOLS, (length,), generator=generator).tolist() for length in lengths
+    ]
+
+
+def make_target(rows: list[list[int]]) -> torch.Tensor:
+    """What the decoder reads, padded: BEGIN and the row."""
+    width = 1 + max(len(row) for row in rows)
+    return torch.tensor([[BEGIN, *row] + [0] * (width - 1 - len(row)) for row in rows])

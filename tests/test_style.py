@@ -1,0 +1,151 @@
+"""House rules that no linter knows."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MODULES = sorted((ROOT / "src" / "transduce").rglob("*.py"))
+LONGEST = 400
+
+# What runs code out of a file, or could.
+UNSAFE_IMPORTS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
+UNSAFE_CALLS = {
+    "eval",
+    "exec",
+    "torch.load",
+    "torch.save",
+    "numpy.load",
+    "np.load",
+    "yaml.load",
+    "yaml.unsafe_load",
+}
+
+
+def unsafe_uses(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+        elif isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            if called in UNSAFE_CALLS and not _refuses_pickle(node):
+                yield f"line {node.lineno}: {called}"
+            if any(word.arg == "trust_remote_code" for word in node.keywords):
+                yield f"line {node.lineno}: trust_remote_code"
+            continue
+        else:
+            continue
+        yield from (f"line {node.lineno}: {n}" for n in names if n.split(".")[0] in UNSAFE_IMPORTS)
+
+
+def _refuses_pickle(call: ast.Call) -> bool:
+    """``np.load(..., allow_pickle=False)`` reads plain arrays; yaml.load with a safe loader."""
+    words = {word.arg: ast.unparse(word.value) for word in call.keywords}
+    if ast.unparse(call.func) == "yaml.load":
+        loader = words.get("Loader", ast.unparse(call.args[1]) if len(call.args) > 1 else "")
+        return "Safe" in loader or loader.endswith("UniqueKeys")
+    return words.get("allow_pickle") == "False"
+
+
+def blind_keywords(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.args.kwarg:
+            typed = node.args.kwarg.annotation
+            if typed is None or ast.unparse(typed) == "Any":
+                yield f"line {node.lineno}: {node.name}(**{node.args.kwarg.arg})"
+
+
+def public_names(tree: ast.Module) -> list[str] | None:
+    """The value of ``__all__``, or None where there is none."""
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if any(isinstance(target, ast.Name) and target.id == "__all__" for target in targets):
+            return [str(name) for name in ast.literal_eval(node.value)]  # type: ignore[union-attr]
+    return None
+
+
+def defined_names(tree: ast.Module) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {alias.asname or alias.name.split(".")[0] for alias in node.names}
+    return names
+
+
+@pytest.fixture(params=MODULES, ids=lambda path: str(path.relative_to(ROOT / "src")))
+def module(request: pytest.FixtureRequest) -> Path:
+    path: Path = request.param
+    return path
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def test_module_says_what_it_is_and_gives(module: Path) -> None:
+    tree = parsed(module)
+    if not tree.body and module.name == "__init__.py":
+        return  # a folder that only holds its modules
+    assert ast.get_docstring(tree), "a module begins with a docstring"
+    names = public_names(tree)
+    assert names is not None or module.name == "__main__.py", "a module has __all__"
+    missing = set(names or ()) - defined_names(tree)
+    if module != ROOT / "src" / "transduce" / "__init__.py":  # may give names when first asked
+        assert not missing, "__all__ names what the module defines"
+
+
+def test_module_is_short(module: Path) -> None:
+    lines = len(module.read_text(encoding="utf-8").splitlines())
+    assert lines <= LONGEST, f"{lines} lines: give its second subject a file of its own"
+
+
+def test_module_runs_no_code_out_of_files(module: Path) -> None:
+    assert list(unsafe_uses(parsed(module))) == []
+
+
+def test_module_passes_no_keywords_on_blind(module: Path) -> None:
+    if module.name == "transducer.py":
+        return  # scikit-learn's set_params(**params); the names are checked there
+    assert list(blind_keywords(parsed(module))) == []
+
+
+def test_module_name_says_its_subject(module: Path) -> None:
+    assert module.stem not in {"utils", "util", "helpers", "misc", "common"}
+
+
+# ------------------------------------------------ the checks themselves can fail
+
+
+@pytest.mark.parametrize(
+    ("check", "code", "found"),
+    [
+        (unsafe_uses, "import pickle", "line 1: pickle"),
+        (unsafe_uses, "def f():\n    from joblib import load", "line 2: joblib"),
+        (unsafe_uses, "import torch\ntorch.load('x')", "line 2: torch.load"),
+        (unsafe_uses, "eval('1')", "line 1: eval"),
+        (unsafe_uses, "import yaml\nyaml.load('1', yaml.Loader)", "line 2: yaml.load"),
+        (unsafe_uses, "f(trust_remote_code=True)", "line 1: trust_remote_code"),
+        (unsafe_uses, "np.load('x')", "line 1: np.load"),
+        (blind_keywords, "def f(**options): ...", "line 1: f(**options)"),
+        (blind_keywords, "def f(**options: Any): ...", "line 1: f(**options)"),
+    ],
+)
+def test_a_broken_rule_is_seen(
+    check: Callable[[ast.Module], Iterator[str]], code: str, found: str
+) -> None:
+    assert list(check(ast.parse(code))) == [found]
+
+
+def test_safe_readers_are_allowed() -> None:
+    code = "np.load('x', allow_pickle=False)\nyaml.load('1', Loader=yaml.SafeLoader)"
+    assert list(unsafe_uses(ast.parse(code))) == []

@@ -1,0 +1,128 @@
+"""Runs a small training in child processes that are killed, until one comes to its end.
+
+Usage: killed_runs.py FOLDER random SEED | killed_runs.py FOLDER saves
+
+One process imports PyTorch; its forks train. ``random``: SIGKILL at random instants. ``saves``:
+SIGKILL at each single write, sync and rename of a checkpoint, one after the other.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import transduce.training.checkpoint as checkpoint_module
+from training_fakes import ToyBatches, ToyModel, ToyScore, toy_config
+from transduce.training.checkpoint import newest_checkpoint
+from transduce.training.loop import train
+
+
+def train_here(folder: Path, steps: int) -> None:
+    """The run that is killed again and again: everything that has a state is on."""
+    config = toy_config(
+        max_steps=steps,
+        evaluate_every=10,
+        checkpoint_every=3,
+        accumulate=2,
+        average="ema",
+        scheduled_sampling=0.3,
+        label_smoothing=0.1,
+    )
+    batches = ToyBatches()
+    train(ToyModel(dropout=0.2), batches, config, folder, ToyScore(), resume=folder.exists())
+
+
+def child(work: Callable[[], None]) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        work()
+    except BaseException as error:
+        print(repr(error), file=sys.stderr, flush=True)
+        os._exit(1)
+    os._exit(0)
+
+
+def ended_well(pid: int) -> bool:
+    """Wait; true after a normal end, false after a kill."""
+    _, status = os.waitpid(pid, 0)
+    if os.WIFSIGNALED(status):
+        return False
+    if os.WEXITSTATUS(status):
+        sys.exit("a child failed")
+    return True
+
+
+def kill_at_random(folder: Path, steps: int, chance: random.Random) -> int:
+    kills = 0
+    while True:
+        pid = child(lambda: train_here(folder, steps))
+        time.sleep(chance.uniform(0.005, 0.2))
+        # After ten kills the run is left alone; a child that has ended is not killed by this.
+        if kills < 10:
+            os.kill(pid, signal.SIGKILL)
+        if ended_well(pid):
+            return kills
+        kills += 1
+
+
+def kill_in_saves(folder: Path, steps: int) -> int:
+    kills = 0
+    while True:
+        pid = child(lambda: _train_until_event(folder, steps, kills % 23 + 1))
+        if ended_well(pid):
+            return kills
+        kills += 1
+
+
+def _train_until_event(folder: Path, steps: int, number: int) -> None:
+    """Die at the n-th event on the disk after a first step beyond the last checkpoint."""
+    left = number
+    last = newest_checkpoint(folder / "training")
+    begun = last is not None
+
+    def dying(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            nonlocal left
+            left -= 1
+            if left == 0 and begun:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(*arguments, **options)
+
+        return call
+
+    for owner, name in (
+        (checkpoint_module, "_sync"),
+        (checkpoint_module, "save_file"),
+        (checkpoint_module, "sync_folder"),
+        (Path, "rename"),
+        (Path, "replace"),
+        (checkpoint_module.shutil, "rmtree"),
+        (checkpoint_module.shutil, "copyfile"),
+        (checkpoint_module.os, "link"),
+    ):
+        setattr(owner, name, dying(getattr(owner, name)))
+    train_here(folder, steps)
+
+
+def main() -> None:
+    """See the module's first lines; prints the number of kills."""
+    torch.set_num_threads(1)  # a fork must not need threads that stayed behind
+    folder, way, *seed = Path(sys.argv[1]), *sys.argv[2:]
+    train_here(folder / "whole", 60)
+    if way == "random":
+        print(kill_at_random(folder / "killed", 60, random.Random(int(seed[0]))))
+    else:
+        print(kill_in_saves(folder / "killed", 60))
+
+
+if __name__ == "__main__":
+    main()

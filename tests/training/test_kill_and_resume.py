@@ -1,0 +1,43 @@
+"""``kill -9`` and resume gives the weights of the run that nobody killed, bit by bit."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from training_fakes import weights_of
+from transduce.training.checkpoint import newest_checkpoint
+from transduce.training.log import read_log
+
+SCRIPT = Path(__file__).with_name("killed_runs.py")
+
+
+@pytest.mark.parametrize(("way", "least"), [(["random", "1"], 3), (["saves"], 23)])
+def test_killed_and_resumed_is_bit_identical(
+    tmp_path: Path, way: list[str], least: int, child_environment: dict[str, str]
+) -> None:
+    ended = subprocess.run(
+        [sys.executable, str(SCRIPT), str(tmp_path), *way],
+        env=child_environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert int(ended.stdout) >= least  # it was killed at all
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert weights_of(killed) == weights_of(whole)
+    for name in ("weights", "optimizer", "average", "random"):
+        files = [
+            newest_checkpoint(folder / "training").path / f"{name}.safetensors"
+            for folder in (whole, killed)
+        ]
+        assert files[0].read_bytes() == files[1].read_bytes(), name
+    scorings = [
+        [e for e in read_log(folder / "training" / "log.jsonl") if e["event"] == "dev"]
+        for folder in (whole, killed)
+    ]
+    assert scorings[0] == scorings[1]
+    assert not list((killed / "training").glob(".*"))
