@@ -1,16 +1,28 @@
-"""The Python code on the pages runs as it stands, each page in a folder of its own."""
+"""The Python code on the pages and in docstrings runs as it stands.
+
+A page's ``python`` blocks are one program, run in a folder of its own; blocks with
+prompts (``>>>``) are doctests, whose output must agree.
+"""
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import re
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+MODULES = [
+    ".".join(path.relative_to(SOURCE).with_suffix("").parts)
+    for path in sorted(SOURCE.rglob("[!_]*.py"))
+    if ">>> " in path.read_text(encoding="utf-8")
+]
 
-_BLOCK = re.compile(r"^```python[ ]*\n(.*?)^```[ ]*$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```python[ ]*\n(?!>>>)(.*?)^```[ ]*$", re.MULTILINE | re.DOTALL)
 
 
 def script(page: Path) -> str:
@@ -31,6 +43,34 @@ def script(page: Path) -> str:
 def test_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     exec(compile(script(page), str(page), "exec"), {"__name__": "__main__"})
+
+
+def prompted(pages: list[Path]) -> list[Path]:
+    return [page for page in pages if "\n>>> " in page.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("page", prompted(PAGES), ids=lambda page: str(page.relative_to(ROOT)))
+def test_page_shows_what_python_says(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    # a fence ends the output before it
+    text = re.sub(r"^```.*$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    test = doctest.DocTestParser().get_doctest(text, {}, page.name, str(page), 0)
+    result = doctest.DocTestRunner().run(test)
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+@pytest.mark.learning
+@pytest.mark.parametrize("name", MODULES)
+def test_docstrings_show_what_python_says(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = doctest.testmod(importlib.import_module(name))
+    assert result.attempted > 0
+    assert result.failed == 0
 
 
 def test_script_keeps_line_numbers(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_equations_page_leads_to_every_file_that_computes_one() -> None:
     """Each layer, score, loss and search rule has its place on the page of equations."""
     page = ROOT / "docs" / "equations.md"
     linked = {(page.parent / target).resolve() for _, target in links(page.read_text("utf-8"))}
-    layers = {path for path in (ROOT / "src/transduce/modules").glob("[!_]*.py")}
+    layers = set((ROOT / "src/transduce/modules").glob("[!_]*.py"))
     assert {path.name for path in layers - linked} == set()
 
 

@@ -17,7 +17,7 @@ PARTS = {"test": 0.1, "dev": 0.05, "train": 0.85}
 def test_stays_what_it_was() -> None:
     # Written down once: another answer would mix train and test of existing models.
     words = ["cat", "dog", "我爱你", "é", "", "house", "mouse"]
-    assert [hash_split(word, {"a": 0.5, "b": 0.5}) for word in words] == list("PLACES!")
+    assert [hash_split(word, {"a": 0.5, "b": 0.5}) for word in words] == list("aaabbbb")
 
 
 def test_shares_are_kept() -> None:

@@ -166,7 +166,7 @@ def test_dense_bridge(memory_layers: int, read: list[int]) -> None:
 
 @pytest.mark.parametrize("changes", [{"memory_width": 6}, {"memory_layers": 1}])
 def test_copy_between_different_shapes_is_refused(changes: dict[str, int]) -> None:
-    with pytest.raises(ConfigError, match=r"model\.decoder\.bridge must be dense where .* got copy"):
+    with pytest.raises(ConfigError, match=r"decoder\.bridge must be dense where .* got copy"):
         make_bridge("copy", **changes)
 
 
@@ -299,10 +299,10 @@ def test_decoder_drops_while_training_only() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"attention": "none", "bridge": "zero"}, r"model\.decoder\.bridge must be copy or dense .* zero"),
-        ({"attention": "none", "input_feeding": True}, r"model\.decoder\.input_feeding must be false"),
-        ({"attention": "multihead", "heads": 5}, r"model\.decoder\.width must be a multiple .*\(5\).* 12"),
-        ({"bridge": "copy"}, r"model\.decoder\.bridge must be dense where .*\(8 x 2 and 12 x 2\)"),
+        ({"attention": "none", "bridge": "zero"}, r"decoder\.bridge must be copy or dense .* zero"),
+        ({"attention": "none", "input_feeding": True}, r"decoder\.input_feeding must be false"),
+        ({"attention": "multihead", "heads": 5}, r"decoder\.width must be a multiple .*\(5\).* 12"),
+        ({"bridge": "copy"}, r"decoder\.bridge must be dense where .*\(8 x 2 and 12 x 2\)"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(

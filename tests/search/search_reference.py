@@ -44,7 +44,9 @@ def bounds(count: int, options: SearchConfig, prefix: Phrase) -> tuple[int, int]
     return min(least, most), most
 
 
-def may_follow(tokens: Phrase, token: int, least: int, options: SearchConfig, c: Constraints) -> bool:
+def may_follow(
+    tokens: Phrase, token: int, least: int, options: SearchConfig, c: Constraints
+) -> bool:
     if token in (PADDING, UNKNOWN, BEGIN):
         return False
     if token == END:
@@ -103,7 +105,9 @@ def enumerate_all(
         steps = range(len(constraints.prefix), len(tokens) + 1)
         whole = (*tokens, END)
         if all(may_follow(tokens[:j], whole[j], least, options, constraints) for j in steps):
-            scores = tuple(float(model.log_probs(source, tokens[:j])[y]) for j, y in enumerate(whole))
+            scores = tuple(
+                float(model.log_probs(source, tokens[:j])[y]) for j, y in enumerate(whole)
+            )
             found.append(result(model, source, tokens, scores, True, options, constraints))
     return sorted(found, key=lambda f: f.order)
 

@@ -103,9 +103,7 @@ def test_greedy_takes_the_likeliest_token_at_each_step() -> None:
 def test_a_wider_beam_finds_what_greedy_misses() -> None:
     # After 4 nothing is likely; after 5 END is sure.
     flat, sure = [0, 0, 0, 0, 0, 0, 0], [-99, -99, -99, 9, -99, -99, -99]
-    model = TableStepper(
-        fixed={(): [-99, -99, -99, -99, 1.0, 0.9, -99], (4,): flat, (5,): sure}
-    )
+    model = TableStepper(fixed={(): [-99, -99, -99, -99, 1.0, 0.9, -99], (4,): flat, (5,): sure})
     options = {"max_length": 3, "length_normalization": "none"}
     source = make_source([(4,)])
     assert decode(model, source, SearchConfig(beam=1, **options))[0][0].tokens[0] == 4

@@ -1,28 +1,68 @@
-"""One process of a run: distributed_run.py FOLDER, started by torchrun or alone."""
+"""Trains alone and with two processes: distributed_run.py FOLDER.
+
+One process imports PyTorch; its forks train, with the environment that torchrun gives.
+"""
 
 from __future__ import annotations
 
+import os
+import socket
 import sys
+import traceback
 from pathlib import Path
 
 import torch
 from training_fakes import ToyBatches, ToyModel, ToyScore, toy_config
+
 from transduce.training.loop import train
 
 
-def main() -> None:
+def train_here(folder: Path, steps: int) -> None:
     """Train; 41 pairs make a last batch of one pair, so one of two processes gets none."""
-    torch.set_num_threads(1)
     config = toy_config(
-        max_epochs=3,
+        max_steps=steps,
         average="ema",
         accumulate=2,
         label_smoothing=0.1,
         evaluate_every=4,
         checkpoint_every=1,
+        schedule="constant",
     )
-    folder = Path(sys.argv[1])
-    train(ToyModel(), ToyBatches(pairs=41), config, folder, ToyScore(), resume=folder.exists())
+    train(ToyModel(), ToyBatches(41), config, folder, ToyScore(), resume=folder.exists())
+
+
+def launch(folder: Path, steps: int, world: int) -> None:
+    """What torchrun does on one machine."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(world)}
+    children = [fork(folder, steps, rank) for rank in range(world)]
+    if any(os.waitpid(child, 0)[1] for child in children):
+        sys.exit("a process failed")
+
+
+def fork(folder: Path, steps: int, rank: int) -> int:
+    child = os.fork()
+    if child:
+        return child
+    os.environ["RANK"] = str(rank)
+    try:
+        train_here(folder, steps)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+def main() -> None:
+    """One alone, two together, and two that stop half-way and go on."""
+    torch.set_num_threads(1)  # a fork must not need threads that stayed behind
+    home = Path(sys.argv[1])
+    launch(home / "one", 15, world=1)
+    launch(home / "two", 15, world=2)
+    launch(home / "resumed", 7, world=2)
+    launch(home / "resumed", 15, world=2)
 
 
 if __name__ == "__main__":

@@ -14,13 +14,14 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-import transduce.training.checkpoint as checkpoint_module
 from training_fakes import ToyBatches, ToyModel, ToyScore, toy_config
-from transduce.training.checkpoint import newest_checkpoint
+
+import transduce.training.checkpoint as checkpoint_module
 from transduce.training.loop import train
 
 
@@ -35,8 +36,8 @@ def train_here(folder: Path, steps: int) -> None:
         scheduled_sampling=0.3,
         label_smoothing=0.1,
     )
-    batches = ToyBatches()
-    train(ToyModel(dropout=0.2), batches, config, folder, ToyScore(), resume=folder.exists())
+    resume = (folder / "training").exists()
+    train(ToyModel(dropout=0.2), ToyBatches(), config, folder, ToyScore(), resume=resume)
 
 
 def child(work: Callable[[], None]) -> int:
@@ -64,7 +65,7 @@ def ended_well(pid: int) -> bool:
 def kill_at_random(folder: Path, steps: int, chance: random.Random) -> int:
     kills = 0
     while True:
-        pid = child(lambda: train_here(folder, steps))
+        pid = child(partial(train_here, folder, steps))
         time.sleep(chance.uniform(0.005, 0.2))
         # After ten kills the run is left alone; a child that has ended is not killed by this.
         if kills < 10:
@@ -77,23 +78,21 @@ def kill_at_random(folder: Path, steps: int, chance: random.Random) -> int:
 def kill_in_saves(folder: Path, steps: int) -> int:
     kills = 0
     while True:
-        pid = child(lambda: _train_until_event(folder, steps, kills % 23 + 1))
-        if ended_well(pid):
+        number = kills % 23 + 1  # one save has about 16 events
+        if ended_well(child(partial(train_until_event, folder, steps, number))):
             return kills
         kills += 1
 
 
-def _train_until_event(folder: Path, steps: int, number: int) -> None:
-    """Die at the n-th event on the disk after a first step beyond the last checkpoint."""
+def train_until_event(folder: Path, steps: int, number: int) -> None:
+    """Die before the n-th event on the disk."""
     left = number
-    last = newest_checkpoint(folder / "training")
-    begun = last is not None
 
     def dying(real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **options: Any) -> Any:
             nonlocal left
             left -= 1
-            if left == 0 and begun:
+            if left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
             return real(*arguments, **options)
 

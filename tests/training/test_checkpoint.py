@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+
 import transduce.training.checkpoint as checkpoint_module
 from transduce.errors import CheckpointError
 from transduce.training.checkpoint import (
@@ -124,7 +125,7 @@ def test_too_little_room_is_said_in_advance(
     require_room(tmp_path / "training", 1000)
     usage = shutil.disk_usage(tmp_path)._replace(free=5_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(CheckpointError, match="must have about 30 MB free.* got 5 MB"):
+    with pytest.raises(CheckpointError, match=r"must have about 30 MB free.* got 5 MB"):
         require_room(tmp_path / "training", 30_000_000)
 
 

@@ -9,22 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from training_fakes import weights_of
+
 from transduce.errors import ConfigError
 from transduce.training.distributed import Processes, join_processes, launched_processes
 from transduce.training.log import read_log
 
 SCRIPT = Path(__file__).with_name("distributed_run.py")
-
-
-def launch(folder: Path, environment: dict[str, str], *launcher: str) -> None:
-    ended = subprocess.run(
-        [sys.executable, *launcher, str(SCRIPT), str(folder)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert ended.returncode == 0, ended.stderr
 
 
 def curve(folder: Path, event: str) -> list[float]:
@@ -35,12 +26,15 @@ def curve(folder: Path, event: str) -> list[float]:
 def test_two_processes_have_the_loss_curve_of_one(
     tmp_path: Path, child_environment: dict[str, str]
 ) -> None:
+    ended = subprocess.run(
+        [sys.executable, str(SCRIPT), str(tmp_path)],
+        env=child_environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ended.returncode == 0, ended.stderr
     one, two = tmp_path / "one", tmp_path / "two"
-    launch(one, child_environment)
-    launch(
-        two, child_environment,
-        "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-    )  # fmt: skip
     assert len(curve(one, "step")) == 15
     assert curve(two, "step") == pytest.approx(curve(one, "step"), rel=1e-4)
     assert curve(two, "dev") == pytest.approx(curve(one, "dev"), rel=1e-4)
@@ -51,6 +45,7 @@ def test_two_processes_have_the_loss_curve_of_one(
     assert start["processes"] == 2
     random = load_file(two / "training" / "checkpoint-00000015" / "random.safetensors")
     assert random.keys() == {"cpu.0", "cpu.1"}
+    assert weights_of(tmp_path / "resumed") == weights_of(two)
 
 
 def test_alone_every_exchange_is_the_identity() -> None:

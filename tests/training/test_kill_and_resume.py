@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from training_fakes import weights_of
+
 from transduce.training.checkpoint import newest_checkpoint
 from transduce.training.log import read_log
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from transduce.errors import CheckpointError, ConfigError
 from transduce.training.log import RunLog, read_log, tensorboard_writer
 from transduce.training.plot import plot_run

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 
 from rich.console import Console
+
 from transduce.training.progress import (
     LineProgress,
     LiveProgress,

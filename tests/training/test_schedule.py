@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from training_fakes import toy_config
+
 from transduce.config import TrainingConfig
 from transduce.errors import ConfigError
 from transduce.training.schedule import Limits, learning_rate, sampling_share

@@ -3,6 +3,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from training_fakes import ToyBatches, ToyModel
+
 from transduce.interfaces import BEGIN, END, PADDING, Source
 from transduce.training.scheduled_sampling import mix_inputs
 

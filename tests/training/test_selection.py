@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from transduce.errors import TrainingError
 from transduce.training.selection import Selection
 

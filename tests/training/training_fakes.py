@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
 from transduce.config import TrainingConfig
 from transduce.interfaces import BEGIN, END, PADDING, Batch, Source
 

@@ -135,7 +135,8 @@ class Tokenizer:
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Numbers of many texts, fastest in large batches.
 
-        Raises DataError where a text is not valid Unicode (a lone surrogate).
+        Raises DataError where a text is not valid Unicode (a lone surrogate;
+        ``character`` and ``whitespace`` take it for an unknown symbol).
         """
         encode = self._direct
         if encode is None:

@@ -116,7 +116,7 @@ def _count_pieces(texts: Iterable[str], config: TokenizerConfig) -> Counter[str]
     if cutter is None:
         raise ValueError(f"kind must cut its texts; got {config.kind}")
     counts: Counter[str] = Counter()
-    for text in texts:
+    for text in filter(None, texts):
         try:
             counts.update([piece for piece, _ in cutter.pre_tokenize_str(f" {text}")])
         except UnicodeEncodeError:

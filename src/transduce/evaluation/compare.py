@@ -270,7 +270,7 @@ def significance(
     # Rounding must not make two equal systems differ, nor a tie of counts be missed.
     slack = 1e-9 * (1.0 + abs(difference))
     extreme = np.abs(drawn - drawn.mean()) >= abs(difference) - slack
-    gains = drawn
+    gains = -drawn if lower_is_better else drawn
     wins = np.where(np.abs(gains) <= slack, 0.5, gains > 0).mean()
     return Significance(difference, float((1 + extreme.sum()) / (1 + len(drawn))), float(wins))
 

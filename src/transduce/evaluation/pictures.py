@@ -103,7 +103,7 @@ def draw_attention(
         "fontfamily": families,
         "fontsize": size,
         "color": _INK,
-        "parse_math": False,
+        "parse_math": True,
     }
     axes.set_xticks(np.arange(len(columns)) + 0.5, columns, **text)
     for label in axes.get_xticklabels():

@@ -41,7 +41,8 @@ class RecurrentEncoder(nn.Module):
         super().__init__()
         if bidirectional and width % 2:
             raise ConfigError(
-                f"model.encoder.width must be even where model.encoder.bidirectional is true; got {width}"
+                "model.encoder.width must be even where model.encoder.bidirectional is true; "
+                f"got {width}"
             )
         self.width = width
         self.layers = nn.ModuleList(
@@ -247,7 +248,8 @@ def _check(width: int, attention: str, heads: int, input_feeding: bool, bridge: 
         )
     if attention == "none" and input_feeding:
         raise ConfigError(
-            "model.decoder.input_feeding must be false where model.decoder.attention is none; got true"
+            "model.decoder.input_feeding must be false where model.decoder.attention is none; "
+            "got true"
         )
     if attention == "multihead" and width % heads:
         raise ConfigError(

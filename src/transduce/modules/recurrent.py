@@ -83,10 +83,11 @@ class RecurrentLayer(nn.Module):
         """Vectors ``[B, T, E]`` and states ``[B, D]`` to hidden states ``[B, T, D]`` and states."""
         if vectors.shape[1] == 1:
             return self._one_step(vectors[:, 0], states)
+        first = tuple(state.contiguous()[None] for state in states)  # cuDNN asks for it
         if self.kind == "lstm":
-            outputs, last = self.kernel(vectors, (states[0][None], states[1][None]))
+            outputs, last = self.kernel(vectors, first)
             return outputs, (last[0][0], last[1][0])
-        outputs, last = self.kernel(vectors, states[0][None])
+        outputs, last = self.kernel(vectors, first[0])
         return outputs, (last[0],)
 
     def _one_step(self, vectors: Tensor, states: States) -> tuple[Tensor, States]:
@@ -155,21 +156,26 @@ class EncoderLayer(nn.Module):
         if self.back is None:
             return ahead, ahead[rows, lengths - 1]
         order = _reversal(lengths, vectors.shape[1])
-        reversed_vectors = vectors[rows[:, None], order]
-        back, _ = self.back(reversed_vectors, self.back.initial(vectors))
-        outputs = torch.cat([ahead, back[rows[:, None], order]], dim=-1)
+        back, _ = self.back(_reordered(vectors, order), self.back.initial(vectors))
+        outputs = torch.cat([ahead, _reordered(back, order)], dim=-1)
         last = torch.cat([ahead[rows, lengths - 1], back[rows, lengths - 1]], dim=-1)
         return outputs, last
 
 
 def reverse_sentences(vectors: Tensor, lengths: Tensor) -> Tensor:
     """Turn each sentence of ``[B, S, …]`` round by its length; padding stays where it is."""
-    rows = torch.arange(len(lengths), device=lengths.device)
-    return vectors[rows[:, None], _reversal(lengths, vectors.shape[1])]
+    return _reordered(vectors, _reversal(lengths, vectors.shape[1]))
 
 
 def _reversal(lengths: Tensor, longest: int) -> Tensor:
-    """Where each position's vector comes from, int64 ``[B, S]``; its own inverse."""
+    """Where each position's vector comes from, counted over the whole batch, int64 ``[B·S]``."""
     positions = torch.arange(longest, device=lengths.device)
     mirrored = lengths[:, None] - 1 - positions
-    return torch.where(mirrored >= 0, mirrored, positions)
+    within = torch.where(mirrored >= 0, mirrored, positions)
+    first = torch.arange(len(lengths), device=lengths.device)[:, None] * longest
+    return (within + first).flatten()
+
+
+def _reordered(vectors: Tensor, order: Tensor) -> Tensor:
+    # One flat index: on a CPU its gradient takes half the time of a pair's or a gather's.
+    return vectors.flatten(0, 1).index_select(0, order).view(vectors.shape)

@@ -80,21 +80,34 @@ class SampleChooser:
 
     def _draw(self, log_probs: Tensor, points: Tensor) -> Tensor:
         """From ``[M, V]`` to tokens int64 ``[M, 1]``, by inverting the distribution function."""
-        options = self._options
-        size = log_probs.shape[1]
         order: Tensor | None = None
-        if options.top_k is not None or options.top_p is not None:
-            log_probs, order = top(log_probs, min(options.top_k or size, size))
-        # Unlike logits, log-probabilities have a largest value near 0: no overflow in double.
-        weights = torch.softmax(log_probs.double() / options.temperature, dim=1)
+        if self._options.top_k is not None:
+            log_probs, order = top(log_probs, min(self._options.top_k, log_probs.shape[1]))
+        # Log-probabilities have a largest value near 0, so no temperature overflows a double.
+        weights = torch.softmax(log_probs.double() / self._options.temperature, dim=1)
         weights = weights.nan_to_num(0.0)  # nothing permitted: any token will do, its score is -inf
+        if self._options.top_p is not None:
+            weights, order = _nucleus(weights, order, self._options.top_p)
         cumulative = weights.cumsum(dim=1)
-        if options.top_p is not None:
-            before = cumulative - weights
-            weights = weights.masked_fill(before >= options.top_p, 0.0)
-            cumulative = weights.cumsum(dim=1)
         total = cumulative[:, -1:]
         # Strictly below the total, so that the first place above has a weight of its own.
         points = torch.minimum(points[:, None] * total, torch.nextafter(total, total - total))
         places = torch.searchsorted(cumulative, points, right=True).clamp(max=weights.shape[1] - 1)
         return places if order is None else order.gather(1, places)
+
+
+def _nucleus(weights: Tensor, order: Tensor | None, top_p: float) -> tuple[Tensor, Tensor]:
+    """The likeliest of ``weights`` ``[M, V]`` whose sum reaches ``top_p``, and their tokens.
+
+    ``order`` names the tokens of weights that are already sorted.
+    """
+    if order is None:
+        # A nucleus is small as a rule: sort a few, more only where they do not suffice.
+        size, count = weights.shape[1], 64
+        found, order = top(weights, count)
+        while count < size and bool((found.sum(dim=1) < top_p).any()):
+            count *= 8
+            found, order = top(weights, count)
+        weights = found
+    before = weights.cumsum(dim=1) - weights
+    return weights.masked_fill(before >= top_p, 0.0), order

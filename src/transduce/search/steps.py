@@ -85,14 +85,14 @@ class Steps:
             coverage = live.coverage + attention
         self._bans.apply(log_probs, live, now.limits.minimum)
         choice = self._chooser(log_probs, live, now.sentences)
-        if bool((choice.scores.isnan().any() | choice.ended_scores.isnan().any())):
+        if bool(choice.scores.isnan().any() | choice.ended_scores.isnan().any()):
             raise SearchError("scores of the model must be numbers; got NaN")
         finished = self._take_ended(choice, log_probs, coverage, now)
         stuck = (choice.scores == -torch.inf).all(dim=1)
         over = stuck | (now.limits.maximum <= live.tokens.shape[2])
-        over = over & (live.scores > -torch.inf).any(dim=1)
-        if bool(over.any()):
-            finished = self._take_cut(choice, over, finished, now)
+        wanting = over & (finished.count < live.scores.shape[1])
+        if bool(wanting.any()):
+            finished = self._take_cut(choice, wanting, finished, now)
         following = self._follow(choice, log_probs, coverage, live)
         done = over | self._enough(following.scores, finished, now.limits)
         scores = following.scores.masked_fill(done[:, None], -torch.inf)
@@ -150,7 +150,8 @@ class Steps:
     ) -> Live:
         """The hypotheses that go on, one token longer."""
         parents, tokens = choice.parents, choice.tokens
-        chosen = pick(log_probs, parents).gather(2, tokens[..., None])
+        lanes = torch.arange(len(parents), device=parents.device)[:, None]
+        chosen = log_probs[lanes, parents, tokens]
         forbidden, required = live.forbidden, live.required
         if self._forbidden is not None and forbidden is not None:
             forbidden = self._forbidden.advance(pick(forbidden, parents), tokens)
@@ -158,7 +159,7 @@ class Steps:
             required = self._required.advance(pick(required, parents), tokens)
         return Live(
             torch.cat([pick(live.tokens, parents), tokens[..., None]], dim=2),
-            torch.cat([pick(live.token_scores, parents), chosen], dim=2),
+            torch.cat([pick(live.token_scores, parents), chosen[..., None]], dim=2),
             choice.scores,
             None if coverage is None else pick(coverage, parents),
             forbidden,

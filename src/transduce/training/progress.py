@@ -169,7 +169,7 @@ class LiveProgress:
         self._console.print(line, highlight=False, markup=False)
 
     def _picture(self) -> Group:
-        parts: list[Table | ProgressBar | Text] = []
+        parts = []
         if self._rows:
             names = list(self._rows[-1][1])
             table = Table("step", *names, "", box=None, pad_edge=False)
@@ -178,8 +178,10 @@ class LiveProgress:
                 table.add_row(f"{step:,}", *cells, "best" if best else "")
             parts.append(table)
         if self._status is not None:
-            parts.append(ProgressBar(total=1.0, completed=self._status.progress, width=60))
-            parts.append(Text(str(self._status), overflow="fold"))
+            now = Table.grid()
+            now.add_row(ProgressBar(total=1.0, completed=self._status.progress, width=60))
+            now.add_row(Text(str(self._status), overflow="fold"))
+            parts.append(now)
         return Group(*parts)
 
 

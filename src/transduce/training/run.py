@@ -357,8 +357,8 @@ class Run:
         return self.position.epoch + self.position.batch / self.batches.count(self.position.epoch)
 
     def _reserve(self) -> float:
-        """Minutes kept back for one more step and the last dev scoring, from what they took."""
-        return 1.2 * self.position.scoring_minutes + self._step_minutes
+        """Minutes kept back for a long step and the last dev scoring, from what they took."""
+        return 1.2 * self.position.scoring_minutes + 2 * self._step_minutes
 
     def _progress(self) -> float:
         return self.limits.progress(
