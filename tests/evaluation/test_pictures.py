@@ -15,7 +15,7 @@ from transduce.evaluation.compare import Comparison, ComparisonRow, Estimate
 from transduce.evaluation.labels import readable, with_fonts
 from transduce.evaluation.pictures import draw_attention, draw_quality_against_speed
 
-SCRIPTS = ["ა", "ʃ", "tɕ͈", "안", "我", "مر", "$x$", "_", " ", "\u0301", "\ue000", "<eos>"]
+SCRIPTS = ["ა", "ʃ", "tɕ͈", "안", "我", "مر", "$x$", "$\\no$", " ", "\u0301", "\ue000", "<eos>"]
 
 
 def uniform(rows: int, columns: int) -> np.ndarray:

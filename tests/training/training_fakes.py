@@ -70,6 +70,7 @@ class ToyBatches:
             yield toy_batch([self.pairs[index] for index in chosen], chosen)
 
 
+@torch.no_grad()
 def toy_loss(model: nn.Module, batches: ToyBatches) -> float:
     """Loss per target token over one epoch."""
     total = tokens = 0.0

@@ -103,7 +103,7 @@ def draw_attention(
         "fontfamily": families,
         "fontsize": size,
         "color": _INK,
-        "parse_math": True,
+        "parse_math": False,
     }
     axes.set_xticks(np.arange(len(columns)) + 0.5, columns, **text)
     for label in axes.get_xticklabels():

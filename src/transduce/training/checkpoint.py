@@ -24,6 +24,7 @@ from transduce.errors import CheckpointError
 from transduce.files import replacing, sync_folder
 
 __all__ = [
+    "MODEL",
     "Checkpoint",
     "has_checkpoint",
     "newest_checkpoint",
@@ -32,6 +33,7 @@ __all__ = [
     "write_checkpoint",
 ]
 
+MODEL = "model.safetensors"  # the best weights, in the model directory
 _KEPT = 2
 _INCOMPLETE = ".incomplete-"
 _NAME = re.compile(r"checkpoint-(\d{8,})")
@@ -138,10 +140,15 @@ def publish_best(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def require_room(training: Path, needed: int) -> None:
-    """Make the folder, and raise CheckpointError if it cannot hold so many bytes more."""
+    """Make the folder and remove what killed runs left half-written in it.
+
+    Raises CheckpointError if it cannot be written or cannot hold so many bytes more.
+    """
     try:
         training.mkdir(parents=True, exist_ok=True)
         _remove_incomplete(training)
+        for leftover in (*training.glob(".*.part"), *training.parent.glob(f".{MODEL}.*.part")):
+            leftover.unlink(missing_ok=True)
         free = shutil.disk_usage(training).free
     except OSError as error:
         raise CheckpointError(

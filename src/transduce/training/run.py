@@ -20,6 +20,7 @@ from transduce.interfaces import Batch
 from transduce.models.storage import named_weights, save_weights
 from transduce.training.average import swapped
 from transduce.training.checkpoint import (
+    MODEL,
     Checkpoint,
     newest_checkpoint,
     publish_best,
@@ -43,7 +44,6 @@ __all__ = ["Run"]
 
 _LOOK_EVERY = 10  # steps between two looks at the loss: each waits for the device
 _SCORING_SHARE = 0.1  # of the time, where minutes are the limit and the config says nothing
-_WEIGHTS = "model.safetensors"
 _GROUPS = ("weights", "optimizer", "average", "random")
 
 
@@ -133,7 +133,7 @@ class Run:
         # With a later limit than before, scorings start to be due again from here on.
         position.part = min(position.part, self.limits.part(self._progress()))
         if self.processes.main:
-            publish_best(checkpoint, self.folder / _WEIGHTS)
+            publish_best(checkpoint, self.folder / MODEL)
             self.reporter.display.say(f"resumed from {checkpoint.path}")
 
     def _open_log(self, resumed: bool) -> None:
@@ -294,7 +294,7 @@ class Run:
                 self.training, self.position.step, state, groups, best_weights
             )
             if best_weights is not None:
-                publish_best(checkpoint, self.folder / _WEIGHTS)
+                publish_best(checkpoint, self.folder / MODEL)
         self._mark = time.monotonic()
 
     # ------------------------------------------------------------ end
@@ -335,7 +335,7 @@ class Run:
 
     def _publish_unscored(self) -> None:
         """A run that ended before any dev scoring still leaves a model, that of its last step."""
-        path = self.folder / _WEIGHTS
+        path = self.folder / MODEL
         if self.selection.step is not None:
             return
         try:
