@@ -119,6 +119,12 @@ def test_module_passes_no_keywords_on_blind(module: Path) -> None:
     assert list(blind_keywords(parsed(module))) == []
 
 
+def test_module_raises_instead_of_asserting(module: Path) -> None:
+    """An assert vanishes under ``python -O``, and its message names no key, file or line."""
+    asserts = [node.lineno for node in ast.walk(parsed(module)) if isinstance(node, ast.Assert)]
+    assert asserts == []
+
+
 def test_module_name_says_its_subject(module: Path) -> None:
     assert module.stem not in {"utils", "util", "helpers", "misc", "common"}
 

@@ -25,7 +25,7 @@ app = typer.Typer(
 
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model directory.")]
 Overrides = Annotated[
-    Optional[list[str]],  # noqa: UP007, UP045 (typer reads this form on every version)
+    Optional[list[str]],  # noqa: UP045 (typer reads this form on every version)
     typer.Argument(metavar="[KEY=VALUE]...", help="Options of the recipe, e.g. search.beam=8."),
 ]
 
@@ -42,7 +42,7 @@ def demo(
     minutes: Annotated[float, typer.Option(help="Minutes of training at most.")] = 2.0,
     output: Annotated[Path, typer.Option(help="Where the model goes.")] = Path("runs/demo"),
     say: Annotated[
-        Optional[str],  # noqa: UP007, UP045
+        Optional[str],  # noqa: UP045
         typer.Option(metavar="WORD", help="Pronounce a word with the trained demo, aloud."),
     ] = None,
 ) -> None:
@@ -70,7 +70,9 @@ def train(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A YAML file.")],
     overrides: Overrides = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The model directory.")] = ...,  # type: ignore[assignment]
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint.")
+    ] = False,
 ) -> None:
     """Train a model as a recipe says."""
     from transduce.commands import train as room
@@ -82,10 +84,12 @@ def train(
 def evaluate(
     model: ModelPath,
     data: Annotated[
-        Optional[list[str]],  # noqa: UP007, UP045
-        typer.Argument(metavar="[DATA] [KEY=VALUE]...", help="Pairs; the recipe's test set if none."),
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(
+            metavar="[DATA] [KEY=VALUE]...", help="Pairs; the recipe's test set if none."
+        ),
     ] = None,
-    json: Annotated[Optional[Path], typer.Option(help="Write all figures to a file.")] = None,  # noqa: UP007, UP045
+    json: Annotated[Optional[Path], typer.Option(help="Write all figures to a file.")] = None,  # noqa: UP045
     worst: Annotated[int, typer.Option(help="Show so many of the worst cases.")] = 0,
 ) -> None:
     """Measure a model on pairs."""
@@ -97,12 +101,14 @@ def evaluate(
 @app.command()
 def predict(
     model: ModelPath,
-    input: Annotated[str, typer.Argument(metavar="[INPUT]", help="A file, or - for standard input.")] = "-",
+    input: Annotated[
+        str, typer.Argument(metavar="[INPUT]", help="A file, or - for standard input.")
+    ] = "-",
     overrides: Overrides = None,
-    output: Annotated[Optional[Path], typer.Option("--output", "-o")] = None,  # noqa: UP007, UP045
+    output: Annotated[Optional[Path], typer.Option("--output", "-o")] = None,  # noqa: UP045
     format: Annotated[str, typer.Option(help="text or jsonl")] = "text",
-    beam: Annotated[Optional[int], typer.Option(help="Beam width.")] = None,  # noqa: UP007, UP045
-    nbest: Annotated[Optional[int], typer.Option(help="Hypotheses for each source.")] = None,  # noqa: UP007, UP045
+    beam: Annotated[Optional[int], typer.Option(help="Beam width.")] = None,  # noqa: UP045
+    nbest: Annotated[Optional[int], typer.Option(help="Hypotheses for each source.")] = None,  # noqa: UP045
 ) -> None:
     """Write the model's output for each line of the input."""
     from transduce.commands import predict as room
@@ -115,9 +121,11 @@ def predict(
 @app.command()
 def compare(
     models: Annotated[list[Path], typer.Argument(metavar="MODEL MODEL...")],
-    data: Annotated[Optional[Path], typer.Option(help="Pairs; the first model's test set if none.")] = None,  # noqa: UP007, UP045
-    json: Annotated[Optional[Path], typer.Option(help="Write all figures to a file.")] = None,  # noqa: UP007, UP045
-    plot: Annotated[Optional[Path], typer.Option(help="Draw quality against speed (PNG).")] = None,  # noqa: UP007, UP045
+    data: Annotated[
+        Path | None, typer.Option(help="Pairs; the first model's test set if none.")
+    ] = None,
+    json: Annotated[Optional[Path], typer.Option(help="Write all figures to a file.")] = None,  # noqa: UP045
+    plot: Annotated[Optional[Path], typer.Option(help="Draw quality against speed (PNG).")] = None,  # noqa: UP045
 ) -> None:
     """Compare models on one test set, with intervals and significance."""
     from transduce.commands import compare as room

@@ -85,7 +85,9 @@ def run(minutes: float, output: Path) -> None:
 def say(word: str, output: Path) -> None:
     """Print how the demo's model pronounces a word, and speak it where espeak-ng is installed."""
     if not (output / "config.yaml").is_file():
-        raise ModelError(f"demo must be trained first: run `transduce demo`; got no model in {output}")
+        raise ModelError(
+            f"demo must be trained first: run `transduce demo`; got no model in {output}"
+        )
     trained = TrainedModel.load(output)
     [[best]] = trained.predict([word.lower()], trained.config.search)
     print(best.text)
@@ -191,5 +193,6 @@ def _espeak(phones: tuple[str, ...]) -> str:
     vowels = [place for place, phone in enumerate(phones) if phone[:1] in "AEIOU"]
     stressed = vowels[0] if vowels else -1
     return "".join(
-        ("'" if place == stressed else "") + _ESPEAK.get(phone, "") for place, phone in enumerate(phones)
+        ("'" if place == stressed else "") + _ESPEAK.get(phone, "")
+        for place, phone in enumerate(phones)
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["replacing", "sync_folder", "write_text"]
+__all__ = ["replacing", "sync_folder", "write_bytes", "write_text"]
 
 
 @contextmanager
@@ -28,10 +28,15 @@ def replacing(path: str | Path) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
 
 
-def write_text(path: str | Path, text: str) -> None:
-    """Replace a text file (UTF-8) in one step. Raises OSError."""
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Replace a file in one step. Raises OSError."""
     with replacing(path) as aside:
-        aside.write_text(text, encoding="utf-8")
+        aside.write_bytes(content)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Replace a text file (UTF-8, line ends as they are) in one step. Raises OSError."""
+    write_bytes(path, text.encode())
 
 
 def sync_folder(folder: Path) -> None:

@@ -12,7 +12,6 @@ from transduce.config import Config, SearchConfig
 from transduce.errors import ConfigError, DataError, ModelError
 from transduce.pipeline.corpora import corpora_from_lists
 from transduce.pipeline.fitting import fit
-from transduce.pipeline.scoring import evaluate
 from transduce.pipeline.trained import Output, TrainedModel
 from transduce.presets import PRESETS
 
@@ -80,7 +79,7 @@ class Transducer:
         return self
 
     def __sklearn_tags__(self) -> Any:
-        from sklearn.utils import Tags, TargetTags  # noqa: PLC0415 (an optional extra)
+        from sklearn.utils import Tags, TargetTags
 
         return Tags(estimator_type=None, target_tags=TargetTags(required=True))
 

@@ -14,8 +14,9 @@ import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from transduce import files
 from transduce.config import TokenizerConfig
-from transduce.data import atomic, vocabulary
+from transduce.data import vocabulary
 from transduce.data.pipelines import BYTES, SPECIALS
 from transduce.data.tokenizer import Tokenizer
 from transduce.errors import ConfigError, DataError, ModelError
@@ -364,7 +365,7 @@ def test_failed_save_leaves_the_old_file(
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(atomic.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(ModelError, match=r"tokenizer\.json: tokenizer must be writable; No space"):
         trained["bpe"].save(path)
     assert path.read_bytes() == before

@@ -37,9 +37,7 @@ def test_predict_is_a_filter(
     assert capsys.readouterr().out == "cba\n\nad\nb\n"
 
 
-def test_predict_json_lines(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_predict_json_lines(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, output = tmp_path / "in.txt", tmp_path / "out.jsonl"
     source.write_text("abc\nda\n")
     assert (

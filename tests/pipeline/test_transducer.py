@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from reversal_run import Run
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
-from reversal_run import Run
 
 from transduce import Transducer
 from transduce.errors import ConfigError, DataError, ModelError, SearchError
@@ -54,7 +54,7 @@ def test_parameters_follow_scikit_learn() -> None:
     assert copy.get_params() == model.get_params()
     assert copy.set_params(max_steps=9).max_steps == 9
     assert model.max_steps == 7
-    with pytest.raises(ConfigError, match="parameter must be one of .*max_steps.*; got 'steps'"):
+    with pytest.raises(ConfigError, match=r"parameter must be one of .*max_steps.*; got 'steps'"):
         model.set_params(steps=3)
 
 
@@ -91,11 +91,11 @@ def test_errors_say_what_is_wrong(run: Run) -> None:
         Transducer().fit(["a", "b"], ["c"])
     with pytest.raises(DataError, match=r"training pairs, line 2: .* must not be empty"):
         Transducer().fit(["a", ""], ["c", "d"])
-    with pytest.raises(ConfigError, match="search.beams must be a known key; did you mean beam"):
+    with pytest.raises(ConfigError, match=r"search\.beams must be a known key; did you mean beam"):
         model.predict(["a"], beams=3)
     with pytest.raises(ModelError, match="must be fitted or loaded first"):
         Transducer().predict(["a"])
-    with pytest.raises(ModelError, match="model must be a directory with config.yaml"):
+    with pytest.raises(ModelError, match=r"model must be a directory with config\.yaml"):
         Transducer.load("nowhere")
     with pytest.raises(SearchError):
         model.predict(["abc"], prefix="abcdabcdabcd")

@@ -476,6 +476,16 @@ def test_an_ensemble_of_one_is_its_member() -> None:
     assert alone.score == pytest.approx(joined.score)
 
 
+def test_an_ensemble_gives_log_probabilities() -> None:
+    members = [TableStepper(seed=1), TableStepper(seed=2)]
+    ensemble = Ensemble(members)
+    with torch.no_grad():
+        state = ensemble.start(make_source([SOURCE]))
+        logits, _ = ensemble.step(torch.tensor([[2]]), state)
+    mean = np.mean([np.exp(member.log_probs(SOURCE, ())) for member in members], axis=0)
+    np.testing.assert_allclose(logits[0, 0].numpy(), np.log(mean))
+
+
 def test_ensemble_errors() -> None:
     with pytest.raises(SearchError, match="at least one model; got none"):
         Ensemble([])

@@ -59,10 +59,10 @@ def main() -> None:
     """One alone, two together, and two that stop half-way and go on."""
     torch.set_num_threads(1)  # a fork must not need threads that stayed behind
     home = Path(sys.argv[1])
-    launch(home / "one", 15, world=1)
-    launch(home / "two", 15, world=2)
-    launch(home / "resumed", 7, world=2)
-    launch(home / "resumed", 15, world=2)
+    train_here(home / "one", 10)
+    launch(home / "two", 10, world=2)
+    launch(home / "resumed", 3, world=2)
+    launch(home / "resumed", 10, world=2)
 
 
 if __name__ == "__main__":

@@ -116,11 +116,11 @@ def main() -> None:
     """See the module's first lines; prints the number of kills."""
     torch.set_num_threads(1)  # a fork must not need threads that stayed behind
     folder, way, *seed = Path(sys.argv[1]), *sys.argv[2:]
-    train_here(folder / "whole", 60)
+    train_here(folder / "whole", 45)
     if way == "random":
-        print(kill_at_random(folder / "killed", 60, random.Random(int(seed[0]))))
+        print(kill_at_random(folder / "killed", 45, random.Random(int(seed[0]))))
     else:
-        print(kill_in_saves(folder / "killed", 60))
+        print(kill_in_saves(folder / "killed", 45))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from transduce.commands.arguments import split_overrides
 from transduce.config import Config, load_config, parse_override

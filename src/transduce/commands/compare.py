@@ -17,7 +17,9 @@ from transduce.pipeline.trained import TrainedModel
 __all__ = ["compare"]
 
 
-def compare(models: Sequence[Path], data: Path | None, output: Path | None, plot: Path | None) -> None:
+def compare(
+    models: Sequence[Path], data: Path | None, output: Path | None, plot: Path | None
+) -> None:
     """Print scores with intervals, significance against the first, size and speed."""
     if len(models) < 2:
         raise ConfigError(f"MODEL must be given at least twice; got {len(models)}")
@@ -52,4 +54,6 @@ def compare(models: Sequence[Path], data: Path | None, output: Path | None, plot
         if plot is not None:
             draw_quality_against_speed(comparison, plot)
     except OSError as error:
-        raise DataError(f"output must be writable; got {error.strerror}", file=error.filename) from None
+        raise DataError(
+            f"output must be writable; got {error.strerror}", file=error.filename
+        ) from None

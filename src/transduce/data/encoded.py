@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transduce.config import DataConfig
-from transduce.data.atomic import write_atomically
 from transduce.data.padding import pad_source, pad_target
 from transduce.data.tokenizer import Tokenizer
 from transduce.errors import DataError
+from transduce.files import write_bytes
 from transduce.interfaces import END, Batch
 
 __all__ = ["EncodedCorpus", "EncodedSide"]
@@ -313,7 +313,7 @@ def _write(
         "filtered": limits.filtered,
         "truncated": limits.truncated,
     }
-    write_atomically(folder / MANIFEST, json.dumps(state, indent=1).encode())
+    write_bytes(folder / MANIFEST, json.dumps(state, indent=1).encode())
 
 
 def _map(folder: Path, side: str, state: dict[str, Any]) -> EncodedSide:

@@ -10,7 +10,6 @@ from pathlib import Path
 from tokenizers import Tokenizer as Pipeline
 
 from transduce.config import TokenizerConfig
-from transduce.data.atomic import write_atomically
 from transduce.data.pipelines import (
     BYTES,
     SPECIALS,
@@ -22,6 +21,7 @@ from transduce.data.pipelines import (
 from transduce.data.tags import TAG_OPEN, find_tags
 from transduce.data.vocabulary import learn_model
 from transduce.errors import DataError, ModelError
+from transduce.files import write_bytes
 from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
 
 __all__ = ["Tokenizer"]
@@ -264,7 +264,7 @@ class Tokenizer:
     def save(self, path: str | Path) -> None:
         """Write tokenizer.json, aside first and then renamed. Raises ModelError where it cannot."""
         try:
-            write_atomically(Path(path), self.to_json().encode())
+            write_bytes(Path(path), self.to_json().encode())
         except OSError as error:
             raise ModelError(f"{path}: tokenizer must be writable; {error.strerror}") from None
 

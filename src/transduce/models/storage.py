@@ -49,6 +49,8 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
     try:
         set_weights(model, load_file(path))
     except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path}: weights must be a readable safetensors file; got {error}") from None
+        raise ModelError(
+            f"{path}: weights must be a readable safetensors file; got {error}"
+        ) from None
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from None

@@ -50,7 +50,9 @@ def open_corpora(config: Config) -> Corpora:
         dev = examples_from_files(data.dev, data)
         return Corpora(_counted(data, problems, None), dev, problems, fingerprints, size)
     held_out = _split(data.dev_fraction, "dev")
-    dev_pairs = (pair for pair in read_pairs(data.train, data, Problems(data.on_error)) if held_out(pair))
+    dev_pairs = (
+        pair for pair in read_pairs(data.train, data, Problems(data.on_error)) if held_out(pair)
+    )
     dev = group_examples(dev_pairs)
     train = _counted(data, problems, _split(data.dev_fraction, "train"))
     return Corpora(train, dev, problems, fingerprints, size)

@@ -6,7 +6,7 @@ import itertools
 import platform
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,7 @@ def fit(
     trained.model.eval()
     trained.report = {
         "name": config.name,
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": _versions(),
         "data": data_report,
         "vocabulary": {"source": source.size, "target": target.size},

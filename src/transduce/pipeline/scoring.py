@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import nn
@@ -13,7 +15,6 @@ from transduce.config import Config, MetricName, SearchConfig
 from transduce.data.batching import Batches
 from transduce.data.corpus import Example
 from transduce.data.encoded import EncodedCorpus
-
 from transduce.errors import DataError
 from transduce.evaluation.metrics import (
     MODEL_METRICS,
@@ -89,10 +90,15 @@ def evaluate(
 def score_outputs(
     config: Config, examples: Sequence[Example], outputs: Sequence[Output], names: Sequence[str]
 ) -> TextScores:
-    """Text metrics of outputs against the examples' references."""
+    """Text metrics of outputs against the examples' references.
+
+    Both sides are in the target's Unicode normal form, where the recipe has one, so that the
+    same letters in other code points are no fault.
+    """
+    normal = _normalizer(config)
     return score_texts(
-        [output.text for output in outputs],
-        [example.references for example in examples],
+        [normal(output.text) for output in outputs],
+        [[normal(text) for text in example.references] for example in examples],
         names,
         config=config.evaluation,
         symbols=config.target_kind == "whitespace",
@@ -142,6 +148,18 @@ class DevScorer:
         outputs = [best for best, *_ in self.trained.predict(sources, self.options)]
         scores = score_outputs(self.trained.config, self.examples, outputs, self.names)
         return {**totals.values(), **scores.values}
+
+
+def _normalizer(config: Config) -> Callable[[str], str]:
+    tokenizers = config.tokenizer
+    form = (tokenizers.source if tokenizers.shared else tokenizers.target).normalization
+    match form:
+        case "none":
+            return lambda text: text
+        case "nfc":
+            return partial(unicodedata.normalize, "NFC")
+        case "nfkc":
+            return partial(unicodedata.normalize, "NFKC")
 
 
 def _batches(trained: TrainedModel, examples: Sequence[Example]) -> Iterator[Batch]:

@@ -64,7 +64,9 @@ class TrainedModel:
             symbols = copy_map(
                 source.symbols(range(source.size)), target.symbols(range(target.size))
             )
-        return cls(config, source, target, build_model(config.model, source.size, target.size, symbols))
+        return cls(
+            config, source, target, build_model(config.model, source.size, target.size, symbols)
+        )
 
     @staticmethod
     def read_config(folder: str | Path) -> Config:

@@ -96,9 +96,8 @@ class Steps:
         following = self._follow(choice, log_probs, coverage, live)
         done = over | self._enough(following.scores, finished, now.limits)
         scores = following.scores.masked_fill(done[:, None], -torch.inf)
-        return replace(now, finished=finished, live=replace(following, scores=scores)), (
-            choice.parents
-        )
+        live = replace(following, scores=scores)
+        return replace(now, finished=finished, live=live), choice.parents
 
     def _take_ended(
         self, choice: Choice, log_probs: Tensor, coverage: Tensor | None, now: Open

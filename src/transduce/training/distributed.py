@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,7 +65,7 @@ class Processes:
         """A module whose backward passes average the gradients over the processes."""
         if self.world == 1:
             return model
-        return DistributedDataParallel(model, broadcast_buffers=False)
+        return DistributedDataParallel(model)
 
 
 def launched_processes() -> tuple[int, int]:
@@ -102,4 +103,7 @@ def join_processes(device: torch.device) -> Iterator[Processes]:
     try:
         yield Processes(rank, world, device)
     finally:
+        # The end of the group waits, holding the interpreter's lock, for threads that may need
+        # the lock to let go of their last tensors: give them a moment to be done.
+        time.sleep(0.1)
         distributed.destroy_process_group()
