@@ -112,7 +112,7 @@ class TokenizerConfig(Section):
     kind: TokenizerKind = "character"
     vocabulary_size: PositiveInt | None = None  # bpe, unigram: 8,000; others: all that occur
     minimum_count: PositiveInt = 1  # character, whitespace, word
-    normalization: Literal["none", "nfc", "nfkc"] = "none"
+    normalization: Literal["none", "nfc", "nfd", "nfkc"] = "none"  # nfd: Hangul as its letters
     lowercase: bool = False
 
 

@@ -169,7 +169,7 @@ def test_texts_of_known_symbols_come_back(kind: str, texts: list[str]) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@given(text=awkward, normalization=st.sampled_from(["none", "nfc", "nfkc"]), lower=st.booleans())
+@given(text=awkward, normalization=st.sampled_from(["none", "nfc", "nfd", "nfkc"]), lower=st.booleans())
 @settings(max_examples=40)
 def test_normal_form_comes_back(kind: str, text: str, normalization: str, lower: bool) -> None:
     chosen = config(kind, normalization=normalization, lowercase=lower)

@@ -168,6 +168,19 @@ def test_beams_are_as_if_computed_afresh(model, select):
         )
 
 
+@pytest.mark.parametrize("name", WITH_ATTENTION)
+def test_attention_moves_with_its_row(name):
+    model = make_model(ARCHITECTURES[name])
+    with torch.inference_mode():
+        _, state = model.step(
+            make_target(TARGETS), model.start(make_source(SOURCES), attention=True)
+        )
+    rows = state.expand(2).reorder(torch.tensor([1, 0, 3, 3, 4, 5, 7, 6]))
+    assert torch.equal(rows.attention, state.attention[[0, 0, 1, 1, 2, 2, 3, 3]])
+    assert torch.equal(state.select(torch.tensor([2, 0])).attention, state.attention[[2, 0]])
+    assert torch.equal(state.reorder(torch.tensor([1, 1, 0, 3])).attention[0], state.attention[1])
+
+
 def test_expand_does_not_copy_the_memory(model):
     with torch.inference_mode():
         state = model.start(make_source(SOURCES))

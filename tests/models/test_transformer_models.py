@@ -127,6 +127,28 @@ def test_attention_is_kept_only_where_asked_for():
     assert not attention[1, :, 3:].any()
 
 
+def test_attention_is_the_mean_of_the_last_layer_s_heads():
+    decoder = make_decoder()
+    seen = []
+    attention = decoder.layers[-1].memory_attention
+    attention.dropout.register_forward_hook(lambda module, given, output: seen.append(given[0]))
+    vectors = torch.randn(2, 3, WIDTH, dtype=torch.float64)
+    _, state = decoder.step(vectors, decoder.start(make_memory(5, 3), attention=True))
+    (weights,) = seen
+    assert weights.shape == (2, 4, 3, 5)
+    expected = sum(weights[:, head] for head in range(4)) / 4
+    torch.testing.assert_close(state.attention, expected)
+
+
+def test_decoder_spends_all_relative_buckets_on_the_past():
+    decoder = make_decoder(positions="relative", layers=1)
+    vectors = torch.randn(1, 140, WIDTH, dtype=torch.float64)
+    output, _ = decoder.step(vectors, decoder.start(make_memory(3)))
+    output.square().mean().backward()
+    assert bool(decoder.relative.weight.grad.abs().gt(0).all())
+    assert make_encoder(positions="relative").relative.bidirectional
+
+
 @pytest.mark.parametrize("positions", POSITIONS)
 def test_beams_read_one_memory(positions):
     decoder = make_decoder(positions=positions)

@@ -61,7 +61,8 @@ def make_normalizer(config: TokenizerConfig) -> normalizers.Normalizer | None:
     """Normal form and lower-casing as asked for; None where the text stays as it is."""
     steps: list[normalizers.Normalizer] = []
     if config.normalization != "none":
-        steps.append(normalizers.NFC() if config.normalization == "nfc" else normalizers.NFKC())
+        forms = {"nfc": normalizers.NFC, "nfd": normalizers.NFD, "nfkc": normalizers.NFKC}
+        steps.append(forms[config.normalization]())
     if config.lowercase:
         steps.append(normalizers.Lowercase())
     return normalizers.Sequence(steps) if steps else None

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import torch
 from torch import nn
@@ -124,7 +125,7 @@ def loss_totals(model: Seq2Seq, batches: Sequence[Batch]) -> LossTotals:
 
 
 class DevScorer:
-    """Scores a model in training: loss on all dev pairs, search on the first ``dev_sentences``.
+    """Scores a model in training: loss on all dev pairs, search on ``dev_sentences`` of them.
 
     The search is greedy, as every scoring takes time from training.
     """
@@ -135,7 +136,7 @@ class DevScorer:
         if trained.config.training.metric in ("loss", "perplexity", "token_accuracy"):
             cheap = ("exact_match", "per", "bleu", "chrf")
             self.names = tuple(n for n in self.names if n in MODEL_METRICS or n in cheap)
-        self.examples = examples[: trained.config.training.dev_sentences]
+        self.examples = _spread(examples, trained.config.training.dev_sentences)
         self.batches = list(_batches(trained, examples))
         self.options = trained.config.search.model_copy(update={"beam": 1, "nbest": 1})
 
@@ -150,16 +151,20 @@ class DevScorer:
         return {**totals.values(), **scores.values}
 
 
+def _spread(examples: Sequence[Example], count: int) -> list[Example]:
+    """At most ``count`` examples, evenly spaced: a sorted dev set is seen from end to end."""
+    if len(examples) <= count:
+        return list(examples)
+    return [examples[number * len(examples) // count] for number in range(count)]
+
+
 def _normalizer(config: Config) -> Callable[[str], str]:
     tokenizers = config.tokenizer
     form = (tokenizers.source if tokenizers.shared else tokenizers.target).normalization
-    match form:
-        case "none":
-            return lambda text: text
-        case "nfc":
-            return partial(unicodedata.normalize, "NFC")
-        case "nfkc":
-            return partial(unicodedata.normalize, "NFKC")
+    if form == "none":
+        return lambda text: text
+    names: dict[str, Literal["NFC", "NFD", "NFKC"]] = {"nfc": "NFC", "nfd": "NFD", "nfkc": "NFKC"}
+    return partial(unicodedata.normalize, names[form])
 
 
 def _batches(trained: TrainedModel, examples: Sequence[Example]) -> Iterator[Batch]:
