@@ -169,7 +169,9 @@ def test_texts_of_known_symbols_come_back(kind: str, texts: list[str]) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@given(text=awkward, normalization=st.sampled_from(["none", "nfc", "nfd", "nfkc"]), lower=st.booleans())
+@given(
+    text=awkward, normalization=st.sampled_from(["none", "nfc", "nfd", "nfkc"]), lower=st.booleans()
+)
 @settings(max_examples=40)
 def test_normal_form_comes_back(kind: str, text: str, normalization: str, lower: bool) -> None:
     chosen = config(kind, normalization=normalization, lowercase=lower)
@@ -182,6 +184,7 @@ def test_normal_form_comes_back(kind: str, text: str, normalization: str, lower:
     [
         ({"normalization": "nfc"}, "e\u0301 ﬁ", "é ﬁ"),
         ({"normalization": "nfkc"}, "e\u0301 ﬁ Ａ", "é fi A"),
+        ({"normalization": "nfd"}, "é 가", "e\u0301 \u1100\u1161"),
         ({"lowercase": True}, "ÀÇ Straße ΑΒ", "àç straße αβ"),
         ({"normalization": "nfkc", "lowercase": True}, "ＡＢ", "ab"),
         ({}, "e\u0301 ﬁ Ａ", "e\u0301 ﬁ Ａ"),

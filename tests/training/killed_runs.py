@@ -62,13 +62,13 @@ def ended_well(pid: int) -> bool:
     return True
 
 
-def kill_at_random(folder: Path, steps: int, chance: random.Random) -> int:
+def kill_at_random(folder: Path, steps: int, chance: random.Random, seconds: float) -> int:
+    """``seconds`` is what the whole run takes, so that some kills come before its end."""
     kills = 0
     while True:
         pid = child(partial(train_here, folder, steps))
-        time.sleep(chance.uniform(0.005, 0.2))
-        # After ten kills the run is left alone; a child that has ended is not killed by this.
-        if kills < 10:
+        if kills < 10:  # then it is left alone
+            time.sleep(chance.uniform(0.02, 0.4) * seconds)
             os.kill(pid, signal.SIGKILL)
         if ended_well(pid):
             return kills
@@ -116,11 +116,14 @@ def main() -> None:
     """See the module's first lines; prints the number of kills."""
     torch.set_num_threads(1)  # a fork must not need threads that stayed behind
     folder, way, *seed = Path(sys.argv[1]), *sys.argv[2:]
-    train_here(folder / "whole", 45)
+    train_here(folder / "whole", 36)
     if way == "random":
-        print(kill_at_random(folder / "killed", 45, random.Random(int(seed[0]))))
+        began = time.monotonic()
+        train_here(folder / "timed", 36)
+        seconds = time.monotonic() - began
+        print(kill_at_random(folder / "killed", 36, random.Random(int(seed[0])), seconds))
     else:
-        print(kill_in_saves(folder / "killed", 45))
+        print(kill_in_saves(folder / "killed", 36))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from transduce.interfaces import Batch
 from transduce.training.checkpoint import newest_checkpoint
 from transduce.training.log import read_log
 from transduce.training.loop import train
+from transduce.training.precision import choose_precision
 from transduce.training.record import TrainingRecord
 
 
@@ -128,6 +130,12 @@ def test_scoring_that_draws_numbers_does_not_change_training(tmp_path: Path) -> 
     for model, every in zip(models, (1, 10), strict=True):
         run(tmp_path / str(every), model, score=score, max_steps=10, evaluate_every=every)
     assert torch.equal(models[0].output.weight, models[1].output.weight)
+
+
+def test_tensorboard_is_an_option(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    run(tmp_path, max_steps=2, tensorboard=True)
+    assert len(list((tmp_path / "training" / "tensorboard").glob("events.*"))) == 1
 
 
 # ---------------------------------------------------------------- limits and early stopping
@@ -474,8 +482,6 @@ def test_disk_that_fills_up_leaves_a_run_to_resume(
 
 
 def test_precision_must_be_known_to_the_device() -> None:
-    from transduce.training.precision import choose_precision
-
     config = TrainingConfig(precision="bfloat16")
     assert choose_precision(config, torch.device("cpu")) == "bfloat16"
     with pytest.raises(ConfigError, match=r"must be float32 or auto on this device; got .* on mps"):
@@ -488,8 +494,6 @@ def test_precision_must_be_known_to_the_device() -> None:
 def test_auto_asks_the_processor(
     monkeypatch: pytest.MonkeyPatch, capable: bool, expected: str
 ) -> None:
-    from transduce.training.precision import choose_precision
-
     monkeypatch.setattr(
         torch.cpu, "get_capabilities", lambda: {"avx512_bf16": capable}, raising=False
     )
@@ -497,8 +501,6 @@ def test_auto_asks_the_processor(
 
 
 def test_plain_numbers_in_the_record(tmp_path: Path) -> None:
-    from dataclasses import asdict
-
     record = run(tmp_path, max_steps=2)
     assert json.loads(json.dumps(asdict(record)))["best"] == record.best
     assert np.isfinite(record.minutes)
