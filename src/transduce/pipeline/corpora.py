@@ -14,7 +14,14 @@ from transduce.data.problems import Problems
 from transduce.data.split import hash_split
 from transduce.errors import ConfigError, DataError
 
-__all__ = ["Corpora", "corpora_from_lists", "examples_from_files", "file_list", "open_corpora"]
+__all__ = [
+    "Corpora",
+    "corpora_from_lists",
+    "digest",
+    "examples_from_files",
+    "file_list",
+    "open_corpora",
+]
 
 
 @dataclass(frozen=True)
@@ -22,7 +29,8 @@ class Corpora:
     """``train()`` streams the training pairs; ``dev`` holds the examples to choose by.
 
     ``fingerprints`` maps each file's name to a hash of its bytes; ``problems``
-    counts what was skipped in the first pass over the training files.
+    counts what was skipped in the first pass over the training files, ``dev_problems``
+    what was skipped in dev files of their own.
     """
 
     train: Callable[[], Iterator[Pair]]
@@ -30,11 +38,12 @@ class Corpora:
     problems: Problems
     fingerprints: dict[str, str] = field(default_factory=dict)
     bytes: int = 0
+    dev_problems: Problems = field(default_factory=Problems)
 
     @property
     def fingerprint(self) -> str:
-        """One hash over all files."""
-        return _digest("\n".join(f"{k}={v}" for k, v in sorted(self.fingerprints.items())).encode())
+        """One hash over the content of all files, wherever they stand."""
+        return digest("\n".join(self.fingerprints.values()))
 
 
 def open_corpora(config: Config) -> Corpora:
@@ -47,8 +56,10 @@ def open_corpora(config: Config) -> Corpora:
     fingerprints = {str(path): _file_digest(path) for path in files}
     size = sum(_size(path) for path in file_list(data.train))
     if data.dev is not None:
-        dev = examples_from_files(data.dev, data)
-        return Corpora(_counted(data, problems, None), dev, problems, fingerprints, size)
+        dev_problems = Problems(data.on_error)
+        dev = examples_from_files(data.dev, data, dev_problems)
+        train = _counted(data, problems, None)
+        return Corpora(train, dev, problems, fingerprints, size, dev_problems)
     held_out = _split(data.dev_fraction, "dev")
     dev_pairs = (
         pair for pair in read_pairs(data.train, data, Problems(data.on_error)) if held_out(pair)
@@ -70,15 +81,15 @@ def corpora_from_lists(
         dev_pairs = [pair for pair in pairs if held_out(pair)]
         pairs = [pair for pair in pairs if not held_out(pair)]
     text = "\n".join(f"{pair.source}\t{pair.target}" for pair in [*pairs, *dev_pairs])
-    fingerprints = {"memory": _digest(text.encode())}
+    fingerprints = {"memory": digest(text)}
     return Corpora(
         partial(iter, pairs), group_examples(dev_pairs), Problems("stop"), fingerprints, len(text)
     )
 
 
-def examples_from_files(files: Files, config: DataConfig) -> list[Example]:
+def examples_from_files(files: Files, config: DataConfig, problems: Problems) -> list[Example]:
     """Examples to score on, several targets of one source together."""
-    return group_examples(read_pairs(files, config, Problems(config.on_error)))
+    return group_examples(read_pairs(files, config, problems))
 
 
 def file_list(files: Files) -> list[Path]:
@@ -118,8 +129,9 @@ def _pairs(pairs: Iterable[tuple[str, str]], name: str) -> Iterator[Pair]:
         yield Pair(source, target, name, number)
 
 
-def _digest(data: bytes) -> str:
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
+def digest(text: str) -> str:
+    """A short hash that names a text."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _paths_below(path: Path) -> Sequence[Path]:
@@ -127,15 +139,15 @@ def _paths_below(path: Path) -> Sequence[Path]:
 
 
 def _file_digest(path: Path) -> str:
-    digest = hashlib.blake2b(digest_size=16)
+    hashed = hashlib.blake2b(digest_size=16)
     try:
         for file in _paths_below(path):
             with file.open("rb") as stream:
                 while block := stream.read(1 << 22):
-                    digest.update(block)
+                    hashed.update(block)
     except OSError as error:
         raise DataError(f"file must be readable; got {error.strerror}", file=path) from None
-    return digest.hexdigest()
+    return hashed.hexdigest()
 
 
 def _size(path: Path) -> int:

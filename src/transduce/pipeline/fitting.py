@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import platform
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -20,9 +21,10 @@ from transduce.data.encoded import EncodedCorpus
 from transduce.data.leakage import find_leakage
 from transduce.data.tags import find_tags
 from transduce.data.tokenizer import Tokenizer
-from transduce.errors import CheckpointError, ConfigError, TrainingError
+from transduce.errors import TrainingError
 from transduce.models.storage import load_weights
 from transduce.pipeline.corpora import Corpora
+from transduce.pipeline.run_folder import prepare_folder, run_fingerprint
 from transduce.pipeline.scoring import DevScorer
 from transduce.pipeline.trained import CONFIG, WEIGHTS, TrainedModel, choose_device
 from transduce.training.distributed import launched_processes
@@ -32,6 +34,7 @@ from transduce.training.progress import Progress
 __all__ = ["fit"]
 
 _IN_MEMORY = 64 << 20  # bytes of training text; more is encoded into files and mapped
+_PAUSE = 0.5  # seconds between two looks
 
 
 def fit(
@@ -50,34 +53,36 @@ def fit(
     folder = Path(folder)
     main = launched_processes()[0] == 0
     if main:
-        _prepare(folder, resume)
-    source, target = _tokenizers(config, corpora, folder, resume)
-    torch.manual_seed(config.training.seed)
-    trained = TrainedModel.fresh(config, source, target)
-    trained.model.to(choose_device(config.training.device))
-    corpus = _encode(config, corpora, trained, folder)
-    if not len(corpus):
-        raise TrainingError("training data must hold at least one pair; got none after filtering")
+        prepare_folder(folder, config, resume)
     if not corpora.dev:
         raise TrainingError(
             "dev data must hold at least one pair; got none: set data.dev, or a larger "
             "data.dev_fraction"
         )
+    fingerprint = run_fingerprint(config, corpora)
+    source, target = _tokenizers(config, corpora, folder, resume)
+    torch.manual_seed(config.training.seed)
+    trained = TrainedModel.fresh(config, source, target)
+    trained.model.to(choose_device(config.training.device))
+    corpus = _encode(config, corpora, trained, folder, fingerprint)
     data_report = _describe_data(corpora, corpus)
     if main:
         for line in _data_lines(data_report):
             say(line)
+    if not len(corpus):
+        raise TrainingError("training data must hold at least one pair; got none after filtering")
+    begun = (folder / CONFIG).is_file()
+    if main and not (resume and begun):
         trained.save_frame(folder)
-    scorer = DevScorer(trained, corpora.dev)
     record = train(
         trained.model,
         Batches(corpus, config.training.batch_tokens, config.training.seed),
         config.training,
         folder,
-        scorer,
+        DevScorer(trained, corpora.dev),
         resume=resume,
         progress=progress,
-        fingerprint=corpora.fingerprint,
+        fingerprint=fingerprint,
     )
     if (folder / WEIGHTS).is_file():
         load_weights(trained.model, folder / WEIGHTS)
@@ -92,29 +97,9 @@ def fit(
         "training": asdict(record),
     }
     if main:
+        trained.save_frame(folder)  # a resumed run may have other limits than it began with
         trained.save_report(folder)
     return trained
-
-
-def _prepare(folder: Path, resume: bool) -> None:
-    """Find out before any work whether the directory will do."""
-    occupied = (folder / CONFIG).exists() or (folder / "training").exists()
-    if occupied and not resume:
-        raise ConfigError(
-            f"--output must be a new directory; got {folder}, which holds a run "
-            "(continue it with --resume, or choose another)"
-        )
-    if resume and not occupied:
-        raise CheckpointError(f"--resume must have a run to go on with; got none in {folder}")
-    try:
-        (folder / "training").mkdir(parents=True, exist_ok=True)
-        probe = folder / "training" / ".writable"
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as error:
-        raise CheckpointError(
-            f"--output must be a writable directory; got {folder} ({error.strerror})"
-        ) from None
 
 
 def _tokenizers(
@@ -143,18 +128,25 @@ def _tags(config: Config, corpora: Corpora) -> Iterable[str]:
     return sorted({tag for pair in corpora.train() for tag in find_tags(pair.source)})
 
 
-def _encode(config: Config, corpora: Corpora, trained: TrainedModel, folder: Path) -> EncodedCorpus:
+def _encode(
+    config: Config, corpora: Corpora, trained: TrainedModel, folder: Path, fingerprint: str
+) -> EncodedCorpus:
     """Small data stays in memory; large data is encoded into files once, also across a resume."""
     cache = folder / "training" / "corpus" if corpora.bytes > _IN_MEMORY else None
-    if cache and (known := EncodedCorpus.open(cache, corpora.fingerprint)):
-        return known
+    if cache:
+        while (known := EncodedCorpus.open(cache, fingerprint)) is None:
+            if launched_processes()[0] == 0:
+                break
+            time.sleep(_PAUSE)  # the first process is writing it
+        else:
+            return known
     return EncodedCorpus.build(
         ((pair.source, pair.target or "") for pair in corpora.train()),
         trained.source_tokenizer,
         trained.target_tokenizer,
         config.data,
         cache,
-        corpora.fingerprint,
+        fingerprint,
     )
 
 
@@ -164,22 +156,25 @@ def _describe_data(corpora: Corpora, corpus: EncodedCorpus) -> dict[str, Any]:
         for number, example in enumerate(corpora.dev, 1)
         for target in example.references
     )
+    leakage = find_leakage(corpora.train(), dev)  # first of all, as its pass may be the first
     return {
         "train_pairs": len(corpus),
         "dev_sources": len(corpora.dev),
         "fingerprints": corpora.fingerprints,
         "problems": corpora.problems.report(),
+        "dev_problems": corpora.dev_problems.report(),
         "filtered": corpus.filtered,
         "truncated": corpus.truncated,
-        "dev_leakage": find_leakage(corpora.train(), dev).to_dict(),
+        "dev_leakage": leakage.to_dict(),
     }
 
 
 def _data_lines(report: dict[str, Any]) -> list[str]:
     lines = [f"{report['train_pairs']:,} training pairs, {report['dev_sources']:,} dev sources"]
-    if count := report["problems"]["skipped"]:
-        reasons = ", ".join(f"{n:,} {why}" for why, n in report["problems"]["reasons"].items())
-        lines.append(f"skipped for errors: {count:,} ({reasons})")
+    for part, key in (("training", "problems"), ("dev", "dev_problems")):
+        if count := report[key]["skipped"]:
+            reasons = ", ".join(f"{n:,} {why}" for why, n in report[key]["reasons"].items())
+            lines.append(f"skipped for errors in {part} data: {count:,} ({reasons})")
     lines += [f"left out for {why}: {n:,} pairs" for why, n in report["filtered"].items()]
     lines += [f"cut for {why}: {n:,} sentences" for why, n in report["truncated"].items()]
     if leaked := report["dev_leakage"]["sources"]:

@@ -29,7 +29,15 @@ from transduce.interfaces import PADDING, Batch
 from transduce.models.seq2seq import Seq2Seq
 from transduce.pipeline.trained import Output, TrainedModel
 
-__all__ = ["DevScorer", "Evaluation", "evaluate", "loss_totals", "metric_names", "score_outputs"]
+__all__ = [
+    "DevScorer",
+    "Evaluation",
+    "evaluate",
+    "loss_totals",
+    "metric_names",
+    "normalizer",
+    "score_outputs",
+]
 
 
 @dataclass(frozen=True)
@@ -71,19 +79,15 @@ def evaluate(
     losses = None
     if any(name in MODEL_METRICS for name in names):
         losses = loss_totals(trained.model, list(_batches(trained, examples)))
-    cases = worst_cases(
-        scores,
-        sources,
-        [output.text for output in outputs],
-        [example.references for example in examples],
-        count=worst,
-    )
+    texts = [output.text for output in outputs]
+    references = [example.references for example in examples]
+    cases = worst_cases(scores, sources, texts, references, count=worst) if worst > 0 else ()
     report = make_report(
         scores,
         seconds=seconds,
         losses=losses,
         lengths=[len(tokens) for tokens in trained.source_tokenizer.encode_batch(sources)],
-        worst=cases if worst else (),
+        worst=cases,
     )
     return Evaluation(report, outputs, scores)
 
@@ -96,7 +100,7 @@ def score_outputs(
     Both sides are in the target's Unicode normal form, where the recipe has one, so that the
     same letters in other code points are no fault.
     """
-    normal = _normalizer(config)
+    normal = normalizer([config])
     return score_texts(
         [normal(output.text) for output in outputs],
         [[normal(text) for text in example.references] for example in examples],
@@ -158,13 +162,19 @@ def _spread(examples: Sequence[Example], count: int) -> list[Example]:
     return [examples[number * len(examples) // count] for number in range(count)]
 
 
-def _normalizer(config: Config) -> Callable[[str], str]:
-    tokenizers = config.tokenizer
-    form = (tokenizers.source if tokenizers.shared else tokenizers.target).normalization
-    if form == "none":
+def normalizer(configs: Sequence[Config]) -> Callable[[str], str]:
+    """Brings texts into one Unicode form, the coarsest that a target of these recipes has."""
+    tokenizers = [config.tokenizer for config in configs]
+    targets = [both.source if both.shared else both.target for both in tokenizers]
+    forms = {target.normalization for target in targets}
+    form: Literal["NFC", "NFKC"]
+    if "nfkc" in forms:
+        form = "NFKC"
+    elif forms & {"nfc", "nfd"}:
+        form = "NFC"
+    else:
         return lambda text: text
-    names: dict[str, Literal["NFC", "NFD", "NFKC"]] = {"nfc": "NFC", "nfd": "NFD", "nfkc": "NFKC"}
-    return partial(unicodedata.normalize, names[form])
+    return partial(unicodedata.normalize, form)
 
 
 def _batches(trained: TrainedModel, examples: Sequence[Example]) -> Iterator[Batch]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,34 +15,26 @@ from transduce.data.batching import make_source
 from transduce.data.tokenizer import Tokenizer
 from transduce.errors import ModelError
 from transduce.files import write_text
-from transduce.interfaces import BEGIN, END
+from transduce.interfaces import BEGIN
 from transduce.models.build import build_model
 from transduce.models.copying import copy_map
 from transduce.models.seq2seq import Seq2Seq
 from transduce.models.storage import load_weights, named_weights, save_weights
-from transduce.search import Constraints, Hypothesis, decode_all
+from transduce.pipeline.prediction import Output, Predictor
+from transduce.search import Ensemble
 
-__all__ = ["CONFIG", "REPORT", "WEIGHTS", "Output", "TrainedModel", "choose_device"]
+__all__ = [
+    "CONFIG",
+    "REPORT",
+    "WEIGHTS",
+    "Output",
+    "TrainedModel",
+    "choose_device",
+    "read_report",
+]
 
 CONFIG, WEIGHTS, REPORT = "config.yaml", "model.safetensors", "report.json"
 _SOURCE, _TARGET = "source.tokenizer.json", "target.tokenizer.json"
-
-
-@dataclass(frozen=True)
-class Output:
-    """One hypothesis as a person reads it.
-
-    ``score`` is what the search ranked by; ``log_probability`` (nats) and
-    ``token_scores`` are the model's own, the last token score that of the end.
-    """
-
-    text: str
-    tokens: tuple[str, ...]
-    score: float
-    log_probability: float
-    token_scores: tuple[float, ...]
-    finished: bool = True
-    constraints_met: bool = True
 
 
 @dataclass
@@ -114,27 +105,36 @@ class TrainedModel:
     def predict(
         self, sources: Iterable[str], options: SearchConfig, *, window: int = 4096
     ) -> Iterator[list[Output]]:
-        """The n-best outputs of each source, in order, reading ``window`` sources ahead.
-
-        An empty source has an empty output. Raises SearchError.
-        """
-        constraints = self._constraints(options)
+        """The n-best outputs of each source, in order, as :meth:`Predictor.predict` gives them."""
         self.model.eval()
-        remaining, decoded_before = iter(sources), 0
-        while texts := list(itertools.islice(remaining, window)):
-            full = [text for text in texts if text.strip()]
-            decoded = decode_all(
-                self.model,
-                self.source_tokenizer.encode_batch(full),
-                options,
-                constraints,
-                device=self.model.device,
-                window=window,
-                first_number=decoded_before,
+        predictor = Predictor(
+            self.model, self.source_tokenizer, self.target_tokenizer, self.model.device
+        )
+        return predictor.predict(sources, options, window=window)
+
+    @staticmethod
+    def ensemble(members: Sequence[TrainedModel]) -> Predictor:
+        """Several models as one: the mean of their probabilities at each step.
+
+        Architectures may differ. Raises ModelError where tokenizers do, SearchError for no model.
+        """
+        stepper = Ensemble([member.model for member in members])
+        first = members[0]
+        for number, member in enumerate(members, 1):
+            both_sides = (
+                ("source", member.source_tokenizer, first.source_tokenizer),
+                ("target", member.target_tokenizer, first.target_tokenizer),
             )
-            decoded_before += len(full)
-            for text in texts:
-                yield [self._output(h) for h in next(decoded)] if text.strip() else [_EMPTY]
+            for side, own, shared in both_sides:
+                if own.to_json() != shared.to_json():
+                    raise ModelError(
+                        f"models of an ensemble must share their {side} tokenizer; "
+                        f"got another one in model {number}"
+                    )
+            member.model.to(first.model.device).eval()
+        return Predictor(
+            stepper, first.source_tokenizer, first.target_tokenizer, first.model.device
+        )
 
     def attention(self, source: str, output: str) -> torch.Tensor:
         """Weights over the source's symbols and end for each output symbol and end, ``[T, S]``.
@@ -160,31 +160,6 @@ class TrainedModel:
             counts[part] = counts.get(part, 0) + parameter.numel()
         return counts
 
-    def _constraints(self, options: SearchConfig) -> Constraints | None:
-        if not (options.prefix or options.forbidden or options.required):
-            return None
-        encode = self.target_tokenizer.encode
-        return Constraints(
-            prefix=tuple(encode(options.prefix or "")),
-            forbidden=tuple(tuple(encode(phrase)) for phrase in options.forbidden),
-            required=tuple(tuple(encode(phrase)) for phrase in options.required),
-        )
-
-    def _output(self, hypothesis: Hypothesis) -> Output:
-        tokens = [token for token in hypothesis.tokens if token != END]
-        return Output(
-            text=self.target_tokenizer.decode(tokens),
-            tokens=tuple(self.target_tokenizer.symbols(tokens)),
-            score=hypothesis.score,
-            log_probability=hypothesis.log_probability,
-            token_scores=hypothesis.token_scores,
-            finished=hypothesis.finished,
-            constraints_met=hypothesis.constraints_met,
-        )
-
-
-_EMPTY = Output("", (), 0.0, 0.0, ())
-
 
 def read_report(folder: Path) -> dict[str, Any]:
     """The report of a model directory; empty where there is none."""
@@ -194,7 +169,9 @@ def read_report(folder: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError):
         raise ModelError(f"{folder / REPORT} must be readable JSON") from None
-    return report if isinstance(report, dict) else {}
+    if not isinstance(report, dict):
+        raise ModelError(f"{folder / REPORT} must hold a JSON object; got another value")
+    return report
 
 
 def choose_device(name: str) -> torch.device:
