@@ -12,6 +12,7 @@ from transduce.config import TrainingConfig
 from transduce.training.distributed import join_processes
 from transduce.training.inputs import BatchStream, Score
 from transduce.training.interrupt import stop_on_signals
+from transduce.training.memory import settle_memory
 from transduce.training.progress import Progress, Silence
 from transduce.training.record import StopReason, TrainingRecord
 from transduce.training.run import Run
@@ -57,6 +58,7 @@ def train(
         CheckpointError: a checkpoint cannot be written, or none fits to resume from.
     """
     limits = Limits.of(config)
+    settle_memory()
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     with ExitStack() as stack:

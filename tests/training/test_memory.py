@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import ctypes
+import os
+
+import pytest
+
+from transduce.training.memory import settle_memory
+
+
+def test_the_environment_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "7")
+    settle_memory()
+    assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "7"
+    monkeypatch.delenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY")
+    settle_memory()
+    assert os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "128"
+
+
+def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Library:
+        pass
+
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: Library())
+    settle_memory()
+
+
+def test_freed_memory_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[int, int] = {}
+
+    class Library:
+        @staticmethod
+        def mallopt(option: int, value: int) -> int:
+            asked[option] = value
+            return 1
+
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: Library())
+    settle_memory()
+    assert asked == {-3: 1 << 30, -1: (1 << 31) - 1}
