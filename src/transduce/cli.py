@@ -5,15 +5,20 @@ Heavy imports wait inside the commands, so that ``transduce --help`` answers at 
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
-from transduce.errors import ConfigError, TransduceError
+from transduce.errors import TransduceError
 
 __all__ = ["app", "main"]
+
+_INTERRUPTED = 130  # 128 + SIGINT, as a shell says it
 
 app = typer.Typer(
     add_completion=False,
@@ -26,7 +31,11 @@ app = typer.Typer(
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model directory.")]
 Overrides = Annotated[
     Optional[list[str]],  # noqa: UP045 (typer reads this form on every version)
-    typer.Argument(metavar="[KEY=VALUE]...", help="Options of the recipe, e.g. search.beam=8."),
+    typer.Argument(metavar="KEY=VALUE", help="Any option of the recipe: search.beam=8."),
+]
+Json = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--json", metavar="FILE", help="Write all figures to this file."),
 ]
 
 
@@ -40,10 +49,12 @@ def options(
 @app.command()
 def demo(
     minutes: Annotated[float, typer.Option(help="Minutes of training at most.")] = 2.0,
-    output: Annotated[Path, typer.Option(help="Where the model goes.")] = Path("runs/demo"),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Where the model goes.")
+    ] = Path("runs/demo"),
     say: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="WORD", help="Pronounce a word with the trained demo, aloud."),
+        typer.Option(metavar="WORD", help="Let the trained demo pronounce a word, aloud."),
     ] = None,
 ) -> None:
     """Learn English pronunciation from the CMU dictionary, here and now."""
@@ -51,25 +62,33 @@ def demo(
 
     if say is not None:
         room.say(say, output)
-    else:
-        room.run(minutes, output)
+    elif not room.run(minutes, output):
+        raise typer.Exit(_INTERRUPTED)
 
 
 @app.command()
 def check(
-    paths: Annotated[list[str], typer.Argument(metavar="RECIPE|DATA [KEY=VALUE]...")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RECIPE|DATA",
+            help="A recipe (YAML), or files with pairs; then options as KEY=VALUE.",
+        ),
+    ],
 ) -> None:
-    """Look at data as a doctor would: sizes, lengths, duplicates, leakage, bad lines."""
+    """Look at data as a doctor would: lengths, vocabulary, duplicates, leakage, bad lines."""
     from transduce.commands import check as room
 
-    print(room.check(paths))
+    room.check(paths)
 
 
 @app.command()
 def train(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A YAML file.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="The model directory.")
+    ],
     overrides: Overrides = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The model directory.")] = ...,  # type: ignore[assignment]
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last checkpoint.")
     ] = False,
@@ -77,7 +96,8 @@ def train(
     """Train a model as a recipe says."""
     from transduce.commands import train as room
 
-    room.train(recipe, overrides or [], output, resume=resume)
+    if not room.train(recipe, overrides or [], output, resume=resume):
+        raise typer.Exit(_INTERRUPTED)
 
 
 @app.command()
@@ -86,13 +106,16 @@ def evaluate(
     data: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Argument(
-            metavar="[DATA] [KEY=VALUE]...", help="Pairs; the recipe's test set if none."
+            metavar="DATA",
+            help="Files with pairs (the recipe's test set if none); then options as KEY=VALUE.",
         ),
     ] = None,
-    json: Annotated[Optional[Path], typer.Option(help="Write all figures to a file.")] = None,  # noqa: UP045
-    worst: Annotated[int, typer.Option(help="Show so many of the worst cases.")] = 0,
+    json: Json = None,
+    worst: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Show so many of the worst cases.")
+    ] = 0,
 ) -> None:
-    """Measure a model on pairs."""
+    """Measure a model on pairs; on its own test set, the model keeps the scores."""
     from transduce.commands import evaluate as room
 
     room.evaluate(model, data or [], json, worst)
@@ -102,30 +125,50 @@ def evaluate(
 def predict(
     model: ModelPath,
     input: Annotated[
-        str, typer.Argument(metavar="[INPUT]", help="A file, or - for standard input.")
+        str, typer.Argument(metavar="INPUT", help="A file, or - for standard input.")
     ] = "-",
     overrides: Overrides = None,
-    output: Annotated[Optional[Path], typer.Option("--output", "-o")] = None,  # noqa: UP045
-    format: Annotated[str, typer.Option(help="text or jsonl")] = "text",
-    beam: Annotated[Optional[int], typer.Option(help="Beam width.")] = None,  # noqa: UP045
-    nbest: Annotated[Optional[int], typer.Option(help="Hypotheses for each source.")] = None,  # noqa: UP045
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--output", "-o", metavar="FILE", help="Instead of standard output."),
+    ] = None,
+    format: Annotated[str, typer.Option(help="text or jsonl (all hypotheses, scores).")] = "text",
+    beam: Annotated[Optional[int], typer.Option(metavar="K", help="Beam width.")] = None,  # noqa: UP045
+    nbest: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(metavar="N", help="Hypotheses for each source, separated by tabs."),
+    ] = None,
+    ensemble: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option(metavar="MODEL", help="Another model to decide with; may be repeated."),
+    ] = None,
 ) -> None:
-    """Write the model's output for each line of the input."""
+    """Write the model's output for each record of the input, one line a line."""
     from transduce.commands import predict as room
 
-    if "=" in input and not Path(input).exists():
+    if "=" in input and not os.path.exists(input):
         input, overrides = "-", [input, *(overrides or [])]
-    room.predict(model, input, output, format, _search_options(overrides or [], beam, nbest))
+    room.predict(
+        room.Request(
+            model, input, output, format, beam, nbest, tuple(ensemble or ()), tuple(overrides or ())
+        )
+    )
 
 
 @app.command()
 def compare(
-    models: Annotated[list[Path], typer.Argument(metavar="MODEL MODEL...")],
+    models: Annotated[
+        list[Path], typer.Argument(metavar="MODEL", help="Two model directories or more.")
+    ],
     data: Annotated[
-        Path | None, typer.Option(help="Pairs; the first model's test set if none.")
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="DATA", help="Pairs; the first model's test set if none."),
     ] = None,
-    json: Annotated[Optional[Path], typer.Option(help="Write all figures to a file.")] = None,  # noqa: UP045
-    plot: Annotated[Optional[Path], typer.Option(help="Draw quality against speed (PNG).")] = None,  # noqa: UP045
+    json: Json = None,
+    plot: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="FILE", help="Draw quality against speed (PNG)."),
+    ] = None,
 ) -> None:
     """Compare models on one test set, with intervals and significance."""
     from transduce.commands import compare as room
@@ -145,20 +188,40 @@ def main() -> None:
     """Run the command line; a person's error is one line on standard error and status 2."""
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    _speak_utf8()
     try:
-        app(arguments)
+        try:
+            app(arguments)
+        finally:
+            sys.stdout.flush()  # now, where an error still has somebody to explain it
     except TransduceError as error:
         if debug:
             raise
-        print(f"transduce: {error}", file=sys.stderr)
+        _complain(str(error))
         sys.exit(2)
     except BrokenPipeError:
-        sys.stderr.close()
+        _forget_output()
         sys.exit(141)
+    except OSError as error:  # a full disk, a closed terminal: nothing that a traceback explains
+        if debug:
+            raise
+        _complain(f"{error.filename or 'output'}: {error.strerror}")
+        _forget_output()
+        sys.exit(2)
 
 
-def _search_options(overrides: list[str], beam: int | None, nbest: int | None) -> list[str]:
-    named = {"search.beam": beam, "search.nbest": nbest}
-    if beam is None and nbest is not None and nbest < 1:
-        raise ConfigError(f"--nbest must be at least 1; got {nbest}")
-    return [*overrides, *(f"{key}={value}" for key, value in named.items() if value is not None)]
+def _speak_utf8() -> None:
+    """Text goes out as it comes in, whatever the locale says."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def _complain(message: str) -> None:
+    print("transduce:", " ".join(message.splitlines()), file=sys.stderr)
+
+
+def _forget_output() -> None:
+    """Let the interpreter end without trying once more to write what nobody takes."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

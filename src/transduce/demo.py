@@ -16,7 +16,7 @@ from rich.table import Table
 from transduce.config import Config
 from transduce.data.corpus import Example
 from transduce.data.split import hash_split
-from transduce.errors import ModelError
+from transduce.errors import DataError, ModelError
 from transduce.evaluation.pictures import draw_attention
 from transduce.pipeline.corpora import Corpora, corpora_from_lists
 from transduce.pipeline.fitting import fit
@@ -30,7 +30,7 @@ RECIPE = {
     "name": "demo",
     "data": {"max_source_length": 30, "max_target_length": 30},
     "tokenizer": {"source": {"kind": "character"}, "target": {"kind": "whitespace"}},
-    "model": {"preset": "lstm-small"},
+    "model": {"preset": "lstm-tiny"},
     "training": {
         "batch_tokens": 2048,
         "metric": "exact_match",
@@ -60,8 +60,11 @@ def dictionary() -> dict[str, dict[str, list[str]]]:
     return parts
 
 
-def run(minutes: float, output: Path) -> None:
-    """Train, measure on words never seen, draw the attention, say what to type next."""
+def run(minutes: float, output: Path) -> bool:
+    """Train, measure on words never seen, draw the attention, say what to type next.
+
+    False where somebody stopped it on the way.
+    """
     screen = Console()
     config = Config.from_mapping(RECIPE).updated({"training.max_minutes": minutes})
     _clear(output)
@@ -71,6 +74,9 @@ def run(minutes: float, output: Path) -> None:
         f"{len(parts['test']):,} others to be tested on"
     )
     trained = fit(config, _corpora(parts), output, progress=choose_progress())
+    if trained.report["training"]["stopped"] == "interrupted":
+        screen.print("Stopped; `transduce demo` begins anew.")
+        return False
     screen.print("Testing on words it has never seen …")
     examples = [Example(word, tuple(spoken)) for word, spoken in parts["test"].items()]
     evaluation = evaluate(trained, examples)
@@ -80,6 +86,7 @@ def run(minutes: float, output: Path) -> None:
     screen.print(_shown(examples, evaluation.outputs))
     picture = _picture(trained, examples, evaluation.outputs, output / "attention.png")
     _say_what_next(screen, output, picture)
+    return True
 
 
 def say(word: str, output: Path) -> None:
@@ -89,6 +96,8 @@ def say(word: str, output: Path) -> None:
             f"demo must be trained first: run `transduce demo`; got no model in {output}"
         )
     trained = TrainedModel.load(output)
+    if not re.fullmatch("[a-z]+", word.lower()):
+        raise DataError(f"word must be English letters, without marks; got {word!r}")
     [[best]] = trained.predict([word.lower()], trained.config.search)
     print(best.text)
     program = shutil.which("espeak-ng") or shutil.which("espeak")

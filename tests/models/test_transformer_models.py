@@ -10,34 +10,24 @@ from transduce.errors import ModelError
 from transduce.interfaces import Memory, Source
 from transduce.models.state import DecoderState
 from transduce.models.transformer import TransformerDecoder, TransformerEncoder
+from transduce.modules.transformer import StackOptions
 
 WIDTH = 16
-PLAIN = {
-    "width": WIDTH,
-    "layers": 2,
-    "feedforward": 24,
-    "heads": 4,
-    "key_value_heads": None,
-    "norm": "layer",
-    "norm_position": "pre",
-    "activation": "relu",
-    "positions": "sinusoidal",
-    "max_positions": 12,
-    "bias": True,
-    "dropout": 0.0,
-    "attention_dropout": 0.0,
-}
+PLAIN = StackOptions(width=WIDTH, layers=2, feedforward=24, heads=4, max_positions=12)
 POSITIONS = ["sinusoidal", "learned", "rotary", "relative", "none"]
 
 
 def make_encoder(input_width: int = WIDTH, **changes) -> TransformerEncoder:
     torch.manual_seed(0)
-    return TransformerEncoder(input_width, **{**PLAIN, **changes}).double()
+    return TransformerEncoder(input_width, dataclasses.replace(PLAIN, **changes)).double()
 
 
-def make_decoder(input_width: int = WIDTH, **changes) -> TransformerDecoder:
+def make_decoder(
+    input_width: int = WIDTH, memory_width: int = WIDTH, **changes
+) -> TransformerDecoder:
     torch.manual_seed(1)
-    return TransformerDecoder(input_width, **{"memory_width": WIDTH, **PLAIN, **changes}).double()
+    options = dataclasses.replace(PLAIN, **changes)
+    return TransformerDecoder(input_width, options, memory_width=memory_width).double()
 
 
 def make_source(*lengths: int, width: int | None = None) -> Source:
@@ -215,7 +205,7 @@ def test_options_have_no_idle_weights(changes):
 
 
 def test_residual_stream_stays_float32_under_autocast():
-    encoder = TransformerEncoder(6, **PLAIN)
+    encoder = TransformerEncoder(6, PLAIN)
     with torch.autocast("cpu", torch.bfloat16):
         entered = encoder.entry(torch.randn(2, 3, 6))
         memory = encoder(torch.randn(2, 3, 6), make_source(3, 2))
@@ -224,7 +214,7 @@ def test_residual_stream_stays_float32_under_autocast():
 
 
 def test_autocast_is_near_float32():
-    decoder = TransformerDecoder(WIDTH, **PLAIN, memory_width=WIDTH)
+    decoder = TransformerDecoder(WIDTH, PLAIN, memory_width=WIDTH)
     memory = make_memory(5, 3)
     memory = dataclasses.replace(memory, vectors=memory.vectors.float())
     vectors = torch.randn(2, 4, WIDTH)

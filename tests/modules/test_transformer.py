@@ -13,14 +13,14 @@ from transduce.modules.transformer import (
     DecoderLayer,
     EncoderLayer,
     FeedForward,
-    LayerOptions,
     Residual,
+    StackOptions,
 )
 
-PLAIN = LayerOptions(width=8, layers=2, feedforward=24, heads=2)
+PLAIN = StackOptions(width=8, layers=2, feedforward=24, heads=2)
 
 
-def options(**changes) -> LayerOptions:
+def options(**changes) -> StackOptions:
     return dataclasses.replace(PLAIN, **changes)
 
 
@@ -95,11 +95,13 @@ def run_in_pieces(layer: DecoderLayer, vectors: Tensor, sizes: list[int], **give
     return torch.cat(pieces, dim=1)
 
 
-@pytest.mark.parametrize("rotary", [False, True])
+@pytest.mark.parametrize("positions", ["sinusoidal", "rotary"])
 @pytest.mark.parametrize("groups", [None, 1])
-def test_decoder_layer_in_pieces_is_the_whole(rotary, groups):
+def test_decoder_layer_in_pieces_is_the_whole(positions, groups):
     torch.manual_seed(0)
-    layer = DecoderLayer(options(rotary=rotary, key_value_heads=groups), memory_width=6).double()
+    layer = DecoderLayer(
+        options(positions=positions, key_value_heads=groups), memory_width=6
+    ).double()
     vectors = torch.randn(2, 7, 8, dtype=torch.float64)
     memory = layer.memory_attention.project_memory(torch.randn(2, 4, 6, dtype=torch.float64))
     bias = padding_bias(torch.tensor([[True] * 4, [True, True, False, False]]))

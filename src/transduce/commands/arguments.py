@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from transduce.config import Config, Files
+from transduce.config import Config, Files, parse_override
 from transduce.data.corpus import Example
+from transduce.data.problems import Problems
 from transduce.errors import ConfigError
 from transduce.pipeline.corpora import examples_from_files
 
-__all__ = ["split_overrides", "test_examples"]
+__all__ = ["require_file_place", "split_overrides", "test_examples", "updated"]
+
+# What a trained model can still be told; its other sections made it what it is.
+_OPEN = ("data", "search", "evaluation")
 
 
 def split_overrides(arguments: Sequence[str]) -> tuple[list[Path], list[str]]:
     """Files apart from ``KEY=VALUE``; what exists as a file is one, whatever its name."""
-    overrides = [text for text in arguments if "=" in text and not Path(text).exists()]
+    # os.path.exists says no, and does not raise, where a text is too long for a name
+    overrides = [text for text in arguments if "=" in text and not os.path.exists(text)]
     return [Path(text) for text in arguments if text not in overrides], overrides
 
 
-def test_examples(config: Config, files: Sequence[Path]) -> list[Example]:
+def updated(config: Config, overrides: Sequence[str]) -> Config:
+    """A trained model's config with ``KEY=VALUE`` applied. Raises ConfigError."""
+    values = dict(parse_override(text) for text in overrides)
+    for key in values:
+        if key.partition(".")[0] not in _OPEN:
+            raise ConfigError(f"option of a trained model must be of {', '.join(_OPEN)}; got {key}")
+    return config.updated(values)
+
+
+def test_examples(config: Config, files: Sequence[Path], problems: Problems) -> list[Example]:
     """The named files' examples, or those of the recipe's test set. Raises ConfigError."""
     chosen: Files | None = list(files) if files else config.data.test
     if chosen is None:
         raise ConfigError("data.test must name a file with pairs, or DATA be given; got neither")
-    return examples_from_files(chosen, config.data)
+    return examples_from_files(chosen, config.data, problems)
+
+
+def require_file_place(path: Path | None, option: str) -> None:
+    """Before any work: is there a folder for the file that the option names?"""
+    if path is None:
+        return
+    if path.is_dir():
+        raise ConfigError(f"{option} must be a file; got the folder {path}")
+    if not path.parent.is_dir():
+        raise ConfigError(f"{option} must be in a folder that exists; got {path}")

@@ -5,22 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from transduce.commands.arguments import split_overrides
-from transduce.config import Config, load_config, parse_override
+from transduce.config import Config, DataConfig, load_config, parse_override
 from transduce.data.doctor import examine
-from transduce.errors import ConfigError
+from transduce.errors import ConfigError, DataError
 
 __all__ = ["check"]
 
 
-def check(arguments: Sequence[str]) -> str:
-    """What was found, as text. Raises ConfigError, DataError."""
+def check(arguments: Sequence[str]) -> None:
+    """Print what was found. Raises ConfigError, and DataError where a part cannot be used."""
+    report = examine(_data(arguments))
+    print(report.render())
+    for part in report.parts.values():
+        if part.error:
+            raise DataError(part.error)
+
+
+def _data(arguments: Sequence[str]) -> DataConfig:
+    """A recipe's section, or one in which all files together are the training data."""
     files, overrides = split_overrides(arguments)
     recipes = [path for path in files if path.suffix in (".yaml", ".yml")]
     if recipes and len(files) > 1:
         raise ConfigError(f"RECIPE must stand alone; got {len(files)} files")
     if recipes:
-        return examine(load_config(recipes[0], overrides).data).render()
+        return load_config(recipes[0], overrides).data
     values = dict(parse_override(text) for text in overrides)
     if files:
         values["data.train"] = [str(path) for path in files]
-    return examine(Config().updated(values).data).render()
+    return Config().updated(values).data

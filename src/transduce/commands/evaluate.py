@@ -3,31 +3,59 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from transduce.commands.arguments import split_overrides, test_examples
-from transduce.config import parse_override
+from transduce.commands.arguments import (
+    require_file_place,
+    split_overrides,
+    test_examples,
+    updated,
+)
+from transduce.data.problems import Problems
 from transduce.errors import DataError
 from transduce.files import write_text
 from transduce.pipeline.scoring import evaluate as score
-from transduce.pipeline.trained import TrainedModel
+from transduce.pipeline.trained import TrainedModel, read_report
 
 __all__ = ["evaluate"]
 
 
 def evaluate(model: Path, arguments: Sequence[str], output: Path | None, worst: int) -> None:
-    """Print the scores; write all figures to ``output`` as JSON."""
+    """Print the scores; write all figures to ``output`` as JSON.
+
+    Those on the recipe's own test set, with its own options, are kept in the model's report.
+    """
+    require_file_place(output, "--json")
     files, overrides = split_overrides(arguments)
     trained = TrainedModel.load(model)
-    trained.config = trained.config.updated(dict(parse_override(text) for text in overrides))
-    evaluation = score(trained, test_examples(trained.config, files), worst=worst)
+    trained.config = updated(trained.config, overrides)
+    problems = Problems(trained.config.data.on_error)
+    examples = test_examples(trained.config, files, problems)
+    evaluation = score(trained, examples, worst=worst)
     print(evaluation.report.table())
     print(f"{evaluation.sentences_per_second:,.0f} sentences a second")
+    if problems.total:
+        print(f"not tested: {problems.summary()}")
+    values: dict[str, Any] = evaluation.report.to_dict()
+    values["sentences_per_second"] = evaluation.sentences_per_second
+    values["problems"] = problems.report()
+    if not files and not overrides:
+        _keep(trained, model, {name: value for name, value in values.items() if name != "worst"})
     if output is not None:
-        values = {"model": str(model), **evaluation.report.to_dict()}
-        values["sentences_per_second"] = evaluation.sentences_per_second
+        values = {"model": str(model), **values}
         try:
             write_text(output, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
         except OSError as error:
             raise DataError(f"--json must be writable; got {error.strerror}", file=output) from None
+
+
+def _keep(trained: TrainedModel, folder: Path, scores: dict[str, Any]) -> None:
+    """Beside the training record, for ``transduce show``; a model may be read-only."""
+    trained.report = {**read_report(folder), "test": scores}
+    try:
+        trained.save_report(folder)
+    except OSError as error:
+        print(f"scores not kept in {folder}: {error.strerror}", file=sys.stderr)

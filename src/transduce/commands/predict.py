@@ -6,41 +6,81 @@ import contextlib
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
-from transduce.config import parse_override
+from transduce.commands.arguments import require_file_place, updated
+from transduce.config import Config, SearchConfig
 from transduce.data.sources import read_sources
 from transduce.errors import ConfigError, DataError
-from transduce.pipeline.trained import Output, TrainedModel
+from transduce.pipeline.prediction import Output, Predictor
+from transduce.pipeline.trained import TrainedModel
 
-__all__ = ["predict"]
+__all__ = ["Request", "predict"]
 
 _INTERACTIVE, _AHEAD = 1, 4096  # sources read before the first is written
 
 
-def predict(
-    model: Path, source: str, output: Path | None, form: str, overrides: Sequence[str]
-) -> None:
+@dataclass(frozen=True)
+class Request:
+    """The options of the command, as they were given."""
+
+    model: Path
+    source: str = "-"
+    output: Path | None = None
+    form: str = "text"
+    beam: int | None = None
+    nbest: int | None = None
+    ensemble: Sequence[Path] = ()
+    overrides: Sequence[str] = ()
+
+
+def predict(request: Request) -> None:
     """Read sources, write outputs in their order; flush line by line at a terminal."""
-    if form not in ("text", "jsonl"):
-        raise ConfigError(f"--format must be text or jsonl; got {form!r}")
-    trained = TrainedModel.load(model)
-    config = trained.config.updated(dict(parse_override(text) for text in overrides))
-    interactive = source == "-" and sys.stdin.isatty()
-    sources = read_sources(sys.stdin.buffer if source == "-" else source, config.data)
+    if request.form not in ("text", "jsonl"):
+        raise ConfigError(f"--format must be text or jsonl; got {request.form!r}")
+    _check_places(request.source, request.output)
+    trained = TrainedModel.load(request.model)
+    config = updated(trained.config, request.overrides)
+    options = _search_options(config, request.beam, request.nbest)
+    predictor: TrainedModel | Predictor = trained
+    if request.ensemble:
+        others = [TrainedModel.load(path) for path in request.ensemble]
+        predictor = TrainedModel.ensemble([trained, *others])
+    interactive = request.source == "-" and sys.stdin.isatty()
+    stream = sys.stdin.buffer if request.source == "-" else request.source
+    sources = read_sources(stream, config.data)
     window = _INTERACTIVE if interactive else _AHEAD
-    with _writer(output) as stream:
-        for outputs in trained.predict(sources, config.search, window=window):
-            stream.write(_as_json(outputs) if form == "jsonl" else _as_text(outputs))
+    with _writer(request.output) as answers:
+        for outputs in predictor.predict(sources, options, window=window):
+            answers.write(_as_json(outputs) if request.form == "jsonl" else _as_text(outputs))
             if interactive:
-                stream.flush()
+                answers.flush()
+
+
+def _check_places(source: str, output: Path | None) -> None:
+    require_file_place(output, "--output")
+    if output is None or source == "-" or not output.exists():
+        return
+    if Path(source).exists() and output.samefile(source):
+        raise ConfigError(f"--output must be another file than INPUT; got {output} for both")
+
+
+def _search_options(config: Config, beam: int | None, nbest: int | None) -> SearchConfig:
+    """``--nbest`` widens the recipe's beam where no other is asked for."""
+    values = {"search.beam": beam, "search.nbest": nbest}
+    if beam is None and nbest is not None and nbest > config.search.beam:
+        values["search.beam"] = None if config.search.sample else nbest
+    return config.updated({key: value for key, value in values.items() if value is not None}).search
 
 
 def _as_text(outputs: Sequence[Output]) -> str:
     """One line a source; with several hypotheses, tab-separated on that line, best first."""
-    return "\t".join(output.text.replace("\n", " ") for output in outputs) + "\n"
+    lines = [" ".join(output.text.splitlines()) for output in outputs]
+    if len(lines) > 1:
+        lines = [line.replace("\t", " ") for line in lines]
+    return "\t".join(lines) + "\n"
 
 
 def _as_json(outputs: Sequence[Output]) -> str:
@@ -52,10 +92,9 @@ def _as_json(outputs: Sequence[Output]) -> str:
 def _writer(output: Path | None) -> Iterator[TextIO]:
     if output is None:
         yield sys.stdout
-        sys.stdout.flush()
         return
     try:
-        with output.open("w", encoding="utf-8") as stream:
+        with output.open("w", encoding="utf-8", newline="\n") as stream:
             yield stream
     except OSError as error:
         raise DataError(f"--output must be writable; got {error.strerror}", file=output) from None

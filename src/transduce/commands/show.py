@@ -11,51 +11,107 @@ from transduce.pipeline.trained import WEIGHTS, TrainedModel
 
 __all__ = ["show"]
 
+_SPECIAL = 4  # symbols that every vocabulary starts with
+_SHOWN = 12
+
 
 def show(model: Path) -> str:
     """Parameters by part, sizes, vocabulary, training record and scores, as text."""
     trained = TrainedModel.load(model)
-    parts = [_parameters(trained, model), _vocabulary(trained)]
-    if "training" in trained.report:
-        parts.append(_training(trained.report["training"]))
-    for name in ("dev", "test"):
-        if name in trained.report:
-            parts.append(_scores(name, trained.report[name]["metrics"]))
-    return "\n".join(parts)
+    record = _section(trained.report, "training")
+    parts = [
+        _origin(trained),
+        _parameters(trained, model),
+        _vocabulary(trained),
+        _training(trained, record),
+        _scores(_section(record, "best"), _section(trained.report, "test")),
+    ]
+    return "\n".join(part for part in parts if part).rstrip("\n")
+
+
+def _section(values: dict[str, Any], name: str) -> dict[str, Any]:
+    found = values.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _origin(trained: TrainedModel) -> str:
+    model = trained.config.model
+    attention = getattr(model.decoder, "attention", None)
+    details = [
+        f"{model.encoder.kind} encoder",
+        f"{model.decoder.kind} decoder",
+        *([f"{attention} attention"] if attention not in (None, "none") else []),
+        *(["copying"] if model.copy_source else []),
+    ]
+    lines = [f"{trained.config.name}: {', '.join(details)}"]
+    versions = _section(trained.report, "versions")
+    if "created" in trained.report:
+        by = ", ".join(f"{name} {text}" for name, text in versions.items())
+        lines.append(f"trained until {trained.report['created']} with {by}")
+    return "\n".join(lines) + "\n"
 
 
 def _parameters(trained: TrainedModel, folder: Path) -> str:
     counts = trained.parameters_by_part()
-    rows = [[name, f"{count:,}", _megabytes(4 * count)] for name, count in counts.items()]
     total = sum(counts.values())
-    rows.append(["total", f"{total:,}", _megabytes(4 * total)])
-    rows.append([WEIGHTS, "", _megabytes((folder / WEIGHTS).stat().st_size)])
-    encoder, decoder = trained.config.model.encoder, trained.config.model.decoder
-    title = f"{trained.config.name}: {encoder.kind} encoder, {decoder.kind} decoder"
-    return render_table(title, ["part", "parameters", "MB in float32"], rows)
+    rows = [
+        [name, f"{count:,}", f"{100 * count / total:.1f} %", _megabytes(4 * count)]
+        for name, count in counts.items()
+    ]
+    rows.append(["total", f"{total:,}", "100.0 %", _megabytes(4 * total)])
+    rows.append([WEIGHTS, "", "", _megabytes((folder / WEIGHTS).stat().st_size)])
+    return render_table("parameters", ["part", "parameters", "share", "MB in float32"], rows)
 
 
 def _vocabulary(trained: TrainedModel) -> str:
-    rows = [
-        _tokenizer_row("source", trained.source_tokenizer),
-        _tokenizer_row("target", trained.target_tokenizer),
-    ]
-    return render_table("vocabulary", ["side", "kind", "symbols", "first of them"], rows)
+    both = (("source", trained.source_tokenizer), ("target", trained.target_tokenizer))
+    rows = [_tokenizer_row(side, tokenizer) for side, tokenizer in both]
+    shared = ", shared" if trained.config.tokenizer.shared else ""
+    columns = ["side", "kind", "some symbols", "symbols"]
+    return render_table(f"vocabulary{shared}", columns, rows, texts=3)
 
 
 def _tokenizer_row(side: str, tokenizer: Tokenizer) -> list[str]:
-    first = tokenizer.symbols(range(4, min(tokenizer.size, 16)))
-    return [side, tokenizer.kind, f"{tokenizer.size:,}", " ".join(first)]
+    some = tokenizer.symbols(range(_SPECIAL, min(tokenizer.size, _SPECIAL + _SHOWN)))
+    visible = ["␣" if symbol.isspace() else symbol for symbol in some]
+    return [side, tokenizer.kind, " ".join(visible), f"{tokenizer.size:,}"]
 
 
-def _training(record: dict[str, Any]) -> str:
+def _training(trained: TrainedModel, record: dict[str, Any]) -> str:
+    if not record:
+        return ""
+    data = _section(trained.report, "data")
+    rows = [[name.replace("_", " "), f"{data[name]:,}"] for name in _DATA if name in data]
+    for verb, key in (("left out", "filtered"), ("cut", "truncated")):
+        rows += [[f"{verb} for {why}", f"{n:,}"] for why, n in _section(data, key).items()]
+    rows += [["skipped for errors", str(_section(data, "problems").get("skipped", 0))]]
     plain = {k: v for k, v in record.items() if isinstance(v, int | float | str)}
-    rows = [[name, number(v) if isinstance(v, float) else str(v)] for name, v in plain.items()]
+    rows += [[name.replace("_", " "), _value(value)] for name, value in plain.items()]
     return render_table("training", ["", "value"], rows)
 
 
-def _scores(name: str, metrics: dict[str, float]) -> str:
-    return render_table(name, ["metric", "score"], [[k, number(v)] for k, v in metrics.items()])
+_DATA = ("train_pairs", "dev_sources")
+
+
+def _scores(best: dict[str, Any], test: dict[str, Any]) -> str:
+    """The best dev scoring beside the test set's, where each was measured."""
+    metrics = _section(test, "metrics")
+    names = [*dict.fromkeys([*metrics, *best])]
+    if not names:
+        return ""
+    rows = [[name, _score(best.get(name)), _score(metrics.get(name))] for name in names]
+    note = "" if metrics else "not tested yet: transduce evaluate MODEL\n"
+    return render_table("scores", ["metric", "dev, in training", "test"], rows) + note
+
+
+def _value(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:,}" if isinstance(value, int) else number(value)
+
+
+def _score(value: object) -> str:
+    return number(value) if isinstance(value, int | float) else "-"
 
 
 def _megabytes(count: int) -> str:

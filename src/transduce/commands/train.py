@@ -9,23 +9,29 @@ from pathlib import Path
 from transduce.config import load_config
 from transduce.pipeline.corpora import open_corpora
 from transduce.pipeline.fitting import fit
+from transduce.training.distributed import launched_processes
 from transduce.training.progress import choose_progress
 
 __all__ = ["train"]
 
 
-def train(recipe: Path, overrides: Sequence[str], output: Path, *, resume: bool) -> None:
-    """Train and say where the model is."""
+def train(recipe: Path, overrides: Sequence[str], output: Path, *, resume: bool) -> bool:
+    """Train and say where the model is; false where somebody stopped it."""
     config = load_config(recipe, overrides)
-    corpora = open_corpora(config)
     trained = fit(
         config,
-        corpora,
+        open_corpora(config),
         output,
         resume=resume,
         progress=choose_progress(),
         say=lambda line: print(line, file=sys.stderr),
     )
     record = trained.report["training"]
+    finished = record["stopped"] != "interrupted"
+    if launched_processes()[0] != 0:
+        return bool(finished)
     print(f"{record['stopped']} after {record['minutes']:.1f} minutes, {record['steps']:,} steps")
     print(f"model: {output}")
+    if not finished:
+        print("go on with the same command and --resume")
+    return bool(finished)

@@ -18,6 +18,7 @@ from transduce.models.copying import PointerGenerator
 from transduce.models.recurrent import RecurrentDecoder, RecurrentEncoder
 from transduce.models.seq2seq import Decoder, Embedding, Encoder, Output, Seq2Seq
 from transduce.models.transformer import TransformerDecoder, TransformerEncoder
+from transduce.modules.transformer import StackOptions
 
 __all__ = ["build_model"]
 
@@ -66,22 +67,7 @@ def _build_encoder(config: EncoderConfig, input_width: int) -> Encoder:
                 dropout=config.dropout,
             )
         case TransformerEncoderConfig():
-            return TransformerEncoder(
-                input_width,
-                width=config.width,
-                layers=config.layers,
-                feedforward=config.feedforward,
-                heads=config.heads,
-                key_value_heads=config.key_value_heads,
-                norm=config.norm,
-                norm_position=config.norm_position,
-                activation=config.activation,
-                positions=config.positions,
-                max_positions=config.max_positions,
-                bias=config.bias,
-                dropout=config.dropout,
-                attention_dropout=config.attention_dropout,
-            )
+            return TransformerEncoder(input_width, _stack_options(config))
 
 
 def _build_decoder(
@@ -104,22 +90,26 @@ def _build_decoder(
             )
         case TransformerDecoderConfig():
             return TransformerDecoder(
-                input_width,
-                width=config.width,
-                layers=config.layers,
-                feedforward=config.feedforward,
-                heads=config.heads,
-                key_value_heads=config.key_value_heads,
-                norm=config.norm,
-                norm_position=config.norm_position,
-                activation=config.activation,
-                positions=config.positions,
-                max_positions=config.max_positions,
-                bias=config.bias,
-                dropout=config.dropout,
-                attention_dropout=config.attention_dropout,
-                memory_width=memory_width,
+                input_width, _stack_options(config), memory_width=memory_width
             )
+
+
+def _stack_options(config: TransformerEncoderConfig | TransformerDecoderConfig) -> StackOptions:
+    return StackOptions(
+        width=config.width,
+        layers=config.layers,
+        feedforward=config.feedforward,
+        heads=config.heads,
+        key_value_heads=config.key_value_heads,
+        norm=config.norm,
+        norm_position=config.norm_position,
+        activation=config.activation,
+        positions=config.positions,
+        max_positions=config.max_positions,
+        bias=config.bias,
+        dropout=config.dropout,
+        attention_dropout=config.attention_dropout,
+    )
 
 
 def _build_pointer(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
@@ -11,13 +9,11 @@ from transduce.interfaces import Memory, Source
 from transduce.models.state import DecoderState
 from transduce.modules.attention import causal_bias, padding_bias
 from transduce.modules.dropout import Dropout
-from transduce.modules.functional import Activation, NormKind, linear, make_norm
+from transduce.modules.functional import linear, make_norm
 from transduce.modules.positions import LearnedPositions, RelativeBias, SinusoidalPositions
-from transduce.modules.transformer import DecoderLayer, EncoderLayer, LayerOptions, NormPosition
+from transduce.modules.transformer import DecoderLayer, EncoderLayer, StackOptions
 
 __all__ = ["TransformerDecoder", "TransformerEncoder"]
-
-Positions = Literal["sinusoidal", "learned", "rotary", "relative", "none"]
 
 
 class TransformerEncoder(nn.Module):
@@ -27,43 +23,12 @@ class TransformerEncoder(nn.Module):
     should have about unit variance. Pre-norm ends with a norm of its own.
     """
 
-    def __init__(
-        self,
-        input_width: int,
-        *,
-        width: int,
-        layers: int,
-        feedforward: int,
-        heads: int,
-        key_value_heads: int | None,
-        norm: NormKind,
-        norm_position: NormPosition,
-        activation: Activation,
-        positions: Positions,
-        max_positions: int,
-        bias: bool,
-        dropout: float,
-        attention_dropout: float,
-    ) -> None:
+    def __init__(self, input_width: int, options: StackOptions) -> None:
         super().__init__()
-        options = LayerOptions(
-            width=width,
-            layers=layers,
-            feedforward=feedforward,
-            heads=heads,
-            key_value_heads=key_value_heads,
-            norm=norm,
-            norm_position=norm_position,
-            activation=activation,
-            rotary=positions == "rotary",
-            bias=bias,
-            dropout=dropout,
-            attention_dropout=attention_dropout,
-        )
-        self.width = width
-        self.entry = _Entry(input_width, options, positions, max_positions)
-        self.relative = RelativeBias(heads, bidirectional=True) if positions == "relative" else None
-        self.layers = nn.ModuleList(EncoderLayer(options) for _ in range(layers))
+        self.width = options.width
+        self.entry = _Entry(input_width, options)
+        self.relative = _relative_bias(options, bidirectional=True)
+        self.layers = nn.ModuleList(EncoderLayer(options) for _ in range(options.layers))
         self.norm = _final_norm(options)
 
     def forward(self, vectors: Tensor, source: Source) -> Memory:
@@ -90,47 +55,13 @@ class TransformerDecoder(nn.Module):
     memory, averaged over heads.
     """
 
-    def __init__(
-        self,
-        input_width: int,
-        *,
-        width: int,
-        layers: int,
-        feedforward: int,
-        heads: int,
-        key_value_heads: int | None,
-        norm: NormKind,
-        norm_position: NormPosition,
-        activation: Activation,
-        positions: Positions,
-        max_positions: int,
-        bias: bool,
-        dropout: float,
-        attention_dropout: float,
-        memory_width: int,
-    ) -> None:
+    def __init__(self, input_width: int, options: StackOptions, *, memory_width: int) -> None:
         super().__init__()
-        options = LayerOptions(
-            width=width,
-            layers=layers,
-            feedforward=feedforward,
-            heads=heads,
-            key_value_heads=key_value_heads,
-            norm=norm,
-            norm_position=norm_position,
-            activation=activation,
-            rotary=positions == "rotary",
-            bias=bias,
-            dropout=dropout,
-            attention_dropout=attention_dropout,
-        )
-        self.width = width
-        self.entry = _Entry(input_width, options, positions, max_positions)
-        self.relative = (
-            RelativeBias(heads, bidirectional=False) if positions == "relative" else None
-        )
+        self.width = options.width
+        self.entry = _Entry(input_width, options)
+        self.relative = _relative_bias(options, bidirectional=False)
         self.layers = nn.ModuleList(
-            DecoderLayer(options, memory_width=memory_width) for _ in range(layers)
+            DecoderLayer(options, memory_width=memory_width) for _ in range(options.layers)
         )
         self.norm = _final_norm(options)
 
@@ -189,13 +120,11 @@ class TransformerDecoder(nn.Module):
 class _Entry(nn.Module):
     """What vectors pass before the first layer: width, positions, dropout of the sum."""
 
-    def __init__(
-        self, input_width: int, options: LayerOptions, positions: Positions, max_positions: int
-    ) -> None:
+    def __init__(self, input_width: int, options: StackOptions) -> None:
         super().__init__()
         width = options.width
         self.project = linear(input_width, width, bias=True) if input_width != width else None
-        self.positions = _added_positions(positions, max_positions, width)
+        self.positions = _added_positions(options)
         self.dropout = Dropout(options.dropout)
 
     def forward(self, vectors: Tensor, start: int = 0) -> Tensor:
@@ -209,17 +138,23 @@ class _Entry(nn.Module):
         return entered
 
 
-def _added_positions(positions: Positions, max_positions: int, width: int) -> nn.Module | None:
-    match positions:
+def _relative_bias(options: StackOptions, *, bidirectional: bool) -> RelativeBias | None:
+    if options.positions != "relative":
+        return None
+    return RelativeBias(options.heads, bidirectional=bidirectional)
+
+
+def _added_positions(options: StackOptions) -> nn.Module | None:
+    match options.positions:
         case "sinusoidal":
             return SinusoidalPositions()
         case "learned":
-            return LearnedPositions(max_positions, width)
+            return LearnedPositions(options.max_positions, options.width)
         case "rotary" | "relative" | "none":
             return None
 
 
-def _final_norm(options: LayerOptions) -> nn.Module:
+def _final_norm(options: StackOptions) -> nn.Module:
     if options.norm_position == "post":
         return nn.Identity()
     return make_norm(options.norm, options.width, bias=options.bias)

@@ -18,18 +18,23 @@ __all__ = [
     "DecoderLayer",
     "EncoderLayer",
     "FeedForward",
-    "LayerOptions",
     "NormPosition",
+    "Positions",
     "Residual",
+    "StackOptions",
 ]
 
 NormPosition = Literal["pre", "post"]
+Positions = Literal["sinusoidal", "learned", "rotary", "relative", "none"]
 KeysValues = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True, slots=True)
-class LayerOptions:
-    """What every layer of one stack is built from; ``layers`` is the height of the stack."""
+class StackOptions:
+    """What one stack is built from: its height ``layers``, its positions, each layer's parts.
+
+    ``positions`` of kind ``learned`` end after ``max_positions``.
+    """
 
     width: int
     layers: int
@@ -39,7 +44,8 @@ class LayerOptions:
     norm: NormKind = "layer"
     norm_position: NormPosition = "pre"
     activation: Activation = "relu"
-    rotary: bool = False
+    positions: Positions = "sinusoidal"
+    max_positions: int = 1024
     bias: bool = True
     dropout: float = 0.0
     attention_dropout: float = 0.0
@@ -61,7 +67,7 @@ class Residual(nn.Module):
     F reads ``enter(x)``, and ``leave(x, F(…))`` is what the next block reads.
     """
 
-    def __init__(self, options: LayerOptions) -> None:
+    def __init__(self, options: StackOptions) -> None:
         super().__init__()
         self.norm = make_norm(options.norm, options.width, bias=options.bias)
         self.pre = options.norm_position == "pre"
@@ -87,7 +93,7 @@ class FeedForward(nn.Module):
     three matrices have about as many weights as two had.
     """
 
-    def __init__(self, options: LayerOptions, *, output_gain: float) -> None:
+    def __init__(self, options: StackOptions, *, output_gain: float) -> None:
         super().__init__()
         gated = options.activation == "swiglu"
         inner = math.ceil(options.feedforward / 12) * 8 if gated else options.feedforward
@@ -110,14 +116,14 @@ class FeedForward(nn.Module):
 class EncoderLayer(nn.Module):
     """Self-attention, then a feed-forward layer, each inside a :class:`Residual`."""
 
-    def __init__(self, options: LayerOptions) -> None:
+    def __init__(self, options: StackOptions) -> None:
         super().__init__()
         gain = options.output_gain(branches=2)
         self.attention = _attention(options, options.width, gain)
         self.attention_residual = Residual(options)
         self.feedforward = FeedForward(options, output_gain=gain)
         self.feedforward_residual = Residual(options)
-        self.rotary = options.rotary
+        self.rotary = options.positions == "rotary"
 
     def forward(self, vectors: Tensor, bias: Tensor) -> Tensor:
         """``[B, S, D]`` to ``[B, S, D]``; ``bias`` broadcasts to scores ``[B, H, S, S]``."""
@@ -131,7 +137,7 @@ class EncoderLayer(nn.Module):
 class DecoderLayer(nn.Module):
     """Self-attention over what was read so far, attention over the memory, feed-forward."""
 
-    def __init__(self, options: LayerOptions, *, memory_width: int) -> None:
+    def __init__(self, options: StackOptions, *, memory_width: int) -> None:
         super().__init__()
         gain = options.output_gain(branches=3)
         self.attention = _attention(options, options.width, gain)
@@ -140,7 +146,7 @@ class DecoderLayer(nn.Module):
         self.memory_residual = Residual(options)
         self.feedforward = FeedForward(options, output_gain=gain)
         self.feedforward_residual = Residual(options)
-        self.rotary = options.rotary
+        self.rotary = options.positions == "rotary"
 
     def forward(
         self,
@@ -175,7 +181,7 @@ class DecoderLayer(nn.Module):
         return vectors, (keys, values), weights
 
 
-def _attention(options: LayerOptions, memory_width: int, gain: float) -> MultiHeadAttention:
+def _attention(options: StackOptions, memory_width: int, gain: float) -> MultiHeadAttention:
     return MultiHeadAttention(
         options.width,
         heads=options.heads,

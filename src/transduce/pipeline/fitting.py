@@ -30,6 +30,7 @@ from transduce.pipeline.trained import CONFIG, WEIGHTS, TrainedModel, choose_dev
 from transduce.training.distributed import launched_processes
 from transduce.training.loop import train
 from transduce.training.progress import Progress
+from transduce.training.record import TrainingRecord
 
 __all__ = ["fit"]
 
@@ -87,15 +88,7 @@ def fit(
     if (folder / WEIGHTS).is_file():
         load_weights(trained.model, folder / WEIGHTS)
     trained.model.eval()
-    trained.report = {
-        "name": config.name,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": _versions(),
-        "data": data_report,
-        "vocabulary": {"source": source.size, "target": target.size},
-        "parameters": trained.parameters_by_part(),
-        "training": asdict(record),
-    }
+    trained.report = _report(trained, data_report, record)
     if main:
         trained.save_frame(folder)  # a resumed run may have other limits than it began with
         trained.save_report(folder)
@@ -183,6 +176,19 @@ def _data_lines(report: dict[str, Any]) -> list[str]:
             f"{report['dev_leakage']['pairs']:,} with the same target"
         )
     return lines
+
+
+def _report(trained: TrainedModel, data: dict[str, Any], record: TrainingRecord) -> dict[str, Any]:
+    sizes = {"source": trained.source_tokenizer.size, "target": trained.target_tokenizer.size}
+    return {
+        "name": trained.config.name,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": _versions(),
+        "data": data,
+        "vocabulary": sizes,
+        "parameters": trained.parameters_by_part(),
+        "training": asdict(record),
+    }
 
 
 def _versions() -> dict[str, str]:
