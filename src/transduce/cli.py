@@ -14,6 +14,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from transduce import __version__
 from transduce.errors import TransduceError
 
 __all__ = ["app", "main"]
@@ -39,8 +40,18 @@ Json = Annotated[
 ]
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"transduce {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show it and exit."),
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Sequence-to-sequence learning: train on pairs, measure, predict."""
@@ -205,7 +216,7 @@ def main() -> None:
     except OSError as error:  # a full disk, a closed terminal: nothing that a traceback explains
         if debug:
             raise
-        _complain(f"{error.filename or 'output'}: {error.strerror}")
+        _complain(f"{error.filename or 'standard output'}: {error.strerror}")
         _forget_output()
         sys.exit(2)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
@@ -10,23 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
+from command_line import call, feed
 from reversal_run import Run
 
-from transduce import cli
-
-
-def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    """Run the command line in this process; the exit status."""
-    monkeypatch.setattr(sys, "argv", ["transduce", *map(str, arguments)])
-    try:
-        cli.main()
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    return 0
-
-
-def feed(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+from transduce.cli import main
+from transduce.errors import ModelError
 
 
 def test_predict_is_a_filter(
@@ -144,11 +131,9 @@ def test_bad_line_in_training_data(
 
 
 def test_debug_shows_the_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from transduce.errors import ModelError
-
     monkeypatch.setattr(sys, "argv", ["transduce", "--debug", "show", "nowhere"])
     with pytest.raises(ModelError):
-        cli.main()
+        main()
 
 
 def test_help_does_not_import_torch() -> None:

@@ -140,7 +140,7 @@ def test_an_occupied_directory_is_left_alone(tmp_path: Path, train_file: Path) -
     config = tiny({"train": train_file})
     train_tiny(config, tmp_path / "run")
     before = {path: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()}
-    with pytest.raises(ConfigError, match="--output must be a new directory; got .*holds a run"):
+    with pytest.raises(ConfigError, match=r"--output must be a new directory; got .*holds a run"):
         train_tiny(config, tmp_path / "run")
     assert {path: path.read_bytes() for path in before} == before
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from small_runs import tiny, train_tiny, words, write_reversals
 
 from transduce.config import Config, SearchConfig
 from transduce.data.corpus import Example
-from transduce.errors import DataError, ModelError, SearchError
+from transduce.errors import ConfigError, DataError, ModelError, SearchError
 from transduce.pipeline.prediction import Output
 from transduce.pipeline.scoring import DevScorer, evaluate, normalizer, score_outputs
 from transduce.pipeline.trained import TrainedModel
@@ -107,10 +108,10 @@ def test_predict_reads_no_further_than_its_window(run: Run) -> None:
     trained = TrainedModel.load(run.folder)
     read: list[str] = []
 
-    def sources() -> list[str]:
+    def sources() -> Iterator[str]:
         for text in ("ab", "ba", "c"):
             read.append(text)
-            yield text  # type: ignore[misc]
+            yield text
 
     answers = trained.predict(sources(), trained.config.search, window=1)
     assert next(answers)[0].text == "ba"
@@ -130,16 +131,14 @@ def test_an_ensemble_of_one_model_twice_is_that_model(run: Run) -> None:
 def test_an_ensemble_averages_probabilities(run: Run) -> None:
     trained = TrainedModel.load(run.folder)
     weak = TrainedModel.fresh(trained.config, trained.source_tokenizer, trained.target_tokenizer)
-    options = trained.config.search.model_copy(update={"prefix": "x", "max_length": 1})
-    options = options.model_copy(update={"prefix": "a"})  # the same token for all
+    # with a prefix the first token is the same for all
+    options = trained.config.search.model_copy(update={"prefix": "a", "max_length": 1})
     [[good]] = trained.predict(["ca"], options)
     [[poor]] = weak.predict(["ca"], options)
     [[both]] = TrainedModel.ensemble([trained, weak]).predict(["ca"], options)
-    means = [
-        pytest.approx((2.718281828459045**a + 2.718281828459045**b) / 2, rel=1e-4)
-        for a, b in zip(good.token_scores[:1], poor.token_scores[:1], strict=True)
-    ]
-    assert [2.718281828459045**score for score in both.token_scores[:1]] == means
+    good_one, poor_one, mean = (math.exp(found.token_scores[0]) for found in (good, poor, both))
+    assert good_one > 2 * poor_one
+    assert mean == pytest.approx((good_one + poor_one) / 2, rel=1e-4)
 
 
 def test_an_ensemble_needs_one_vocabulary(run: Run, tmp_path: Path) -> None:
@@ -157,3 +156,10 @@ def test_an_ensemble_needs_one_vocabulary(run: Run, tmp_path: Path) -> None:
         TrainedModel.ensemble([trained, other])
     with pytest.raises(SearchError, match="at least one model"):
         TrainedModel.ensemble([])
+
+
+def test_a_metric_that_is_not_measured_is_refused(run: Run) -> None:
+    trained = TrainedModel.load(run.folder)
+    trained.config = trained.config.updated({"training.metric": "bleu"})
+    with pytest.raises(ConfigError, match=r"training\.metric must be one of loss, .*; got 'bleu'"):
+        DevScorer(trained, [Example("ab", ("ba",))])

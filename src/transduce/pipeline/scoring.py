@@ -16,7 +16,7 @@ from transduce.config import Config, MetricName, SearchConfig
 from transduce.data.batching import Batches
 from transduce.data.corpus import Example
 from transduce.data.encoded import EncodedCorpus
-from transduce.errors import DataError
+from transduce.errors import ConfigError, DataError
 from transduce.evaluation.metrics import (
     MODEL_METRICS,
     LossTotals,
@@ -131,13 +131,20 @@ def loss_totals(model: Seq2Seq, batches: Sequence[Batch]) -> LossTotals:
 class DevScorer:
     """Scores a model in training: loss on all dev pairs, search on ``dev_sentences`` of them.
 
-    The search is greedy, as every scoring takes time from training.
+    The search is greedy, as every scoring takes time from training. Raises ConfigError where
+    the metric to choose by is not among the measured ones.
     """
 
     def __init__(self, trained: TrainedModel, examples: Sequence[Example]) -> None:
         self.trained = trained
         self.names = metric_names(trained.config)
-        if trained.config.training.metric in ("loss", "perplexity", "token_accuracy"):
+        chosen = trained.config.training.metric
+        measured = tuple(dict.fromkeys((*MODEL_METRICS, *self.names)))
+        if chosen not in measured:
+            raise ConfigError(
+                f"training.metric must be one of {', '.join(measured)}; got {chosen!r}"
+            )
+        if chosen in MODEL_METRICS:
             cheap = ("exact_match", "per", "bleu", "chrf")
             self.names = tuple(n for n in self.names if n in MODEL_METRICS or n in cheap)
         self.examples = _spread(examples, trained.config.training.dev_sentences)
