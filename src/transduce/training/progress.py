@@ -18,6 +18,9 @@ from rich.text import Text
 __all__ = ["LineProgress", "LiveProgress", "Progress", "Silence", "Status", "choose_progress"]
 
 
+_TELLING = 0.005  # the part of a run that says how fast it goes
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """Where a run is."""
@@ -32,8 +35,8 @@ class Status:
 
     @property
     def minutes_left(self) -> float | None:
-        """Estimated from the part that is used; None while there is nothing to go by."""
-        if self.progress <= 0:
+        """Estimated from the part that is used; None while that is too little to go by."""
+        if self.progress < _TELLING:
             return None
         return self.minutes * (1 - self.progress) / self.progress
 
