@@ -114,6 +114,7 @@ class TokenizerConfig(Section):
     minimum_count: PositiveInt = 1  # character, whitespace, word
     normalization: Literal["none", "nfc", "nfd", "nfkc"] = "none"  # nfd: Hangul as its letters
     lowercase: bool = False
+    right_to_left: bool = False  # the last symbol first: for targets whose endings carry the case
 
 
 class TokenizersConfig(Section):

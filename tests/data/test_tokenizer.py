@@ -452,3 +452,14 @@ def test_lone_surrogates_are_refused(trained: dict[str, Tokenizer], kind: str) -
             trained[kind].encode("b\ud800")
     with pytest.raises(DataError, match=message):
         Tokenizer.train(["a"], config(kind, lowercase=True)).encode("b\ud800")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_right_to_left_turns_the_symbols(kind: str) -> None:
+    texts = ["ab c", "c ba a", "bca"]
+    forward = Tokenizer.train(texts, config(kind))
+    backward = Tokenizer.train(texts, config(kind, right_to_left=True))
+    for text in texts:
+        assert backward.encode(text) == forward.encode(text)[::-1]
+        assert backward.decode(backward.encode(text)) == text
+    assert Tokenizer.from_json(backward.to_json()).config.right_to_left

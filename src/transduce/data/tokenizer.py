@@ -133,11 +133,15 @@ class Tokenizer:
         return self.encode_batch([text])[0]
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """Numbers of many texts, fastest in large batches.
+        """Numbers of many texts, fastest in large batches; with ``right_to_left`` the last first.
 
         Raises DataError where a text is not valid Unicode (a lone surrogate;
         ``character`` and ``whitespace`` take it for an unknown symbol).
         """
+        rows = self._encode_forward(texts)
+        return [row[::-1] for row in rows] if self.config.right_to_left else rows
+
+    def _encode_forward(self, texts: Sequence[str]) -> list[list[int]]:
         encode = self._direct
         if encode is None:
             return self._encode_by_library(texts)
@@ -205,6 +209,8 @@ class Tokenizer:
         Bytes that are no valid UTF-8 (a model can write such) become U+FFFD.
         """
         kept = [number for number in ids if number not in (PADDING, BEGIN, END)]
+        if self.config.right_to_left:
+            kept.reverse()
         if self.kind == "whitespace":
             return " ".join([self._surfaces[number] for number in kept])
         if self.kind in ("character", "byte") or not kept:
