@@ -42,7 +42,7 @@ def main() -> None:
     """Train all, print and draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=Path("docs/reversal.png"))
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     found = {name: _accuracy(model, arguments.steps) for name, model in MODELS.items()}
