@@ -24,7 +24,7 @@ from transduce.pipeline.scoring import Evaluation, evaluate
 from transduce.pipeline.trained import Output, TrainedModel
 from transduce.training.progress import choose_progress
 
-__all__ = ["RECIPE", "dictionary", "run", "say"]
+__all__ = ["FOLDER", "RECIPE", "dictionary", "run", "say"]
 
 RECIPE = {
     "name": "demo",
@@ -40,6 +40,7 @@ RECIPE = {
     "search": {"beam": 4, "max_length": 40},
 }
 
+FOLDER = Path("runs/demo")  # where the model goes unless told otherwise
 _PARTS = {"train": 0.85, "dev": 0.05, "test": 0.10}
 _SHOWN = 10
 
@@ -174,17 +175,35 @@ def _picture(
 
 
 def _say_what_next(screen: Console, output: Path, picture: Path) -> None:
+    tool = _tool()
+    place = "" if output == FOLDER else f" --output {output}"
+    commands = [
+        (f"echo transduce | {tool} predict {output}", "a word of yours"),
+        (f"{tool} demo --say transduce{place}", "hear it (with espeak-ng)"),
+        (f"echo read | {tool} predict {output} --nbest 4", "other ways to say it"),
+        (f"{tool} show {output}", "what is in the model"),
+        (f"{tool} train RECIPE --output DIR", "your own pairs"),
+    ]
+    width = max(len(command) for command, _ in commands)
+    lines = [f"  {command:{width}}   {what}" for command, what in commands]
     screen.print(
-        f"The model is in {output}, a picture of its attention in {picture}.\n\n"
-        "Try next:\n"
-        f"  echo transduce | transduce predict {output}        a word of yours\n"
-        f"  transduce demo --say transduce                     hear it (with espeak-ng)\n"
-        f"  echo read | transduce predict {output} --nbest 4   other ways to say it\n"
-        f"  transduce show {output}                            what is in the model\n"
-        "  transduce train RECIPE --output DIR                your own pairs",
+        f"The model is in {output}, a picture of its attention in {picture}.",
+        "",
+        "Try next:",
+        *lines,
+        sep="\n",
         highlight=False,
         markup=False,
+        soft_wrap=True,
     )
+
+
+def _tool() -> str:
+    """What to type to run the tool: as it was called, where it is not on the path."""
+    called = Path(sys.argv[0])
+    if shutil.which("transduce") or called.name != "transduce":
+        return "transduce"
+    return str(called)
 
 
 # ARPAbet to the phoneme mnemonics of espeak's American English.

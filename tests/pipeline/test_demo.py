@@ -98,3 +98,11 @@ def test_what_is_no_demo_is_not_removed(tmp_path: Path) -> None:
     assert (tmp_path / "config.yaml").read_text() == "name: my-own-model\n"
     with pytest.raises(ConfigError, match=r"training\.max_minutes must be .*greater than 0|more"):
         demo.run(0.0, tmp_path / "new")
+
+
+def test_names_the_tool_as_it_was_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo.shutil, "which", lambda name: None)
+    monkeypatch.setattr(demo.sys, "argv", [".venv/bin/transduce", "demo"])
+    assert demo._tool() == ".venv/bin/transduce"
+    monkeypatch.setattr(demo.shutil, "which", lambda name: "/usr/bin/transduce")
+    assert demo._tool() == "transduce"
