@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from transduce.config import Config
+from transduce.data.problems import Problems
 from transduce.pipeline.corpora import examples_from_files, open_corpora
 from transduce.pipeline.fitting import fit
 from transduce.pipeline.scoring import evaluate
@@ -84,8 +85,12 @@ def _measure(name: str, model: dict[str, Any], arguments: argparse.Namespace) ->
     )
     with tempfile.TemporaryDirectory() as folder:
         trained = fit(config, open_corpora(config), Path(folder) / "run")
-    dev = evaluate(trained, examples_from_files(arguments.dev, config.data)).report.metrics
-    test = evaluate(trained, examples_from_files(arguments.test, config.data)).report.metrics
+    dev = evaluate(
+        trained, examples_from_files(arguments.dev, config.data, Problems("stop"))
+    ).report.metrics
+    test = evaluate(
+        trained, examples_from_files(arguments.test, config.data, Problems("stop"))
+    ).report.metrics
     return {
         "name": name,
         "parameters": sum(trained.parameters_by_part().values()),
