@@ -336,10 +336,14 @@ class Config(Section):
             raise ConfigError(describe(error, cls, expanded)) from None
 
     @property
+    def target_tokenizer(self) -> TokenizerConfig:
+        """The options of the target's tokenizer, which may be the shared one."""
+        return self.tokenizer.source if self.tokenizer.shared else self.tokenizer.target
+
+    @property
     def target_kind(self) -> TokenizerKind:
         """The kind of tokenizer that the target has."""
-        tokenizers = self.tokenizer
-        return tokenizers.source.kind if tokenizers.shared else tokenizers.target.kind
+        return self.target_tokenizer.kind
 
     def updated(self, overrides: Mapping[str, Any]) -> Config:
         """A copy with dotted keys replaced: ``{"training.max_minutes": 10}``.

@@ -171,9 +171,7 @@ def _spread(examples: Sequence[Example], count: int) -> list[Example]:
 
 def normalizer(configs: Sequence[Config]) -> Callable[[str], str]:
     """Brings texts into one Unicode form, the coarsest that a target of these recipes has."""
-    tokenizers = [config.tokenizer for config in configs]
-    targets = [both.source if both.shared else both.target for both in tokenizers]
-    forms = {target.normalization for target in targets}
+    forms = {config.target_tokenizer.normalization for config in configs}
     form: Literal["NFC", "NFKC"]
     if "nfkc" in forms:
         form = "NFKC"
