@@ -236,6 +236,7 @@ class TrainingConfig(Section):
     clip_norm: Annotated[float, Field(gt=0)] | None = 1.0
     label_smoothing: Probability = 0.1
     scheduled_sampling: Probability = 0.0  # share of decoder inputs taken from the model itself
+    word_dropout: Probability = 0.0  # share of decoder inputs hidden (Bowman et al. 2016)
     average: Literal["none", "ema", "last"] = "ema"
     ema_decay: Probability = 0.999
     average_last: PositiveInt = 5  # average: last, over this many dev scorings

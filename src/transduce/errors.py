@@ -12,6 +12,7 @@ __all__ = [
     "CheckpointError",
     "ConfigError",
     "DataError",
+    "EngineError",
     "ModelError",
     "SearchError",
     "TrainingError",
@@ -45,6 +46,10 @@ class ModelError(TransduceError):
 
 class CheckpointError(TransduceError):
     """A checkpoint cannot be written or read."""
+
+
+class EngineError(TransduceError):
+    """The fast form of a model cannot be made: no compiler, no memory, or a part it lacks."""
 
 
 class SearchError(TransduceError, ValueError):

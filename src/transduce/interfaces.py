@@ -13,7 +13,19 @@ from typing import Protocol, Self, TypeVar
 import torch
 from torch import Tensor
 
-__all__ = ["BEGIN", "END", "PADDING", "UNKNOWN", "Batch", "Memory", "Source", "State", "Stepper"]
+__all__ = [
+    "BEGIN",
+    "END",
+    "PADDING",
+    "UNKNOWN",
+    "Batch",
+    "Candidates",
+    "Memory",
+    "Proposer",
+    "Source",
+    "State",
+    "Stepper",
+]
 
 # Every vocabulary starts with the same four symbols.
 PADDING, UNKNOWN, BEGIN, END = 0, 1, 2, 3
@@ -165,4 +177,33 @@ class Stepper(Protocol[S]):
 
     def step(self, tokens: Tensor, state: S) -> tuple[Tensor, S]:
         """Read int64 ``[N, T]`` (T ≥ 1), give logits ``[N, T, V]`` for the token after each."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The most probable next tokens of each row, best first; of equals the smaller token first.
+
+    ``log_probs`` float32 ``[N, C]``, from a softmax over the whole vocabulary; ``tokens``
+    int64 ``[N, C]``, never PADDING, UNKNOWN or BEGIN, which no output holds; ``end`` float32
+    ``[N]``: the log-probability of END, whether it is among the candidates or not.
+    """
+
+    log_probs: Tensor
+    tokens: Tensor
+    end: Tensor
+
+
+class Proposer(Stepper[S], Protocol[S]):
+    """A stepper that can go from logits to candidates in one pass. Search asks it to where
+    its options need no full rows of log-probabilities.
+    """
+
+    def propose(self, tokens: Tensor, state: S, count: int) -> tuple[Candidates, S]:
+        """Read int64 ``[N, 1]`` like ``step``, give ``count`` candidates a row (C is V - 3
+        where that is less).
+
+        A row whose logits are not numbers has NaN as its first log-probability. The
+        tensors given back are the caller's to keep: nothing writes into them later.
+        """
         ...

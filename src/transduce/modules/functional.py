@@ -20,6 +20,8 @@ _EPSILON = 1e-6
 class RMSNorm(nn.Module):
     """``x / sqrt(mean(x²) + ε) · g`` over the last dimension (Zhang & Sennrich 2019, eq. 4)."""
 
+    epsilon = _EPSILON
+
     def __init__(self, width: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(width))
@@ -27,7 +29,7 @@ class RMSNorm(nn.Module):
     def forward(self, vectors: Tensor) -> Tensor:
         """``[..., D]`` to ``[..., D]``; the mean of squares is taken in float32 at least."""
         exact = vectors.float() if vectors.dtype in (torch.float16, torch.bfloat16) else vectors
-        scale = torch.rsqrt(exact.square().mean(-1, keepdim=True) + _EPSILON)
+        scale = torch.rsqrt(exact.square().mean(-1, keepdim=True) + self.epsilon)
         return (exact * scale).to(vectors.dtype) * self.weight
 
 

@@ -18,10 +18,10 @@ from transduce.errors import TrainingError
 from transduce.interfaces import BEGIN, END, PADDING, Batch, Source
 from transduce.models.storage import named_weights, set_weights
 from transduce.training.average import choose_average
+from transduce.training.decoder_inputs import hide_inputs, mix_inputs
 from transduce.training.distributed import Processes
 from transduce.training.loss import token_loss
 from transduce.training.precision import choose_precision
-from transduce.training.scheduled_sampling import mix_inputs
 
 __all__ = ["Learner", "Means"]
 
@@ -129,6 +129,7 @@ class Learner:
         use_bfloat16 = self.precision == "bfloat16"
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=use_bfloat16):
             inputs = mix_inputs(self.model, batch.source, batch.target_input, share)
+            inputs = hide_inputs(inputs, self._config.word_dropout)
             logits = self._wrapped(batch.source, inputs)
         objective, loss = token_loss(logits, batch.target_output, self._config.label_smoothing)
         # Between processes gradients are averaged, and a mean of sums is wanted: hence ``world``.

@@ -1,13 +1,13 @@
-"""Scheduled sampling in two parallel passes, for any architecture."""
+"""What the decoder reads in training in place of the gold tokens, for any architecture."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from transduce.interfaces import PADDING, Source
+from transduce.interfaces import PADDING, UNKNOWN, Source
 
-__all__ = ["mix_inputs"]
+__all__ = ["hide_inputs", "mix_inputs"]
 
 
 def mix_inputs(model: nn.Module, source: Source, inputs: Tensor, share: float) -> Tensor:
@@ -30,3 +30,16 @@ def mix_inputs(model: nn.Module, source: Source, inputs: Tensor, share: float) -
     later = inputs[:, 1:]
     chosen = (torch.rand(later.shape, device=inputs.device) < share) & (later != PADDING)
     return torch.cat([inputs[:, :1], torch.where(chosen, guesses[:, :-1], later)], dim=1)
+
+
+def hide_inputs(inputs: Tensor, share: float) -> Tensor:
+    """Replace a share of what the decoder reads by UNKNOWN (word dropout, Bowman et al. 2016).
+
+    A decoder that cannot lean on what it wrote has to look at the source. ``inputs`` is int64
+    ``[B, T]``, beginning with BEGIN; BEGIN and PADDING stay.
+    """
+    if share == 0:
+        return inputs
+    later = inputs[:, 1:]
+    hidden = (torch.rand(later.shape, device=inputs.device) < share) & (later != PADDING)
+    return torch.cat([inputs[:, :1], later.masked_fill(hidden, UNKNOWN)], dim=1)

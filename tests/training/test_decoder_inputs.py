@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 from training_fakes import ToyBatches, ToyModel
 
-from transduce.interfaces import BEGIN, END, PADDING, Source
-from transduce.training.scheduled_sampling import mix_inputs
+from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN, Source
+from transduce.training.decoder_inputs import hide_inputs, mix_inputs
 
 
 class Successor(nn.Module):
@@ -47,3 +47,19 @@ def test_gold_tokens_stay_in_the_batch() -> None:
     before = batch.target.clone()
     mix_inputs(ToyModel(), batch.source, batch.target_input, 1.0)
     assert torch.equal(batch.target, before)
+
+
+def test_nothing_hidden_costs_nothing() -> None:
+    inputs = torch.tensor([[BEGIN, 7, 9]])
+    assert hide_inputs(inputs, 0.0) is inputs
+
+
+def test_everything_hidden_but_begin_and_padding() -> None:
+    inputs = torch.tensor([[BEGIN, 7, 9, 5, PADDING]])
+    assert hide_inputs(inputs, 1.0).tolist() == [[BEGIN, UNKNOWN, UNKNOWN, UNKNOWN, PADDING]]
+
+
+def test_share_of_hidden_positions() -> None:
+    inputs = torch.full((200, 51), 7)
+    hidden = (hide_inputs(inputs, 0.25) == UNKNOWN).float().mean()
+    assert abs(float(hidden) - 0.25 * 50 / 51) < 0.02

@@ -1,0 +1,145 @@
+// The C interface: weights, programs, runs. Every function that can fail gives null or -1.
+#include "attention.h"
+#include "layers.h"
+#include "vocabulary.h"
+
+namespace transduce {
+namespace {
+
+std::mutex pool_lock;
+std::shared_ptr<Pool> the_pool;
+
+std::shared_ptr<Pool> pool_of(int threads) {
+  std::lock_guard<std::mutex> guard(pool_lock);
+  if (the_pool == nullptr || !the_pool->usable() || the_pool->threads() != threads)
+    the_pool = std::make_shared<Pool>(threads);
+  return the_pool;
+}
+
+template <class Op, class... Arguments>
+void add(void* program, Arguments... arguments) {
+  static_cast<Program*>(program)->add(std::make_unique<Op>(arguments...));
+}
+
+}  // namespace
+}  // namespace transduce
+
+using namespace transduce;
+
+extern "C" {
+
+// Which instructions were compiled in: 1 AVX-512, 2 its bfloat16, 4 its int8.
+int transduce_features() {
+  int features = 0;
+#if defined(__AVX512F__)
+  features |= 1;
+#endif
+#if defined(__AVX512BF16__)
+  features |= 2;
+#endif
+#if defined(__AVX512VNNI__)
+  features |= 4;
+#endif
+  return features;
+}
+
+void* transduce_weight(int number, const float* weight, const float* bias, int columns, int depth,
+                       float padding) {
+  try {
+    return new Weight(static_cast<Number>(number), weight, bias, columns, depth, padding);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+
+void transduce_free_weight(void* weight) { delete static_cast<Weight*>(weight); }
+
+void* transduce_program() { return new (std::nothrow) Program(); }
+
+void transduce_free_program(void* program) { delete static_cast<Program*>(program); }
+
+int transduce_buffer(void* program, int width) {
+  return static_cast<Program*>(program)->add_buffer(width);
+}
+
+void transduce_embed(void* program, int out, int tokens, const float* table, float scale) {
+  add<Embed>(program, out, tokens, table, scale);
+}
+
+void transduce_positions(void* program, int out, int table, int step) {
+  add<AddPositions>(program, out, table, step != 0);
+}
+
+void transduce_linear(void* program, int in, int out, const void* weight, int activation,
+                      int accumulate) {
+  add<Linear>(program, in, out, static_cast<const Weight*>(weight),
+              static_cast<Activation>(activation), accumulate != 0);
+}
+
+void transduce_norm(void* program, int in, int out, const float* weight, const float* bias,
+                    float epsilon, int centred) {
+  add<Norm>(program, in, out, weight, bias, epsilon, centred != 0);
+}
+
+void transduce_gate(void* program, int in, int out) { add<Gate>(program, in, out); }
+
+void transduce_place(void* program, int in, int out, int offset) {
+  add<Place>(program, in, out, offset);
+}
+
+void transduce_move(void* program, int buffer, int tensor, int offset, int stride, int in) {
+  add<Move>(program, buffer, tensor, offset, stride, in != 0);
+}
+
+void transduce_cell(void* program, int kind, int input, int recurrent, int hidden, int cell) {
+  add<Cell>(program, static_cast<CellKind>(kind), input, recurrent, hidden, cell);
+}
+
+void transduce_ancestry_attention(void* program, int half, int in, int out, int layer, int queries,
+                                  int pairs, int width, int cache, int table, int cosines,
+                                  int sines, int bias) {
+  const Heads heads{queries, pairs, width};
+  half ? add<AncestryAttention<uint16_t>>(program, in, out, layer, heads, cache, table, cosines,
+                                          sines, bias)
+       : add<AncestryAttention<float>>(program, in, out, layer, heads, cache, table, cosines,
+                                       sines, bias);
+}
+
+void transduce_source_attention(void* program, int in, int out, int queries, int pairs, int width,
+                                int lengths, int cosines, int sines, int bias) {
+  add<SourceAttention>(program, in, out, Heads{queries, pairs, width}, lengths, cosines, sines,
+                       bias);
+}
+
+void transduce_store_memory(void* program, int half, int in, int offset, int tensor, int pairs,
+                            int width, int keys) {
+  const Heads heads{pairs, pairs, width};
+  half ? add<StoreMemory<uint16_t>>(program, in, offset, tensor, heads, keys != 0)
+       : add<StoreMemory<float>>(program, in, offset, tensor, heads, keys != 0);
+}
+
+void transduce_memory_attention(void* program, int half, int in, int out, int queries, int pairs,
+                                int width, int value_width, int keys, int values, int lengths,
+                                int weights, float factor, const float* vector, int cosine) {
+  const Look look{Heads{queries, pairs, width}, value_width, factor, vector, cosine != 0};
+  half ? add<MemoryAttention<uint16_t>>(program, in, out, keys, values, lengths, weights, look)
+       : add<MemoryAttention<float>>(program, in, out, keys, values, lengths, weights, look);
+}
+
+void transduce_vocabulary(void* program, int in, const void* weight, int logits, int scores,
+                          int tokens, int ends, int end_token) {
+  add<Vocabulary>(program, in, static_cast<const Weight*>(weight), logits, scores, tokens, ends,
+                  end_token);
+}
+
+int transduce_run(void* program, int threads, const Call* call) {
+  try {
+    const std::shared_ptr<Pool> pool = pool_of(threads);
+    static_cast<Program*>(program)->run(*pool, *call);
+    return 0;
+  } catch (const std::exception&) {
+    return -1;
+  }
+}
+
+}  // extern "C"

@@ -1,0 +1,263 @@
+// Operations on each row by itself: embeddings, positions, affine maps, norms, gates, cells.
+#pragma once
+
+#include "program.h"
+
+namespace transduce {
+
+enum class Activation : int { kNone = 0, kRelu = 1, kGelu = 2, kTanh = 3 };
+
+inline Floats activate(Activation kind, const Floats& x) {
+  switch (kind) {
+    case Activation::kRelu: return larger(x, Floats{});
+    case Activation::kGelu: return 0.5f * x * (1.0f + error_function(x * 0.70710678f));
+    case Activation::kTanh: return hyperbolic_tangent(x);
+    default: return x;
+  }
+}
+
+// out[n] = scale · table[tokens[n]]
+struct Embed : Operation {
+  int out, tokens;
+  const float* table;
+  float scale;
+
+  Embed(int out, int tokens, const float* table, float scale)
+      : out(out), tokens(tokens), table(table), scale(scale) {}
+
+  void run(const Context& at) override {
+    Buffer& to = at.buffer(out);
+    const int64_t* symbols = at.tensor<int64_t>(tokens);
+    const Share rows = at.share(at.call.rows);
+    for (int64_t row = rows.begin; row < rows.end; ++row) {
+      const float* from = table + symbols[row] * to.width;
+      for (int i = 0; i < to.width; ++i) to.row(row)[i] = scale * from[i];
+    }
+  }
+};
+
+// out[n] += table[t] for a step of a decoder; out[b·S + s] += table[s] for a whole source.
+struct AddPositions : Operation {
+  int out, table;
+  bool step;
+
+  AddPositions(int out, int table, bool step) : out(out), table(table), step(step) {}
+
+  void run(const Context& at) override {
+    Buffer& to = at.buffer(out);
+    const Share rows = at.share(at.call.rows);
+    for (int64_t row = rows.begin; row < rows.end; ++row) {
+      const int64_t position = step ? at.call.position : row % at.call.source;
+      add_scaled(to.row(row), at.tensor<float>(table) + position * to.width, 1.0f, to.width);
+    }
+  }
+};
+
+// out = f(in · W + b), or out += f(in · W + b)
+struct Linear : Operation {
+  int in, out;
+  const Weight* weight;
+  Activation activation;
+  bool accumulate;
+  Activations converted;
+
+  Linear(int in, int out, const Weight* weight, Activation activation, bool accumulate)
+      : in(in), out(out), weight(weight), activation(activation), accumulate(accumulate) {}
+
+  void prepare(const Call& call) override {
+    converted.prepare(weight->number, static_cast<int>(call.rows), weight->depth);
+  }
+
+  void run(const Context& at) override {
+    const Buffer& from = at.buffer(in);
+    Buffer& to = at.buffer(out);
+    const int rows = static_cast<int>(at.call.rows);
+    if (weight->number != Number::kFloat32) {
+      converted.convert(weight->number, from.values.get(), from.stride, weight->depth,
+                        at.share(rows));
+      at.pool.barrier();
+    }
+    multiply_share(
+        *weight, from.values.get(), from.stride, converted, rows, at.thread, at.threads,
+        [&](int row, int count, int panel, const float* tile) {
+          const int first = panel * kPanel, width = std::min(kPanel, to.width - first);
+          for (int r = 0; r < count; ++r) finish(tile + r * kPanel, to.row(row + r) + first, width);
+        });
+  }
+
+ private:
+  void finish(const float* tile, float* to, int width) const {
+    int i = 0;
+    for (; i + kLanes <= width; i += kLanes) {
+      const Floats value = activate(activation, load(tile + i));
+      store(to + i, accumulate ? load(to + i) + value : value);
+    }
+    if (i == width) return;
+    float rest[kLanes];
+    store(rest, activate(activation, load(tile + i)));
+    for (int lane = 0; i < width; ++i, ++lane) to[i] = accumulate ? to[i] + rest[lane] : rest[lane];
+  }
+};
+
+// LayerNorm (Ba et al. 2016) or RMSNorm (Zhang & Sennrich 2019) of each row.
+struct Norm : Operation {
+  int in, out;
+  const float *weight, *bias;
+  float epsilon;
+  bool centred;
+
+  Norm(int in, int out, const float* weight, const float* bias, float epsilon, bool centred)
+      : in(in), out(out), weight(weight), bias(bias), epsilon(epsilon), centred(centred) {}
+
+  void run(const Context& at) override {
+    const Share rows = at.share(at.call.rows);
+    for (int64_t row = rows.begin; row < rows.end; ++row)
+      normalize(at.buffer(in).row(row), at.buffer(out).row(row), at.buffer(in).width);
+  }
+
+ private:
+  void normalize(const float* from, float* to, int width) const {
+    float mean = 0, squares = 0;
+    if (centred) {
+      Floats total{};
+      int i = 0;
+      for (; i + kLanes <= width; i += kLanes) total += load(from + i);
+      mean = sum(total);
+      for (; i < width; ++i) mean += from[i];
+      mean /= width;
+    }
+    Floats total{};
+    int i = 0;
+    for (; i + kLanes <= width; i += kLanes) {
+      const Floats distance = load(from + i) - mean;
+      total += distance * distance;
+    }
+    squares = sum(total);
+    for (; i < width; ++i) squares += (from[i] - mean) * (from[i] - mean);
+    const float scale = 1.0f / std::sqrt(squares / width + epsilon);
+    for (i = 0; i + kLanes <= width; i += kLanes) {
+      Floats value = (load(from + i) - mean) * scale * load(weight + i);
+      if (bias != nullptr) value += load(bias + i);
+      store(to + i, value);
+    }
+    for (; i < width; ++i)
+      to[i] = (from[i] - mean) * scale * weight[i] + (bias == nullptr ? 0.0f : bias[i]);
+  }
+};
+
+// out = SiLU(in[:, W:]) ⊙ in[:, :W] (Shazeer 2020, eq. 6)
+struct Gate : Operation {
+  int in, out;
+
+  Gate(int in, int out) : in(in), out(out) {}
+
+  void run(const Context& at) override {
+    const int width = at.buffer(out).width;
+    const Share rows = at.share(at.call.rows);
+    for (int64_t row = rows.begin; row < rows.end; ++row) {
+      const float *inner = at.buffer(in).row(row), *gate = inner + width;
+      float* to = at.buffer(out).row(row);
+      int i = 0;
+      for (; i + kLanes <= width; i += kLanes) {
+        const Floats g = load(gate + i);
+        store(to + i, g * sigmoid(g) * load(inner + i));
+      }
+      for (; i < width; ++i) to[i] = gate[i] / (1.0f + std::exp(-gate[i])) * inner[i];
+    }
+  }
+};
+
+// out[:, offset : offset + width] = in
+struct Place : Operation {
+  int in, out, offset;
+
+  Place(int in, int out, int offset) : in(in), out(out), offset(offset) {}
+
+  void run(const Context& at) override {
+    const Buffer& from = at.buffer(in);
+    const Share rows = at.share(at.call.rows);
+    for (int64_t row = rows.begin; row < rows.end; ++row)
+      write(at.buffer(out).row(row) + offset, from.row(row), from.width);
+  }
+};
+
+// Between a buffer [N, W] and a tensor [N, stride], at column ``offset``; a tensor that is not given is
+// not wanted.
+struct Move : Operation {
+  int buffer, tensor, offset, stride;
+  bool in;
+
+  Move(int buffer, int tensor, int offset, int stride, bool in)
+      : buffer(buffer), tensor(tensor), offset(offset), stride(stride), in(in) {}
+
+  void run(const Context& at) override {
+    if (at.call.tensors[tensor] == nullptr) return;
+    const Buffer& own = at.buffer(buffer);
+    const Share rows = at.share(at.call.rows);
+    for (int64_t row = rows.begin; row < rows.end; ++row) {
+      float* other = at.tensor<float>(tensor) + row * stride + offset;
+      in ? write(own.row(row), other, own.width) : write(other, own.row(row), own.width);
+    }
+  }
+};
+
+enum class CellKind : int { kRnn = 0, kLstm = 1, kGru = 2 };
+
+// One step of a recurrent cell from its sums: ``input`` W x + b and ``recurrent`` U h + b' (for
+// rnn and lstm the same buffer, which holds both). ``hidden`` and ``cell`` change in place.
+struct Cell : Operation {
+  CellKind kind;
+  int input, recurrent, hidden, cell;
+
+  Cell(CellKind kind, int input, int recurrent, int hidden, int cell)
+      : kind(kind), input(input), recurrent(recurrent), hidden(hidden), cell(cell) {}
+
+  void run(const Context& at) override {
+    const Share rows = at.share(at.call.rows);
+    const int width = at.buffer(hidden).width;
+    for (int64_t row = rows.begin; row < rows.end; ++row) {
+      const float* x = at.buffer(input).row(row);
+      const float* u = at.buffer(recurrent).row(row);
+      float* h = at.buffer(hidden).row(row);
+      float* c = kind == CellKind::kLstm ? at.buffer(cell).row(row) : nullptr;
+      for (int i = 0; i < width; i += kLanes) step(x, u, h, c, i, width);
+    }
+  }
+
+ private:
+  // Rows end in room for a whole vector, but gates begin anywhere: the last vector goes by parts.
+  static Floats part(const float* from, int i, int width) {
+    if (i + kLanes <= width) return load(from + i);
+    float values[kLanes] = {};
+    std::memcpy(values, from + i, sizeof(float) * (width - i));
+    return load(values);
+  }
+
+  static void put(float* to, const Floats& value, int i, int width) {
+    std::memcpy(to + i, &value, sizeof(float) * std::min(kLanes, width - i));
+  }
+
+  void step(const float* x, const float* u, float* h, float* c, int i, int width) const {
+    const auto gate = [&](const float* from, int number) {
+      return part(from + number * width, i, width);
+    };
+    switch (kind) {
+      case CellKind::kRnn:
+        return put(h, hyperbolic_tangent(gate(x, 0)), i, width);
+      case CellKind::kLstm: {
+        const Floats keep = sigmoid(gate(x, 1)) * part(c, i, width);
+        const Floats value = keep + sigmoid(gate(x, 0)) * hyperbolic_tangent(gate(x, 2));
+        put(c, value, i, width);
+        return put(h, sigmoid(gate(x, 3)) * hyperbolic_tangent(value), i, width);
+      }
+      case CellKind::kGru: {
+        const Floats reset = sigmoid(gate(x, 0) + gate(u, 0));
+        const Floats update = sigmoid(gate(x, 1) + gate(u, 1));
+        const Floats fresh = hyperbolic_tangent(gate(x, 2) + reset * gate(u, 2));
+        return put(h, (1.0f - update) * fresh + update * part(h, i, width), i, width);
+      }
+    }
+  }
+};
+
+}  // namespace transduce

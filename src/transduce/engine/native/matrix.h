@@ -1,0 +1,326 @@
+// Products of activations [M, K] with packed weights [N, K]: float32, bfloat16 and int8.
+#pragma once
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include "pool.h"
+#include "vectors.h"
+
+namespace transduce {
+
+enum class Number : int { kFloat32 = 0, kBfloat16 = 1, kInt8 = 2 };
+
+// How many columns are computed together, in vectors, and for how many rows: as many sums as
+// registers hold.
+#if defined(__AVX512F__)
+constexpr int kPanelVectors = 4, kTileRows = 6;
+#else
+constexpr int kPanelVectors = 1, kTileRows = 6;
+#endif
+constexpr int kPanel = kPanelVectors * kLanes;  // columns of a panel
+constexpr int kRowBlock = 48;                   // rows of one piece of work
+
+struct Free {
+  void operator()(void* memory) const { std::free(memory); }
+};
+
+template <class T>
+using Block = std::unique_ptr<T[], Free>;
+
+// Zeroed and aligned; large blocks on large pages where the system gives them, since a single
+// sentence reads all weights once a token.
+template <class T>
+Block<T> allocate(int64_t count) {
+  const size_t page = size_t{1} << 21;
+  const size_t wanted = sizeof(T) * static_cast<size_t>(std::max<int64_t>(count, 1));
+  const size_t align = wanted > 2 * page ? page : 64;
+  const size_t size = (wanted + align - 1) / align * align;
+  void* memory = std::aligned_alloc(align, size);
+  if (memory == nullptr) throw std::bad_alloc();
+#if defined(MADV_HUGEPAGE)
+  if (align == page) madvise(memory, size, MADV_HUGEPAGE);
+#endif
+  std::memset(memory, 0, size);
+  return Block<T>(static_cast<T*>(memory));
+}
+
+// Weights in panels of kPanel columns. Within a panel, for each group of k that one instruction
+// multiplies (1 float, 2 bfloat16, 4 int8), the group of each column in turn.
+struct Weight {
+  Number number;
+  int columns, depth;  // N, K
+  int panels, groups;  // ceil(N / kPanel), ceil(K / group)
+  Block<float> values32;
+  Block<uint16_t> values16;
+  Block<int8_t> values8;
+  Block<float> scale;   // int8: what one unit of a column is worth
+  Block<int32_t> sums;  // int8: 128 times the sum of a column
+  Block<float> bias;
+
+  static int group(Number number) {
+    return number == Number::kFloat32 ? 1 : number == Number::kBfloat16 ? 2 : 4;
+  }
+
+  Weight(Number number, const float* weight, const float* bias_from, int columns, int depth,
+         float padding)
+      : number(number), columns(columns), depth(depth) {
+    const int size = group(number);
+    panels = (columns + kPanel - 1) / kPanel;
+    groups = (depth + size - 1) / size;
+    const int64_t count = static_cast<int64_t>(panels) * groups * kPanel * size;
+    const int padded = panels * kPanel;
+    bias = allocate<float>(padded);
+    for (int n = 0; n < padded; ++n)
+      bias[n] = n >= columns ? padding : bias_from == nullptr ? 0.0f : bias_from[n];
+    if (number == Number::kFloat32) values32 = allocate<float>(count);
+    if (number == Number::kBfloat16) values16 = allocate<uint16_t>(count);
+    if (number == Number::kInt8) {
+      values8 = allocate<int8_t>(count);
+      scale = allocate<float>(padded);
+      sums = allocate<int32_t>(padded);
+    }
+    for (int n = 0; n < columns; ++n) pack_column(weight + static_cast<int64_t>(n) * depth, n);
+  }
+
+ private:
+  void pack_column(const float* column, int n) {
+    const int size = group(number), panel = n / kPanel, lane = n % kPanel;
+    float unit = 1.0f;
+    if (number == Number::kInt8) {
+      float top = 0;
+      for (int k = 0; k < depth; ++k) top = std::max(top, std::fabs(column[k]));
+      unit = top > 0 ? top / 127.0f : 1.0f;
+      scale[n] = unit;
+    }
+    int32_t total = 0;
+    for (int k = 0; k < depth; ++k) {
+      const int64_t place =
+          ((static_cast<int64_t>(panel) * groups + k / size) * kPanel + lane) * size + k % size;
+      if (number == Number::kFloat32) values32[place] = column[k];
+      if (number == Number::kBfloat16) values16[place] = to_bfloat16(column[k]);
+      if (number == Number::kInt8) {
+        const int value = static_cast<int>(std::lrintf(column[k] / unit));
+        values8[place] = static_cast<int8_t>(value);
+        total += value;
+      }
+    }
+    if (number == Number::kInt8) sums[n] = 128 * total;
+  }
+};
+
+// Activations in the form that a kind of weights multiplies. int8: each row over its own largest
+// size, 128 added so that the processor's unsigned-by-signed products apply.
+class Activations {
+ public:
+  void prepare(Number number, int rows, int depth) {
+    const int group = Weight::group(number);
+    stride_ = round_up(depth, group);
+    const int64_t count = static_cast<int64_t>(rows) * stride_;
+    if (number == Number::kBfloat16) grow(halves_, halves_size_, count);
+    if (number == Number::kInt8) {
+      grow(bytes_, bytes_size_, count);
+      grow(scale_, scale_size_, rows);
+    }
+  }
+
+  void convert(Number number, const float* from, int64_t from_stride, int depth, Share rows) {
+    for (int64_t row = rows.begin; row < rows.end; ++row) {
+      const float* values = from + row * from_stride;
+      if (number == Number::kBfloat16) {
+        uint16_t* to = halves_.get() + row * stride_;
+        write(to, values, depth);
+        if (depth < stride_) to[depth] = 0;
+      }
+      if (number == Number::kInt8) scale_[row] = quantize(values, bytes_.get() + row * stride_, depth);
+    }
+  }
+
+  const uint16_t* halves() const { return halves_.get(); }
+  const uint8_t* bytes() const { return bytes_.get(); }
+  const float* scale() const { return scale_.get(); }
+  int stride() const { return stride_; }
+
+ private:
+  template <class T>
+  static void grow(Block<T>& block, int64_t& size, int64_t wanted) {
+    if (wanted <= size) return;
+    block = allocate<T>(wanted);
+    size = wanted;
+  }
+
+  float quantize(const float* from, uint8_t* to, int depth) const {
+    Floats most{};
+    int k = 0;
+    for (; k + kLanes <= depth; k += kLanes) {
+      const Floats v = load(from + k);
+      most = larger(most, larger(v, -v));
+    }
+    float top = largest(most);
+    for (; k < depth; ++k) top = std::max(top, std::fabs(from[k]));
+    const float unit = top > 0 ? top / 127.0f : 1.0f, factor = 1.0f / unit;
+    for (k = 0; k + kLanes <= depth; k += kLanes) {
+      // 1.5 · 2^23 added: the lowest bits are then the nearest integer, here with 128 on top.
+      const Floats shifted = load(from + k) * factor + 12582912.0f;
+      Words bits;
+      std::memcpy(&bits, &shifted, sizeof(bits));
+      using Bytes = uint8_t __attribute__((vector_size(16)));
+      store(to + k, __builtin_convertvector((bits & 0xff) ^ 0x80, Bytes));
+    }
+    for (; k < depth; ++k) to[k] = static_cast<uint8_t>(std::lrintf(from[k] * factor) + 128);
+    for (; k < stride_; ++k) to[k] = 128;
+    return unit;
+  }
+
+  Block<uint16_t> halves_;
+  Block<uint8_t> bytes_;
+  Block<float> scale_;
+  int64_t halves_size_ = 0, bytes_size_ = 0, scale_size_ = 0;
+  int stride_ = 0;
+};
+
+namespace tile {
+
+// Each kernel gives ``to`` [R, kPanel]: R rows of activations times one panel, bias not added.
+
+template <int R>
+inline void multiply32(const Weight& w, int panel, const float* a, int64_t stride, float* to) {
+  Floats sums[R][kPanelVectors] = {};
+  const float* b = w.values32.get() + static_cast<int64_t>(panel) * w.groups * kPanel;
+  for (int k = 0; k < w.groups; ++k, b += kPanel) {
+    Floats columns[kPanelVectors];
+    for (int v = 0; v < kPanelVectors; ++v) columns[v] = load(b + v * kLanes);
+    for (int r = 0; r < R; ++r) {
+      const Floats value = splat(a[r * stride + k]);
+      for (int v = 0; v < kPanelVectors; ++v) sums[r][v] += value * columns[v];
+    }
+  }
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < kPanelVectors; ++v) store(to + r * kPanel + v * kLanes, sums[r][v]);
+}
+
+template <int R>
+inline void multiply16(const Weight& w, int panel, const uint16_t* a, int64_t stride, float* to) {
+  Floats sums[R][kPanelVectors] = {};
+  const uint16_t* b = w.values16.get() + static_cast<int64_t>(panel) * w.groups * kPanel * 2;
+  for (int k = 0; k < w.groups; ++k, b += kPanel * 2) {
+    Words columns[kPanelVectors];
+    for (int v = 0; v < kPanelVectors; ++v)
+      columns[v] = load<Words, uint16_t>(b + v * kLanes * 2);
+    for (int r = 0; r < R; ++r) {
+      uint32_t pair;
+      std::memcpy(&pair, a + r * stride + 2 * k, 4);
+      const Words values = Words{} + pair;
+      for (int v = 0; v < kPanelVectors; ++v) {
+#if defined(__AVX512BF16__)
+        sums[r][v] = (Floats)_mm512_dpbf16_ps((__m512)sums[r][v], (__m512bh)values,
+                                              (__m512bh)columns[v]);
+#else
+        sums[r][v] += (Floats)(values << 16) * (Floats)(columns[v] << 16);
+        sums[r][v] += (Floats)(values & 0xffff0000u) * (Floats)(columns[v] & 0xffff0000u);
+#endif
+      }
+    }
+  }
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < kPanelVectors; ++v) store(to + r * kPanel + v * kLanes, sums[r][v]);
+}
+
+template <int R>
+inline void multiply8(const Weight& w, int panel, const uint8_t* a, int64_t stride,
+                      const float* scale, float* to) {
+  Integers sums[R][kPanelVectors] = {};
+  const int8_t* b = w.values8.get() + static_cast<int64_t>(panel) * w.groups * kPanel * 4;
+  for (int k = 0; k < w.groups; ++k, b += kPanel * 4) {
+#if defined(__AVX512VNNI__)
+    __m512i columns[kPanelVectors];
+    for (int v = 0; v < kPanelVectors; ++v) columns[v] = _mm512_loadu_si512(b + v * 64);
+    for (int r = 0; r < R; ++r) {
+      int32_t four;
+      std::memcpy(&four, a + r * stride + 4 * k, 4);
+      const __m512i values = _mm512_set1_epi32(four);
+      for (int v = 0; v < kPanelVectors; ++v)
+        sums[r][v] = (Integers)_mm512_dpbusd_epi32((__m512i)sums[r][v], values, columns[v]);
+    }
+#else
+    for (int r = 0; r < R; ++r) {
+      const uint8_t* four = a + r * stride + 4 * k;
+      for (int v = 0; v < kPanelVectors; ++v)
+        for (int lane = 0; lane < kLanes; ++lane) {
+          const int8_t* column = b + (v * kLanes + lane) * 4;
+          sums[r][v][lane] += four[0] * column[0] + four[1] * column[1] + four[2] * column[2] +
+                              four[3] * column[3];
+        }
+    }
+#endif
+  }
+  for (int v = 0; v < kPanelVectors; ++v) {
+    const int place = panel * kPanel + v * kLanes;
+    const Integers shift = load<Integers, int32_t>(w.sums.get() + place);
+    const Floats unit = load(w.scale.get() + place);
+    for (int r = 0; r < R; ++r)
+      store(to + r * kPanel + v * kLanes,
+            __builtin_convertvector(sums[r][v] - shift, Floats) * (unit * scale[r]));
+  }
+}
+
+template <int R>
+inline void multiply(const Weight& w, int panel, const float* input, int64_t stride,
+                     const Activations& a, int row, float* to) {
+  switch (w.number) {
+    case Number::kFloat32:
+      return multiply32<R>(w, panel, input + row * stride, stride, to);
+    case Number::kBfloat16:
+      return multiply16<R>(w, panel, a.halves() + int64_t{row} * a.stride(), a.stride(), to);
+    case Number::kInt8:
+      return multiply8<R>(w, panel, a.bytes() + int64_t{row} * a.stride(), a.stride(),
+                          a.scale() + row, to);
+  }
+}
+
+}  // namespace tile
+
+// Rows ``row`` … of one panel, at most kTileRows, with the bias.
+inline void multiply_tile(const Weight& w, int panel, const float* input, int64_t stride,
+                          const Activations& a, int row, int rows, float* to) {
+  static_assert(kTileRows == 6);
+  switch (rows) {
+    case 1: tile::multiply<1>(w, panel, input, stride, a, row, to); break;
+    case 2: tile::multiply<2>(w, panel, input, stride, a, row, to); break;
+    case 3: tile::multiply<3>(w, panel, input, stride, a, row, to); break;
+    case 4: tile::multiply<4>(w, panel, input, stride, a, row, to); break;
+    case 5: tile::multiply<5>(w, panel, input, stride, a, row, to); break;
+    default: tile::multiply<6>(w, panel, input, stride, a, row, to); break;
+  }
+  const float* bias = w.bias.get() + panel * kPanel;
+  for (int r = 0; r < rows; ++r)
+    for (int c = 0; c < kPanel; c += kLanes)
+      store(to + r * kPanel + c, load(to + r * kPanel + c) + load(bias + c));
+}
+
+// One thread's share of input [M, K] times weights: ``take(row, rows, panel, tile)`` for each tile.
+// Panels are contiguous for a thread, so that each reads its own part of the weights once.
+template <class Take>
+void multiply_share(const Weight& w, const float* input, int64_t stride, const Activations& a,
+                    int rows, int thread, int threads, const Take& take) {
+  alignas(64) float to[kTileRows * kPanel];
+  const int blocks = (rows + kRowBlock - 1) / kRowBlock;
+  const Share share(static_cast<int64_t>(w.panels) * blocks, thread, threads);
+  for (int64_t item = share.begin; item < share.end; ++item) {
+    const int panel = static_cast<int>(item / blocks);
+    const int first = static_cast<int>(item % blocks) * kRowBlock;
+    const int last = std::min(rows, first + kRowBlock);
+    for (int row = first; row < last; row += kTileRows) {
+      const int count = std::min(kTileRows, last - row);
+      multiply_tile(w, panel, input, stride, a, row, count, to);
+      take(row, count, panel, to);
+    }
+  }
+}
+
+}  // namespace transduce

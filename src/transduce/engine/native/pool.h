@@ -1,0 +1,107 @@
+// A few threads that work through one program together.
+#pragma once
+
+#include <unistd.h>
+
+#include <atomic>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace transduce {
+
+// Parts of ``count`` items for one of ``threads``: contiguous, sizes differ by one at most.
+struct Share {
+  int64_t begin, end;
+  Share(int64_t count, int thread, int threads)
+      : begin(count * thread / threads), end(count * (thread + 1) / threads) {}
+};
+
+class Pool {
+ public:
+  explicit Pool(int threads) : threads_(threads), process_(getpid()) {
+    for (int thread = 1; thread < threads; ++thread)
+      workers_.emplace_back([this, thread] { serve(thread); });
+  }
+
+  ~Pool() {
+    if (getpid() != process_) {  // after a fork the workers are not there
+      for (auto& worker : workers_) worker.detach();
+      return;
+    }
+    task_ = nullptr;
+    round_.fetch_add(1, std::memory_order_release);
+    round_.notify_all();
+    for (auto& worker : workers_) worker.join();
+  }
+
+  int threads() const { return threads_; }
+  bool usable() const { return getpid() == process_; }
+
+  // ``task(thread)`` on every thread; returns when all are done. One caller at a time.
+  void run(const std::function<void(int)>& task) {
+    std::lock_guard<std::mutex> turn(turn_);
+    if (threads_ == 1) return task(0);
+    task_ = &task;
+    round_.fetch_add(1, std::memory_order_release);
+    round_.notify_all();
+    task(0);
+    barrier();
+  }
+
+  // Wait, inside a task, until every thread is here.
+  void barrier() {
+    if (threads_ == 1) return;
+    const uint32_t phase = phase_.load(std::memory_order_acquire);
+    if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads_) {
+      arrived_.store(0, std::memory_order_relaxed);
+      phase_.fetch_add(1, std::memory_order_release);
+      return;
+    }
+    for (int spin = 0; phase_.load(std::memory_order_acquire) == phase; ++spin) {
+      if (spin < kSpins)
+        relax();
+      else
+        std::this_thread::yield();  // somebody else has the processor
+    }
+  }
+
+ private:
+  static constexpr int kSpins = 4000;
+
+  static void relax() {
+#if defined(__x86_64__)
+    _mm_pause();
+#endif
+  }
+
+  void serve(int thread) {
+    uint32_t seen = 0;
+    while (true) {
+      for (int spin = 0; spin < kSpins && round_.load(std::memory_order_acquire) == seen; ++spin)
+        relax();
+      round_.wait(seen, std::memory_order_acquire);
+      seen = round_.load(std::memory_order_acquire);
+      const auto* task = task_;
+      if (task == nullptr) return;
+      (*task)(thread);
+      barrier();
+    }
+  }
+
+  const int threads_;
+  const pid_t process_;
+  std::vector<std::thread> workers_;
+  std::mutex turn_;
+  const std::function<void(int)>* task_ = nullptr;
+  std::atomic<uint32_t> round_{0};
+  std::atomic<uint32_t> phase_{0};
+  std::atomic<int> arrived_{0};
+};
+
+}  // namespace transduce

@@ -1,0 +1,196 @@
+// Vectors of 16 floats on whatever the processor has, by the compiler's vector extensions.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
+namespace transduce {
+
+using Floats = float __attribute__((vector_size(64)));
+using Integers = int32_t __attribute__((vector_size(64)));
+using Words = uint32_t __attribute__((vector_size(64)));
+using Halves = uint16_t __attribute__((vector_size(32)));
+
+constexpr int kLanes = 16;
+
+inline int round_up(int64_t value, int64_t multiple) {
+  return static_cast<int>((value + multiple - 1) / multiple * multiple);
+}
+
+inline Floats splat(float value) { return Floats{} + value; }
+
+template <class Vector, class Scalar>
+inline Vector load(const Scalar* from) {
+  Vector vector;
+  std::memcpy(&vector, from, sizeof(Vector));
+  return vector;
+}
+
+inline Floats load(const float* from) { return load<Floats, float>(from); }
+
+template <class Vector, class Scalar>
+inline void store(Scalar* to, const Vector& vector) {
+  std::memcpy(to, &vector, sizeof(Vector));
+}
+
+inline float sum(const Floats& vector) {
+#if defined(__AVX512F__)
+  return _mm512_reduce_add_ps((__m512)vector);
+#else
+  float total = 0;
+  for (int lane = 0; lane < kLanes; ++lane) total += vector[lane];
+  return total;
+#endif
+}
+
+inline float largest(const Floats& vector) {
+#if defined(__AVX512F__)
+  return _mm512_reduce_max_ps((__m512)vector);
+#else
+  float best = vector[0];
+  for (int lane = 1; lane < kLanes; ++lane) best = vector[lane] > best ? vector[lane] : best;
+  return best;
+#endif
+}
+
+inline Floats larger(const Floats& a, const Floats& b) { return a > b ? a : b; }
+
+// e^x: 2^n · e^r with r within ±ln 2 / 2 (Cody & Waite), a polynomial of degree 6 for e^r.
+// Relative error below 2e-7; below -87.3 it is 0.
+inline Floats exponential(const Floats& x) {
+  const Floats low = splat(-87.3f);
+  Floats clipped = larger(x, low);
+  clipped = clipped < splat(88.7f) ? clipped : splat(88.7f);
+  const Floats shifter = splat(12582912.0f);  // 1.5 · 2^23: adding it rounds to an integer
+  Floats n = clipped * 1.44269504f + shifter;
+  n -= shifter;
+  Floats r = clipped - n * 0.693359375f;
+  r += n * 2.12194440e-4f;
+  Floats p = splat(1.9875691500e-4f);
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * r * r + r + 1.0f;
+  const Integers exponent = (__builtin_convertvector(n, Integers) + 127) << 23;
+  Floats power;
+  std::memcpy(&power, &exponent, sizeof(power));
+  return x < low ? Floats{} : p * power;
+}
+
+inline Floats sigmoid(const Floats& x) { return 1.0f / (1.0f + exponential(-x)); }
+
+inline Floats hyperbolic_tangent(const Floats& x) {
+  // tanh x = x - x³/3 + 2x⁵/15 - … near zero, where 1 - 2/(e^2x + 1) would cancel.
+  const Floats square = x * x;
+  const Floats small =
+      x * (1.0f + square * (-0.333333333f + square * (0.133333333f - square * 0.0539682540f)));
+  const Floats full = 1.0f - 2.0f / (exponential(2.0f * x) + 1.0f);
+  return square < splat(0.01f) ? small : full;
+}
+
+// erf by Abramowitz & Stegun 7.1.26, absolute error below 1.5e-7.
+inline Floats error_function(const Floats& x) {
+  const Floats size = x < Floats{} ? -x : x;
+  const Floats t = 1.0f / (1.0f + 0.3275911f * size);
+  Floats p = splat(1.061405429f);
+  p = p * t - 1.453152027f;
+  p = p * t + 1.421413741f;
+  p = p * t - 0.284496736f;
+  p = p * t + 0.254829592f;
+  const Floats value = 1.0f - p * t * exponential(-size * size);
+  return x < Floats{} ? -value : value;
+}
+
+// bfloat16: the upper half of a float, rounded to the nearest, ties to even.
+inline uint16_t to_bfloat16(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, 4);
+  return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+
+inline Halves to_bfloat16(const Floats& values) {
+  Words bits;
+  std::memcpy(&bits, &values, sizeof(bits));
+  return __builtin_convertvector((bits + 0x7fff + ((bits >> 16) & 1)) >> 16, Halves);
+}
+
+inline float from_bfloat16(uint16_t value) {
+  const uint32_t bits = static_cast<uint32_t>(value) << 16;
+  float result;
+  std::memcpy(&result, &bits, 4);
+  return result;
+}
+
+inline Floats from_bfloat16(const Halves& values) {
+  const Words bits = __builtin_convertvector(values, Words) << 16;
+  Floats result;
+  std::memcpy(&result, &bits, sizeof(result));
+  return result;
+}
+
+// Caches hold float or bfloat16; both read as floats.
+inline Floats read(const float* from) { return load(from); }
+inline Floats read(const uint16_t* from) { return from_bfloat16(load<Halves, uint16_t>(from)); }
+inline float read_one(const float* from) { return *from; }
+inline float read_one(const uint16_t* from) { return from_bfloat16(*from); }
+inline void write_one(float* to, float value) { *to = value; }
+inline void write_one(uint16_t* to, float value) { *to = to_bfloat16(value); }
+
+inline void write(float* to, const float* from, int count) {
+  std::memcpy(to, from, sizeof(float) * count);
+}
+
+inline void write(uint16_t* to, const float* from, int count) {
+  int i = 0;
+  for (; i + kLanes <= count; i += kLanes) store(to + i, to_bfloat16(load(from + i)));
+  for (; i < count; ++i) to[i] = to_bfloat16(from[i]);
+}
+
+template <class Stored>
+inline float dot(const float* a, const Stored* b, int count) {
+  Floats first{}, second{};
+  int i = 0;
+  for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
+    first += load(a + i) * read(b + i);
+    second += load(a + i + kLanes) * read(b + i + kLanes);
+  }
+  for (; i + kLanes <= count; i += kLanes) first += load(a + i) * read(b + i);
+  float total = sum(first + second);
+  for (; i < count; ++i) total += a[i] * read_one(b + i);
+  return total;
+}
+
+// to += weight · from
+template <class Stored>
+inline void add_scaled(float* to, const Stored* from, float weight, int count) {
+  int i = 0;
+  for (; i + kLanes <= count; i += kLanes) store(to + i, load(to + i) + weight * read(from + i));
+  for (; i < count; ++i) to[i] += weight * read_one(from + i);
+}
+
+// In place: e^(x - max) over its sum. Entries are ``count`` of ``padded`` (a multiple of 16); the
+// rest becomes 0.
+inline void softmax(float* scores, int count, int padded) {
+  for (int i = count; i < padded; ++i) scores[i] = -std::numeric_limits<float>::infinity();
+  Floats best = load(scores);
+  for (int i = kLanes; i < padded; i += kLanes) best = larger(best, load(scores + i));
+  const float top = largest(best);
+  Floats total{};
+  for (int i = 0; i < padded; i += kLanes) {
+    const Floats value = exponential(load(scores + i) - top);
+    store(scores + i, value);
+    total += value;
+  }
+  const float scale = 1.0f / sum(total);
+  for (int i = 0; i < padded; i += kLanes) store(scores + i, load(scores + i) * scale);
+}
+
+}  // namespace transduce

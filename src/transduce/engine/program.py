@@ -1,0 +1,287 @@
+"""Programs of native operations, built once for a model and run at every step."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from transduce.engine.library import Library
+from transduce.errors import EngineError
+
+__all__ = ["Number", "Program", "Weights"]
+
+Number = Literal["float32", "bfloat16", "int8"]
+Activation = Literal["none", "relu", "gelu", "tanh"]
+Cell = Literal["rnn", "lstm", "gru"]
+
+_NUMBERS: dict[Number, int] = {"float32": 0, "bfloat16": 1, "int8": 2}
+_ACTIVATIONS: dict[Activation, int] = {"none": 0, "relu": 1, "gelu": 2, "tanh": 3}
+_CELLS: dict[Cell, int] = {"rnn": 0, "lstm": 1, "gru": 2}
+_NOWHERE = -1
+
+
+class _Call(ctypes.Structure):
+    """``Call`` of native/program.h."""
+
+    _fields_ = (
+        ("rows", ctypes.c_int64),
+        ("sentences", ctypes.c_int64),
+        ("source", ctypes.c_int64),
+        ("position", ctypes.c_int64),
+        ("candidates", ctypes.c_int64),
+        ("capacity", ctypes.c_int64),
+        ("ancestry", ctypes.c_int64),
+        ("tensors", ctypes.c_void_p),
+    )
+
+
+class Weights:
+    """One packed matrix ``[N, K]`` with its bias ``[N]``, freed with this object.
+
+    ``bfloat16`` halves the bytes; ``int8`` quarters them, each column over its own largest
+    size, activations over that of their row. Raises EngineError where memory is short.
+    """
+
+    def __init__(
+        self, library: Library, number: Number, weight: Tensor, bias: Tensor | None = None
+    ) -> None:
+        matrix = _plain(weight)
+        vector = None if bias is None else _plain(bias)
+        columns, depth = matrix.shape
+        self._free = library.functions.transduce_free_weight
+        self.columns = columns
+        self.handle: int | None = library.functions.transduce_weight(
+            _NUMBERS[number],
+            matrix.data_ptr(),
+            None if vector is None else vector.data_ptr(),
+            columns,
+            depth,
+            float("-inf"),  # what is beyond the last column is never the best
+        )
+        if not self.handle:
+            raise EngineError(f"memory is too short for packed weights of {columns} x {depth}")
+
+    def __del__(self) -> None:
+        if getattr(self, "handle", None):
+            self._free(self.handle)
+
+
+class Program:
+    """Operations on buffers of activations ``[N, W]`` and on named tensors given to each run.
+
+    Buffers are numbers, tensors are names. The operations are those of native/engine.cpp.
+    """
+
+    def __init__(self, library: Library, number: Number) -> None:
+        self.library = library
+        self.number: Number = number
+        self.half = number != "float32"  # caches and memories hold bfloat16
+        self._functions = library.functions
+        self._kept: list[object] = []  # what the operations point to
+        self._names: dict[str, int] = {}
+        self._free = library.functions.transduce_free_program
+        self._handle: int | None = self._functions.transduce_program()
+        if not self._handle:
+            raise EngineError("memory is too short for a program")
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None):
+            self._free(self._handle)
+
+    def buffer(self, width: int) -> int:
+        """A buffer of float32 ``[N, width]``."""
+        number: int = self._functions.transduce_buffer(self._handle, width)
+        return number
+
+    def tensor(self, name: str) -> int:
+        """The number of a tensor that each run gives by name."""
+        return self._names.setdefault(name, len(self._names))
+
+    # ------------------------------------------------------------ operations
+
+    def embed(self, out: int, tokens: str, table: Tensor, scale: float) -> None:
+        """``out = scale · table[tokens]``; tokens int64 ``[N]``."""
+        self._functions.transduce_embed(
+            self._handle, out, self.tensor(tokens), self._point(table), scale
+        )
+
+    def positions(self, out: int, table: str, *, step: bool) -> None:
+        """Add rows of float32 ``[P, W]``: of the step's position, or of each source position."""
+        self._functions.transduce_positions(self._handle, out, self.tensor(table), step)
+
+    def linear(
+        self,
+        source: int,
+        out: int,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        *,
+        activation: Activation = "none",
+        add: bool = False,
+    ) -> None:
+        """``out = f(source · weightᵀ + bias)``, or that added to ``out``."""
+        packed = Weights(self.library, self.number, weight, bias)
+        self._kept.append(packed)
+        self._functions.transduce_linear(
+            self._handle, source, out, packed.handle, _ACTIVATIONS[activation], add
+        )
+
+    def norm(
+        self, source: int, out: int, weight: Tensor, bias: Tensor | None, epsilon: float, *,
+        centred: bool,
+    ) -> None:
+        """LayerNorm (``centred``) or RMSNorm of each row."""
+        offset = None if bias is None else self._point(bias)
+        self._functions.transduce_norm(
+            self._handle, source, out, self._point(weight), offset, epsilon, centred
+        )
+
+    def gate(self, source: int, out: int) -> None:
+        """``out = SiLU(source[:, W:]) ⊙ source[:, :W]``."""
+        self._functions.transduce_gate(self._handle, source, out)
+
+    def place(self, source: int, out: int, offset: int) -> None:
+        """Copy a buffer into columns of another."""
+        self._functions.transduce_place(self._handle, source, out, offset)
+
+    def fetch(self, tensor: str, buffer: int, *, offset: int = 0, stride: int) -> None:
+        """Copy columns of float32 ``[N, stride]`` into a buffer."""
+        self._move(tensor, buffer, offset, stride, True)
+
+    def put(self, buffer: int, tensor: str, *, offset: int = 0, stride: int) -> None:
+        """Copy a buffer into columns of float32 ``[N, stride]``."""
+        self._move(tensor, buffer, offset, stride, False)
+
+    def cell(self, kind: Cell, sums: int, recurrent: int, hidden: int, cell: int) -> None:
+        """One step of a recurrent cell in place; see native/layers.h for the sums."""
+        self._functions.transduce_cell(self._handle, _CELLS[kind], sums, recurrent, hidden, cell)
+
+    def ancestry_attention(
+        self,
+        source: int,
+        out: int,
+        *,
+        layer: int,
+        heads: tuple[int, int, int],
+        cache: str,
+        table: str,
+        rotary: tuple[str, str] | None,
+        bias: str | None,
+    ) -> None:
+        """Each row over its own ancestors; ``heads`` are H, G and d."""
+        self._functions.transduce_ancestry_attention(
+            self._handle, self.half, source, out, layer, *heads, self.tensor(cache),
+            self.tensor(table), *self._pair(rotary), self._optional(bias),
+        )  # fmt: skip
+
+    def source_attention(
+        self,
+        source: int,
+        out: int,
+        *,
+        heads: tuple[int, int, int],
+        lengths: str,
+        rotary: tuple[str, str] | None,
+        bias: str | None,
+    ) -> None:
+        """Each source position over its whole source; ``bias`` is ``[H, S, S]``."""
+        self._functions.transduce_source_attention(
+            self._handle, source, out, *heads, self.tensor(lengths), *self._pair(rotary),
+            self._optional(bias),
+        )  # fmt: skip
+
+    def store_memory(
+        self, source: int, tensor: str, *, offset: int, pairs: int, width: int, keys: bool
+    ) -> None:
+        """Columns of ``[B·S, W]`` to keys ``[B, G, d, P]`` or values ``[B, G, S, d]``."""
+        self._functions.transduce_store_memory(
+            self._handle, self.half, source, offset, self.tensor(tensor), pairs, width, keys
+        )
+
+    def memory_attention(
+        self,
+        source: int,
+        out: int,
+        *,
+        heads: tuple[int, int, int],
+        value_width: int,
+        keys: str,
+        values: str,
+        lengths: str,
+        factor: float,
+        weights: str | None = None,
+        additive: Tensor | None = None,
+        cosine: bool = False,
+    ) -> None:
+        """Rows over the memory of their sentence; ``weights`` receives ``[N, S]``."""
+        self._functions.transduce_memory_attention(
+            self._handle, self.half, source, out, *heads, value_width, self.tensor(keys),
+            self.tensor(values), self.tensor(lengths), self._optional(weights), factor,
+            None if additive is None else self._point(additive), cosine,
+        )  # fmt: skip
+
+    def vocabulary(self, source: int, weight: Tensor, bias: Tensor, end: int) -> None:
+        """All logits, or the candidates of each row."""
+        packed = Weights(self.library, self.number, weight, bias)
+        self._kept.append(packed)
+        names = ("logits", "scores", "chosen", "ends")
+        self._functions.transduce_vocabulary(
+            self._handle, source, packed.handle, *map(self.tensor, names), end
+        )
+
+    # ------------------------------------------------------------ running
+
+    def run(
+        self,
+        tensors: Mapping[str, Tensor],
+        *,
+        rows: int,
+        sentences: int,
+        source: int,
+        position: int = 0,
+        candidates: int = 0,
+        capacity: int = 0,
+        ancestry: int = 0,
+    ) -> None:
+        """Run all operations. Tensors must be contiguous; those not given are not touched.
+
+        Raises EngineError where memory is short.
+        """
+        pointers = (ctypes.c_void_p * max(1, len(self._names)))()
+        for name, number in self._names.items():
+            if (tensor := tensors.get(name)) is not None:
+                pointers[number] = tensor.data_ptr()
+        call = _Call(
+            rows, sentences, source, position, candidates, capacity, ancestry,
+            ctypes.addressof(pointers),
+        )  # fmt: skip
+        threads = torch.get_num_threads()
+        if self._functions.transduce_run(self._handle, threads, ctypes.byref(call)):
+            raise EngineError("a step failed: memory is too short for its rows")
+
+    # ------------------------------------------------------------ arguments
+
+    def _move(self, tensor: str, buffer: int, offset: int, stride: int, fetched: bool) -> None:
+        self._functions.transduce_move(
+            self._handle, buffer, self.tensor(tensor), offset, stride, fetched
+        )
+
+    def _point(self, tensor: Tensor) -> int:
+        plain = _plain(tensor)
+        self._kept.append(plain)
+        return plain.data_ptr()
+
+    def _optional(self, name: str | None) -> int:
+        return _NOWHERE if name is None else self.tensor(name)
+
+    def _pair(self, names: tuple[str, str] | None) -> tuple[int, int]:
+        return (_NOWHERE, _NOWHERE) if names is None else (self.tensor(names[0]), self.tensor(names[1]))
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    """The same numbers as contiguous float32 on the CPU, shared where they are that already."""
+    return tensor.detach().to("cpu", torch.float32).contiguous()

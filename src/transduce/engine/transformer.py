@@ -1,0 +1,379 @@
+"""Transformer encoders and decoders as native programs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from transduce.engine.library import Library
+from transduce.engine.program import Number, Program
+from transduce.errors import EngineError, ModelError
+from transduce.interfaces import END, Memory, Source
+from transduce.models.seq2seq import Embedding, Output
+from transduce.models.transformer import TransformerDecoder, TransformerEncoder
+from transduce.modules.attention import MultiHeadAttention
+from transduce.modules.functional import RMSNorm
+from transduce.modules.positions import (
+    LearnedPositions,
+    RelativeBias,
+    SinusoidalPositions,
+    relative_buckets,
+    rotary_table,
+    sinusoidal_table,
+)
+from transduce.modules.transformer import DecoderLayer, EncoderLayer, FeedForward, Residual
+
+__all__ = ["NativeTransformerDecoder", "NativeTransformerEncoder"]
+
+Layer = EncoderLayer | DecoderLayer
+
+
+class _Blocks:
+    """The parts that encoder and decoder layers share, written into a program.
+
+    The residual stream is the buffer ``stream``; ``entered`` is what a sub-layer reads.
+    """
+
+    def __init__(self, program: Program, width: int) -> None:
+        self.program = program
+        self.width = width
+        self.stream = program.buffer(width)
+        self.entered = program.buffer(width)
+        self.attended = program.buffer(width)
+
+    def enter_stack(self, entry: Any, embedding: Embedding, tokens: str, *, step: bool) -> None:
+        """Embed, bring to the stack's width, add positions."""
+        program, table = self.program, embedding.weight
+        if entry.project is None:
+            program.embed(self.stream, tokens, table, embedding.scale)
+        else:
+            embedded = program.buffer(table.shape[1])
+            program.embed(embedded, tokens, table, embedding.scale)
+            program.linear(embedded, self.stream, entry.project.weight, entry.project.bias)
+        if entry.positions is not None:
+            program.positions(self.stream, "positions", step=step)
+
+    def enter(self, residual: Residual) -> int:
+        """The buffer that the sub-layer reads."""
+        if not residual.pre:
+            return self.stream
+        norm(self.program, residual.norm, self.stream, self.entered)
+        return self.entered
+
+    def leave(self, residual: Residual, source: int, output: nn.Linear) -> None:
+        """Add the sub-layer's last affine map to the stream."""
+        self.program.linear(source, self.stream, output.weight, output.bias, add=True)
+        if not residual.pre:
+            norm(self.program, residual.norm, self.stream, self.stream)
+
+    def queries_keys_values(self, attention: MultiHeadAttention, source: int) -> int:
+        """One product for all three."""
+        parts = (attention.query, attention.key, attention.value)
+        out = self.program.buffer(sum(part.weight.shape[0] for part in parts))
+        self.program.linear(source, out, *_joined(parts))
+        return out
+
+    def feed_forward(self, layer: Layer) -> None:
+        """The feed-forward sub-layer."""
+        program, feed = self.program, layer.feedforward
+        source = self.enter(layer.feedforward_residual)
+        width = feed.inner.weight.shape[0]
+        inner = program.buffer(width)
+        if feed.gate is None:
+            activation = _activation(feed)
+            program.linear(
+                source, inner, feed.inner.weight, feed.inner.bias, activation=activation
+            )
+        else:
+            both = program.buffer(2 * width)
+            program.linear(source, both, *_joined((feed.inner, feed.gate)))
+            program.gate(both, inner)
+        self.leave(layer.feedforward_residual, inner, feed.output)
+
+
+class NativeTransformerEncoder:
+    """A :class:`TransformerEncoder` with its embedding, in one program."""
+
+    def __init__(
+        self, library: Library, number: Number, embedding: Embedding, encoder: TransformerEncoder
+    ) -> None:
+        self._encoder = encoder
+        self._positions = _Positions(encoder.entry.positions)
+        program = self._program = Program(library, number)
+        blocks = _Blocks(program, encoder.width)
+        blocks.enter_stack(encoder.entry, embedding, "tokens", step=False)
+        for layer in encoder.layers:
+            if not isinstance(layer, EncoderLayer):
+                raise TypeError(f"layer must be an EncoderLayer; got {type(layer)}")
+            source = blocks.enter(layer.attention_residual)
+            together = blocks.queries_keys_values(layer.attention, source)
+            program.source_attention(
+                together,
+                blocks.attended,
+                heads=heads_of(layer.attention),
+                lengths="lengths",
+                rotary=("cosines", "sines") if layer.rotary else None,
+                bias="bias" if encoder.relative is not None else None,
+            )
+            blocks.leave(layer.attention_residual, blocks.attended, layer.attention.output)
+            blocks.feed_forward(layer)
+        norm(program, encoder.norm, blocks.stream, blocks.entered)
+        program.put(blocks.entered, "vectors", stride=encoder.width)
+
+    def __call__(self, source: Source) -> Memory:
+        """Encode a padded batch."""
+        tokens = source.tokens.contiguous()
+        B, S = tokens.shape
+        layers = self._encoder.layers
+        first = layers[0] if len(layers) else None
+        width = first.attention.head_width if isinstance(first, EncoderLayer) else 0
+        vectors = torch.empty(B, S, self._encoder.width)
+        tensors = {
+            "tokens": tokens,
+            "lengths": source.lengths.contiguous(),
+            "vectors": vectors,
+            **self._positions.tables(S, self._encoder.width, width),
+        }
+        if self._encoder.relative is not None:
+            tensors["bias"] = self._encoder.relative(S, S).float().contiguous()
+        self._program.run(tensors, rows=B * S, sentences=B, source=S)
+        mask = source.mask
+        real = vectors.masked_fill(~mask[:, :, None], 0)
+        summary = real.sum(1, keepdim=True) / source.lengths[:, None, None]
+        return Memory(vectors, mask, source.tokens, summary)
+
+
+class NativeTransformerDecoder:
+    """A :class:`TransformerDecoder` between embedding and output, one token at a time.
+
+    Keys and values of tokens read are written once and stay where they are; a table says for each
+    row where its ancestors wrote, and that alone is reordered with the beams.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        number: Number,
+        embedding: Embedding,
+        decoder: TransformerDecoder,
+        output: Output,
+    ) -> None:
+        layers = [layer for layer in decoder.layers if isinstance(layer, DecoderLayer)]
+        self._decoder = decoder
+        self._positions = _Positions(decoder.entry.positions)
+        self.layers = len(layers)
+        self.heads = heads_of(layers[0].attention)
+        self.stored = torch.float32 if number == "float32" else torch.bfloat16
+        self._memory = self._memory_program(library, number, layers)
+        self._step = self._step_program(library, number, embedding, layers, output)
+
+    def _memory_program(
+        self, library: Library, number: Number, layers: list[DecoderLayer]
+    ) -> Program:
+        """Keys and values of the memory for every layer, in one product."""
+        program = Program(library, number)
+        _, pairs, width = self.heads
+        parts = [
+            part
+            for layer in layers
+            for part in (layer.memory_attention.key, layer.memory_attention.value)
+        ]
+        vectors = program.buffer(parts[0].weight.shape[1])
+        program.fetch("vectors", vectors, stride=parts[0].weight.shape[1])
+        together = program.buffer(len(parts) * pairs * width)
+        program.linear(vectors, together, *_joined(parts))
+        for place in range(len(parts)):
+            kind = "value" if place % 2 else "key"
+            program.store_memory(
+                together,
+                f"memory_{kind}.{place // 2}",
+                offset=place * pairs * width,
+                pairs=pairs,
+                width=width,
+                keys=kind == "key",
+            )
+        return program
+
+    def _step_program(
+        self,
+        library: Library,
+        number: Number,
+        embedding: Embedding,
+        layers: list[DecoderLayer],
+        output: Output,
+    ) -> Program:
+        program = Program(library, number)
+        decoder = self._decoder
+        blocks = _Blocks(program, decoder.width)
+        blocks.enter_stack(decoder.entry, embedding, "tokens", step=True)
+        queries = program.buffer(decoder.width)
+        for place, layer in enumerate(layers):
+            source = blocks.enter(layer.attention_residual)
+            together = blocks.queries_keys_values(layer.attention, source)
+            program.ancestry_attention(
+                together,
+                blocks.attended,
+                layer=place,
+                heads=heads_of(layer.attention),
+                cache="cache",
+                table="table",
+                rotary=("cosines", "sines") if layer.rotary else None,
+                bias="bias" if decoder.relative is not None else None,
+            )
+            blocks.leave(layer.attention_residual, blocks.attended, layer.attention.output)
+
+            source, attention = blocks.enter(layer.memory_residual), layer.memory_attention
+            program.linear(source, queries, attention.query.weight, attention.query.bias)
+            program.memory_attention(
+                queries,
+                blocks.attended,
+                heads=heads_of(attention),
+                value_width=attention.head_width,
+                keys=f"memory_key.{place}",
+                values=f"memory_value.{place}",
+                lengths="lengths",
+                factor=1 / math.sqrt(attention.head_width),
+                weights="attention" if place + 1 == len(layers) else None,
+            )
+            blocks.leave(layer.memory_residual, blocks.attended, attention.output)
+            blocks.feed_forward(layer)
+        norm(program, decoder.norm, blocks.stream, blocks.entered)
+        program.put(blocks.entered, "outputs", stride=decoder.width)
+        write_output(program, output, blocks.entered)
+        return program
+
+    def prepare(self, memory: Memory) -> dict[str, Tensor]:
+        """What every step reads of B sentences: keys, values, lengths."""
+        vectors = memory.vectors.float().contiguous()
+        B, S, _ = vectors.shape
+        _, pairs, width = self.heads
+        padded = -(-S // 16) * 16
+        tensors = {"vectors": vectors}
+        for layer in range(self.layers):
+            # Zeros: a key beyond S is multiplied before it is hidden.
+            tensors[f"memory_key.{layer}"] = torch.zeros(
+                B, pairs, width, padded, dtype=self.stored
+            )
+            tensors[f"memory_value.{layer}"] = torch.empty(B, pairs, S, width, dtype=self.stored)
+        self._memory.run(tensors, rows=B * S, sentences=B, source=S)
+        del tensors["vectors"]
+        return tensors | {"lengths": memory.mask.sum(1)}
+
+    def first_rows(self, memory: Memory) -> dict[str, Tensor]:
+        """A Transformer has no state before the first token."""
+        return {}
+
+    def run(
+        self,
+        tensors: Mapping[str, Tensor],
+        *,
+        rows: int,
+        sentences: int,
+        source: int,
+        position: int,
+        candidates: int,
+        capacity: int,
+        ancestry: int,
+    ) -> None:
+        """One token of every row; raises ModelError beyond the last learned position."""
+        self._positions.refuse_beyond(position + 1)
+        _, _, width = self.heads
+        tables = self._positions.tables(position + 1, self._decoder.width, width)
+        if self._decoder.relative is not None:
+            tables["bias"] = _by_distance(self._decoder.relative, ancestry)
+        self._step.run(
+            {**tensors, **tables},
+            rows=rows,
+            sentences=sentences,
+            source=source,
+            position=position,
+            candidates=candidates,
+            capacity=capacity,
+            ancestry=ancestry,
+        )
+
+
+class _Positions:
+    """The tables that tell a stack where its tokens stand."""
+
+    def __init__(self, positions: nn.Module | None) -> None:
+        self._positions = positions
+
+    def refuse_beyond(self, count: int) -> None:
+        if isinstance(self._positions, LearnedPositions):
+            longest = self._positions.weight.shape[0]
+            if count > longest:
+                raise ModelError(
+                    f"sequence must be at most {longest} tokens long (max_positions of its "
+                    f"learned positions); got {count}"
+                )
+
+    def tables(self, count: int, width: int, head_width: int) -> dict[str, Tensor]:
+        """``positions`` ``[≥ count, D]``, ``cosines`` and ``sines`` ``[≥ count, d]``."""
+        self.refuse_beyond(count)
+        cpu = torch.device("cpu")
+        if isinstance(self._positions, LearnedPositions):
+            return {"positions": self._positions.weight.detach().float().contiguous()}
+        if isinstance(self._positions, SinusoidalPositions):
+            return {"positions": sinusoidal_table(count, width, cpu)}
+        if head_width % 2:
+            return {}
+        cosines, sines = rotary_table(count, head_width, cpu)
+        return {"cosines": cosines, "sines": sines}
+
+
+def norm(program: Program, module: nn.Module, source: int, out: int) -> None:
+    """A norm module, or a copy where there is none."""
+    if isinstance(module, nn.LayerNorm):
+        program.norm(source, out, module.weight, module.bias, module.eps, centred=True)
+    elif isinstance(module, RMSNorm):
+        program.norm(source, out, module.weight, None, RMSNorm.epsilon, centred=False)
+    elif source != out:
+        program.place(source, out, 0)
+
+
+def write_output(program: Program, output: Output, source: int) -> None:
+    """The map to the vocabulary."""
+    if output.project is not None:
+        inner = program.buffer(output.project.weight.shape[0])
+        program.linear(source, inner, output.project.weight)
+        source = inner
+    program.vocabulary(source, output.weight, output.bias, END)
+
+
+def heads_of(attention: MultiHeadAttention) -> tuple[int, int, int]:
+    """H, G and d."""
+    return attention.heads, attention.key_value_heads, attention.head_width
+
+
+def _joined(parts: Any) -> tuple[Tensor, Tensor]:
+    """Several affine maps of one input as one."""
+    weights = [part.weight.detach() for part in parts]
+    biases = [
+        weight.new_zeros(len(weight)) if part.bias is None else part.bias.detach()
+        for part, weight in zip(parts, weights, strict=True)
+    ]
+    return torch.cat(weights), torch.cat(biases)
+
+
+def _activation(feed: FeedForward) -> Any:
+    if feed.activation is nn.functional.relu:
+        return "relu"
+    if feed.activation is nn.functional.gelu:
+        return "gelu"
+    raise EngineError("feed-forward activation must be relu or gelu")
+
+
+def _by_distance(relative: RelativeBias, count: int) -> Tensor:
+    """Float32 ``[H, count]``: the bias of keys count - 1, …, 1, 0 positions back."""
+    numbers = relative_buckets(
+        torch.arange(1 - count, 1),
+        buckets=relative.weight.shape[0],
+        max_distance=relative.max_distance,
+        bidirectional=False,
+    )
+    return relative.weight.detach().float()[numbers].T.contiguous()
