@@ -25,6 +25,7 @@ __all__ = [
     "DataConfig",
     "DecoderConfig",
     "EncoderConfig",
+    "EngineChoice",
     "EvaluationConfig",
     "ModelConfig",
     "ParallelFiles",
@@ -290,6 +291,8 @@ class SearchConfig(Section):
         return self
 
 
+EngineChoice = Literal["auto", "reference", "float32", "bfloat16", "int8"]
+
 MetricName = Literal[
     "loss",
     "perplexity",
@@ -324,6 +327,8 @@ class Config(Section):
     training: TrainingConfig = TrainingConfig()
     search: SearchConfig = SearchConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    # What predicts: the fastest form that this machine has, the model itself, or named numbers.
+    engine: EngineChoice = "auto"
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Config:

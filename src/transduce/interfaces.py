@@ -185,13 +185,11 @@ class Candidates:
     """The most probable next tokens of each row, best first; of equals the smaller token first.
 
     ``log_probs`` float32 ``[N, C]``, from a softmax over the whole vocabulary; ``tokens``
-    int64 ``[N, C]``, never PADDING, UNKNOWN or BEGIN, which no output holds; ``end`` float32
-    ``[N]``: the log-probability of END, whether it is among the candidates or not.
+    int64 ``[N, C]``, never PADDING, UNKNOWN or BEGIN, which no output holds.
     """
 
     log_probs: Tensor
     tokens: Tensor
-    end: Tensor
 
 
 class Proposer(Stepper[S], Protocol[S]):
@@ -204,6 +202,6 @@ class Proposer(Stepper[S], Protocol[S]):
         where that is less).
 
         A row whose logits are not numbers has NaN as its first log-probability. The
-        tensors given back are the caller's to keep: nothing writes into them later.
+        candidates are read before the next call, which may write into the same tensors.
         """
         ...

@@ -170,14 +170,20 @@ def test_tokenizers_may_differ_between_compared_models(
     [
         (["evaluate", "RUN", "--json", "HERE/no/x.json"], "--json must be in a folder that exists"),
         (["evaluate", "RUN", "--json", "HERE"], "--json must be a file; got the folder"),
-        (["evaluate", "RUN", "model.tie=all"], "must be of data, search, evaluation; got model"),
+        (
+            ["evaluate", "RUN", "model.tie=all"],
+            "search, evaluation, engine; got model",
+        ),
         (["evaluate", "RUN", "data.test=null"], "data.test must name a file with pairs"),
         (["compare", "RUN", "RUN", "--plot", "HERE/no/x.png"], "--plot must be in a folder that"),
         (["compare", "RUN", "RUN"], "names of systems must differ"),
         (["predict", "RUN", "--output", "HERE/no/x"], "--output must be in a folder that exists"),
         (["predict", "RUN", "HERE"], "folder must be one written by datasets"),
         (["predict", "RUN", "TEST", "--output", "TEST"], "--output must be another file than"),
-        (["predict", "RUN", "training.seed=2"], "must be of data, search, evaluation; got tr"),
+        (
+            ["predict", "RUN", "training.seed=2"],
+            "search, evaluation, engine; got tr",
+        ),
         (["predict", "RUN", "--beam", "0"], "search.beam must be at least 1; got 0"),
         (["predict", "RUN", "--nbest", "0"], "search.nbest must be at least 1; got 0"),
         (["predict", "RUN", "--ensemble", "HERE"], "which has no config.yaml"),

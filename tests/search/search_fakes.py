@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from transduce.interfaces import BEGIN, END, PADDING, Source
+from transduce.interfaces import BEGIN, END, PADDING, Candidates, Source
 
 SOURCE_SALT, HISTORY_SALT = 101, 103
 
@@ -41,6 +41,7 @@ class TableState:
         assert rows.shape == (len(self.histories),)
         own = torch.arange(len(rows)) // self.beams
         assert torch.equal(rows // self.beams, own), "rows stay within their own sentence"
+        assert not torch.equal(rows, torch.arange(len(rows))), "nothing is copied in vain"
         histories = tuple(self.histories[row] for row in rows.tolist())
         return replace(self, histories=histories, attention=None)
 
@@ -146,3 +147,37 @@ class ConstantStepper(TableStepper):
         self, source: tuple[int, ...], history: tuple[int, ...]
     ) -> tuple[np.ndarray, np.ndarray]:
         return self.logits, np.full(len(source), 1 / len(source))
+
+
+class ProposingStepper(TableStepper):
+    """Gives candidates too. ``digits`` rounds logits, so that many are equal."""
+
+    def __init__(self, size: int = 7, seed: int = 0, end: float = 0.0, digits: int = 9) -> None:
+        super().__init__(size=size, seed=seed, end=end)
+        self.digits = digits
+        self.counts: list[int] = []  # of each call of propose
+        self.given: Candidates | None = None
+
+    def entry(
+        self, source: tuple[int, ...], history: tuple[int, ...]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        logits, weights = super().entry(source, history)
+        return logits.round(self.digits), weights
+
+    def propose(
+        self, tokens: Tensor, state: TableState, count: int
+    ) -> tuple[Candidates, TableState]:
+        if self.given is not None:  # what was given before may be overwritten now
+            for values in (self.given.log_probs, self.given.tokens):
+                values.fill_(-1)
+        assert tokens.shape == (len(state.histories), 1)
+        logits, state = self.step(tokens, state)
+        self.steps.pop()
+        self.counts.append(count)
+        log_probs = torch.log_softmax(logits[:, 0], dim=1)
+        ordered = log_probs[:, END:].sort(dim=1, descending=True, stable=True)
+        self.given = Candidates(
+            ordered.values[:, :count].clone(),
+            ordered.indices[:, :count] + END,
+        )
+        return self.given, state

@@ -15,7 +15,7 @@ from transduce.pipeline.corpora import examples_from_files
 __all__ = ["require_file_place", "split_overrides", "test_examples", "updated"]
 
 # What a trained model can still be told; its other sections made it what it is.
-_OPEN = ("data", "search", "evaluation")
+_OPEN = ("data", "search", "evaluation", "engine")
 
 
 def split_overrides(arguments: Sequence[str]) -> tuple[list[Path], list[str]]:

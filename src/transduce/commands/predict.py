@@ -42,11 +42,13 @@ def predict(request: Request) -> None:
         raise ConfigError(f"--format must be text or jsonl; got {request.form!r}")
     _check_places(request.source, request.output)
     trained = TrainedModel.load(request.model)
-    config = updated(trained.config, request.overrides)
+    config = trained.config = updated(trained.config, request.overrides)
     options = _search_options(config, request.beam, request.nbest)
     predictor: TrainedModel | Predictor = trained
     if request.ensemble:
         others = [TrainedModel.load(path) for path in request.ensemble]
+        for other in others:
+            other.config = other.config.updated({"engine": config.engine})
         predictor = TrainedModel.ensemble([trained, *others])
     interactive = request.source == "-" and sys.stdin.isatty()
     stream = sys.stdin.buffer if request.source == "-" else request.source

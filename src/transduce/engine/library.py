@@ -24,7 +24,6 @@ _FLAGS = ("-std=c++20", "-O3", "-fPIC", "-shared", "-pthread", "-w")
 _NATIVE = "-march=native"
 _SECONDS = 300  # after which a compiler is taken for hung
 _DISABLED = "TRANSDUCE_NATIVE"  # 0: act as if there were no compiler
-_MARCH = "TRANSDUCE_MARCH"  # compile for this processor and not for the one found
 
 _Pointer, _Int, _Float = ctypes.c_void_p, ctypes.c_int, ctypes.c_float
 
@@ -48,15 +47,18 @@ class Library:
 
 
 @cache
-def load_library() -> Library:
+def load_library(architecture: str | None = None) -> Library:
     """The kernels, compiled now if they are not in the cache.
+
+    ``architecture`` is what the compiler's ``-march`` takes; None: the processor at hand.
 
     Raises EngineError where there is no compiler, or it fails.
     """
     if os.environ.get(_DISABLED) == "0":
         raise EngineError(f"native kernels are turned off by {_DISABLED}=0")
+    if os.name != "posix" or sys.maxsize <= 2**32:
+        raise EngineError("native kernels need Linux or macOS with 64 bits")
     compiler = _compiler()
-    architecture = os.environ.get(_MARCH)
     flags = [f"-march={architecture}"] if architecture else [_NATIVE]
     path = cache_folder() / f"engine-{_fingerprint(compiler, flags)}.so"
     if not path.is_file():
@@ -156,14 +158,9 @@ def _declare(functions: ctypes.CDLL) -> None:
         "source_attention": (None, [_Pointer, *[_Int] * 9]),
         "store_memory": (None, [_Pointer, *[_Int] * 7]),
         "memory_attention": (None, [_Pointer, *[_Int] * 11, _Float, _Pointer, _Int]),
-        "vocabulary": (None, [_Pointer, _Int, _Pointer, *[_Int] * 5]),
+        "vocabulary": (None, [_Pointer, _Int, _Pointer, *[_Int] * 4]),
         "run": (_Int, [_Pointer, _Int, _Pointer]),
     }
     for name, (result, arguments) in declared.items():
         function = getattr(functions, f"transduce_{name}")
         function.restype, function.argtypes = result, arguments
-
-
-def supported_platform() -> bool:
-    """Whether the kernels are written for this system."""
-    return os.name == "posix" and sys.maxsize > 2**32

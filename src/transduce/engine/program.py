@@ -131,7 +131,13 @@ class Program:
         )
 
     def norm(
-        self, source: int, out: int, weight: Tensor, bias: Tensor | None, epsilon: float, *,
+        self,
+        source: int,
+        out: int,
+        weight: Tensor,
+        bias: Tensor | None,
+        epsilon: float,
+        *,
         centred: bool,
     ) -> None:
         """LayerNorm (``centred``) or RMSNorm of each row."""
@@ -228,7 +234,7 @@ class Program:
         """All logits, or the candidates of each row."""
         packed = Weights(self.library, self.number, weight, bias)
         self._kept.append(packed)
-        names = ("logits", "scores", "chosen", "ends")
+        names = ("logits", "scores", "chosen")
         self._functions.transduce_vocabulary(
             self._handle, source, packed.handle, *map(self.tensor, names), end
         )
@@ -279,7 +285,11 @@ class Program:
         return _NOWHERE if name is None else self.tensor(name)
 
     def _pair(self, names: tuple[str, str] | None) -> tuple[int, int]:
-        return (_NOWHERE, _NOWHERE) if names is None else (self.tensor(names[0]), self.tensor(names[1]))
+        return (
+            (_NOWHERE, _NOWHERE)
+            if names is None
+            else (self.tensor(names[0]), self.tensor(names[1]))
+        )
 
 
 def _plain(tensor: Tensor) -> Tensor:

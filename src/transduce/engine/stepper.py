@@ -197,24 +197,18 @@ class EngineStepper:
         self, tokens: Tensor, state: EngineState, count: int
     ) -> tuple[Candidates, EngineState]:
         """Read int64 ``[N, 1]``, give the ``count`` most probable tokens of each row."""
-        column, count = tokens[:, 0].contiguous(), min(count, self._vocabulary)
+        column, count = tokens[:, 0].contiguous(), min(count, self._vocabulary - END)
         if self._pointer is not None:
-            logits, state = self._logits(column, state)
-            found = logits.sort(dim=1, descending=True, stable=True)
-            return (
-                Candidates(
-                    found.values[:, :count], found.indices[:, :count], logits[:, END].clone()
-                ),
-                state,
-            )
+            log_probs, state = self._logits(column, state)  # a pointer's logits are normalized
+            # END is the first of the symbols that an output may hold.
+            found = log_probs[:, END:].sort(dim=1, descending=True, stable=True)
+            best, places = found.values[:, :count], found.indices[:, :count] + END
+            return Candidates(best, places), state
         rows = len(column)
         scores = torch.empty(rows, count)
         chosen = torch.empty(rows, count, dtype=torch.int64)
-        ends = torch.empty(rows)
-        state = self._run(
-            column, state, {"scores": scores, "chosen": chosen, "ends": ends}, candidates=count
-        )
-        return Candidates(scores, chosen, ends), state
+        state = self._run(column, state, {"scores": scores, "chosen": chosen}, candidates=count)
+        return Candidates(scores, chosen), state
 
     def _logits(self, tokens: Tensor, state: EngineState) -> tuple[Tensor, EngineState]:
         logits = torch.empty(len(tokens), self._vocabulary)

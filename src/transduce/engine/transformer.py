@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from transduce.engine.blocks import Blocks, heads_of, joined, norm, write_output
 from transduce.engine.library import Library
 from transduce.engine.program import Number, Program
-from transduce.errors import EngineError, ModelError
-from transduce.interfaces import END, Memory, Source
+from transduce.errors import ModelError
+from transduce.interfaces import Memory, Source
 from transduce.models.seq2seq import Embedding, Output
 from transduce.models.transformer import TransformerDecoder, TransformerEncoder
-from transduce.modules.attention import MultiHeadAttention
-from transduce.modules.functional import RMSNorm
 from transduce.modules.positions import (
     LearnedPositions,
     RelativeBias,
@@ -25,74 +23,9 @@ from transduce.modules.positions import (
     rotary_table,
     sinusoidal_table,
 )
-from transduce.modules.transformer import DecoderLayer, EncoderLayer, FeedForward, Residual
+from transduce.modules.transformer import DecoderLayer, EncoderLayer
 
 __all__ = ["NativeTransformerDecoder", "NativeTransformerEncoder"]
-
-Layer = EncoderLayer | DecoderLayer
-
-
-class _Blocks:
-    """The parts that encoder and decoder layers share, written into a program.
-
-    The residual stream is the buffer ``stream``; ``entered`` is what a sub-layer reads.
-    """
-
-    def __init__(self, program: Program, width: int) -> None:
-        self.program = program
-        self.width = width
-        self.stream = program.buffer(width)
-        self.entered = program.buffer(width)
-        self.attended = program.buffer(width)
-
-    def enter_stack(self, entry: Any, embedding: Embedding, tokens: str, *, step: bool) -> None:
-        """Embed, bring to the stack's width, add positions."""
-        program, table = self.program, embedding.weight
-        if entry.project is None:
-            program.embed(self.stream, tokens, table, embedding.scale)
-        else:
-            embedded = program.buffer(table.shape[1])
-            program.embed(embedded, tokens, table, embedding.scale)
-            program.linear(embedded, self.stream, entry.project.weight, entry.project.bias)
-        if entry.positions is not None:
-            program.positions(self.stream, "positions", step=step)
-
-    def enter(self, residual: Residual) -> int:
-        """The buffer that the sub-layer reads."""
-        if not residual.pre:
-            return self.stream
-        norm(self.program, residual.norm, self.stream, self.entered)
-        return self.entered
-
-    def leave(self, residual: Residual, source: int, output: nn.Linear) -> None:
-        """Add the sub-layer's last affine map to the stream."""
-        self.program.linear(source, self.stream, output.weight, output.bias, add=True)
-        if not residual.pre:
-            norm(self.program, residual.norm, self.stream, self.stream)
-
-    def queries_keys_values(self, attention: MultiHeadAttention, source: int) -> int:
-        """One product for all three."""
-        parts = (attention.query, attention.key, attention.value)
-        out = self.program.buffer(sum(part.weight.shape[0] for part in parts))
-        self.program.linear(source, out, *_joined(parts))
-        return out
-
-    def feed_forward(self, layer: Layer) -> None:
-        """The feed-forward sub-layer."""
-        program, feed = self.program, layer.feedforward
-        source = self.enter(layer.feedforward_residual)
-        width = feed.inner.weight.shape[0]
-        inner = program.buffer(width)
-        if feed.gate is None:
-            activation = _activation(feed)
-            program.linear(
-                source, inner, feed.inner.weight, feed.inner.bias, activation=activation
-            )
-        else:
-            both = program.buffer(2 * width)
-            program.linear(source, both, *_joined((feed.inner, feed.gate)))
-            program.gate(both, inner)
-        self.leave(layer.feedforward_residual, inner, feed.output)
 
 
 class NativeTransformerEncoder:
@@ -104,7 +37,7 @@ class NativeTransformerEncoder:
         self._encoder = encoder
         self._positions = _Positions(encoder.entry.positions)
         program = self._program = Program(library, number)
-        blocks = _Blocks(program, encoder.width)
+        blocks = Blocks(program, encoder.width)
         blocks.enter_stack(encoder.entry, embedding, "tokens", step=False)
         for layer in encoder.layers:
             if not isinstance(layer, EncoderLayer):
@@ -185,7 +118,7 @@ class NativeTransformerDecoder:
         vectors = program.buffer(parts[0].weight.shape[1])
         program.fetch("vectors", vectors, stride=parts[0].weight.shape[1])
         together = program.buffer(len(parts) * pairs * width)
-        program.linear(vectors, together, *_joined(parts))
+        program.linear(vectors, together, *joined(parts))
         for place in range(len(parts)):
             kind = "value" if place % 2 else "key"
             program.store_memory(
@@ -208,7 +141,7 @@ class NativeTransformerDecoder:
     ) -> Program:
         program = Program(library, number)
         decoder = self._decoder
-        blocks = _Blocks(program, decoder.width)
+        blocks = Blocks(program, decoder.width)
         blocks.enter_stack(decoder.entry, embedding, "tokens", step=True)
         queries = program.buffer(decoder.width)
         for place, layer in enumerate(layers):
@@ -255,9 +188,7 @@ class NativeTransformerDecoder:
         tensors = {"vectors": vectors}
         for layer in range(self.layers):
             # Zeros: a key beyond S is multiplied before it is hidden.
-            tensors[f"memory_key.{layer}"] = torch.zeros(
-                B, pairs, width, padded, dtype=self.stored
-            )
+            tensors[f"memory_key.{layer}"] = torch.zeros(B, pairs, width, padded, dtype=self.stored)
             tensors[f"memory_value.{layer}"] = torch.empty(B, pairs, S, width, dtype=self.stored)
         self._memory.run(tensors, rows=B * S, sentences=B, source=S)
         del tensors["vectors"]
@@ -324,48 +255,6 @@ class _Positions:
             return {}
         cosines, sines = rotary_table(count, head_width, cpu)
         return {"cosines": cosines, "sines": sines}
-
-
-def norm(program: Program, module: nn.Module, source: int, out: int) -> None:
-    """A norm module, or a copy where there is none."""
-    if isinstance(module, nn.LayerNorm):
-        program.norm(source, out, module.weight, module.bias, module.eps, centred=True)
-    elif isinstance(module, RMSNorm):
-        program.norm(source, out, module.weight, None, RMSNorm.epsilon, centred=False)
-    elif source != out:
-        program.place(source, out, 0)
-
-
-def write_output(program: Program, output: Output, source: int) -> None:
-    """The map to the vocabulary."""
-    if output.project is not None:
-        inner = program.buffer(output.project.weight.shape[0])
-        program.linear(source, inner, output.project.weight)
-        source = inner
-    program.vocabulary(source, output.weight, output.bias, END)
-
-
-def heads_of(attention: MultiHeadAttention) -> tuple[int, int, int]:
-    """H, G and d."""
-    return attention.heads, attention.key_value_heads, attention.head_width
-
-
-def _joined(parts: Any) -> tuple[Tensor, Tensor]:
-    """Several affine maps of one input as one."""
-    weights = [part.weight.detach() for part in parts]
-    biases = [
-        weight.new_zeros(len(weight)) if part.bias is None else part.bias.detach()
-        for part, weight in zip(parts, weights, strict=True)
-    ]
-    return torch.cat(weights), torch.cat(biases)
-
-
-def _activation(feed: FeedForward) -> Any:
-    if feed.activation is nn.functional.relu:
-        return "relu"
-    if feed.activation is nn.functional.gelu:
-        return "gelu"
-    raise EngineError("feed-forward activation must be relu or gelu")
 
 
 def _by_distance(relative: RelativeBias, count: int) -> Tensor:

@@ -13,7 +13,7 @@ from transduce.modules.functional import linear, make_norm
 from transduce.modules.positions import LearnedPositions, RelativeBias, SinusoidalPositions
 from transduce.modules.transformer import DecoderLayer, EncoderLayer, StackOptions
 
-__all__ = ["TransformerDecoder", "TransformerEncoder"]
+__all__ = ["Entry", "TransformerDecoder", "TransformerEncoder"]
 
 
 class TransformerEncoder(nn.Module):
@@ -26,7 +26,7 @@ class TransformerEncoder(nn.Module):
     def __init__(self, input_width: int, options: StackOptions) -> None:
         super().__init__()
         self.width = options.width
-        self.entry = _Entry(input_width, options)
+        self.entry = Entry(input_width, options)
         self.relative = _relative_bias(options, bidirectional=True)
         self.layers = nn.ModuleList(EncoderLayer(options) for _ in range(options.layers))
         self.norm = _final_norm(options)
@@ -58,7 +58,7 @@ class TransformerDecoder(nn.Module):
     def __init__(self, input_width: int, options: StackOptions, *, memory_width: int) -> None:
         super().__init__()
         self.width = options.width
-        self.entry = _Entry(input_width, options)
+        self.entry = Entry(input_width, options)
         self.relative = _relative_bias(options, bidirectional=False)
         self.layers = nn.ModuleList(
             DecoderLayer(options, memory_width=memory_width) for _ in range(options.layers)
@@ -117,7 +117,7 @@ class TransformerDecoder(nn.Module):
         return [layer for layer in self.layers if isinstance(layer, DecoderLayer)]
 
 
-class _Entry(nn.Module):
+class Entry(nn.Module):
     """What vectors pass before the first layer: width, positions, dropout of the sum."""
 
     def __init__(self, input_width: int, options: StackOptions) -> None:

@@ -14,9 +14,10 @@ import torch
 from transduce.config import Config, SearchConfig, load_config
 from transduce.data.batching import make_source
 from transduce.data.tokenizer import Tokenizer
+from transduce.engine import fast_stepper
 from transduce.errors import ModelError
 from transduce.files import write_text
-from transduce.interfaces import BEGIN
+from transduce.interfaces import BEGIN, Stepper
 from transduce.models.build import build_model
 from transduce.models.copying import copy_map
 from transduce.models.seq2seq import Seq2Seq
@@ -47,6 +48,7 @@ class TrainedModel:
     target_tokenizer: Tokenizer
     model: Seq2Seq
     report: dict[str, Any] = field(default_factory=dict)
+    _fast: tuple[object, Stepper[Any]] | None = field(default=None, init=False, repr=False)
 
     @classmethod
     def fresh(cls, config: Config, source: Tokenizer, target: Tokenizer) -> TrainedModel:
@@ -107,11 +109,22 @@ class TrainedModel:
         self, sources: Iterable[str], options: SearchConfig, *, window: int = 4096
     ) -> Iterator[list[Output]]:
         """The n-best outputs of each source, in order, as :meth:`Predictor.predict` gives them."""
-        self.model.eval()
         predictor = Predictor(
-            self.model, self.source_tokenizer, self.target_tokenizer, self.model.device
+            self.stepper(), self.source_tokenizer, self.target_tokenizer, self.model.device
         )
         return predictor.predict(sources, options, window=window)
+
+    def stepper(self) -> Stepper[Any]:
+        """The model in evaluation mode, in the form that ``config.engine`` asks for.
+
+        Made again where the weights, the engine or the device are others than last time. Raises
+        EngineError.
+        """
+        self.model.eval()
+        key = (self.config.engine, str(self.model.device), _sample(self.model))
+        if self._fast is None or self._fast[0] != key:
+            self._fast = (key, fast_stepper(self.model, self.config.engine))
+        return self._fast[1]
 
     @staticmethod
     def ensemble(members: Sequence[TrainedModel]) -> Predictor:
@@ -119,9 +132,8 @@ class TrainedModel:
 
         Architectures may differ. Raises ModelError where tokenizers do, SearchError for no model.
         """
-        stepper = Ensemble([member.model for member in members])
-        first = members[0]
         for number, member in enumerate(members, 1):
+            first = members[0]
             both_sides = (
                 ("source", member.source_tokenizer, first.source_tokenizer),
                 ("target", member.target_tokenizer, first.target_tokenizer),
@@ -132,7 +144,9 @@ class TrainedModel:
                         f"models of an ensemble must share their {side} tokenizer; "
                         f"got another one in model {number}"
                     )
-            member.model.to(first.model.device).eval()
+            member.model.to(first.model.device)
+        stepper = Ensemble([member.stepper() for member in members])
+        first = members[0]
         return Predictor(
             stepper, first.source_tokenizer, first.target_tokenizer, first.model.device
         )
@@ -160,6 +174,16 @@ class TrainedModel:
             part = name.split(".")[0]
             counts[part] = counts.get(part, 0) + parameter.numel()
         return counts
+
+
+def _sample(model: Seq2Seq) -> tuple[float, ...]:
+    """A little of every weight, by which to see that they changed.
+
+    Neither addresses nor torch's own counters tell: fused optimizers count nothing.
+    """
+    with torch.no_grad():
+        parts = [parameter.flatten()[-64:].float().sum() for parameter in model.parameters()]
+        return tuple(torch.stack(parts).tolist())
 
 
 def read_report(folder: Path) -> dict[str, Any]:

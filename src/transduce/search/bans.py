@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
+from transduce.interfaces import END
 from transduce.search.constraints import PhraseAutomaton
 from transduce.search.live import Live
 
@@ -23,20 +23,19 @@ class Bans:
         self._forbidden = forbidden
         self._no_repeat_ngram = no_repeat_ngram
 
-    def apply(self, log_probs: Tensor, live: Live, minimum: Tensor) -> None:
+    def apply(self, log_probs: Tensor, live: Live, too_short: Tensor | None) -> None:
         """Set banned entries of ``log_probs`` ``[M, W, V]`` to -inf, in place.
 
-        ``minimum`` int64 ``[M]``: the least number of tokens before END.
+        ``too_short`` bool ``[M]``: lanes that may not end yet; None where all may.
         """
-        log_probs[..., [PADDING, UNKNOWN, BEGIN]] = -torch.inf
-        too_short = minimum > live.tokens.shape[2]
-        if bool(too_short.any()):
+        log_probs[..., :END] = -torch.inf  # the other specials come before END
+        if too_short is not None:
             log_probs[..., END].masked_fill_(too_short[:, None], -torch.inf)
         if self._forbidden is not None and live.forbidden is not None:
             lanes, beams, phrases = self._forbidden.one_short(live.forbidden).nonzero(as_tuple=True)
             last = self._forbidden.last_tokens[phrases]
             log_probs[lanes, beams, last] = -torch.inf
-        if self._no_repeat_ngram is not None:
+        if self._no_repeat_ngram is not None and live.tokens is not None:
             _ban_repeats(log_probs, live.tokens, self._no_repeat_ngram)
 
 

@@ -1,4 +1,7 @@
-"""Which hypotheses a beam keeps: plain, diverse in groups, or with required phrases."""
+"""Which hypotheses a beam keeps where that takes full rows: diverse groups, required phrases.
+
+A plain beam needs less: ``candidates.choose``.
+"""
 
 from __future__ import annotations
 

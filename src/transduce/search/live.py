@@ -25,7 +25,7 @@ def pick(values: Tensor, parents: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a step chose in each lane.
+    """What a step over full rows chose in each lane.
 
     ``parents``, ``tokens`` int64 and ``scores`` ``[M, W]``: how the lane goes on, the
     log-probability being -inf where nothing is left. ``ended_parents`` and
@@ -41,26 +41,25 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """Open hypotheses: ``tokens`` int64 ``[M, W, t]``, ``token_scores`` ``[M, W, t]``,
-    ``scores`` ``[M, W]`` (their sums; -inf where there is no hypothesis), ``coverage``
-    ``[M, W, S]`` (attention summed over the steps), ``forbidden`` and ``required``
-    int64 ``[M, W, F]`` (states of the phrase automata).
+    """What a choice over full rows knows of the open hypotheses, on the device.
+
+    ``length`` counts the tokens of each; ``scores`` ``[M, W]`` (log-probabilities; -inf where
+    there is no hypothesis); ``tokens`` int64 ``[M, W, t]`` where repeats are banned;
+    ``forbidden`` and ``required`` int64 ``[M, W, F]`` (states of the phrase automata).
     """
 
-    tokens: Tensor
-    token_scores: Tensor
+    length: int
     scores: Tensor
-    coverage: Tensor | None
+    tokens: Tensor | None
     forbidden: Tensor | None
     required: Tensor | None
 
     def select(self, lanes: Tensor) -> Live:
         """Keep some lanes (int64)."""
         return Live(
-            self.tokens[lanes],
-            self.token_scores[lanes],
+            self.length,
             self.scores[lanes],
-            None if self.coverage is None else self.coverage[lanes],
+            None if self.tokens is None else self.tokens[lanes],
             None if self.forbidden is None else self.forbidden[lanes],
             None if self.required is None else self.required[lanes],
         )

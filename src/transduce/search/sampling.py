@@ -65,7 +65,7 @@ class SampleChooser:
         """See ``Chooser``."""
         numbers = self._numbers[sentences].repeat_interleave(self._draws)
         draws = torch.arange(self._draws, device=numbers.device).repeat(len(sentences))
-        points = uniform(self._options.seed, numbers, draws, live.tokens.shape[2])
+        points = uniform(self._options.seed, numbers, draws, live.length)
         tokens = self._draw(log_probs[:, 0], points)
         scores = live.scores + log_probs[:, 0].gather(1, tokens)
         parents = torch.zeros_like(tokens)

@@ -3,46 +3,36 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from transduce.config import SearchConfig
 
-__all__ = ["Limits", "best_possible", "coverage_penalty", "length_penalty", "normalize"]
+__all__ = ["coverage_penalty", "length_penalty", "limits", "normalize"]
 
 # Attention below this counts as this, so that a position never looked at costs much, not infinity.
 _LEAST_COVERAGE = 1e-6
 _ROUNDING = 1e-9
 
 
-def length_penalty(lengths: Tensor, options: SearchConfig) -> Tensor:
-    """What log-probabilities are divided by, for hypotheses of n scored tokens (END counted).
+def length_penalty(length: int, options: SearchConfig) -> float:
+    """What log-probabilities are divided by, for a hypothesis of n scored tokens (END counted).
 
     none: 1; average: n; gnmt: ((5 + n) / 6) ** alpha (Wu et al. 2016, section 7).
     """
-    counts = lengths.clamp(min=1).double()
     if options.length_normalization == "none":
-        return torch.ones_like(counts)
+        return 1.0
+    count = max(length, 1)
     if options.length_normalization == "average":
-        return counts
-    return ((5.0 + counts) / 6.0) ** options.length_alpha
+        return float(count)
+    penalty: float = ((5.0 + count) / 6.0) ** options.length_alpha
+    return penalty
 
 
-def normalize(log_probability: Tensor, lengths: Tensor, options: SearchConfig) -> Tensor:
-    """Score of hypotheses before the coverage penalty; both tensors broadcast."""
-    penalty = length_penalty(lengths, options).to(log_probability.dtype)
-    return log_probability / penalty
-
-
-def best_possible(log_probability: Tensor, longest: Tensor, options: SearchConfig) -> Tensor:
-    """An upper bound of the score that any continuation can reach.
-
-    A continuation never gains probability, its penalty is at most that of ``longest``
-    tokens plus END, and the coverage penalty is never above zero.
-    """
-    return normalize(log_probability, longest + 1, options)
+def normalize(log_probability: float, length: int, options: SearchConfig) -> float:
+    """Score of a hypothesis of ``length`` scored tokens before the coverage penalty."""
+    return log_probability / length_penalty(length, options)
 
 
 def coverage_penalty(coverage: Tensor, mask: Tensor, weight: float) -> Tensor:
@@ -55,40 +45,17 @@ def coverage_penalty(coverage: Tensor, mask: Tensor, weight: float) -> Tensor:
     return weight * torch.where(mask, terms, torch.zeros_like(terms)).sum(-1)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How many tokens (END not counted) each sentence's output may have; int64 ``[B]``."""
+def limits(source_tokens: int, options: SearchConfig, prefix: int) -> tuple[int, int]:
+    """How many tokens (END not counted) the output of a source of so many may have.
 
-    minimum: Tensor
-    maximum: Tensor
-
-    @classmethod
-    def of(cls, source_lengths: Tensor, options: SearchConfig, prefix: int) -> Limits:
-        """From the number of source tokens without END, int64 ``[B]``.
-
-        The stricter of the absolute limit and the ratio holds. Where they meet for a
-        short or long source the maximum wins, and it leaves room for one token and for
-        the forced prefix.
-        """
-        lowest: list[int] = []
-        highest: list[int] = []
-        for count in source_lengths.tolist():
-            most = options.max_length
-            if options.max_length_ratio is not None:
-                most = min(most, math.floor(options.max_length_ratio * count + _ROUNDING))
-            most = max(most, prefix, 1)
-            least = options.min_length
-            if options.min_length_ratio is not None:
-                least = max(least, math.ceil(options.min_length_ratio * count - _ROUNDING))
-            lowest.append(min(least, most))
-            highest.append(most)
-        device = source_lengths.device
-        return cls(torch.tensor(lowest, device=device), torch.tensor(highest, device=device))
-
-    def repeat(self, times: int) -> Limits:
-        """Each sentence's limits ``times`` times in a line."""
-        return Limits(self.minimum.repeat_interleave(times), self.maximum.repeat_interleave(times))
-
-    def select(self, kept: Tensor) -> Limits:
-        """Keep some entries (int64)."""
-        return Limits(self.minimum[kept], self.maximum[kept])
+    The stricter of the absolute limit and the ratio holds. Where they meet for a short or
+    long source the maximum wins, and it leaves room for one token and for the forced prefix.
+    """
+    most = options.max_length
+    if options.max_length_ratio is not None:
+        most = min(most, math.floor(options.max_length_ratio * source_tokens + _ROUNDING))
+    most = max(most, prefix, 1)
+    least = options.min_length
+    if options.min_length_ratio is not None:
+        least = max(least, math.ceil(options.min_length_ratio * source_tokens - _ROUNDING))
+    return min(least, most), most

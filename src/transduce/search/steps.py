@@ -1,59 +1,21 @@
-"""What happens between two calls of a model: choose, take in what ended, cut, go on."""
+"""What happens between two calls of a model: take in what ended, cut, go on."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
-import torch
-from torch import Tensor
+import numpy as np
 
 from transduce.config import SearchConfig
-from transduce.errors import SearchError
-from transduce.interfaces import END
-from transduce.search.bans import Bans
-from transduce.search.beam import Chooser
-from transduce.search.constraints import PhraseAutomaton
-from transduce.search.finished import Finished
-from transduce.search.live import Choice, Live, pick
-from transduce.search.scoring import Limits, best_possible, coverage_penalty, normalize
+from transduce.search.coverage import Coverage
+from transduce.search.decision import BoolArray, Decision, FloatArray, IntArray
+from transduce.search.history import History
+from transduce.search.lane import Lane, Output
+from transduce.search.scoring import normalize
 
-__all__ = ["Open", "Steps"]
-
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """All that belongs to the sentences still open. Letters as in ``live.py``.
-
-    ``sentences`` int64 ``[B]``: which of the batch's sentences these are; ``source_mask``
-    bool ``[M, S]``: true at real source positions.
-    """
-
-    sentences: Tensor
-    limits: Limits
-    source_mask: Tensor
-    finished: Finished
-    live: Live
-
-    def select(self, kept: Tensor, lanes: Tensor) -> Open:
-        """Keep some sentences (int64) and their lanes (int64)."""
-        return Open(
-            self.sentences[kept],
-            self.limits.select(lanes),
-            self.source_mask[lanes],
-            self.finished.select(lanes),
-            self.live.select(lanes),
-        )
-
-    def narrowed(self, columns: int) -> Open:
-        """Without source columns that went, being padding to all, when sentences left."""
-        if self.live.coverage is None or columns == self.source_mask.shape[1]:
-            return self
-        live = replace(self.live, coverage=self.live.coverage[..., :columns])
-        return replace(self, source_mask=self.source_mask[:, :columns], live=live)
+__all__ = ["Steps"]
 
 
 class Steps:
-    """The part of a search that needs no model.
+    """The books of a search, kept on the host. Letters as in ``live.py``.
 
     A lane is done when as many hypotheses as it is wide have finished (with all required
     phrases), when it reaches the maximum length, when nothing is permitted any more, or,
@@ -63,116 +25,116 @@ class Steps:
     def __init__(
         self,
         options: SearchConfig,
-        chooser: Chooser,
-        forbidden: PhraseAutomaton | None,
-        required: PhraseAutomaton | None,
+        lanes: list[Lane],
+        scores: FloatArray,
+        prefix: int,
+        groups: int,
+        coverage: Coverage | None,
     ) -> None:
+        """``scores`` ``[M, W]`` of the open hypotheses, which have ``prefix`` tokens each."""
         self._options = options
-        self._chooser = chooser
-        self._forbidden = forbidden
-        self._required = required
-        self._bans = Bans(forbidden, options.no_repeat_ngram)
+        self._groups = groups
+        self._coverage = coverage
+        self._longest_minimum = max(lane.minimum for lane in lanes)
+        self.history = History()
+        self.lanes = lanes  # those of sentences still open
+        self.scores = scores
+        self.length = prefix  # tokens of each open hypothesis
 
-    def advance(
-        self, log_probs: Tensor, attention: Tensor | None, now: Open
-    ) -> tuple[Open, Tensor]:
-        """From ``log_probs`` ``[M, W, V]``, which are written into, and ``attention``
-        ``[M, W, S]`` to what is open next and the parents int64 ``[M, W]``.
+    @property
+    def end_is_banned(self) -> bool:
+        """Whether some sentence may not end yet."""
+        return self.length < self._longest_minimum
+
+    def too_short(self) -> BoolArray | None:
+        """Bool ``[M]``, true where a lane may not end yet; None where all may."""
+        if not self.end_is_banned:
+            return None
+        return np.array([lane.minimum > self.length for lane in self.lanes])
+
+    def finish(self, decision: Decision, met: BoolArray | None) -> IntArray | None:
+        """Take in what ends at this step; gives the places of the sentences that stay open,
+        None where all do.
+
+        ``met`` bool ``[N]``: which open hypotheses hold all required phrases; None: all do.
         """
-        now = now if attention is None else now.narrowed(attention.shape[2])
-        live, coverage = now.live, None
-        if attention is not None and live.coverage is not None:
-            coverage = live.coverage + attention
-        self._bans.apply(log_probs, live, now.limits.minimum)
-        choice = self._chooser(log_probs, live, now.sentences)
-        if bool(choice.scores.isnan().any() | choice.ended_scores.isnan().any()):
-            raise SearchError("scores of the model must be numbers; got NaN")
-        finished = self._take_ended(choice, log_probs, coverage, now)
-        stuck = (choice.scores == -torch.inf).all(dim=1)
-        over = stuck | (now.limits.maximum <= live.tokens.shape[2])
-        wanting = over & (finished.count < live.scores.shape[1])
-        if bool(wanting.any()):
-            finished = self._take_cut(choice, wanting, finished, now)
-        following = self._follow(choice, log_probs, coverage, live)
-        done = over | self._enough(following.scores, finished, now.limits)
-        scores = following.scores.masked_fill(done[:, None], -torch.inf)
-        live = replace(following, scores=scores)
-        return replace(now, finished=finished, live=live), choice.parents
+        width, length = self.scores.shape[1], self.length
+        ended = decision.ended_rows.tolist()
+        if ended:
+            self._take_ended(decision, ended, met)
+        best = decision.scores.max(axis=1).tolist()
+        wanting: list[int] = []
+        any_done = False
+        for place, (lane, score) in enumerate(zip(self.lanes, best, strict=True)):
+            if lane.done:
+                continue
+            over = score == -np.inf or length >= lane.maximum
+            if over or (lane.count and lane.enough(score, width, self._options)):
+                any_done = lane.done = True
+                if over and lane.count < width:
+                    wanting.append(place)
+        if wanting:
+            self._take_cut(wanting, set(ended), met)
+        return self._drop() if any_done else None
 
-    def _take_ended(
-        self, choice: Choice, log_probs: Tensor, coverage: Tensor | None, now: Open
-    ) -> Finished:
+    def follow(self, decision: Decision) -> None:
+        """Go on with ``decision``, which holds the sentences still open."""
+        self.history.append(decision.tokens, decision.token_scores, decision.rows)
+        self.scores = decision.scores
+        self.length += 1
+        if self._groups > 1:  # a lane may be done while another of its sentence goes on
+            done = np.array([lane.done for lane in self.lanes])
+            self.scores = np.where(done[:, None], self.scores.dtype.type(-np.inf), self.scores)
+        if self._coverage is not None:
+            self._coverage.follow(decision.rows)
+
+    def _take_ended(self, decision: Decision, rows: list[int], met: BoolArray | None) -> None:
         """Hypotheses that took END."""
-        if not bool((choice.ended_scores > -torch.inf).any()):
-            return now.finished
-        live, parents = now.live, choice.ended_parents
-        end_scores = pick(log_probs[..., END, None], parents)
-        seen = None if coverage is None else pick(coverage, parents)
-        return now.finished.add(
-            self._final(choice.ended_scores, live.tokens.shape[2] + 1, seen, now.source_mask),
-            pick(live.tokens, parents),
-            torch.cat([pick(live.token_scores, parents), end_scores], dim=2),
-            pick(self._met(live), parents),
-            finished=True,
-        )
+        end_scores = decision.ended_token_scores.tolist()
+        self._add(rows, decision.ended_scores.tolist(), end_scores, met)
 
-    def _take_cut(self, choice: Choice, over: Tensor, finished: Finished, now: Open) -> Finished:
-        """Hypotheses, as they were before this step, of lanes (bool ``[M]``) that go no further."""
-        live = now.live
-        ends = choice.ended_scores > -torch.inf
-        ended = torch.zeros_like(live.scores).scatter_add(
-            1, choice.ended_parents, ends.to(live.scores.dtype)
-        )
-        cut = live.scores.masked_fill(~over[:, None] | (ended > 0), -torch.inf)
-        scores = self._final(cut, live.tokens.shape[2], live.coverage, now.source_mask)
-        return finished.add(scores, live.tokens, live.token_scores, self._met(live), finished=False)
+    def _take_cut(self, places: list[int], ended: set[int], met: BoolArray | None) -> None:
+        """Hypotheses, as they were before this step, of lanes that go no further."""
+        width = self.scores.shape[1]
+        scores = self.scores.ravel().tolist()
+        rows = [
+            row
+            for place in places
+            for row in range(place * width, (place + 1) * width)
+            if row not in ended and scores[row] > -np.inf
+        ]
+        self._add(rows, [scores[row] for row in rows], None, met)
 
-    def _final(
-        self, log_probability: Tensor, length: int, coverage: Tensor | None, source_mask: Tensor
-    ) -> Tensor:
-        """What hypotheses of ``length`` scored tokens are ranked by, ``[M, E]``."""
-        lengths = torch.tensor(length, device=log_probability.device)
-        score = normalize(log_probability, lengths, self._options)
-        if coverage is None:
-            return score
-        weight = self._options.coverage_penalty
-        return score + coverage_penalty(coverage, source_mask[:, None], weight)
+    def _add(
+        self,
+        rows: list[int],
+        log_probabilities: list[float],
+        end_scores: list[float] | None,
+        met: BoolArray | None,
+    ) -> None:
+        """Outputs that were ``rows``, finished where ``end_scores`` are there, otherwise cut."""
+        width, steps = self.scores.shape[1], len(self.history)
+        scored = self.length + (end_scores is not None)
+        penalties = [0.0] * len(rows)
+        if self._coverage is not None:
+            penalties = self._coverage.penalties(rows, before=end_scores is None)
+        for place, (row, log_probability) in enumerate(zip(rows, log_probabilities, strict=True)):
+            score = normalize(log_probability, scored, self._options) + penalties[place]
+            end_score = None if end_scores is None else end_scores[place]
+            output = Output(score, steps, row, end_score, met is None or bool(met[row]))
+            self.lanes[row // width].add(output, width)
 
-    def _met(self, live: Live) -> Tensor:
-        """Bool ``[M, W]``, true where all required phrases are there."""
-        if self._required is None or live.required is None:
-            return torch.ones_like(live.scores, dtype=torch.bool)
-        return self._required.complete(live.required).all(dim=2)
-
-    def _follow(
-        self, choice: Choice, log_probs: Tensor, coverage: Tensor | None, live: Live
-    ) -> Live:
-        """The hypotheses that go on, one token longer."""
-        parents, tokens = choice.parents, choice.tokens
-        lanes = torch.arange(len(parents), device=parents.device)[:, None]
-        chosen = log_probs[lanes, parents, tokens]
-        forbidden, required = live.forbidden, live.required
-        if self._forbidden is not None and forbidden is not None:
-            forbidden = self._forbidden.advance(pick(forbidden, parents), tokens)
-        if self._required is not None and required is not None:
-            required = self._required.advance(pick(required, parents), tokens)
-        return Live(
-            torch.cat([pick(live.tokens, parents), tokens[..., None]], dim=2),
-            torch.cat([pick(live.token_scores, parents), chosen[..., None]], dim=2),
-            choice.scores,
-            None if coverage is None else pick(coverage, parents),
-            forbidden,
-            required,
-        )
-
-    def _enough(self, scores: Tensor, finished: Finished, limits: Limits) -> Tensor:
-        """Lanes (bool ``[M]``) whose open hypotheses (``[M, W]``) are no longer needed."""
-        width = scores.shape[1]
-        full = finished.count >= width
-        if self._options.diverse_groups > 1 or width == 1:
-            return full
-        # A beam that goes on only ever adds hypotheses; none can pass this bound. (Not where
-        # groups watch each other: there an open hypothesis still changes the next group.)
-        last = self._options.nbest - 1
-        hope = best_possible(scores.max(dim=1).values, limits.maximum, self._options)
-        return full | ((finished.rank[:, last] == 3) & (finished.scores[:, last] >= hope))
+    def _drop(self) -> IntArray | None:
+        """Let go of sentences whose lanes are all done; the places of the others, if some went."""
+        groups, before = self._groups, self.lanes
+        stay = [
+            first // groups
+            for first in range(0, len(before), groups)
+            if not all(lane.done for lane in before[first : first + groups])
+        ]
+        if len(stay) * groups == len(before):
+            return None
+        self.lanes = [
+            lane for place in stay for lane in before[place * groups : (place + 1) * groups]
+        ]
+        return np.array(stay, dtype=np.int64)

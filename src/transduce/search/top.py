@@ -26,10 +26,12 @@ def top(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
         ordered = values.sort(dim=1, descending=True, stable=True)
         return ordered.values, ordered.indices
     found, places = _largest(values, count + 1)
-    ties = ((found[:, 1:] == found[:, :-1]) & (found[:, 1:] > -torch.inf)).any(dim=1)
+    ties = found[:, 1:] == found[:, :-1]
+    if bool(ties.any()):
+        ties &= found[:, 1:] > -torch.inf
     found, places = found[:, :count], places[:, :count]
     if bool(ties.any()):
-        rows = ties.nonzero()[:, 0]
+        rows = ties.any(dim=1).nonzero()[:, 0]
         found[rows], places[rows] = _first_of_equals(values[rows], found[rows, -1:], count)
     return found, places
 

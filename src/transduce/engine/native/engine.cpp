@@ -127,8 +127,8 @@ void transduce_memory_attention(void* program, int half, int in, int out, int qu
 }
 
 void transduce_vocabulary(void* program, int in, const void* weight, int logits, int scores,
-                          int tokens, int ends, int end_token) {
-  add<Vocabulary>(program, in, static_cast<const Weight*>(weight), logits, scores, tokens, ends,
+                          int tokens, int end_token) {
+  add<Vocabulary>(program, in, static_cast<const Weight*>(weight), logits, scores, tokens,
                   end_token);
 }
 

@@ -64,9 +64,9 @@ inline Floats larger(const Floats& a, const Floats& b) { return a > b ? a : b; }
 // e^x: 2^n · e^r with r within ±ln 2 / 2 (Cody & Waite), a polynomial of degree 6 for e^r.
 // Relative error below 2e-7; below -87.3 it is 0.
 inline Floats exponential(const Floats& x) {
-  const Floats low = splat(-87.3f);
-  Floats clipped = larger(x, low);
-  clipped = clipped < splat(88.7f) ? clipped : splat(88.7f);
+  const Floats low = splat(-87.3f), high = splat(88.7f);
+  Floats clipped = x > high ? high : x;  // in this order: what is no number stays none
+  clipped = clipped < low ? low : clipped;
   const Floats shifter = splat(12582912.0f);  // 1.5 · 2^23: adding it rounds to an integer
   Floats n = clipped * 1.44269504f + shifter;
   n -= shifter;

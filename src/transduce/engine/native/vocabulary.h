@@ -11,7 +11,7 @@ struct Best {
   float* values;
   int64_t* tokens;
   int count;
-  float top, total, end;
+  float top, total;
 
   void take(float value, int64_t token) {
     int place = count - 1;
@@ -25,10 +25,11 @@ struct Best {
   }
 };
 
-// Where ``candidates`` is 0, logits [N, V]; else log-probabilities [N, C], tokens [N, C] and the
-// log-probability of END [N], without the logits ever being written to memory.
+// Where ``candidates`` is 0, logits [N, V]; else log-probabilities [N, C] and tokens [N, C],
+// without the logits ever being written to memory. A row whose logits are no numbers has no numbers
+// as log-probabilities.
 struct Vocabulary : Operation {
-  int in, logits, scores, tokens, ends, end_token;
+  int in, logits, scores, tokens, end_token;
   const Weight* weight;
   Activations converted;
   struct Part {
@@ -38,9 +39,9 @@ struct Vocabulary : Operation {
   };
   std::vector<Part> parts;
 
-  Vocabulary(int in, const Weight* weight, int logits, int scores, int tokens, int ends,
+  Vocabulary(int in, const Weight* weight, int logits, int scores, int tokens,
              int end_token)
-      : in(in), logits(logits), scores(scores), tokens(tokens), ends(ends), end_token(end_token),
+      : in(in), logits(logits), scores(scores), tokens(tokens), end_token(end_token),
         weight(weight) {}
 
   void prepare(const Call& call) override {
@@ -91,7 +92,7 @@ struct Vocabulary : Operation {
     for (int row = 0; row < rows; ++row)
       part.rows[row] = Best{part.values.data() + static_cast<size_t>(row) * count,
                             part.tokens.data() + static_cast<size_t>(row) * count, count, kNothing,
-                            0.0f, kNothing};
+                            0.0f};
   }
 
   void examine(Best& best, const float* logits_of_panel, int panel) const {
@@ -107,21 +108,20 @@ struct Vocabulary : Operation {
       total += exponential(load(logits_of_panel + v * kLanes) - best.top);
     best.total += sum(total);
     const int first = panel * kPanel;
-    if (end_token >= first && end_token < first + kPanel)
-      best.end = logits_of_panel[end_token - first];
     if (!(top > best.values[best.count - 1])) return;
     const int width = std::min(kPanel, weight->columns - first);
-    for (int i = 0; i < width; ++i) best.take(logits_of_panel[i], first + i);
+    // PADDING, UNKNOWN and BEGIN stand before END in every vocabulary, and are never written.
+    for (int i = std::max(0, end_token - first); i < width; ++i)
+      best.take(logits_of_panel[i], first + i);
   }
 
   void merge(const Context& at) {
     const int count = static_cast<int>(at.call.candidates);
     float* to_scores = at.tensor<float>(scores);
     int64_t* to_tokens = at.tensor<int64_t>(tokens);
-    float* to_ends = at.tensor<float>(ends);
     const Share rows = at.share(at.call.rows);
     for (int64_t row = rows.begin; row < rows.end; ++row) {
-      Best best{to_scores + row * count, to_tokens + row * count, count, kNothing, 0.0f, kNothing};
+      Best best{to_scores + row * count, to_tokens + row * count, count, kNothing, 0.0f};
       std::fill_n(best.values, count, kNothing);
       std::fill_n(best.tokens, count, int64_t{0});
       // Threads hold rising ranges of tokens, so the first of equals is the smaller.
@@ -130,15 +130,13 @@ struct Vocabulary : Operation {
         for (int i = 0; i < count && part.values[i] > kNothing; ++i)
           best.take(part.values[i], part.tokens[i]);
         best.top = std::max(best.top, part.top);
-        best.end = std::max(best.end, part.end);
       }
       for (int thread = 0; thread < at.threads; ++thread) {
         const Best& part = parts[thread].rows[row];
-        if (part.total > 0) best.total += part.total * std::exp(part.top - best.top);
+        if (part.total != 0) best.total += part.total * std::exp(part.top - best.top);
       }
       const float normalizer = best.top + std::log(best.total);
       for (int i = 0; i < count; ++i) best.values[i] -= normalizer;
-      to_ends[row] = best.end - normalizer;
     }
   }
 };

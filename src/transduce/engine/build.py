@@ -1,0 +1,114 @@
+"""The fast form of a model: which one, in which numbers."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+
+from transduce.config import EngineChoice
+from transduce.engine.library import Library, load_library
+from transduce.engine.program import Number
+from transduce.engine.recurrent import NativeRecurrentDecoder
+from transduce.engine.stepper import EngineStepper, NativeDecoder, NativeEncoder
+from transduce.engine.transformer import NativeTransformerDecoder, NativeTransformerEncoder
+from transduce.errors import EngineError
+from transduce.interfaces import Memory, Source, Stepper
+from transduce.models.recurrent import RecurrentDecoder
+from transduce.models.seq2seq import Embedding, Encoder, Seq2Seq
+from transduce.models.transformer import TransformerDecoder, TransformerEncoder
+
+__all__ = ["Engine", "choose_engine", "fast_stepper"]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What was chosen and why; ``number`` is None where the model itself runs."""
+
+    number: Number | None
+    reason: str
+
+
+def choose_engine(choice: EngineChoice, device: torch.device) -> Engine:
+    """The engine for this machine.
+
+    int8 where the processor multiplies it (AVX-512 VNNI), else float32; bfloat16 only
+    where asked for, as it is nowhere the fastest. Raises EngineError where something other than
+    ``auto`` was asked for and cannot be had.
+    """
+    if choice == "reference":
+        return Engine(None, "asked for")
+    if device.type != "cpu":
+        if choice == "auto":
+            return Engine(None, f"native kernels are for the CPU; the model is on {device.type}")
+        raise EngineError(f"engine must be auto or reference on {device.type}; got {choice}")
+    try:
+        library = load_library()
+    except EngineError as error:
+        if choice == "auto":
+            return Engine(None, str(error))
+        raise
+    if choice != "auto":
+        return Engine(choice, "asked for")
+    if library.multiplies_int8:
+        return Engine("int8", "the processor multiplies int8")
+    return Engine("float32", "the processor does not multiply int8")
+
+
+def fast_stepper(
+    model: Seq2Seq, choice: EngineChoice = "auto", *, architecture: str | None = None
+) -> Stepper[Any]:
+    """The model's fast form, or the model itself where there is none.
+
+    The weights are read now: what is learned later is not seen. Where ``auto`` finds no
+    compiler, the log says so once. ``architecture`` compiles for another processor than this one.
+    Raises EngineError like :func:`choose_engine`.
+    """
+    engine = choose_engine(choice, model.device)
+    if engine.number is None:
+        if choice == "auto" and model.device.type == "cpu":
+            _say_once(engine.reason)
+        return model
+    library, number = load_library(architecture), engine.number
+    return EngineStepper(
+        _encoder(library, number, model),
+        _decoder(library, number, model),
+        vocabulary=len(model.output.bias),
+        width=model.decoder.width,
+        target_embedding=model.target_embedding,
+        pointer=model.pointer,
+    )
+
+
+def _encoder(library: Library, number: Number, model: Seq2Seq) -> NativeEncoder:
+    if isinstance(model.encoder, TransformerEncoder):
+        return NativeTransformerEncoder(library, number, model.source_embedding, model.encoder)
+    return _TorchEncoder(model.source_embedding, model.encoder)
+
+
+def _decoder(library: Library, number: Number, model: Seq2Seq) -> NativeDecoder:
+    embedding, decoder, output = model.target_embedding, model.decoder, model.output
+    if isinstance(decoder, TransformerDecoder):
+        return NativeTransformerDecoder(library, number, embedding, decoder, output)
+    if isinstance(decoder, RecurrentDecoder):
+        return NativeRecurrentDecoder(library, number, embedding, decoder, output)
+    raise EngineError(f"decoder must be a known one; got {type(decoder).__name__}")
+
+
+class _TorchEncoder:
+    """An encoder that runs as it is: it runs once a sentence."""
+
+    def __init__(self, embedding: Embedding, encoder: Encoder) -> None:
+        self._embedding = embedding
+        self._encoder = encoder
+
+    def __call__(self, source: Source) -> Memory:
+        return self._encoder(self._embedding(source.tokens), source)
+
+
+@cache
+def _say_once(reason: str) -> None:
+    logging.getLogger("transduce").warning("predictions run without native kernels: %s", reason)

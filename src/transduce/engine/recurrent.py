@@ -1,0 +1,202 @@
+"""Recurrent decoders as native programs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from transduce.engine.blocks import heads_of, write_output
+from transduce.engine.library import Library
+from transduce.engine.program import Number, Program
+from transduce.errors import EngineError
+from transduce.interfaces import Memory
+from transduce.models.recurrent import RecurrentDecoder
+from transduce.models.seq2seq import Embedding, Output
+from transduce.modules.recurrent import RecurrentLayer
+from transduce.modules.scores import (
+    AdditiveScore,
+    CosineScore,
+    DotScore,
+    GeneralScore,
+    MultiHead,
+    ScoreAttention,
+)
+
+__all__ = ["NativeRecurrentDecoder"]
+
+_LANES = 16  # of the kernels: keys are padded to a multiple
+
+
+class NativeRecurrentDecoder:
+    """A :class:`RecurrentDecoder` between embedding and output, one token at a time."""
+
+    layers = 0  # keeps no keys and values of what was read
+    heads = (1, 1, 1)
+
+    def __init__(
+        self,
+        library: Library,
+        number: Number,
+        embedding: Embedding,
+        decoder: RecurrentDecoder,
+        output: Output,
+    ) -> None:
+        self._decoder = decoder
+        self.stored = torch.float32 if number == "float32" else torch.bfloat16
+        program = self._program = Program(library, number)
+        width = embedding.weight.shape[1]
+        embedded = program.buffer(width)
+        program.embed(embedded, "tokens", embedding.weight, embedding.scale)
+        if decoder.input_feeding:
+            before, joined = program.buffer(decoder.width), program.buffer(width + decoder.width)
+            program.fetch("output", before, stride=decoder.width)
+            program.place(embedded, joined, 0)
+            program.place(before, joined, width)
+            embedded = joined
+        hidden = self._recurrence(embedded)
+        outputs = self._attend(hidden)
+        program.put(outputs, "outputs", stride=decoder.width)
+        if decoder.input_feeding:
+            program.put(outputs, "output", stride=decoder.width)
+        write_output(program, output, outputs)
+
+    def _recurrence(self, source: int) -> int:
+        """All layers, one step; the top layer's hidden states."""
+        program, decoder = self._program, self._decoder
+        width, layers = decoder.width, list(decoder.stack.layers)
+        stride = width * len(layers)
+        for place, layer in enumerate(layers):
+            if not isinstance(layer, RecurrentLayer):
+                raise TypeError(f"layer must be a RecurrentLayer; got {type(layer)}")
+            hidden = program.buffer(width)
+            program.fetch("hidden", hidden, offset=place * width, stride=stride)
+            cell = hidden
+            if layer.kind == "lstm":
+                cell = program.buffer(width)
+                program.fetch("cell", cell, offset=place * width, stride=stride)
+            recurrent_cell(program, layer, source, hidden, cell)
+            program.put(hidden, "hidden", offset=place * width, stride=stride)
+            if layer.kind == "lstm":
+                program.put(cell, "cell", offset=place * width, stride=stride)
+            source = hidden
+        return source
+
+    def _attend(self, hidden: int) -> int:
+        program, decoder = self._program, self._decoder
+        attention = decoder.attention
+        if attention is None:
+            return hidden
+        context = program.buffer(attention.width)
+        if isinstance(attention, MultiHead):
+            self._look_by_heads(attention, hidden, context)
+        elif isinstance(attention, ScoreAttention):
+            self._look_by_score(attention, hidden, context)
+        else:
+            raise EngineError("attention must be one of the known kinds")
+        joined = program.buffer(decoder.width + attention.width)
+        program.place(hidden, joined, 0)
+        program.place(context, joined, decoder.width)
+        outputs = program.buffer(decoder.width)
+        program.linear(joined, outputs, decoder.combine.weight, activation="tanh")
+        return outputs
+
+    def _look_by_heads(self, attention: MultiHead, hidden: int, context: int) -> None:
+        program, heads = self._program, attention.heads
+        queries, attended = program.buffer(attention.width), program.buffer(attention.width)
+        program.linear(hidden, queries, heads.query.weight, heads.query.bias)
+        program.memory_attention(
+            queries,
+            attended,
+            heads=heads_of(heads),
+            value_width=heads.head_width,
+            keys="keys",
+            values="values",
+            lengths="lengths",
+            factor=1 / math.sqrt(heads.head_width),
+            weights="attention",
+        )
+        program.linear(attended, context, heads.output.weight, heads.output.bias)
+
+    def _look_by_score(self, attention: ScoreAttention, hidden: int, context: int) -> None:
+        program, score = self._program, attention.score
+        queries, additive = hidden, None
+        if isinstance(score, AdditiveScore):
+            queries = program.buffer(score.vector.shape[0])
+            program.linear(hidden, queries, 2 * score.query.weight, 2 * score.query.bias)
+            additive = 2 * score.vector
+        elif not isinstance(score, DotScore | GeneralScore | CosineScore):
+            raise EngineError("attention must be one of the known kinds")
+        program.memory_attention(
+            queries,
+            context,
+            heads=(1, 1, self._decoder.width),
+            value_width=attention.width,
+            keys="keys",
+            values="values",
+            lengths="lengths",
+            factor=1.0,
+            weights="attention",
+            additive=additive,
+            cosine=isinstance(score, CosineScore),
+        )
+
+    def prepare(self, memory: Memory) -> dict[str, Tensor]:
+        """Keys ``[B, G, d, P]``, values ``[B, G, S, e]`` and lengths of B sentences."""
+        attention = self._decoder.attention
+        lengths = {"lengths": memory.mask.sum(1)}
+        if attention is None:
+            return lengths
+        prepared = attention.prepare(memory.vectors)
+        keys, values = prepared["keys"], prepared.get("values", memory.vectors)
+        if keys.ndim == 3:
+            keys, values = keys[:, None], values[:, None]
+        padding = -keys.shape[2] % _LANES
+        turned = torch.nn.functional.pad(keys.transpose(2, 3), (0, padding))
+        return lengths | {
+            "keys": turned.to(self.stored).contiguous(),
+            "values": values.to(self.stored).contiguous(),
+        }
+
+    def first_rows(self, memory: Memory) -> dict[str, Tensor]:
+        """The states before the first token."""
+        state = self._decoder.start(memory)
+        return {name: tensor.float().contiguous() for name, tensor in state.rows.items()}
+
+    def run(
+        self,
+        tensors: Mapping[str, Tensor],
+        *,
+        rows: int,
+        sentences: int,
+        source: int,
+        position: int,
+        candidates: int,
+        capacity: int,
+        ancestry: int,
+    ) -> None:
+        """One token of every row; a recurrent state has no positions."""
+        self._program.run(
+            tensors, rows=rows, sentences=sentences, source=source, candidates=candidates
+        )
+
+
+def recurrent_cell(
+    program: Program, layer: RecurrentLayer, source: int, hidden: int, cell: int
+) -> None:
+    """The sums of one cell and the cell; ``hidden`` and ``cell`` change in place."""
+    parts: Any = layer.kernel.all_weights[0]
+    input_weight, recurrent_weight, input_bias, recurrent_bias = parts
+    sums = program.buffer(len(input_weight))
+    if layer.kind == "gru":
+        recurrent = program.buffer(len(recurrent_weight))
+        program.linear(source, sums, input_weight, input_bias)
+        program.linear(hidden, recurrent, recurrent_weight, recurrent_bias)
+    else:
+        recurrent = sums
+        program.linear(source, sums, input_weight, input_bias.detach() + recurrent_bias.detach())
+        program.linear(hidden, sums, recurrent_weight, add=True)
+    program.cell(layer.kind, sums, recurrent, hidden, cell)

@@ -1,0 +1,74 @@
+"""What each lane of a search has finished, and when it has enough."""
+
+from __future__ import annotations
+
+from bisect import insort
+from dataclasses import dataclass, field
+
+from transduce.config import SearchConfig
+from transduce.search.scoring import normalize
+
+__all__ = ["Lane", "Output"]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A hypothesis that goes no further.
+
+    It was hypothesis ``row`` after ``steps`` entries of the history; ``end_score`` is the
+    log-probability of END where it ``finished``, otherwise None.
+    """
+
+    score: float
+    steps: int
+    row: int
+    end_score: float | None
+    met: bool
+
+    @property
+    def finished(self) -> bool:
+        """Whether it took END; otherwise it was cut."""
+        return self.end_score is not None
+
+    @property
+    def order(self) -> tuple[bool, bool, float]:
+        """Best first: all phrases before one missing, finished before cut, then by score."""
+        return not self.met, self.end_score is None, -self.score
+
+
+@dataclass(slots=True)
+class Lane:
+    """A lane's limits (tokens, END not counted) and its at most W outputs, best first.
+
+    ``count``: how many ever came in finished and with all phrases.
+    """
+
+    sentence: int
+    minimum: int
+    maximum: int
+    done: bool = False
+    count: int = 0
+    outputs: list[Output] = field(default_factory=list)
+
+    def add(self, output: Output, width: int) -> None:
+        """Take in an output, after older ones that are as good."""
+        insort(self.outputs, output, key=lambda o: o.order)
+        del self.outputs[width:]
+        self.count += output.finished and output.met
+
+    def enough(self, best: float, width: int, options: SearchConfig) -> bool:
+        """Whether open hypotheses, of which the best has log-probability ``best``, are needed
+        no longer: W outputs are there, or none that is open can come among the n best.
+        """
+        if self.count >= width:
+            return True
+        # A beam that goes on only ever adds hypotheses; none can pass this bound. (Not where
+        # groups watch each other: there an open hypothesis still changes the next group.)
+        if width == 1 or options.diverse_groups > 1 or len(self.outputs) < options.nbest:
+            return False
+        last = self.outputs[options.nbest - 1]
+        if not (last.met and last.finished):
+            return False
+        # A continuation never gains probability, its length penalty is at most that of the
+        # longest output with END, and the coverage penalty is never above zero.
+        return last.score >= normalize(best, self.maximum + 1, options)
