@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from transduce.data.tokenizer import Tokenizer
+from transduce.engine import choose_engine, processor_features
 from transduce.evaluation.tables import number, render_table
 from transduce.pipeline.trained import WEIGHTS, TrainedModel
 
-__all__ = ["show"]
+__all__ = ["show", "show_engine"]
 
 _SPECIAL = 4  # symbols that every vocabulary starts with
 _SHOWN = 12
@@ -27,6 +30,22 @@ def show(model: Path) -> str:
         _scores(_section(record, "best"), _section(trained.report, "test")),
     ]
     return "\n".join(part for part in parts if part).rstrip("\n")
+
+
+def show_engine(model: Path) -> str:
+    """In which form and which numbers the model predicts on this machine, and why."""
+    trained = TrainedModel.load(model)
+    chosen = choose_engine(trained.config.engine, trained.model.device)
+    rows = [
+        ["asked for", trained.config.engine],
+        ["chosen", chosen.number or "the model itself (reference)"],
+        ["because", chosen.reason],
+        ["device", str(trained.model.device)],
+        ["threads", str(torch.get_num_threads())],
+        ["processor", ", ".join(processor_features()) or "no features that matter here"],
+        ["kernels", str(chosen.kernels or "none")],
+    ]
+    return render_table("engine", ["", "value"], rows, texts=2).rstrip("\n")
 
 
 def _section(values: dict[str, Any], name: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,16 +13,19 @@ import torch
 from transduce.config import EngineChoice
 from transduce.engine.library import Library, load_library
 from transduce.engine.program import Number
-from transduce.engine.recurrent import NativeRecurrentDecoder
+from transduce.engine.recurrent import NativeRecurrentDecoder, NativeRecurrentEncoder
 from transduce.engine.stepper import EngineStepper, NativeDecoder, NativeEncoder
 from transduce.engine.transformer import NativeTransformerDecoder, NativeTransformerEncoder
 from transduce.errors import EngineError
-from transduce.interfaces import Memory, Source, Stepper
-from transduce.models.recurrent import RecurrentDecoder
-from transduce.models.seq2seq import Embedding, Encoder, Seq2Seq
+from transduce.interfaces import Stepper
+from transduce.models.recurrent import RecurrentDecoder, RecurrentEncoder
+from transduce.models.seq2seq import Seq2Seq
 from transduce.models.transformer import TransformerDecoder, TransformerEncoder
 
-__all__ = ["Engine", "choose_engine", "fast_stepper"]
+__all__ = ["Engine", "choose_engine", "fast_stepper", "processor_features"]
+
+# Of all that a processor can say of itself, what decides how fast a model runs.
+_FEATURES = ("avx2", "avx512_f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Engine:
 
     number: Number | None
     reason: str
+    kernels: Path | None = None  # the compiled library
 
 
 def choose_engine(choice: EngineChoice, device: torch.device) -> Engine:
@@ -52,10 +57,10 @@ def choose_engine(choice: EngineChoice, device: torch.device) -> Engine:
             return Engine(None, str(error))
         raise
     if choice != "auto":
-        return Engine(choice, "asked for")
+        return Engine(choice, "asked for", library.path)
     if library.multiplies_int8:
-        return Engine("int8", "the processor multiplies int8")
-    return Engine("float32", "the processor does not multiply int8")
+        return Engine("int8", "the processor multiplies int8", library.path)
+    return Engine("float32", "the processor does not multiply int8", library.path)
 
 
 def fast_stepper(
@@ -86,7 +91,9 @@ def fast_stepper(
 def _encoder(library: Library, number: Number, model: Seq2Seq) -> NativeEncoder:
     if isinstance(model.encoder, TransformerEncoder):
         return NativeTransformerEncoder(library, number, model.source_embedding, model.encoder)
-    return _TorchEncoder(model.source_embedding, model.encoder)
+    if isinstance(model.encoder, RecurrentEncoder):
+        return NativeRecurrentEncoder(library, number, model.source_embedding, model.encoder)
+    raise EngineError(f"encoder must be a known one; got {type(model.encoder).__name__}")
 
 
 def _decoder(library: Library, number: Number, model: Seq2Seq) -> NativeDecoder:
@@ -98,15 +105,10 @@ def _decoder(library: Library, number: Number, model: Seq2Seq) -> NativeDecoder:
     raise EngineError(f"decoder must be a known one; got {type(decoder).__name__}")
 
 
-class _TorchEncoder:
-    """An encoder that runs as it is: it runs once a sentence."""
-
-    def __init__(self, embedding: Embedding, encoder: Encoder) -> None:
-        self._embedding = embedding
-        self._encoder = encoder
-
-    def __call__(self, source: Source) -> Memory:
-        return self._encoder(self._embedding(source.tokens), source)
+def processor_features() -> list[str]:
+    """Which instructions that matter to a model this processor reports."""
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return [name for name in _FEATURES if capabilities.get(name) is True]
 
 
 @cache

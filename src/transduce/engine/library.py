@@ -154,6 +154,7 @@ def _declare(functions: ctypes.CDLL) -> None:
         "place": (None, [_Pointer, _Int, _Int, _Int]),
         "move": (None, [_Pointer, _Int, _Int, _Int, _Int, _Int]),
         "cell": (None, [_Pointer, _Int, _Int, _Int, _Int, _Int]),
+        "recurrence": (None, [_Pointer, _Int, _Int, _Pointer, *[_Int] * 7]),
         "ancestry_attention": (None, [_Pointer, *[_Int] * 12]),
         "source_attention": (None, [_Pointer, *[_Int] * 9]),
         "store_memory": (None, [_Pointer, *[_Int] * 7]),

@@ -166,6 +166,29 @@ class Program:
         """One step of a recurrent cell in place; see native/layers.h for the sums."""
         self._functions.transduce_cell(self._handle, _CELLS[kind], sums, recurrent, hidden, cell)
 
+    def recurrence(
+        self,
+        kind: Cell,
+        sums: int,
+        weight: Tensor,
+        bias: Tensor | None,
+        out: int,
+        *,
+        offset: int,
+        lengths: str,
+        last: str,
+        last_offset: int,
+        last_stride: int,
+        backwards: bool,
+    ) -> None:
+        """A recurrent layer over whole sources from its input sums; see native/recurrence.h."""
+        packed = Weights(self.library, self.number, weight, bias)
+        self._kept.append(packed)
+        self._functions.transduce_recurrence(
+            self._handle, _CELLS[kind], sums, packed.handle, out, offset, self.tensor(lengths),
+            self.tensor(last), last_offset, last_stride, backwards,
+        )  # fmt: skip
+
     def ancestry_attention(
         self,
         source: int,

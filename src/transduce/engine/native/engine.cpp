@@ -1,6 +1,7 @@
 // The C interface: weights, programs, runs. Every function that can fail gives null or -1.
 #include "attention.h"
 #include "layers.h"
+#include "recurrence.h"
 #include "vocabulary.h"
 
 namespace transduce {
@@ -93,6 +94,14 @@ void transduce_move(void* program, int buffer, int tensor, int offset, int strid
 
 void transduce_cell(void* program, int kind, int input, int recurrent, int hidden, int cell) {
   add<Cell>(program, static_cast<CellKind>(kind), input, recurrent, hidden, cell);
+}
+
+void transduce_recurrence(void* program, int kind, int sums, const void* recurrent, int out,
+                          int offset, int lengths, int last, int last_offset, int last_stride,
+                          int reversed) {
+  add<Recurrence>(program, static_cast<CellKind>(kind), sums,
+                  static_cast<const Weight*>(recurrent), out, offset, lengths, last, last_offset,
+                  last_stride, reversed != 0);
 }
 
 void transduce_ancestry_attention(void* program, int half, int in, int out, int layer, int queries,

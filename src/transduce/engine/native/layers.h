@@ -203,25 +203,12 @@ struct Move : Operation {
 
 enum class CellKind : int { kRnn = 0, kLstm = 1, kGru = 2 };
 
-// One step of a recurrent cell from its sums: ``input`` W x + b and ``recurrent`` U h + b' (for
-// rnn and lstm the same buffer, which holds both). ``hidden`` and ``cell`` change in place.
-struct Cell : Operation {
-  CellKind kind;
-  int input, recurrent, hidden, cell;
-
-  Cell(CellKind kind, int input, int recurrent, int hidden, int cell)
-      : kind(kind), input(input), recurrent(recurrent), hidden(hidden), cell(cell) {}
-
-  void run(const Context& at) override {
-    const Share rows = at.share(at.call.rows);
-    const int width = at.buffer(hidden).width;
-    for (int64_t row = rows.begin; row < rows.end; ++row) {
-      const float* x = at.buffer(input).row(row);
-      const float* u = at.buffer(recurrent).row(row);
-      float* h = at.buffer(hidden).row(row);
-      float* c = kind == CellKind::kLstm ? at.buffer(cell).row(row) : nullptr;
-      for (int i = 0; i < width; i += kLanes) step(x, u, h, c, i, width);
-    }
+// One step of one row of a recurrent cell from its sums: ``x`` W x + b and ``u`` U h + b' (for rnn and
+// lstm the same numbers, the sum of both). ``h`` and ``c`` [W] change in place.
+class CellStep {
+ public:
+  static void run(CellKind kind, const float* x, const float* u, float* h, float* c, int width) {
+    for (int i = 0; i < width; i += kLanes) step(kind, x, u, h, c, i, width);
   }
 
  private:
@@ -237,7 +224,8 @@ struct Cell : Operation {
     std::memcpy(to + i, &value, sizeof(float) * std::min(kLanes, width - i));
   }
 
-  void step(const float* x, const float* u, float* h, float* c, int i, int width) const {
+  static void step(CellKind kind, const float* x, const float* u, float* h, float* c, int i,
+                   int width) {
     const auto gate = [&](const float* from, int number) {
       return part(from + number * width, i, width);
     };
@@ -256,6 +244,27 @@ struct Cell : Operation {
         const Floats fresh = hyperbolic_tangent(gate(x, 2) + reset * gate(u, 2));
         return put(h, (1.0f - update) * fresh + update * part(h, i, width), i, width);
       }
+    }
+  }
+};
+
+// One step of every row; see CellStep for the buffers.
+struct Cell : Operation {
+  CellKind kind;
+  int input, recurrent, hidden, cell;
+
+  Cell(CellKind kind, int input, int recurrent, int hidden, int cell)
+      : kind(kind), input(input), recurrent(recurrent), hidden(hidden), cell(cell) {}
+
+  void run(const Context& at) override {
+    const Share rows = at.share(at.call.rows);
+    const int width = at.buffer(hidden).width;
+    for (int64_t row = rows.begin; row < rows.end; ++row) {
+      const float* x = at.buffer(input).row(row);
+      const float* u = at.buffer(recurrent).row(row);
+      float* h = at.buffer(hidden).row(row);
+      float* c = kind == CellKind::kLstm ? at.buffer(cell).row(row) : nullptr;
+      CellStep::run(kind, x, u, h, c, width);
     }
   }
 };
