@@ -25,7 +25,7 @@ _NATIVE = "-march=native"
 _SECONDS = 300  # after which a compiler is taken for hung
 _DISABLED = "TRANSDUCE_NATIVE"  # 0: act as if there were no compiler
 
-_Pointer, _Int, _Float = ctypes.c_void_p, ctypes.c_int, ctypes.c_float
+_Pointer, _Int, _Long, _Float = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, ctypes.c_float
 
 
 @dataclass(frozen=True)
@@ -160,6 +160,11 @@ def _declare(functions: ctypes.CDLL) -> None:
         "store_memory": (None, [_Pointer, *[_Int] * 7]),
         "memory_attention": (None, [_Pointer, *[_Int] * 11, _Float, _Pointer, _Int]),
         "vocabulary": (None, [_Pointer, _Int, _Pointer, *[_Int] * 4]),
+        "loss_rows": (_Int, [_Int, _Int, _Pointer, _Long, _Long, _Pointer, _Pointer]),
+        "loss_gradient": (
+            _Int,
+            [_Int, _Int, *[_Pointer] * 3, _Long, _Long, _Float, _Float, _Pointer],
+        ),
         "run": (_Int, [_Pointer, _Int, _Pointer]),
     }
     for name, (result, arguments) in declared.items():

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from transduce.engine.loss import has_native_loss, loss_gradient, normalize_rows
 from transduce.interfaces import PADDING
 
 __all__ = ["token_loss"]
@@ -33,10 +34,36 @@ def token_loss(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> tuple
         log-likelihood (ε = 0; no gradient), which compares with the loss on dev.
     """
     vocabulary = logits.shape[-1]
-    objective, likelihood = _SmoothedCrossEntropy.apply(  # type: ignore[no-untyped-call]
+    cross_entropy = _NativeCrossEntropy if has_native_loss(logits) else _SmoothedCrossEntropy
+    objective, likelihood = cross_entropy.apply(  # type: ignore[no-untyped-call]
         logits.reshape(-1, vocabulary), targets.reshape(-1), smoothing
     )
     return objective, likelihood
+
+
+class _NativeCrossEntropy(torch.autograd.Function):
+    """The same as below in two passes of a compiled kernel, over bfloat16 as it is."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, logits: Tensor, targets: Tensor, smoothing: float
+    ) -> tuple[Tensor, Tensor]:
+        logits, targets = logits.contiguous(), targets.contiguous()
+        normalisers, means = normalize_rows(logits)
+        gold = logits.gather(1, targets[:, None])[:, 0].float()
+        padding = targets == PADDING
+        likelihood = (normalisers - gold).masked_fill_(padding, 0).sum()
+        objective = likelihood + smoothing * (gold - means).masked_fill_(padding, 0).sum()
+        ctx.save_for_backward(logits, targets, normalisers)
+        ctx.smoothing = smoothing
+        ctx.mark_non_differentiable(likelihood)
+        return objective, likelihood
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        logits, targets, normalisers = ctx.saved_tensors
+        scale = float(gradients[0])
+        return loss_gradient(logits, targets, normalisers, ctx.smoothing, scale), None, None
 
 
 class _SmoothedCrossEntropy(torch.autograd.Function):

@@ -1,6 +1,7 @@
 // The C interface: weights, programs, runs. Every function that can fail gives null or -1.
 #include "attention.h"
 #include "layers.h"
+#include "loss.h"
 #include "recurrence.h"
 #include "vocabulary.h"
 
@@ -139,6 +140,39 @@ void transduce_vocabulary(void* program, int in, const void* weight, int logits,
                           int tokens, int end_token) {
   add<Vocabulary>(program, in, static_cast<const Weight*>(weight), logits, scores, tokens,
                   end_token);
+}
+
+int transduce_loss_rows(int half, int threads, const void* logits, int64_t rows, int64_t size,
+                        float* normalizers, float* means) {
+  try {
+    const std::shared_ptr<Pool> pool = pool_of(threads);
+    pool->run([&](int thread) {
+      const Share share(rows, thread, pool->threads());
+      half ? normalize_rows(static_cast<const uint16_t*>(logits), size, share, normalizers, means)
+           : normalize_rows(static_cast<const float*>(logits), size, share, normalizers, means);
+    });
+    return 0;
+  } catch (const std::exception&) {
+    return -1;
+  }
+}
+
+int transduce_loss_gradient(int half, int threads, const void* logits, const int64_t* targets,
+                            const float* normalizers, int64_t rows, int64_t size, float smoothing,
+                            float scale, void* gradients) {
+  try {
+    const std::shared_ptr<Pool> pool = pool_of(threads);
+    pool->run([&](int thread) {
+      const Share share(rows, thread, pool->threads());
+      half ? loss_gradient(static_cast<const uint16_t*>(logits), targets, normalizers, size,
+                           smoothing, scale, share, static_cast<uint16_t*>(gradients))
+           : loss_gradient(static_cast<const float*>(logits), targets, normalizers, size, smoothing,
+                           scale, share, static_cast<float*>(gradients));
+    });
+    return 0;
+  } catch (const std::exception&) {
+    return -1;
+  }
 }
 
 int transduce_run(void* program, int threads, const Call* call) {
