@@ -31,6 +31,7 @@ FLOORS = [
     ["engine"],
     ["training"],
     ["pipeline"],
+    ["export"],
     ["transducer"],
     ["__init__"],
     ["demo"],

@@ -188,11 +188,35 @@ def compare(
 
 
 @app.command()
-def show(model: ModelPath) -> None:
+def show(
+    model: ModelPath,
+    engine: Annotated[
+        bool, typer.Option("--engine", help="Say what predicts here, and why.")
+    ] = False,
+) -> None:
     """Say what is in a model: parameters by part, sizes, vocabulary, training, scores."""
     from transduce.commands import show as room
 
-    print(room.show(model))
+    print(room.show_engine(model) if engine else room.show(model))
+
+
+@app.command()
+def export(
+    model: ModelPath,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="A new directory.")],
+    format: Annotated[str, typer.Option(help="ctranslate2.")] = "ctranslate2",
+    quantization: Annotated[
+        str, typer.Option(metavar="TYPE", help="What weights are stored as: float32, int8, …")
+    ] = "float32",
+    check: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="FILE", help="Sources to compare on; the dev data's if none."),
+    ] = None,
+) -> None:
+    """Write a Transformer for another engine, and check that it says the same there."""
+    from transduce.commands import export as room
+
+    room.export(model, format, output, quantization, check)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import mmap
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, count, islice
+from itertools import chain, count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from transduce.config import DataConfig
 from transduce.data.padding import pad_source, pad_target
+from transduce.data.texts import portions
 from transduce.data.tokenizer import Tokenizer
 from transduce.errors import DataError
 from transduce.files import write_bytes
@@ -32,7 +33,6 @@ __all__ = ["EncodedCorpus", "EncodedSide"]
 Integers = NDArray[np.integer[Any]]
 Rows = list[list[int]]
 
-CHUNK = 8192  # pairs encoded at once
 SIDES = ("source", "target")
 MANIFEST = "corpus.json"
 RESIDENT = 1 << 28  # bytes of mapped files that may stay in memory
@@ -232,11 +232,11 @@ def _encode(
     types: Sequence[np.dtype[Any]],
     sinks: Sequence[Any],
 ) -> list[NDArray[np.int32]]:
-    """Send the tokens of each side to its sink, chunk by chunk; give all lengths."""
+    """Send the tokens of each side to its sink, portion by portion; give all lengths."""
     lengths: list[list[NDArray[np.int32]]] = [[], []]
-    for chunk in _chunks(pairs):
+    for portion in portions(pairs):
         encoded = [
-            tokenizer.encode_batch([pair[side] for pair in chunk])
+            tokenizer.encode_batch([pair[side] for pair in portion])
             for side, tokenizer in enumerate(tokenizers)
         ]
         for row in chain(*encoded):
@@ -247,12 +247,6 @@ def _encode(
             flat = chain.from_iterable(rows)
             sinks[side](np.fromiter(flat, types[side], int(counts.sum(dtype=np.int64))))
     return [np.concatenate([np.empty(0, np.int32), *parts]) for parts in lengths]
-
-
-def _chunks(pairs: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
-    stream = iter(pairs)
-    while chunk := list(islice(stream, CHUNK)):
-        yield chunk
 
 
 # ---------------------------------------------------------------- files

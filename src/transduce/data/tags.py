@@ -7,8 +7,9 @@ A source of several columns is one string; each tag stands in it as ``⟪TAG⟫`
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-__all__ = ["TAG_CLOSE", "TAG_OPEN", "find_tags", "tag_symbol"]
+__all__ = ["TAG_CLOSE", "TAG_OPEN", "cut_at_tags", "find_tags", "tag_symbol"]
 
 TAG_OPEN, TAG_CLOSE = "\u27ea", "\u27eb"
 
@@ -28,3 +29,16 @@ def tag_symbol(tag: str) -> str:
 def find_tags(text: str) -> list[str]:
     """All tag symbols in a text, brackets included, in order and as often as they stand there."""
     return _SYMBOL.findall(text) if TAG_OPEN in text else []
+
+
+def cut_at_tags(text: str) -> Iterator[tuple[str, bool]]:
+    """A text cut around its tags, in order; true where a piece is a tag."""
+    place = 0
+    for tag in find_tags(text):
+        start = text.index(tag, place)
+        if start > place:
+            yield text[place:start], False
+        yield tag, True
+        place = start + len(tag)
+    if place < len(text):
+        yield text[place:], False

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 
 from tokenizers import Tokenizer as Pipeline
 
 from transduce.config import TokenizerConfig
+from transduce.data.direct import direct_encoder
 from transduce.data.pipelines import (
     BYTES,
     SPECIALS,
@@ -18,8 +20,9 @@ from transduce.data.pipelines import (
     to_state,
     unescape_special,
 )
-from transduce.data.tags import TAG_OPEN, find_tags
-from transduce.data.vocabulary import learn_model
+from transduce.data.tags import TAG_OPEN, cut_at_tags, find_tags
+from transduce.data.texts import normalize, portions, to_bytes
+from transduce.data.vocabulary import VocabularyLearner, check_size
 from transduce.errors import DataError, ModelError
 from transduce.files import write_bytes
 from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
@@ -31,8 +34,6 @@ __all__ = ["Tokenizer"]
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: os.environ.update(TOKENIZERS_PARALLELISM="false"))
-
-CHUNK = 8192  # texts given to the library at once, so that memory stays flat
 
 
 class Tokenizer:
@@ -94,13 +95,16 @@ class Tokenizer:
         first = next(stream, None)
         if first is None:
             raise DataError("tokenizer must be trained on at least one text; got none")
+        check_size(config)
+        learner = VocabularyLearner(config, cut_tags=bool(known))
+        for portion in portions(chain([first], stream)):
+            learner.add(portion)
+        return cls.learnt(learner, known)
 
-        def normal_texts() -> Iterator[str]:
-            yield from _normalized([first], config, bool(known))
-            yield from _normalized(stream, config, bool(known))
-
-        model = learn_model(normal_texts(), config)
-        return cls(make_pipeline(model, config, known), config)
+    @classmethod
+    def learnt(cls, learner: VocabularyLearner, tags: Sequence[str] = ()) -> Tokenizer:
+        """The tokenizer of a vocabulary; ``tags`` sorted. Raises what the learner found amiss."""
+        return cls(make_pipeline(learner.model(), learner.config, tags), learner.config)
 
     @property
     def kind(self) -> str:
@@ -119,11 +123,11 @@ class Tokenizer:
         """The text in normal form and lower case as configured; tags stay as they are."""
         if self._normalizer is None:
             return text
-        normalize = self._normalizer.normalize_str
+        function = self._normalizer.normalize_str
         if not self._tags:
-            return _normalize(normalize, text)
+            return normalize(function, text)
         return "".join(
-            piece if is_tag else _normalize(normalize, piece) for piece, is_tag in _cut(text)
+            piece if is_tag else normalize(function, piece) for piece, is_tag in cut_at_tags(text)
         )
 
     # ------------------------------------------------ encoding
@@ -153,34 +157,20 @@ class Tokenizer:
         ]
 
     def _direct_encoder(self) -> Callable[[str], list[int]] | None:
-        """A dictionary for the simple kinds: ten times as fast as the library, same result."""
-        if self.kind == "byte":
-            first = len(SPECIALS)
-            return self._on_normal(lambda text: [first + value for value in _utf8(text)])
-        if self.kind not in ("character", "whitespace"):
-            return None
-        learnt = self._surfaces[len(SPECIALS) : self._first_tag]
-        look_up = _Numbers(zip(learnt, range(len(SPECIALS), self._first_tag), strict=True))
-        number = look_up.__getitem__
-        if self.kind == "character":
-            return self._on_normal(lambda text: list(map(number, text)))
-        return self._on_normal(lambda text: list(map(number, text.split())))
-
-    def _on_normal(self, encode: Callable[[str], list[int]]) -> Callable[[str], list[int]]:
-        if self._normalizer is None:
+        encode = direct_encoder(self.kind, self._surfaces[len(SPECIALS) : self._first_tag])
+        if encode is None or self._normalizer is None:
             return encode
-        normalize = self._normalizer.normalize_str
-        return lambda text: encode(_normalize(normalize, text))
+        function = self._normalizer.normalize_str
+        return lambda text: encode(normalize(function, text))
 
     def _encode_by_library(self, texts: Sequence[str]) -> list[list[int]]:
         rows: list[list[int]] = []
-        for start in range(0, len(texts), CHUNK):
-            chunk = texts[start : start + CHUNK]
+        for portion in portions(texts):
             try:
-                encodings = self._pipeline.encode_batch_fast(chunk, add_special_tokens=False)
+                encodings = self._pipeline.encode_batch_fast(portion, add_special_tokens=False)
             except TypeError:
-                for text in chunk:
-                    _utf8(text)
+                for text in portion:
+                    to_bytes(text)
                 raise
             rows += [encoding.ids for encoding in encodings]
         if self._tags:
@@ -194,7 +184,7 @@ class Tokenizer:
 
     def _encode_parts(self, text: str, encode: Callable[[str], list[int]]) -> list[int]:
         numbers: list[int] = []
-        for piece, is_tag in _cut(text):
+        for piece, is_tag in cut_at_tags(text):
             if is_tag:
                 numbers.append(self._tags.get(piece, UNKNOWN))
             else:
@@ -284,50 +274,6 @@ class Tokenizer:
         except UnicodeDecodeError:
             raise ModelError(f"{path}: tokenizer must be UTF-8 text") from None
         return cls.from_json(text, path)
-
-
-class _Numbers(dict[str, int]):
-    """Symbols to numbers; what is not there is UNKNOWN."""
-
-    def __missing__(self, symbol: str) -> int:
-        return UNKNOWN
-
-
-def _normalized(texts: Iterable[str], config: TokenizerConfig, has_tags: bool) -> Iterator[str]:
-    """Texts in normal form, cut at their tags where tags are symbols of their own."""
-    normalizer = make_normalizer(config)
-    for text in texts:
-        for piece, is_tag in _cut(text) if has_tags else [(text, False)]:
-            if not is_tag:
-                yield piece if normalizer is None else _normalize(normalizer.normalize_str, piece)
-
-
-def _cut(text: str) -> Iterator[tuple[str, bool]]:
-    """A text cut around its tags, in order; true where a piece is a tag."""
-    place = 0
-    for tag in find_tags(text):
-        start = text.index(tag, place)
-        if start > place:
-            yield text[place:start], False
-        yield tag, True
-        place = start + len(tag)
-    if place < len(text):
-        yield text[place:], False
-
-
-def _normalize(normalize: Callable[[str], str], text: str) -> str:
-    try:
-        return normalize(text)
-    except UnicodeEncodeError:
-        _utf8(text)
-        raise
-
-
-def _utf8(text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        raise DataError(f"text must be valid Unicode; got a lone surrogate in {text!r}") from None
 
 
 def _check_entries(pipeline: Pipeline, config: TokenizerConfig, name: str | Path) -> None:

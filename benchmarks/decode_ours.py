@@ -1,0 +1,49 @@
+"""Transduce as the decoding benchmark sees it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from benchmarks.machine import kernel_architecture
+from transduce.config import EngineChoice, ModelConfig, SearchConfig
+from transduce.engine import fast_stepper
+from transduce.interfaces import Stepper
+from transduce.models.build import build_model
+from transduce.models.seq2seq import Seq2Seq
+from transduce.models.storage import load_weights
+from transduce.search import decode_all
+
+__all__ = ["Ours", "our_stepper"]
+
+
+def our_stepper(model: Seq2Seq, engine: str) -> Stepper[Any]:
+    """What search runs: the form of the model that ``engine`` names.
+
+    A cap on the processor holds for our own kernels too: they are compiled for what is left,
+    and what is chosen automatically is what would be chosen there.
+    """
+    architecture = kernel_architecture()
+    if architecture == "haswell" and engine == "auto":
+        engine = "float32"  # as on any processor that does not multiply int8
+    return fast_stepper(model, cast(EngineChoice, engine), architecture=architecture)
+
+
+class Ours:
+    """A model in the directory that ``decode_cases.write_case`` wrote, ready to decode."""
+
+    def __init__(self, folder: Path, engine: str) -> None:
+        description = json.loads((folder / "case.json").read_text(encoding="utf-8"))
+        model = build_model(ModelConfig.model_validate(description["model"]), *description["sizes"])
+        load_weights(model, folder / "model.safetensors")
+        self._stepper = our_stepper(model.eval(), engine)
+
+    def decode(
+        self, sources: Sequence[Sequence[int]], beam: int, min_length: int, max_length: int
+    ) -> list[list[int]]:
+        """The best output of each source."""
+        options = SearchConfig(beam=beam, min_length=min_length, max_length=max_length)
+        found = decode_all(self._stepper, sources, options, window=len(sources))
+        return [list(best.tokens) for best, *_ in found]

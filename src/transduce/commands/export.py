@@ -1,0 +1,62 @@
+"""``transduce export``: a trained model in another engine's format."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+from transduce.config import Config
+from transduce.data.problems import Problems
+from transduce.data.sources import read_sources
+from transduce.errors import ConfigError, DataError
+from transduce.export.folder import export_trained, require_free
+from transduce.export.holdable import require_library, require_quantization, require_transformers
+from transduce.export.usage import compare, left_out, program
+from transduce.pipeline.corpora import examples_from_files
+from transduce.pipeline.trained import TrainedModel
+
+__all__ = ["export"]
+
+_FORMATS = ("ctranslate2",)
+_CHECKED = 100  # sentences decoded with both
+
+
+def export(model: Path, form: str, output: Path, quantization: str, check: Path | None) -> None:
+    """Write the directory, say how to use it, and whether it writes what the model does.
+
+    Raises ConfigError, ModelError and DataError; all but a full disk before any work.
+    """
+    if form not in _FORMATS:
+        raise ConfigError(f"--format must be {' or '.join(_FORMATS)}; got {form!r}")
+    require_quantization(quantization)
+    require_transformers(TrainedModel.read_config(model).model)
+    require_library()
+    require_free(output)
+    trained = TrainedModel.load(model, "cpu")
+    sources = _sources(trained.config, check)
+    export_trained(trained, output, quantization)
+    print(program(output, trained.config, sources[0] if sources else "A text."))
+    for name in left_out(trained.config.search):
+        print(f"# search.{name} has no counterpart there")
+    for agreement in compare(trained, output, sources) if sources else ():
+        search = "greedy" if agreement.beam == 1 else f"beam {agreement.beam}"
+        print(f"# {search}: {agreement.same} of {agreement.compared} outputs are the model's own")
+    if not sources:
+        print("# not checked: the recipe's dev data is not here (--check FILE names sources)")
+
+
+def _sources(config: Config, check: Path | None) -> Sequence[str]:
+    """What to compare on: the named file's first sources, or those of the dev data if any."""
+    if check is not None:
+        found = [source for source in read_sources(check, config.data) if source.strip()]
+        if not found:
+            raise DataError("--check must name a file with sources; got none", file=check)
+        return found[:_CHECKED]
+    if config.data.dev is None:
+        return []
+    try:
+        examples = examples_from_files(config.data.dev, config.data, Problems("skip"))
+    except DataError:
+        return []
+    return [example.source for example in islice(examples, _CHECKED)]

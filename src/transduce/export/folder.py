@@ -1,0 +1,114 @@
+"""The directory that ``ctranslate2.Translator`` opens, whole or not there at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tokenizers import Tokenizer as Pipeline
+
+from transduce.config import ModelConfig
+from transduce.data.tokenizer import Tokenizer
+from transduce.errors import ConfigError
+from transduce.export.holdable import require_library, require_quantization, require_transformers
+from transduce.files import sync_folder
+from transduce.models.seq2seq import Seq2Seq
+from transduce.pipeline.trained import TrainedModel
+
+__all__ = ["SOURCE", "TARGET", "export_model", "export_trained", "require_free"]
+
+SOURCE, TARGET = "source.tokenizer.json", "target.tokenizer.json"
+
+
+def export_trained(trained: TrainedModel, folder: Path, quantization: str = "float32") -> None:
+    """Write a trained Transformer and its tokenizers into a new directory.
+
+    Raises ModelError where CTranslate2 cannot hold the model, ConfigError where the
+    directory is not free or the package is missing, OSError.
+    """
+    require_transformers(trained.config.model)
+    with _new(folder) as aside:
+        _write(
+            trained.model,
+            trained.config.model,
+            _symbols(trained.source_tokenizer),
+            _symbols(trained.target_tokenizer),
+            aside,
+            quantization,
+        )
+        trained.source_tokenizer.save(aside / SOURCE)
+        trained.target_tokenizer.save(aside / TARGET)
+
+
+def export_model(
+    model: Seq2Seq,
+    config: ModelConfig,
+    source_symbols: Sequence[str],
+    target_symbols: Sequence[str],
+    folder: Path,
+    quantization: str = "float32",
+) -> None:
+    """Like :func:`export_trained` for a model without tokenizers.
+
+    The symbols are the vocabularies in the order of their numbers, all different; the
+    first four are ``<pad> <unk> <bos> <eos>``.
+    """
+    require_transformers(config)
+    with _new(folder) as aside:
+        _write(model, config, source_symbols, target_symbols, aside, quantization)
+
+
+def require_free(folder: Path) -> None:
+    """Raise ConfigError unless a directory is new or empty."""
+    try:
+        free = not folder.exists() or not any(folder.iterdir())
+    except OSError as error:
+        raise ConfigError(
+            f"--output must be a directory; got {folder} ({error.strerror})"
+        ) from None
+    if not free:
+        raise ConfigError(f"--output must be a new directory; got {folder}, which holds files")
+
+
+def _write(
+    model: Seq2Seq,
+    config: ModelConfig,
+    source_symbols: Sequence[str],
+    target_symbols: Sequence[str],
+    folder: Path,
+    quantization: str,
+) -> None:
+    require_library()
+    from transduce.export.specification import specify  # needs the extra
+
+    require_quantization(quantization)
+    spec = specify(model, config, source_symbols, target_symbols)
+    spec.validate()
+    spec.optimize(quantization)
+    spec.save(str(folder))
+
+
+def _symbols(tokenizer: Tokenizer) -> list[str]:
+    """The vocabulary as ``tokenizers`` names it, in the order of the numbers."""
+    numbers = Pipeline.from_str(tokenizer.to_json()).get_vocab()
+    return sorted(numbers, key=lambda symbol: numbers[symbol])
+
+
+@contextmanager
+def _new(folder: Path) -> Iterator[Path]:
+    """A directory to fill; it gets its name when the block ends well, otherwise goes."""
+    require_free(folder)
+    aside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    aside.mkdir(parents=True)
+    try:
+        yield aside
+        sync_folder(aside)
+        if folder.exists():
+            folder.rmdir()
+        aside.replace(folder)
+        sync_folder(folder.parent)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,57 @@
+"""What an export needs, asked before any work is done."""
+
+from __future__ import annotations
+
+from transduce.config import ModelConfig, TransformerDecoderConfig, TransformerEncoderConfig
+from transduce.errors import ConfigError, ModelError
+
+__all__ = ["require_library", "require_quantization", "require_transformers"]
+
+# What CTranslate2 stores weights as; a processor that lacks a type takes the next best.
+_QUANTIZATIONS = (
+    "float32",
+    "float16",
+    "bfloat16",
+    "int16",
+    "int8",
+    "int8_float32",
+    "int8_float16",
+    "int8_bfloat16",
+)
+
+
+def require_library() -> None:
+    """Raise ConfigError where the package ctranslate2 is not installed."""
+    try:
+        import ctranslate2  # noqa: F401 (an extra)
+    except ImportError:
+        raise ConfigError(
+            "the format ctranslate2 needs the package of this name; "
+            "install it with: pip install 'transduce[ctranslate2]'"
+        ) from None
+
+
+def require_quantization(name: str) -> None:
+    """Raise ConfigError for a type that CTranslate2 does not store weights as."""
+    if name not in _QUANTIZATIONS:
+        raise ConfigError(
+            f"--quantization must be one of {', '.join(_QUANTIZATIONS)}; got {name!r}"
+        )
+
+
+def require_transformers(
+    config: ModelConfig,
+) -> tuple[TransformerEncoderConfig, TransformerDecoderConfig]:
+    """The options of both stacks. Raises ModelError naming the first key that does not fit."""
+    encoder, decoder = config.encoder, config.decoder
+    if not isinstance(encoder, TransformerEncoderConfig):
+        raise _unfit("model.encoder.kind", "transformer", encoder.kind)
+    if not isinstance(decoder, TransformerDecoderConfig):
+        raise _unfit("model.decoder.kind", "transformer", decoder.kind)
+    if config.copy_source:
+        raise _unfit("model.copy", "false", "true")
+    return encoder, decoder
+
+
+def _unfit(key: str, wanted: str, got: str) -> ModelError:
+    return ModelError(f"{key} must be {wanted} for ctranslate2; got {got}")

@@ -1,0 +1,135 @@
+"""How an exported model is used: as lines of Python to copy, and to check it against its origin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer as Pipeline
+
+from transduce.config import Config, SearchConfig
+from transduce.export.folder import SOURCE, TARGET
+from transduce.export.holdable import require_library
+from transduce.pipeline.prediction import Predictor
+from transduce.pipeline.trained import TrainedModel
+
+__all__ = ["Agreement", "compare", "left_out", "program", "translate"]
+
+# Options of a search that CTranslate2 has too, with the same meaning.
+_SHARED = {"beam", "min_length", "max_length", "no_repeat_ngram", "length_normalization"}
+_IRRELEVANT = {"nbest", "batch_tokens", "temperature", "top_k", "top_p", "seed", "diversity"}
+_POWERS = {"none": 0, "average": 1, "gnmt": 1}  # of the length that scores are divided by
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How many outputs of CTranslate2 were ours, letter for letter, with a beam of ``beam``."""
+
+    beam: int
+    same: int
+    compared: int
+
+
+def program(folder: Path, config: Config, sentence: str) -> str:
+    """Python that needs ``ctranslate2`` and ``tokenizers`` only and prints one output."""
+    source_turn, target_turn = ("[::-1]" if turned else "" for turned in _turned(config))
+    tokens = f"source.encode({sentence!r}).tokens{source_turn}"
+    options = ", ".join(f"{name}={value}" for name, value in _arguments(config.search).items())
+    return "\n".join(
+        [
+            "import ctranslate2, tokenizers",
+            f"translator = ctranslate2.Translator({str(folder)!r})",
+            f"source = tokenizers.Tokenizer.from_file({str(folder / SOURCE)!r})",
+            f"target = tokenizers.Tokenizer.from_file({str(folder / TARGET)!r})",
+            f"[result] = translator.translate_batch([{tokens}], {options})",
+            "print(target.decode([target.token_to_id(token) "
+            f"for token in result.hypotheses[0]{target_turn}]))",
+        ]
+    )
+
+
+def compare(trained: TrainedModel, folder: Path, sources: Sequence[str]) -> list[Agreement]:
+    """Decode with both, greedily and with the model's own beam, ours in full precision.
+
+    Empty sources are passed over. Differences that are no fault: ties, rounding, and where
+    beams stop (CTranslate2 does not count the end where it divides by the length).
+    """
+    trained.model.eval()
+    predictor = Predictor(
+        trained.model, trained.source_tokenizer, trained.target_tokenizer, trained.model.device
+    )
+    full = [source for source in sources if source.strip()]
+    shared = _shared(trained.config.search)
+    found = []
+    for beam in sorted({1, shared.beam}):
+        options = shared.model_copy(update={"beam": beam})
+        ours = [best.text for best, *_ in predictor.predict(full, options)]
+        theirs = translate(folder, trained.config, full, options)
+        same = sum(a == b for a, b in zip(ours, theirs, strict=True))
+        found.append(Agreement(beam, same, len(full)))
+    return found
+
+
+def translate(
+    folder: Path, config: Config, sources: Sequence[str], options: SearchConfig
+) -> Iterator[str]:
+    """What the lines of :func:`program` give for each source, batched."""
+    require_library()
+    import ctranslate2  # an extra
+
+    source, target = (Pipeline.from_file(str(folder / name)) for name in (SOURCE, TARGET))
+    source_order, target_order = (slice(None, None, -1 if t else 1) for t in _turned(config))
+    numbers = target.get_vocab()
+    translator = ctranslate2.Translator(
+        str(folder), device="cpu", intra_threads=torch.get_num_threads()
+    )
+    results = translator.translate_batch(
+        [encoding.tokens[source_order] for encoding in source.encode_batch(list(sources))],
+        max_batch_size=32,
+        **_arguments(options),
+    )
+    for result in results:
+        written = result.hypotheses[0][target_order]
+        yield target.decode([numbers[token] for token in written])
+
+
+def left_out(options: SearchConfig) -> list[str]:
+    """The options of a search, set in the recipe, that CTranslate2 has no counterpart for."""
+    default = SearchConfig()
+    names = [
+        name
+        for name in SearchConfig.model_fields
+        if name not in _SHARED | _IRRELEVANT and getattr(options, name) != getattr(default, name)
+    ]
+    if options.length_normalization == "gnmt":
+        names.append("length_normalization")
+    return names
+
+
+def _shared(options: SearchConfig) -> SearchConfig:
+    values = {name: getattr(options, name) for name in _SHARED}
+    if options.length_normalization == "gnmt":
+        values["length_normalization"] = "average"
+    return SearchConfig(**values)
+
+
+def _arguments(options: SearchConfig) -> Mapping[str, int]:
+    """Of ``translate_batch``, for what :func:`left_out` does not name."""
+    arguments = {
+        "beam_size": 1 if options.sample else options.beam,
+        "max_decoding_length": options.max_length,
+        "min_decoding_length": options.min_length,
+        "max_input_length": 0,  # cut no source
+    }
+    if _POWERS[options.length_normalization] != 1:
+        arguments["length_penalty"] = _POWERS[options.length_normalization]
+    if options.no_repeat_ngram:
+        arguments["no_repeat_ngram_size"] = options.no_repeat_ngram
+    return arguments
+
+
+def _turned(config: Config) -> tuple[bool, bool]:
+    """For each side, whether it is read from right to left, which ``tokenizers`` does not know."""
+    return config.tokenizer.source.right_to_left, config.target_tokenizer.right_to_left

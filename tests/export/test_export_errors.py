@@ -1,0 +1,108 @@
+"""What an export refuses, and what it says; none of it needs CTranslate2."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from small_transformers import saved, transformer, untrained
+
+from transduce.commands.export import export
+from transduce.config import Config, SearchConfig
+from transduce.errors import ConfigError, ModelError
+from transduce.export.folder import export_trained, require_free
+from transduce.export.usage import left_out, program
+
+Patch = pytest.MonkeyPatch
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (
+            {"encoder": {"kind": "lstm", "width": 8}},
+            "model.encoder.kind must be transformer for ctranslate2; got lstm",
+        ),
+        (
+            {"encoder": {"kind": "transformer", "width": 8}, "decoder": {"kind": "gru"}},
+            "model.decoder.kind must be transformer for ctranslate2; got gru",
+        ),
+        (
+            {"preset": "transformer-tiny", "copy": True},
+            "model.copy must be false for ctranslate2; got true",
+        ),
+    ],
+)
+def test_a_model_that_does_not_fit_is_named_by_its_key(
+    tmp_path: Path, model: dict[str, object], message: str
+) -> None:
+    folder = saved(Config.from_mapping({"model": model}), tmp_path / "model")
+    with pytest.raises(ModelError) as caught:
+        export(folder, "ctranslate2", tmp_path / "out", "float32", None)
+    assert str(caught.value) == message
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_missing_package_is_named(tmp_path: Path, monkeypatch: Patch) -> None:
+    monkeypatch.setitem(sys.modules, "ctranslate2", None)
+    folder = saved(transformer({}, {}), tmp_path / "model")
+    with pytest.raises(ConfigError, match=r"pip install 'transduce\[ctranslate2\]'"):
+        export(folder, "ctranslate2", tmp_path / "out", "float32", None)
+    with pytest.raises(ConfigError, match=r"pip install 'transduce\[ctranslate2\]'"):
+        export_trained(untrained(transformer({}, {})), tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize(
+    ("form", "quantization", "message"),
+    [
+        ("onnx", "float32", "--format must be ctranslate2; got 'onnx'"),
+        ("ctranslate2", "int4", "--quantization must be one of float32, .*; got 'int4'"),
+    ],
+)
+def test_unknown_choices_are_refused(
+    tmp_path: Path, form: str, quantization: str, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        export(tmp_path / "none", form, tmp_path / "out", quantization, None)
+
+
+def test_the_directory_must_be_free(tmp_path: Path) -> None:
+    require_free(tmp_path / "new")
+    require_free(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match=r"--output must be a new directory; got .* holds files"):
+        require_free(tmp_path)
+    with pytest.raises(ConfigError, match=r"--output must be a directory; got .*file"):
+        require_free(tmp_path / "file")
+
+
+def test_options_without_counterpart_are_named() -> None:
+    assert left_out(SearchConfig(beam=4, nbest=2, max_length=9, min_length=1)) == []
+    options = SearchConfig(
+        beam=4, diverse_groups=2, length_normalization="gnmt", max_length_ratio=2.0, prefix="a"
+    )
+    assert left_out(options) == [
+        "diverse_groups",
+        "max_length_ratio",
+        "prefix",
+        "length_normalization",
+    ]
+
+
+def test_the_program_says_what_differs_from_ctranslate2() -> None:
+    config = transformer({}, {}).updated(
+        {
+            "tokenizer.target.right_to_left": True,
+            "search.beam": 3,
+            "search.length_normalization": "none",
+            "search.no_repeat_ngram": 2,
+        }
+    )
+    text = program(Path("a'b"), config, 'x "y"')
+    compile(text, "program", "exec")
+    assert "beam_size=3, max_decoding_length=8" in text
+    assert "length_penalty=0, no_repeat_ngram_size=2" in text
+    assert ".tokens]" in text
+    assert "hypotheses[0][::-1]" in text
