@@ -20,6 +20,32 @@ inline void rotate(float* vector, const float* cosines, const float* sines, int 
   }
 }
 
+// Queries divided by √d, in the form that keys are stored in where the processor multiplies that.
+class Query {
+ public:
+  Query(float* values, int count, int width, std::vector<float>& memory) : values_(values) {
+    const float factor = 1.0f / std::sqrt(static_cast<float>(width));
+    for (int i = 0; i < count; ++i) values[i] *= factor;
+    halves_ = reinterpret_cast<uint16_t*>(Scratch::sized(memory, (count + 1) / 2));
+    write(halves_, values, count);
+  }
+
+  float dot_with(const float* key, int offset, int width) const {
+    return dot(values_ + offset, key, width);
+  }
+
+  float dot_with(const uint16_t* key, int offset, int width) const {
+#if defined(__AVX512BF16__)
+    if (width % 32 == 0) return dot_halves(halves_ + offset, key, width);
+#endif
+    return dot(values_ + offset, key, width);
+  }
+
+ private:
+  const float* values_;
+  uint16_t* halves_;
+};
+
 // Queries | keys | values in one buffer, [N, (H + 2 G) d]. Keys and values go to the cache
 // [layer, 2, t, capacity, G d]; the table [N, t] says at which of the ``capacity`` places of each
 // position a row's ancestor wrote. So a beam that changes parents copies no keys or values.
@@ -66,12 +92,19 @@ struct AncestryAttention : Operation {
 
     const int count = static_cast<int>(now) + 1, padded = round_up(count, kLanes);
     float* scores = Scratch::sized(at.scratch.first, int64_t{heads.queries} * padded);
-    const float factor = 1.0f / std::sqrt(static_cast<float>(d));
+    const auto key_of = [&](int t) {
+      return stored_keys + t * plane + ancestors[t] * int64_t{memory};
+    };
+    const auto value_of = [&](int t) {
+      return stored_values + t * plane + ancestors[t] * int64_t{memory};
+    };
+    const Query query(queries, heads.queries * d, d, at.scratch.second);
     for (int t = 0; t < count; ++t) {
-      const Stored* key = stored_keys + t * plane + ancestors[t] * int64_t{memory};
+      if (t + 1 < count) fetch(key_of(t + 1), memory);
+      fetch(value_of(t), memory);
+      const Stored* key = key_of(t);
       for (int head = 0; head < heads.queries; ++head)
-        scores[head * padded + t] =
-            factor * dot(queries + head * d, key + heads.of_pair(head) * d, d);
+        scores[head * padded + t] = query.dot_with(key + heads.of_pair(head) * d, head * d, d);
     }
     for (int head = 0; head < heads.queries; ++head) {
       float* own = scores + head * padded;
@@ -80,12 +113,17 @@ struct AncestryAttention : Operation {
       softmax(own, count, padded);
     }
     float* to = at.buffer(out).row(row);
-    std::memset(to, 0, sizeof(float) * heads.queries * d);
-    for (int t = 0; t < count; ++t) {
-      const Stored* value = stored_values + t * plane + ancestors[t] * int64_t{memory};
-      for (int head = 0; head < heads.queries; ++head)
-        add_scaled(to + head * d, value + heads.of_pair(head) * d, scores[head * padded + t], d);
+    for (int head = 0; head < heads.queries; ++head) {
+      const int column = heads.of_pair(head) * d;
+      weighted_sum(to + head * d, scores + head * padded, count, d,
+                   [&](int t) { return value_of(t) + column; });
     }
+  }
+
+  // Ancestors stand wherever they were written: no prefetcher guesses the next.
+  static void fetch(const Stored* from, int count) {
+    constexpr int kLine = 64 / sizeof(Stored);
+    for (int i = 0; i < count; i += kLine) __builtin_prefetch(from + i);
   }
 };
 
@@ -140,8 +178,10 @@ struct SourceAttention : Operation {
     const float factor = 1.0f / std::sqrt(static_cast<float>(d));
     for (int64_t query = 0; query < S; ++query) {
       float* to = at.buffer(out).row(sentence * S + query) + head * d;
-      std::memset(to, 0, sizeof(float) * d);
-      if (query >= count) continue;
+      if (query >= count) {
+        std::memset(to, 0, sizeof(float) * d);
+        continue;
+      }
       const float* q = from.row(sentence * S + query) + head * d;
       for (int s = 0; s < padded; s += kLanes) {
         Floats total{};
@@ -151,8 +191,9 @@ struct SourceAttention : Operation {
       if (bias >= 0)
         add_scaled(scores, at.tensor<float>(bias) + (head * S + query) * S, 1.0f, count);
       softmax(scores, count, padded);
-      for (int s = 0; s < count; ++s)
-        add_scaled(to, from.row(sentence * S + s) + value_column, scores[s], d);
+      weighted_sum(to, scores, count, d, [&](int s) {
+        return static_cast<const float*>(from.row(sentence * S + s) + value_column);
+      });
     }
   }
 };
@@ -245,9 +286,8 @@ struct MemoryAttention : Operation {
       look.vector != nullptr ? add_scores(query, key, scores, padded, stride)
                              : multiply_scores(query, key, scores, padded, stride);
       softmax(scores, count, padded);
-      float* to = at.buffer(out).row(row) + head * e;
-      std::memset(to, 0, sizeof(float) * e);
-      for (int s = 0; s < count; ++s) add_scaled(to, value + int64_t{s} * e, scores[s], e);
+      weighted_sum(at.buffer(out).row(row) + head * e, scores, count, e,
+                   [&](int s) { return value + int64_t{s} * e; });
       if (kept)
         add_scaled(at.tensor<float>(weights) + row * S, scores, 1.0f / look.heads.queries, count);
     }
