@@ -47,8 +47,13 @@ def main() -> None:
         print(f"read: {count / (time.perf_counter() - started):,.0f} pairs a second, {_resident()}")
     else:
         output = arguments.folder / f"run-{time.time_ns()}"
-        started = time.perf_counter()
-        trained = fit(config, open_corpora(config), output, say=print)
+        started, busy = time.perf_counter(), time.process_time()
+
+        def say(line: str) -> None:
+            """What is said of the data is said when all pairs are encoded."""
+            print(f"{line} (after {time.process_time() - busy:.1f} s of processor time)")
+
+        trained = fit(config, open_corpora(config), output, say=say)
         seconds = time.perf_counter() - started
         training = 60 * trained.report["training"]["minutes"]
         print(

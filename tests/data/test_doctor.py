@@ -16,7 +16,7 @@ from transduce.data import doctor
 from transduce.data.corpus import Pair
 from transduce.data.doctor import Leakage, examine, find_leakage
 from transduce.data.doctor_report import Lengths
-from transduce.data.leakage import Fingerprints
+from transduce.data.leakage import Fingerprints, LeakageCounter
 from transduce.errors import ConfigError
 
 
@@ -196,6 +196,10 @@ def test_leakage_is_what_brute_force_finds(
     )
     leakage = find_leakage(iter(as_pairs(train)), iter(as_pairs(dev)))
     assert leakage == expected
+    counter = LeakageCounter(as_pairs(dev))
+    for pair in as_pairs(train):
+        counter.add([pair])
+    assert counter.leakage() == expected
     assert bool(leakage) == (expected.sources > 0)
 
 

@@ -17,6 +17,7 @@ from transduce.config import DataConfig, TokenizerConfig
 from transduce.data import encoded
 from transduce.data.encoded import EncodedCorpus
 from transduce.data.padding import make_batch, make_source
+from transduce.data.texts import PORTION
 from transduce.data.tokenizer import Tokenizer
 from transduce.errors import DataError
 from transduce.interfaces import Batch
@@ -173,9 +174,9 @@ def test_memory_stays_flat(characters: Tokenizer, tmp_path: Path) -> None:
         return most
 
     peak(10)  # what is only loaded once
-    few, many = peak(4 * encoded.CHUNK), peak(8 * encoded.CHUNK)
+    few, many = peak(4 * PORTION), peak(8 * PORTION)
     # 24 bytes a pair are lengths and starts; the tokens are 244 bytes a pair
-    assert many - few < 4 * encoded.CHUNK * 60
+    assert many - few < 4 * PORTION * 60
 
 
 # ------------------------------------------------ the folder as a cache

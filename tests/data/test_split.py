@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import unicodedata
 from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transduce.data.split import hash_split
+from transduce.data.split import hash_split, splitter
 from transduce.errors import ConfigError
 
 PARTS = {"test": 0.1, "dev": 0.05, "train": 0.85}
@@ -24,6 +26,16 @@ def test_shares_are_kept() -> None:
     counts = Counter(hash_split(f"word {n}", PARTS) for n in range(20_000))
     for part, share in PARTS.items():
         assert abs(counts[part] / 20_000 - share) < 0.01
+
+
+@given(st.lists(st.text(max_size=5), max_size=5))
+def test_shares_are_laid_along_the_line(texts: list[str]) -> None:
+    part_of = splitter(PARTS)
+    for text in texts:
+        normal = unicodedata.normalize("NFC", text).encode()
+        place = int.from_bytes(hashlib.blake2b(normal, digest_size=8).digest(), "big") / 2**64
+        expected = "test" if place < 0.1 else "dev" if place < 0.1 + 0.05 else "train"
+        assert part_of(text) == hash_split(text, PARTS) == expected
 
 
 @given(st.text())

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import unicodedata
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,10 @@ from hypothesis import strategies as st
 
 from transduce import files
 from transduce.config import TokenizerConfig
-from transduce.data import vocabulary
-from transduce.data.pipelines import BYTES, SPECIALS
+from transduce.data import direct, vocabulary
+from transduce.data.pipelines import BYTES, SPECIALS, make_pre_tokenizer
 from transduce.data.tokenizer import Tokenizer
+from transduce.data.vocabulary import VocabularyLearner
 from transduce.errors import ConfigError, DataError, ModelError
 from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
 
@@ -336,10 +338,62 @@ def test_a_forked_child_encodes_without_a_warning() -> None:
 
 def test_pieces_are_learnt_from_a_fair_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vocabulary, "SAMPLE", 100)
-    sample = vocabulary._sample(str(n) for n in range(10_000))
-    assert len(sample) == 100
-    assert sample == vocabulary._sample(str(n) for n in range(10_000))
-    assert 3000 < sum(map(int, sample)) / 100 < 7000
+    kept, again = vocabulary._Sample(), vocabulary._Sample()
+    kept.add(map(str, range(10_000)))
+    for start in range(0, 10_000, 50):
+        again.add(map(str, range(start, start + 50)))
+    assert len(kept.texts) == 100
+    assert kept.texts == again.texts
+    assert 3000 < sum(map(int, kept.texts)) / 100 < 7000
+
+
+@given(texts=st.lists(awkward, min_size=1, max_size=6), waiting=st.sampled_from([1, 3, 1 << 18]))
+@settings(max_examples=100)
+def test_words_are_counted_as_if_each_text_were_cut(texts: list[str], waiting: int) -> None:
+    cutter = make_pre_tokenizer("word")
+    assert cutter is not None
+    expected = Counter(
+        piece for text in filter(None, texts) for piece, _ in cutter.pre_tokenize_str(f" {text}")
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vocabulary, "PARTS", waiting)
+        counts = vocabulary._WordCounts()
+        for text in texts:
+            counts.add([text])
+        assert counts.total() == expected
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_portions_give_what_all_texts_at_once_give(kind: str) -> None:
+    whole, parts = (VocabularyLearner(config(kind, lowercase=True)) for _ in range(2))
+    whole.add(TEXTS * 3)
+    for text in TEXTS * 3:
+        parts.add([text])
+    one, other = Tokenizer.learnt(whole), Tokenizer.learnt(parts)
+    assert one.to_json() == other.to_json()
+    assert one.to_json() == Tokenizer.train(TEXTS * 3, config(kind, lowercase=True)).to_json()
+
+
+def test_a_learner_complains_when_it_is_asked() -> None:
+    learner = VocabularyLearner(config("word", lowercase=True, vocabulary_size=4))
+    learner.add(["a", "b\ud800"])
+    learner.add(["c"])
+    with pytest.raises(ConfigError, match="vocabulary_size must be at least 5"):
+        learner.model()
+    learner = VocabularyLearner(config("word", lowercase=True))
+    learner.add(["a", "b\ud800"])
+    learner.add(["c"])
+    with pytest.raises(DataError, match=r"got a lone surrogate in 'b\\ud800'"):
+        learner.model()
+
+
+def test_long_parts_are_encoded_without_being_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(direct, "REMEMBERED", 2)
+    encode = direct.direct_encoder("word", [" a", " b", " c", "."])
+    assert encode is not None
+    long = "a" + "." * 100
+    for _ in range(2):
+        assert encode(f"a b. c. {long} d") == [4, 5, 7, 6, 7, 4, *[7] * 100, UNKNOWN]
 
 
 # ------------------------------------------------ files

@@ -43,6 +43,7 @@ WHITESPACE = r"[\s\x1c-\x1f]"
 
 _SPECIAL_AS_SYMBOL = r"(?<!S)(?=\\*<(?:pad|unk|bos|eos)>(?!S))".replace("S", r"[^\s\x1c-\x1f]")
 _ANY_CHARACTER = r"[\s\S]"
+# No piece holds a space but at its start: the counting and encoding of words rest on it.
 _WORDS = r" ?[\p{L}\p{M}\p{N}_]+| ?[^\s\p{L}\p{M}\p{N}_]|\s"
 _PIECES = r"<| ?[\p{L}\p{M}]+| ?\p{N}| ?[^\s\p{L}\p{M}\p{N}<]+|\s+(?!\S)|\s+"
 

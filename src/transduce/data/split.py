@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import math
 import unicodedata
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from itertools import accumulate
 
 from transduce.errors import ConfigError
 
-__all__ = ["hash_split"]
+__all__ = ["hash_split", "splitter"]
 
 
 def hash_split(text: str, parts: Mapping[str, float]) -> str:
@@ -20,18 +22,24 @@ def hash_split(text: str, parts: Mapping[str, float]) -> str:
     hashed with BLAKE2b to a number in [0, 1), and the shares are laid along
     that line. Raises ConfigError where the shares are negative or do not sum to 1.
     """
+    return splitter(parts)(text)
+
+
+def splitter(parts: Mapping[str, float]) -> Callable[[str], str]:
+    """:func:`hash_split` for many texts with the same parts."""
     total = math.fsum(parts.values())
     if not parts or min(parts.values()) < 0 or not math.isclose(total, 1, abs_tol=1e-9):
         raise ConfigError(f"parts of a split must be shares that sum to 1; got {dict(parts)}")
-    normal = unicodedata.normalize("NFC", text).encode("utf-8", "surrogatepass")
+    names = [name for name, share in parts.items() if share > 0]
+    edges = list(accumulate(parts[name] for name in names))[:-1]  # the last one takes the rest
+    return lambda text: names[bisect_right(edges, _place(text))]
+
+
+def _place(text: str) -> float:
+    """Where on the line from 0 to 1 a text falls."""
+    if text.isascii():
+        normal = text.encode()
+    else:
+        normal = unicodedata.normalize("NFC", text).encode("utf-8", "surrogatepass")
     digest = hashlib.blake2b(normal, digest_size=8).digest()
-    place = int.from_bytes(digest, "big") / 2**64
-    edge = 0.0
-    chosen = ""
-    for name, share in parts.items():
-        if share > 0:
-            chosen = name
-            edge += share
-            if place < edge:
-                break
-    return chosen
+    return int.from_bytes(digest, "big") / 2**64

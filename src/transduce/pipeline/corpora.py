@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 from transduce.config import Config, DataConfig, Files, ParallelFiles
 from transduce.data.corpus import Example, Pair, group_examples, read_pairs
 from transduce.data.problems import Problems
-from transduce.data.split import hash_split
+from transduce.data.split import splitter
 from transduce.errors import ConfigError, DataError
 
 __all__ = [
@@ -58,14 +59,11 @@ def open_corpora(config: Config) -> Corpora:
     if data.dev is not None:
         dev_problems = Problems(data.on_error)
         dev = examples_from_files(data.dev, data, dev_problems)
-        train = _counted(data, problems, None)
+        train = _counted(data, problems, set())
         return Corpora(train, dev, problems, fingerprints, size, dev_problems)
-    held_out = _split(data.dev_fraction, "dev")
-    dev_pairs = (
-        pair for pair in read_pairs(data.train, data, Problems(data.on_error)) if held_out(pair)
-    )
-    dev = group_examples(dev_pairs)
-    train = _counted(data, problems, _split(data.dev_fraction, "train"))
+    pairs = read_pairs(data.train, data, Problems(data.on_error))
+    dev = group_examples(filter(_held_out(data.dev_fraction), pairs))
+    train = _counted(data, problems, {example.source for example in dev})
     return Corpora(train, dev, problems, fingerprints, size)
 
 
@@ -77,9 +75,9 @@ def corpora_from_lists(
     if dev is not None:
         dev_pairs = list(_pairs(dev, "dev pairs"))
     else:
-        held_out = _split(dev_fraction, "dev")
-        dev_pairs = [pair for pair in pairs if held_out(pair)]
-        pairs = [pair for pair in pairs if not held_out(pair)]
+        dev_pairs = list(filter(_held_out(dev_fraction), pairs))
+        sources = {pair.source for pair in dev_pairs}
+        pairs = [pair for pair in pairs if pair.source not in sources]
     text = "\n".join(f"{pair.source}\t{pair.target}" for pair in [*pairs, *dev_pairs])
     fingerprints = {"memory": digest(text)}
     return Corpora(
@@ -102,9 +100,12 @@ def file_list(files: Files) -> list[Path]:
 
 
 def _counted(
-    config: DataConfig, problems: Problems, keep: Callable[[Pair], bool] | None
+    config: DataConfig, problems: Problems, held_out: AbstractSet[str]
 ) -> Callable[[], Iterator[Pair]]:
-    """Each call reads the files once more; only the first pass counts its problems."""
+    """Each call reads the files once more; only the first pass counts its problems.
+
+    ``held_out`` are the sources of dev: known texts are faster to look up than to hash again.
+    """
     passes: list[Problems] = [problems]
 
     def stream() -> Iterator[Pair]:
@@ -112,14 +113,14 @@ def _counted(
             raise ConfigError("data.train must name a file with pairs; got none")
         counting = passes.pop() if passes else Problems(config.on_error)
         pairs = read_pairs(config.train, config, counting)
-        return pairs if keep is None else (pair for pair in pairs if keep(pair))
+        return (pair for pair in pairs if pair.source not in held_out) if held_out else pairs
 
     return stream
 
 
-def _split(fraction: float, part: str) -> Callable[[Pair], bool]:
-    parts = {"train": 1 - fraction, "dev": fraction}
-    return lambda pair: hash_split(pair.source, parts) == part
+def _held_out(fraction: float) -> Callable[[Pair], bool]:
+    part_of = splitter({"train": 1 - fraction, "dev": fraction})
+    return lambda pair: part_of(pair.source) == "dev"
 
 
 def _pairs(pairs: Iterable[tuple[str, str]], name: str) -> Iterator[Pair]:

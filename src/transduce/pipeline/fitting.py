@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import platform
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -14,18 +13,17 @@ from typing import Any
 
 import torch
 
-from transduce.config import Config, TagColumn
+from transduce.config import Config
 from transduce.data.batching import Batches
-from transduce.data.corpus import Pair
 from transduce.data.encoded import EncodedCorpus
-from transduce.data.leakage import find_leakage
-from transduce.data.tags import find_tags
+from transduce.data.leakage import Leakage
 from transduce.data.tokenizer import Tokenizer
 from transduce.errors import TrainingError
 from transduce.models.storage import load_weights
 from transduce.pipeline.corpora import Corpora
 from transduce.pipeline.run_folder import prepare_folder, run_fingerprint
 from transduce.pipeline.scoring import DevScorer
+from transduce.pipeline.survey import survey
 from transduce.pipeline.trained import CONFIG, WEIGHTS, TrainedModel, choose_device
 from transduce.training.distributed import launched_processes
 from transduce.training.loop import train
@@ -61,12 +59,12 @@ def fit(
             "data.dev_fraction"
         )
     fingerprint = run_fingerprint(config, corpora)
-    source, target = _tokenizers(config, corpora, folder, resume)
+    tokenizers, leakage = survey(config, corpora, _known_tokenizers(folder) if resume else None)
     torch.manual_seed(config.training.seed)
-    trained = TrainedModel.fresh(config, source, target)
+    trained = TrainedModel.fresh(config, *tokenizers)
     trained.model.to(choose_device(config.training.device))
     corpus = _encode(config, corpora, trained, folder, fingerprint)
-    data_report = _describe_data(corpora, corpus)
+    data_report = _describe_data(corpora, corpus, leakage)
     if main:
         for line in _data_lines(data_report):
             say(line)
@@ -95,30 +93,11 @@ def fit(
     return trained
 
 
-def _tokenizers(
-    config: Config, corpora: Corpora, folder: Path, resume: bool
-) -> tuple[Tokenizer, Tokenizer]:
+def _known_tokenizers(folder: Path) -> tuple[Tokenizer, Tokenizer] | None:
     paths = [folder / "source.tokenizer.json", folder / "target.tokenizer.json"]
-    if resume and all(path.is_file() for path in paths):
-        return Tokenizer.load(paths[0]), Tokenizer.load(paths[1])
-    sources = (pair.source for pair in corpora.train())
-    targets = (pair.target or "" for pair in corpora.train())
-    tags = _tags(config, corpora)
-    if config.tokenizer.shared:
-        both = itertools.chain(sources, targets)
-        shared = Tokenizer.train(both, config.tokenizer.source, tags)
-        return shared, shared
-    return (
-        Tokenizer.train(sources, config.tokenizer.source, tags),
-        Tokenizer.train(targets, config.tokenizer.target),
-    )
-
-
-def _tags(config: Config, corpora: Corpora) -> Iterable[str]:
-    columns = config.data.source if isinstance(config.data.source, list) else [config.data.source]
-    if not any(isinstance(column, TagColumn) for column in columns):
-        return []
-    return sorted({tag for pair in corpora.train() for tag in find_tags(pair.source)})
+    if not all(path.is_file() for path in paths):
+        return None
+    return Tokenizer.load(paths[0]), Tokenizer.load(paths[1])
 
 
 def _encode(
@@ -143,13 +122,7 @@ def _encode(
     )
 
 
-def _describe_data(corpora: Corpora, corpus: EncodedCorpus) -> dict[str, Any]:
-    dev = (
-        Pair(example.source, target, "dev", number)
-        for number, example in enumerate(corpora.dev, 1)
-        for target in example.references
-    )
-    leakage = find_leakage(corpora.train(), dev)  # first of all, as its pass may be the first
+def _describe_data(corpora: Corpora, corpus: EncodedCorpus, leakage: Leakage) -> dict[str, Any]:
     return {
         "train_pairs": len(corpus),
         "dev_sources": len(corpora.dev),

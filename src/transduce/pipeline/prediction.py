@@ -11,6 +11,7 @@ import torch
 
 from transduce.config import SearchConfig
 from transduce.data.tokenizer import Tokenizer
+from transduce.errors import SearchError
 from transduce.interfaces import END, Stepper
 from transduce.search import Constraints, Hypothesis, decode_all
 
@@ -51,7 +52,8 @@ class Predictor:
     ) -> Iterator[list[Output]]:
         """The n-best outputs of each source, in order, reading ``window`` sources ahead.
 
-        An empty source has an empty output. Raises SearchError.
+        An empty source has an empty output. Raises SearchError where the options contradict
+        each other or the tokenizer, before anything is decoded.
         """
         constraints = self._constraints(options)
         remaining, decoded_before = iter(sources), 0
@@ -73,6 +75,12 @@ class Predictor:
     def _constraints(self, options: SearchConfig) -> Constraints | None:
         if not (options.prefix or options.forbidden or options.required):
             return None
+        if options.prefix and self.target_tokenizer.config.right_to_left:
+            # The search would hold it to be the first tokens, which are the last of the text.
+            raise SearchError(
+                "search.prefix must be empty where the tokenizer of the target is right_to_left, "
+                f"as outputs are then written from their end; got {options.prefix!r}"
+            )
         encode = self.target_tokenizer.encode
         return Constraints(
             prefix=tuple(encode(options.prefix or "")),
