@@ -1,0 +1,166 @@
+"""The figures of the training benchmark: medians and ratios, as a table, JSON and a plot."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks.decode_results import Spread
+from benchmarks.train_protocol import Ready
+from transduce.files import replacing
+
+__all__ = ["HEADER", "Leg", "Row", "draw", "line", "summarize", "write_json"]
+
+HEADER = (
+    "| case | threads | system | precision | a second | ours is × faster (min-max) | rounds "
+    "| loss | parameters | MB |\n|---|---:|---|---|---:|---:|---:|---:|---:|---:|"
+)
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One burst of steps: rate in target tokens or words a second, mean loss in nats a token."""
+
+    rate: float
+    loss: float
+    memory: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One system in one case.
+
+    ``speedup`` is our rate right before over this one, round by round (None for ours);
+    ``losses`` are the means of the warm-up and of each round.
+    """
+
+    case: str
+    unit: str
+    threads: int
+    system: str
+    ready: Ready
+    rates: list[float]
+    rate: Spread
+    speedups: list[float]
+    speedup: Spread | None
+    losses: list[float]
+    memory: float
+
+
+def summarize(
+    case: str,
+    unit: str,
+    threads: int,
+    system: str,
+    ready: Ready,
+    warm: Leg,
+    legs: Sequence[Leg],
+    ours: Sequence[Leg] | None,
+) -> Row:
+    """All rounds of one system; ``ours`` are our legs right before its own."""
+    rates = [leg.rate for leg in legs]
+    speedups = [a.rate / b.rate for a, b in zip(ours, legs, strict=True)] if ours else []
+    return Row(
+        case,
+        unit,
+        threads,
+        system,
+        ready,
+        rates,
+        Spread.of(rates),
+        speedups,
+        Spread.of(speedups) if speedups else None,
+        [warm.loss, *(leg.loss for leg in legs)],
+        legs[-1].memory,
+    )
+
+
+def line(row: Row) -> str:
+    """A row of the Markdown table."""
+    speedup = row.speedup
+    ratio = "" if speedup is None else _ratio(speedup)
+    return (
+        f"| {row.case} | {row.threads} | {row.system} | {row.ready.precision} "
+        f"| {row.rate.median:,.0f} {row.unit} | {ratio} | {len(row.speedups) or ''} "
+        f"| {row.losses[0]:.2f} → {row.losses[-1]:.2f} | {row.ready.parameters:,} "
+        f"| {row.memory:,.0f} |"
+    )
+
+
+def _ratio(speedup: Spread) -> str:
+    return f"{speedup.median:.2f} ({speedup.minimum:.2f}-{speedup.maximum:.2f})"
+
+
+def write_json(
+    path: Path,
+    machine: Mapping[str, str],
+    rows: Sequence[Row],
+    left_out: Mapping[str, str],
+) -> None:
+    """All figures in one file."""
+    values = {
+        "machine": dict(machine),
+        "left_out": dict(left_out),
+        "training": [asdict(row) for row in rows],
+    }
+    with replacing(path) as aside:
+        aside.write_text(json.dumps(values, indent=1), encoding="utf-8")
+
+
+def draw(path: Path, rows: Sequence[Row], machine: Mapping[str, str]) -> None:
+    """Rates of all systems as bars, one panel a case, PNG."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    cases = list(dict.fromkeys(row.case for row in rows))
+    systems = list(dict.fromkeys(row.system for row in rows))
+    colours = {name: f"C{number}" for number, name in enumerate(systems)}
+    widths = [1 + 0.6 * sum(row.case == case for row in rows) for case in cases]
+    figure, panels = pyplot.subplots(
+        1,
+        len(cases),
+        figsize=(sum(widths), 4.2),
+        width_ratios=widths,
+        layout="constrained",
+        squeeze=False,
+    )
+    for axes, case in zip(panels[0], cases, strict=True):
+        shown = [row for row in rows if row.case == case]
+        for place, row in enumerate(shown):
+            rate = row.rate
+            ends = [[rate.median - rate.minimum], [rate.maximum - rate.median]]
+            axes.bar(place, rate.median, 0.8, yerr=ends, color=colours[row.system])
+            label = f"{rate.median:,.0f}"
+            if row.speedup is not None:
+                label += f"\n(ours\n× {row.speedup.median:.1f})"
+            axes.annotate(
+                label,
+                (place, rate.maximum),
+                (0, 2),
+                textcoords="offset points",
+                ha="center",
+                fontsize="small",
+            )
+        axes.set_xticks(
+            range(len(shown)),
+            [f"{row.system}, {_threads(row.threads)}" for row in shown],
+            rotation=40,
+            ha="right",
+            fontsize="small",
+        )
+        axes.set_ylim(0, 1.25 * max(row.rate.maximum for row in shown))
+        axes.set_ylabel(f"{shown[0].unit} a second")
+        axes.set_title(case, loc="left")
+        axes.grid(axis="y", alpha=0.3)
+    figure.supxlabel(f"training on {machine['processor']}, {machine['features']}", fontsize="small")
+    with replacing(path) as aside:
+        figure.savefig(aside, format="png", dpi=120)
+    pyplot.close(figure)
+
+
+def _threads(count: int) -> str:
+    return "1 thread" if count == 1 else f"{count} threads"
