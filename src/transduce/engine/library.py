@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import torch
+
 from transduce.errors import EngineError
 
 __all__ = ["Library", "cache_folder", "load_library"]
@@ -68,7 +70,24 @@ def load_library(architecture: str | None = None) -> Library:
     except OSError as error:
         raise EngineError(f"{path}: native kernels cannot be loaded ({error})") from None
     _declare(functions)
+    _share_threads(functions)
     return Library(functions, path)
+
+
+def _share_threads(functions: ctypes.CDLL) -> None:
+    """Lend the kernels the threads of torch's OpenMP, where it is found; else they have their own.
+
+    Two pools of threads, each spinning while it waits, take the processors from each other.
+    """
+    for file in sorted((Path(torch.__file__).parent / "lib").glob("lib*omp*")):
+        try:
+            runtime = ctypes.CDLL(str(file))  # the one that is loaded already
+            names = ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads")
+            addresses = [ctypes.cast(getattr(runtime, name), _Pointer) for name in names]
+        except (OSError, AttributeError):
+            continue
+        functions.transduce_use_openmp(*addresses)
+        return
 
 
 def cache_folder() -> Path:
@@ -141,6 +160,7 @@ def _declare(functions: ctypes.CDLL) -> None:
     """Argument types of ``native/engine.cpp``."""
     declared: dict[str, tuple[object, list[object]]] = {
         "features": (_Int, []),
+        "use_openmp": (None, [_Pointer] * 3),
         "weight": (_Pointer, [_Int, _Pointer, _Pointer, _Int, _Int, _Float]),
         "free_weight": (None, [_Pointer]),
         "program": (_Pointer, []),

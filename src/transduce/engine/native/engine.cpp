@@ -45,6 +45,15 @@ int transduce_features() {
   return features;
 }
 
+// Before the first run: functions of the OpenMP runtime whose threads to use.
+void transduce_use_openmp(void* parallel, void* thread, void* threads) {
+  OpenMp& functions = open_mp();
+  functions.thread = reinterpret_cast<int (*)()>(thread);
+  functions.threads = reinterpret_cast<int (*)()>(threads);
+  functions.parallel =
+      reinterpret_cast<void (*)(void (*)(void*), void*, unsigned, unsigned)>(parallel);
+}
+
 void* transduce_weight(int number, const float* weight, const float* bias, int columns, int depth,
                        float padding) {
   try {
@@ -147,7 +156,7 @@ int transduce_loss_rows(int half, int threads, const void* logits, int64_t rows,
   try {
     const std::shared_ptr<Pool> pool = pool_of(threads);
     pool->run([&](int thread) {
-      const Share share(rows, thread, pool->threads());
+      const Share share(rows, thread, pool->team());
       half ? normalize_rows(static_cast<const uint16_t*>(logits), size, share, normalizers, means)
            : normalize_rows(static_cast<const float*>(logits), size, share, normalizers, means);
     });
@@ -163,7 +172,7 @@ int transduce_loss_gradient(int half, int threads, const void* logits, const int
   try {
     const std::shared_ptr<Pool> pool = pool_of(threads);
     pool->run([&](int thread) {
-      const Share share(rows, thread, pool->threads());
+      const Share share(rows, thread, pool->team());
       half ? loss_gradient(static_cast<const uint16_t*>(logits), targets, normalizers, size,
                            smoothing, scale, share, static_cast<uint16_t*>(gradients))
            : loss_gradient(static_cast<const float*>(logits), targets, normalizers, size, smoothing,

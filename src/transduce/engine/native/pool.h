@@ -22,9 +22,24 @@ struct Share {
       : begin(count * thread / threads), end(count * (thread + 1) / threads) {}
 };
 
+// The OpenMP runtime that torch has loaded. Its threads spin for a while after each of torch's
+// operations: threads of our own beside them would fight for the same processors.
+struct OpenMp {
+  void (*parallel)(void (*)(void*), void*, unsigned, unsigned) = nullptr;  // GOMP_parallel
+  int (*thread)() = nullptr;                                              // omp_get_thread_num
+  int (*threads)() = nullptr;                                             // omp_get_num_threads
+};
+
+inline OpenMp& open_mp() {
+  static OpenMp functions;
+  return functions;
+}
+
+// Threads of OpenMP where it is known, else of its own.
 class Pool {
  public:
-  explicit Pool(int threads) : threads_(threads), process_(getpid()) {
+  explicit Pool(int threads) : threads_(threads), process_(getpid()), team_(threads) {
+    if (open_mp().parallel != nullptr) return;
     for (int thread = 1; thread < threads; ++thread)
       workers_.emplace_back([this, thread] { serve(thread); });
   }
@@ -34,6 +49,7 @@ class Pool {
       for (auto& worker : workers_) worker.detach();
       return;
     }
+    if (workers_.empty()) return;
     task_ = nullptr;
     round_.fetch_add(1, std::memory_order_release);
     round_.notify_all();
@@ -41,6 +57,7 @@ class Pool {
   }
 
   int threads() const { return threads_; }
+  int team() const { return team_.load(std::memory_order_relaxed); }  // within a run
   bool usable() const { return getpid() == process_; }
 
   // ``task(thread)`` on every thread; returns when all are done. One caller at a time.
@@ -48,6 +65,8 @@ class Pool {
     std::lock_guard<std::mutex> turn(turn_);
     if (threads_ == 1) return task(0);
     task_ = &task;
+    if (open_mp().parallel != nullptr)
+      return open_mp().parallel(&Pool::enter, this, static_cast<unsigned>(threads_), 0);
     round_.fetch_add(1, std::memory_order_release);
     round_.notify_all();
     task(0);
@@ -56,9 +75,10 @@ class Pool {
 
   // Wait, inside a task, until every thread is here.
   void barrier() {
-    if (threads_ == 1) return;
+    const int team = this->team();
+    if (team == 1) return;
     const uint32_t phase = phase_.load(std::memory_order_acquire);
-    if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads_) {
+    if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == team) {
       arrived_.store(0, std::memory_order_relaxed);
       phase_.fetch_add(1, std::memory_order_release);
       return;
@@ -80,6 +100,13 @@ class Pool {
 #endif
   }
 
+  static void enter(void* self) {
+    Pool* pool = static_cast<Pool*>(self);
+    // OpenMP may give fewer threads than asked for; all of them see the same number.
+    pool->team_.store(open_mp().threads(), std::memory_order_relaxed);
+    (*pool->task_)(open_mp().thread());
+  }
+
   void serve(int thread) {
     uint32_t seen = 0;
     while (true) {
@@ -96,6 +123,7 @@ class Pool {
 
   const int threads_;
   const pid_t process_;
+  std::atomic<int> team_;
   std::vector<std::thread> workers_;
   std::mutex turn_;
   const std::function<void(int)>* task_ = nullptr;

@@ -82,7 +82,7 @@ class Program {
     for (auto& operation : operations_) operation->prepare(call);
     scratch_.resize(pool.threads());
     pool.run([&](int thread) {
-      const Context context{call, pool, buffers_, scratch_[thread], thread, pool.threads()};
+      const Context context{call, pool, buffers_, scratch_[thread], thread, pool.team()};
       for (auto& operation : operations_) {
         operation->run(context);
         pool.barrier();
