@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
+from torch.testing import assert_close
+
 from architectures import (
     ARCHITECTURES,
     SYMBOLS,
@@ -20,9 +23,6 @@ from architectures import (
     make_target,
     sentences,
 )
-from torch import Tensor
-from torch.testing import assert_close
-
 from transduce.interfaces import Source
 from transduce.models.seq2seq import Seq2Seq
 from transduce.models.storage import load_weights, named_weights, save_weights

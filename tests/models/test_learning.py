@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from architectures import ARCHITECTURES, WITH_ATTENTION, make_model
 from torch import Tensor
 from torch.nn import functional as F
 
+from architectures import ARCHITECTURES, WITH_ATTENTION, make_model
 from transduce.interfaces import BEGIN, END, PADDING, Source
 from transduce.models.seq2seq import Seq2Seq
 
