@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
+from dataclasses import astuple, dataclass
 from typing import Literal
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 from transduce.engine.library import Library
 from transduce.errors import EngineError
 
-__all__ = ["Number", "Program", "Weights"]
+__all__ = ["Extent", "Number", "Program", "Weights"]
 
 Number = Literal["float32", "bfloat16", "int8"]
 Activation = Literal["none", "relu", "gelu", "tanh"]
@@ -37,6 +38,24 @@ class _Call(ctypes.Structure):
         ("ancestry", ctypes.c_int64),
         ("tensors", ctypes.c_void_p),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much a run computes; for the letters see ``transduce.interfaces``.
+
+    ``rows`` N (B·S where a program runs over whole sources), ``sentences`` B, ``source`` S,
+    ``position`` tokens read before, ``candidates`` C (0: all logits), ``capacity`` rows that a
+    cache has room for at each position, ``ancestry`` positions that it has room for.
+    """
+
+    rows: int
+    sentences: int
+    source: int
+    position: int = 0
+    candidates: int = 0
+    capacity: int = 0
+    ancestry: int = 0
 
 
 class Weights:
@@ -264,18 +283,7 @@ class Program:
 
     # ------------------------------------------------------------ running
 
-    def run(
-        self,
-        tensors: Mapping[str, Tensor],
-        *,
-        rows: int,
-        sentences: int,
-        source: int,
-        position: int = 0,
-        candidates: int = 0,
-        capacity: int = 0,
-        ancestry: int = 0,
-    ) -> None:
+    def run(self, tensors: Mapping[str, Tensor], extent: Extent) -> None:
         """Run all operations. Tensors must be contiguous; those not given are not touched.
 
         Raises EngineError where memory is short.
@@ -284,10 +292,7 @@ class Program:
         for name, number in self._names.items():
             if (tensor := tensors.get(name)) is not None:
                 pointers[number] = tensor.data_ptr()
-        call = _Call(
-            rows, sentences, source, position, candidates, capacity, ancestry,
-            ctypes.addressof(pointers),
-        )  # fmt: skip
+        call = _Call(*astuple(extent), ctypes.addressof(pointers))
         threads = torch.get_num_threads()
         if self._functions.transduce_run(self._handle, threads, ctypes.byref(call)):
             raise EngineError("a step failed: memory is too short for its rows")

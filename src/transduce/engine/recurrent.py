@@ -11,7 +11,7 @@ from torch import Tensor
 
 from transduce.engine.blocks import heads_of, write_output
 from transduce.engine.library import Library
-from transduce.engine.program import Number, Program
+from transduce.engine.program import Extent, Number, Program
 from transduce.errors import EngineError
 from transduce.interfaces import Memory, Source
 from transduce.models.recurrent import RecurrentDecoder, RecurrentEncoder
@@ -84,7 +84,7 @@ class NativeRecurrentEncoder:
             "vectors": vectors,
             "summary": summary,
         }
-        self._program.run(tensors, rows=B * S, sentences=B, source=S)
+        self._program.run(tensors, Extent(rows=B * S, sentences=B, source=S))
         return Memory(vectors, source.mask, source.tokens, summary)
 
 
@@ -223,22 +223,9 @@ class NativeRecurrentDecoder:
         state = self._decoder.start(memory)
         return {name: tensor.float().contiguous() for name, tensor in state.rows.items()}
 
-    def run(
-        self,
-        tensors: Mapping[str, Tensor],
-        *,
-        rows: int,
-        sentences: int,
-        source: int,
-        position: int,
-        candidates: int,
-        capacity: int,
-        ancestry: int,
-    ) -> None:
+    def run(self, tensors: Mapping[str, Tensor], extent: Extent) -> None:
         """One token of every row; a recurrent state has no positions."""
-        self._program.run(
-            tensors, rows=rows, sentences=sentences, source=source, candidates=candidates
-        )
+        self._program.run(tensors, extent)
 
 
 def recurrent_cell(

@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from transduce.engine.program import Extent
 from transduce.interfaces import END, Candidates, Memory, Source
 from transduce.models.copying import PointerGenerator
 from transduce.models.seq2seq import Embedding
@@ -41,18 +42,7 @@ class NativeDecoder(Protocol):
         """What each row carries from step to step, before the first; dimension 0 counts rows."""
         ...
 
-    def run(
-        self,
-        tensors: Mapping[str, Tensor],
-        *,
-        rows: int,
-        sentences: int,
-        source: int,
-        position: int,
-        candidates: int,
-        capacity: int,
-        ancestry: int,
-    ) -> None:
+    def run(self, tensors: Mapping[str, Tensor], extent: Extent) -> None:
         """Read ``tokens``; change the rows' tensors in place; write what was asked for."""
         ...
 
@@ -243,13 +233,15 @@ class EngineStepper:
                 "table": state.table,
                 "cache": cache.values,
             },
-            rows=rows,
-            sentences=sentences,
-            source=source,
-            position=position,
-            candidates=candidates,
-            capacity=cache.values.shape[3],
-            ancestry=state.table.shape[1],
+            Extent(
+                rows=rows,
+                sentences=sentences,
+                source=source,
+                position=position,
+                candidates=candidates,
+                capacity=cache.values.shape[3],
+                ancestry=state.table.shape[1],
+            ),
         )
         cache.written = max(cache.written, position + 1)
         return replace(state, rows=carried, position=position + 1, attention=attention)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from transduce.engine.blocks import Blocks, heads_of, joined, norm, write_output
 from transduce.engine.library import Library
-from transduce.engine.program import Number, Program
+from transduce.engine.program import Extent, Number, Program
 from transduce.errors import ModelError
 from transduce.interfaces import Memory, Source
 from transduce.models.seq2seq import Embedding, Output
@@ -73,7 +73,7 @@ class NativeTransformerEncoder:
         }
         if self._encoder.relative is not None:
             tensors["bias"] = self._encoder.relative(S, S).float().contiguous()
-        self._program.run(tensors, rows=B * S, sentences=B, source=S)
+        self._program.run(tensors, Extent(rows=B * S, sentences=B, source=S))
         mask = source.mask
         real = vectors.masked_fill(~mask[:, :, None], 0)
         summary = real.sum(1, keepdim=True) / source.lengths[:, None, None]
@@ -190,7 +190,7 @@ class NativeTransformerDecoder:
             # Zeros: a key beyond S is multiplied before it is hidden.
             tensors[f"memory_key.{layer}"] = torch.zeros(B, pairs, width, padded, dtype=self.stored)
             tensors[f"memory_value.{layer}"] = torch.empty(B, pairs, S, width, dtype=self.stored)
-        self._memory.run(tensors, rows=B * S, sentences=B, source=S)
+        self._memory.run(tensors, Extent(rows=B * S, sentences=B, source=S))
         del tensors["vectors"]
         return tensors | {"lengths": memory.mask.sum(1)}
 
@@ -198,34 +198,13 @@ class NativeTransformerDecoder:
         """A Transformer has no state before the first token."""
         return {}
 
-    def run(
-        self,
-        tensors: Mapping[str, Tensor],
-        *,
-        rows: int,
-        sentences: int,
-        source: int,
-        position: int,
-        candidates: int,
-        capacity: int,
-        ancestry: int,
-    ) -> None:
+    def run(self, tensors: Mapping[str, Tensor], extent: Extent) -> None:
         """One token of every row; raises ModelError beyond the last learned position."""
-        self._positions.refuse_beyond(position + 1)
         _, _, width = self.heads
-        tables = self._positions.tables(position + 1, self._decoder.width, width)
+        tables = self._positions.tables(extent.position + 1, self._decoder.width, width)
         if self._decoder.relative is not None:
-            tables["bias"] = _by_distance(self._decoder.relative, ancestry)
-        self._step.run(
-            {**tensors, **tables},
-            rows=rows,
-            sentences=sentences,
-            source=source,
-            position=position,
-            candidates=candidates,
-            capacity=capacity,
-            ancestry=ancestry,
-        )
+            tables["bias"] = _by_distance(self._decoder.relative, extent.ancestry)
+        self._step.run({**tensors, **tables}, extent)
 
 
 class _Positions:
