@@ -32,30 +32,40 @@ _Pointer, _Int, _Long, _Float = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, c
 
 @dataclass(frozen=True)
 class Library:
-    """The loaded kernels and the instructions that they use."""
+    """The loaded kernels."""
 
     functions: ctypes.CDLL
     path: Path
 
     @property
-    def multiplies_bfloat16(self) -> bool:
-        """Whether bfloat16 products are instructions."""
-        return bool(self.functions.transduce_features() & 2)
-
-    @property
     def multiplies_int8(self) -> bool:
         """Whether int8 products are instructions."""
-        return bool(self.functions.transduce_features() & 4)
+        return bool(self.functions.transduce_multiplies_int8())
 
 
-@cache
 def load_library(architecture: str | None = None) -> Library:
     """The kernels, compiled now if they are not in the cache.
 
     ``architecture`` is what the compiler's ``-march`` takes; None: the processor at hand.
 
-    Raises EngineError where there is no compiler, or it fails.
+    Raises EngineError where there is no compiler, or it fails; that too is found out once in a
+    process, since every step of training asks.
     """
+    found = _load(architecture)
+    if isinstance(found, EngineError):
+        raise found
+    return found
+
+
+@cache
+def _load(architecture: str | None) -> Library | EngineError:
+    try:
+        return _compiled(architecture)
+    except EngineError as error:
+        return error
+
+
+def _compiled(architecture: str | None) -> Library:
     if os.environ.get(_DISABLED) == "0":
         raise EngineError(f"native kernels are turned off by {_DISABLED}=0")
     if os.name != "posix" or sys.maxsize <= 2**32:
@@ -159,7 +169,7 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
 def _declare(functions: ctypes.CDLL) -> None:
     """Argument types of ``native/engine.cpp``."""
     declared: dict[str, tuple[object, list[object]]] = {
-        "features": (_Int, []),
+        "multiplies_int8": (_Int, []),
         "use_openmp": (None, [_Pointer] * 3),
         "weight": (_Pointer, [_Int, _Pointer, _Pointer, _Int, _Int, _Float]),
         "free_weight": (None, [_Pointer]),

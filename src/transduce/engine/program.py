@@ -72,7 +72,6 @@ class Weights:
         vector = None if bias is None else _plain(bias)
         columns, depth = matrix.shape
         self._free = library.functions.transduce_free_weight
-        self.columns = columns
         self.handle: int | None = library.functions.transduce_weight(
             _NUMBERS[number],
             matrix.data_ptr(),

@@ -30,19 +30,13 @@ using namespace transduce;
 
 extern "C" {
 
-// Which instructions were compiled in: 1 AVX-512, 2 its bfloat16, 4 its int8.
-int transduce_features() {
-  int features = 0;
-#if defined(__AVX512F__)
-  features |= 1;
-#endif
-#if defined(__AVX512BF16__)
-  features |= 2;
-#endif
+// Whether int8 products were compiled as instructions.
+int transduce_multiplies_int8() {
 #if defined(__AVX512VNNI__)
-  features |= 4;
+  return 1;
+#else
+  return 0;
 #endif
-  return features;
 }
 
 // Before the first run: functions of the OpenMP runtime whose threads to use.
