@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -16,11 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from benchmarks.machine import capped_environment, peak_memory
+from benchmarks.machine import peak_memory
+from benchmarks.process import JsonProcess
 
 __all__ = ["Reply", "Request", "Worker"]
-
-ROOT = Path(__file__).parent.parent
 
 
 class System(Protocol):
@@ -64,42 +62,22 @@ class Worker:
     """
 
     def __init__(self, system: str, case: Path, threads: int, first: Request) -> None:
-        environment = capped_environment(os.environ)
-        environment |= {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
         started = time.perf_counter()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.decode_worker", system, str(case)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment,
-            cwd=ROOT,
-        )
+        command = [sys.executable, "-m", "benchmarks.decode_worker", system, str(case)]
+        self._process = JsonProcess(system, command, threads)
         self.system = system
         self.memory = self.ask(first).memory
         self.start_up = time.perf_counter() - started
 
     def ask(self, request: Request) -> Reply:
         """Send, wait, receive. Raises RuntimeError where the process has died."""
-        if self._process.stdin is None or self._process.stdout is None:
-            raise RuntimeError("worker must have pipes")
-        print(json.dumps(vars(request)), file=self._process.stdin, flush=True)
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{self.system} ended with status {self._process.wait()}")
-        return Reply(**json.loads(line))
+        return Reply(**self._process.ask(vars(request)))
 
     def __enter__(self) -> Worker:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        try:
-            self._process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._process.end()
 
 
 def _open(system: str, case: Path) -> System:

@@ -13,6 +13,7 @@ from transduce.engine.program import Extent
 from transduce.interfaces import END, Candidates, Memory, Source
 from transduce.models.copying import PointerGenerator
 from transduce.models.seq2seq import Embedding
+from transduce.models.state import DecoderState
 
 __all__ = ["Cache", "EngineState", "EngineStepper", "NativeDecoder", "NativeEncoder"]
 
@@ -79,59 +80,39 @@ class Cache:
 
 @dataclass(frozen=True, slots=True)
 class EngineState:
-    """Tensors by what their first dimension counts, like ``DecoderState``.
+    """A decoder's state, and the cache that its row ``table`` points into.
 
-    ``sentences`` counts B, ``rows`` N = B·K. ``table`` int32 ``[N, t]`` says at which place of each
-    position's cache a row's ancestor wrote.
+    ``table`` int32 ``[N, t]`` says at which place of each position's cache a row's ancestor wrote.
     """
 
-    memory: Memory
-    sentences: Mapping[str, Tensor]
-    rows: Mapping[str, Tensor]
-    table: Tensor
+    decoder: DecoderState
     cache: Cache
-    position: int = 0
-    beams: int = 1
-    keep_attention: bool = False
-    attention: Tensor | None = None
+
+    @property
+    def position(self) -> int:
+        """Tokens read so far."""
+        return self.decoder.position
+
+    @property
+    def attention(self) -> Tensor | None:
+        """Weights over the source at the last step, ``[N, T, S]``; None unless asked for."""
+        return self.decoder.attention
 
     def expand(self, beams: int) -> EngineState:
         """From N rows to N·beams, each row ``beams`` times in a line."""
-        if beams == 1:
-            return self
-        cache = self.cache
-        rows = len(self.table) * beams
+        decoder, cache = self.decoder.expand(beams), self.cache
+        rows = len(decoder.rows["table"])
         if cache.values.shape[0] and rows > cache.values.shape[3]:
             cache = cache.resized(cache.values.shape[2], rows)
-        return replace(
-            self,
-            rows={name: t.repeat_interleave(beams, dim=0) for name, t in self.rows.items()},
-            table=self.table.repeat_interleave(beams, dim=0),
-            cache=cache,
-            attention=None
-            if self.attention is None
-            else self.attention.repeat_interleave(beams, dim=0),
-            beams=self.beams * beams,
-        )
+        return EngineState(decoder, cache)
 
     def reorder(self, rows: Tensor) -> EngineState:
         """Row n becomes what row ``rows[n]`` was (int64 ``[N]``, within its own sentence)."""
-        return replace(
-            self,
-            rows={name: t.index_select(0, rows) for name, t in self.rows.items()},
-            table=self.table.index_select(0, rows),
-            attention=None if self.attention is None else self.attention.index_select(0, rows),
-        )
+        return EngineState(self.decoder.reorder(rows), self.cache)
 
     def select(self, sentences: Tensor) -> EngineState:
         """Keep the sentences with these numbers (int64 ``[B']``), all their rows."""
-        offsets = torch.arange(self.beams, device=sentences.device)
-        kept = replace(
-            self,
-            memory=self.memory.select(sentences),
-            sentences={name: t.index_select(0, sentences) for name, t in self.sentences.items()},
-        )
-        return kept.reorder((sentences[:, None] * self.beams + offsets).flatten())
+        return EngineState(self.decoder.select(sentences), self.cache)
 
 
 class EngineStepper:
@@ -160,14 +141,14 @@ class EngineStepper:
         memory = self._encoder(source)
         count = len(source.lengths)
         positions = _FIRST_POSITIONS if self._decoder.layers else 0
-        return EngineState(
+        table = torch.zeros(count, positions, dtype=torch.int32)
+        decoder = DecoderState(
             memory,
             self._decoder.prepare(memory),
-            self._decoder.first_rows(memory),
-            torch.zeros(count, positions, dtype=torch.int32),
-            Cache.empty(self._decoder, count, positions),
+            {**self._decoder.first_rows(memory), "table": table},
             keep_attention=attention or self._pointer is not None,
         )
+        return EngineState(decoder, Cache.empty(self._decoder, count, positions))
 
     @torch.no_grad()
     def step(self, tokens: Tensor, state: EngineState) -> tuple[Tensor, EngineState]:
@@ -179,7 +160,8 @@ class EngineStepper:
             if state.attention is not None:
                 weights.append(state.attention)
         if weights:
-            state = replace(state, attention=torch.cat(weights, dim=1))
+            decoder = replace(state.decoder, attention=torch.cat(weights, dim=1))
+            state = replace(state, decoder=decoder)
         return torch.stack(steps, dim=1), state
 
     @torch.no_grad()
@@ -206,60 +188,52 @@ class EngineStepper:
         state = self._run(tokens, state, {"logits": logits, "outputs": outputs}, candidates=0)
         if self._pointer is not None and state.attention is not None:
             embedded = self._target_embedding(tokens[:, None])
+            source = state.decoder.memory.tokens
             logits = self._pointer(
-                logits[:, None], outputs[:, None], embedded, state.attention, state.memory.tokens
+                logits[:, None], outputs[:, None], embedded, state.attention, source
             )[:, 0]
         return logits, state
 
     def _run(
         self, tokens: Tensor, state: EngineState, wanted: dict[str, Tensor], *, candidates: int
     ) -> EngineState:
-        rows, position = len(tokens), state.position
-        sentences, source = state.memory.tokens.shape
-        state = _with_room(state, self._decoder, rows)
+        state = _with_room(state, self._decoder)
+        decoder, cache = state.decoder, state.cache
+        sentences, source = decoder.memory.tokens.shape
         attention = None
-        if state.keep_attention:
-            attention = torch.zeros(rows, 1, source)
+        if decoder.keep_attention:
+            attention = torch.zeros(len(tokens), 1, source)
             wanted = {**wanted, "attention": attention}
         # The steps write in place; what came in must stay.
-        carried = {name: tensor.clone() for name, tensor in state.rows.items()}
-        cache = state.cache
+        rows = {name: tensor.clone() for name, tensor in decoder.rows.items()}
         self._decoder.run(
-            {
-                **state.sentences,
-                **carried,
-                **wanted,
-                "tokens": tokens,
-                "table": state.table,
-                "cache": cache.values,
-            },
+            {**decoder.sentences, **rows, **wanted, "tokens": tokens, "cache": cache.values},
             Extent(
-                rows=rows,
+                rows=len(tokens),
                 sentences=sentences,
                 source=source,
-                position=position,
+                position=decoder.position,
                 candidates=candidates,
                 capacity=cache.values.shape[3],
-                ancestry=state.table.shape[1],
+                ancestry=rows["table"].shape[1],
             ),
         )
-        cache.written = max(cache.written, position + 1)
-        return replace(state, rows=carried, position=position + 1, attention=attention)
+        after = decoder.advance(rows, 1, attention)
+        cache.written = max(cache.written, after.position)
+        return EngineState(after, cache)
 
 
-def _with_room(state: EngineState, decoder: NativeDecoder, rows: int) -> EngineState:
+def _with_room(state: EngineState, decoder: NativeDecoder) -> EngineState:
     """The state with a place to write this position into that no other state reads."""
+    table, cache = state.decoder.rows["table"], state.cache
     if not decoder.layers:
         return state
-    cache, table = state.cache, state.table
     room = table.shape[1]
-    if state.position == room:
-        room *= 2
-        cache = cache.resized(room, cache.values.shape[3])
-        table = torch.cat([table, torch.zeros_like(table)], dim=1)
-    elif cache.written > state.position:
-        cache = cache.up_to(state.position)
-        table = table.clone()
-    if cache is state.cache:
+    if state.position < room:
+        if cache.written > state.position:
+            return replace(state, cache=cache.up_to(state.position))
         return state
-    return replace(state, cache=cache, table=table)
+    table = torch.cat([table, torch.zeros_like(table)], dim=1)
+    rows = {**state.decoder.rows, "table": table}
+    grown = cache.resized(2 * room, cache.values.shape[3])
+    return EngineState(replace(state.decoder, rows=rows), grown)

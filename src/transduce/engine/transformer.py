@@ -11,15 +11,13 @@ from torch import Tensor, nn
 from transduce.engine.blocks import Blocks, heads_of, joined, norm, write_output
 from transduce.engine.library import Library
 from transduce.engine.program import Extent, Number, Program
-from transduce.errors import ModelError
 from transduce.interfaces import Memory, Source
 from transduce.models.seq2seq import Embedding, Output
-from transduce.models.transformer import TransformerDecoder, TransformerEncoder
+from transduce.models.transformer import TransformerDecoder, TransformerEncoder, memory_of
 from transduce.modules.positions import (
     LearnedPositions,
     RelativeBias,
     SinusoidalPositions,
-    relative_buckets,
     rotary_table,
     sinusoidal_table,
 )
@@ -74,10 +72,7 @@ class NativeTransformerEncoder:
         if self._encoder.relative is not None:
             tensors["bias"] = self._encoder.relative(S, S).float().contiguous()
         self._program.run(tensors, Extent(rows=B * S, sentences=B, source=S))
-        mask = source.mask
-        real = vectors.masked_fill(~mask[:, :, None], 0)
-        summary = real.sum(1, keepdim=True) / source.lengths[:, None, None]
-        return Memory(vectors, mask, source.tokens, summary)
+        return memory_of(vectors, source)
 
 
 class NativeTransformerDecoder:
@@ -98,6 +93,7 @@ class NativeTransformerDecoder:
         layers = [layer for layer in decoder.layers if isinstance(layer, DecoderLayer)]
         self._decoder = decoder
         self._positions = _Positions(decoder.entry.positions)
+        self._distances: Tensor | None = None
         self.layers = len(layers)
         self.heads = heads_of(layers[0].attention)
         self.stored = torch.float32 if number == "float32" else torch.bfloat16
@@ -203,8 +199,14 @@ class NativeTransformerDecoder:
         _, _, width = self.heads
         tables = self._positions.tables(extent.position + 1, self._decoder.width, width)
         if self._decoder.relative is not None:
-            tables["bias"] = _by_distance(self._decoder.relative, extent.ancestry)
+            tables["bias"] = self._by_distance(self._decoder.relative, extent.ancestry)
         self._step.run({**tensors, **tables}, extent)
+
+    def _by_distance(self, relative: RelativeBias, count: int) -> Tensor:
+        """Float32 ``[H, count]``: the bias of keys count - 1, …, 1, 0 positions back."""
+        if self._distances is None or self._distances.shape[1] != count:
+            self._distances = relative(1, count, count - 1)[:, 0].float().contiguous()
+        return self._distances
 
 
 class _Positions:
@@ -213,20 +215,14 @@ class _Positions:
     def __init__(self, positions: nn.Module | None) -> None:
         self._positions = positions
 
-    def refuse_beyond(self, count: int) -> None:
-        if isinstance(self._positions, LearnedPositions):
-            longest = self._positions.weight.shape[0]
-            if count > longest:
-                raise ModelError(
-                    f"sequence must be at most {longest} tokens long (max_positions of its "
-                    f"learned positions); got {count}"
-                )
-
     def tables(self, count: int, width: int, head_width: int) -> dict[str, Tensor]:
-        """``positions`` ``[≥ count, D]``, ``cosines`` and ``sines`` ``[≥ count, d]``."""
-        self.refuse_beyond(count)
+        """``positions`` ``[≥ count, D]``, ``cosines`` and ``sines`` ``[≥ count, d]``.
+
+        Raises ModelError where learned positions end before ``count``.
+        """
         cpu = torch.device("cpu")
         if isinstance(self._positions, LearnedPositions):
+            self._positions.refuse_beyond(count)
             return {"positions": self._positions.weight.detach().float().contiguous()}
         if isinstance(self._positions, SinusoidalPositions):
             return {"positions": sinusoidal_table(count, width, cpu)}
@@ -234,14 +230,3 @@ class _Positions:
             return {}
         cosines, sines = rotary_table(count, head_width, cpu)
         return {"cosines": cosines, "sines": sines}
-
-
-def _by_distance(relative: RelativeBias, count: int) -> Tensor:
-    """Float32 ``[H, count]``: the bias of keys count - 1, …, 1, 0 positions back."""
-    numbers = relative_buckets(
-        torch.arange(1 - count, 1),
-        buckets=relative.weight.shape[0],
-        max_distance=relative.max_distance,
-        bidirectional=False,
-    )
-    return relative.weight.detach().float()[numbers].T.contiguous()

@@ -74,18 +74,23 @@ def specify(
 # ---------------------------------------------------------------- stacks
 
 
+def _stack(options: _Options) -> dict[str, Any]:
+    """What the library is told of an encoder and of a decoder alike."""
+    return {
+        "num_layers": options.layers,
+        "num_heads": options.heads,
+        "pre_norm": options.norm_position == "pre",
+        "activation": _activation(options),
+        "relative_attention_bias": options.positions == "relative",
+        "ffn_glu": options.activation == "swiglu",
+        "rms_norm": options.norm == "rms",
+        "rotary_dim": _WHOLE if options.positions == "rotary" else None,
+        "rotary_interleave": False,
+    }
+
+
 def _encoder(encoder: TransformerEncoder, options: _Options, embedding: Embedding) -> Any:
-    spec = transformer_spec.TransformerEncoderSpec(
-        options.layers,
-        options.heads,
-        pre_norm=options.norm_position == "pre",
-        activation=_activation(options),
-        relative_attention_bias=options.positions == "relative",
-        ffn_glu=options.activation == "swiglu",
-        rms_norm=options.norm == "rms",
-        rotary_dim=_WHOLE if options.positions == "rotary" else None,
-        rotary_interleave=False,
-    )
+    spec = transformer_spec.TransformerEncoderSpec(**_stack(options))
     _fill_stack(spec, spec.embeddings[0], encoder, options, embedding)
     for part, layer in zip(spec.layer, encoder.layers, strict=True):
         if isinstance(layer, EncoderLayer):
@@ -95,17 +100,7 @@ def _encoder(encoder: TransformerEncoder, options: _Options, embedding: Embeddin
 
 
 def _decoder(decoder: TransformerDecoder, options: _Options, embedding: Embedding) -> Any:
-    spec = transformer_spec.TransformerDecoderSpec(
-        options.layers,
-        options.heads,
-        pre_norm=options.norm_position == "pre",
-        activation=_activation(options),
-        relative_attention_bias=options.positions == "relative",
-        ffn_glu=options.activation == "swiglu",
-        rms_norm=options.norm == "rms",
-        rotary_dim=_WHOLE if options.positions == "rotary" else None,
-        rotary_interleave=False,
-    )
+    spec = transformer_spec.TransformerDecoderSpec(**_stack(options))
     _fill_stack(spec, spec.embeddings, decoder, options, embedding)
     for part, layer in zip(spec.layer, decoder.layers, strict=True):
         if isinstance(layer, DecoderLayer):

@@ -13,7 +13,7 @@ from transduce.modules.functional import linear, make_norm
 from transduce.modules.positions import LearnedPositions, RelativeBias, SinusoidalPositions
 from transduce.modules.transformer import DecoderLayer, EncoderLayer, StackOptions
 
-__all__ = ["Entry", "TransformerDecoder", "TransformerEncoder"]
+__all__ = ["Entry", "TransformerDecoder", "TransformerEncoder", "memory_of"]
 
 
 class TransformerEncoder(nn.Module):
@@ -40,10 +40,15 @@ class TransformerEncoder(nn.Module):
             bias = bias + self.relative(mask.shape[1], mask.shape[1])
         for layer in self.layers:
             vectors = layer(vectors, bias)
-        vectors = self.norm(vectors)
-        real = vectors.masked_fill(~mask[:, :, None], 0)
-        summary = real.sum(1, keepdim=True) / source.lengths[:, None, None]
-        return Memory(vectors, mask, source.tokens, summary)
+        return memory_of(self.norm(vectors), source)
+
+
+def memory_of(vectors: Tensor, source: Source) -> Memory:
+    """Encoded vectors ``[B, S, D]`` with their mean over the real positions as the summary."""
+    mask = source.mask
+    real = vectors.masked_fill(~mask[:, :, None], 0)
+    summary = real.sum(1, keepdim=True) / source.lengths[:, None, None]
+    return Memory(vectors, mask, source.tokens, summary)
 
 
 class TransformerDecoder(nn.Module):

@@ -100,13 +100,17 @@ class LearnedPositions(nn.Module):
     def forward(self, vectors: Tensor, start: int = 0) -> Tensor:
         """As for :class:`SinusoidalPositions`; ModelError where there is no such position."""
         end = start + vectors.shape[1]
+        self.refuse_beyond(end)
+        return vectors + self.weight[start:end]
+
+    def refuse_beyond(self, count: int) -> None:
+        """Raise ModelError where there are fewer than ``count`` positions."""
         longest = self.weight.shape[0]
-        if end > longest:
+        if count > longest:
             raise ModelError(
                 f"sequence must be at most {longest} tokens long (max_positions of its "
-                f"learned positions); got {end}"
+                f"learned positions); got {count}"
             )
-        return vectors + self.weight[start:end]
 
 
 def rotate(vectors: Tensor, start: int = 0) -> Tensor:

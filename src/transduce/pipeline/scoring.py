@@ -16,6 +16,7 @@ from transduce.config import Config, MetricName, SearchConfig
 from transduce.data.batching import Batches
 from transduce.data.corpus import Example
 from transduce.data.encoded import EncodedCorpus
+from transduce.engine import choose_engine
 from transduce.errors import ConfigError, DataError
 from transduce.evaluation.metrics import (
     MODEL_METRICS,
@@ -150,7 +151,8 @@ class DevScorer:
         self.examples = _spread(examples, trained.config.training.dev_sentences)
         self.batches = list(_batches(trained, examples))
         self.options = trained.config.search.model_copy(update={"beam": 1, "nbest": 1})
-        trained.stepper()  # compiles the kernels now, before a run's minutes count
+        # Compiles the kernels now, before a run's minutes count.
+        choose_engine(trained.config.engine, trained.model.device)
 
     def __call__(self, model: nn.Module) -> dict[str, float]:
         """Metrics as plain numbers, ``loss`` among them."""

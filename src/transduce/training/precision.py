@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 
 from transduce.config import TrainingConfig
+from transduce.engine import processor_features
 from transduce.errors import ConfigError
 
 __all__ = ["choose_precision", "multiplies_bfloat16"]
@@ -34,5 +35,4 @@ def multiplies_bfloat16(device: torch.device) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type != "cpu":
         return False
-    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    return any(capabilities.get(name) is True for name in ("amx_bf16", "avx512_bf16"))
+    return not {"amx_bf16", "avx512_bf16"}.isdisjoint(processor_features())
