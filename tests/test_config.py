@@ -411,7 +411,9 @@ files = st.one_of(paths, st.fixed_dictionaries({"source": paths, "target": paths
 columns = st.one_of(
     st.integers(0, 9),
     names,
-    st.fixed_dictionaries({"tags": st.integers(0, 9)}, optional={"separator": names}),
+    st.fixed_dictionaries(
+        {"tags": st.integers(0, 9)}, optional={"separator": names | st.lists(names, min_size=1)}
+    ),
 )
 positive = st.integers(1, 10**6)
 share = st.floats(0, 0.99)

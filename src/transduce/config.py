@@ -61,6 +61,7 @@ class Section(BaseModel):
 # what errors say of a field whose type is a choice of shapes
 _FILES = "a path, {source: PATH, target: PATH} or a list of these"
 _COLUMN = "a column's number (from 0) or name"
+_SEPARATOR = "a text or a list of texts"
 _COLUMNS = f"{_COLUMN}, {{tags: COLUMN, separator: TEXT}} or a list of these"
 
 
@@ -74,11 +75,12 @@ class ParallelFiles(Section):
 class TagColumn(Section):
     """A source column of tags (features, a language): each tag becomes one symbol.
 
-    ``separator`` splits the column (``N;GEN;PL``); none means one tag a row.
+    ``separator`` splits the column (``N;GEN;PL``), several split it at each of them
+    (``V;ARGAC3S+ARGNO1P`` at ``[";", "+"]``); none means one tag a row.
     """
 
     tags: int | str = Field(description=_COLUMN)
-    separator: str | None = None
+    separator: str | NonEmpty[str] | None = Field(default=None, description=_SEPARATOR)
 
 
 Files = Path | ParallelFiles | NonEmpty[Path | ParallelFiles]

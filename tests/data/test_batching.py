@@ -104,6 +104,13 @@ def natural(pairs: int) -> FakeCorpus:
     return FakeCorpus(list(zip(source.tolist(), target.tolist(), strict=True)))
 
 
+def test_large_batches_come_in_few_numbers_of_rows() -> None:
+    rows = [len(batch.indices) for batch in Batches(natural(3000), 1000, 1).iterate(0)]
+    large = [number for number in rows if number > 16]
+    assert len(large) > 20
+    assert sum(number % 16 != 0 for number in large) <= 1  # the last of the line
+
+
 def test_seed_and_epoch_decide_the_order() -> None:
     corpus = natural(2000)
     first = indices(Batches(corpus, 500, 1).iterate(0))

@@ -209,6 +209,19 @@ def test_text_columns_stand_with_a_tab_between_and_tags_as_symbols(tmp_path: Pat
     assert read(path, source={"tags": 2})[0] == ("⟪N;PL⟫", "cats")
 
 
+def test_tags_are_split_at_each_separator(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text("cat\tcats\tN;A+B.;+C|D\n", encoding="utf-8")
+    for separators, tags in [
+        ([";"], ["N", "A+B.", "+C|D"]),
+        ([";", "+"], ["N", "A", "B.", "C|D"]),
+        (["+", "|", ";", "."], ["N", "A", "B", "C", "D"]),
+        (["B.;"], ["N;A+", "+C|D"]),
+    ]:
+        source = [0, {"tags": 2, "separator": separators}]
+        assert read(path, source=source) == [("cat" + "".join(f"⟪{t}⟫" for t in tags), "cats")]
+
+
 def test_tags_of_json_may_be_a_list(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"lemma": "cat", "features": ["N", "PL"], "form": "cats"}', encoding="utf-8")

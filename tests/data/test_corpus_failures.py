@@ -325,6 +325,7 @@ def test_a_missing_or_empty_parallel_file(tmp_path: Path) -> None:
         ("a.tsv", {"source": "word"}, "source must be a column number where data.header is false"),
         ("a.tsv", {"target": -1}, "data.target must be a column from 0 on; got -1"),
         ("a.tsv", {"source": {"tags": 0, "separator": ""}}, "separator must be at least one"),
+        ("a.tsv", {"source": {"tags": 0, "separator": ["+", ""]}}, "separator must be at least"),
         ("a.jsonl", {"source": 2}, "data.source must be a name in jsonl data; got 2"),
         ("a.parquet", {"target": 0}, "data.target must be a name in parquet data; got 0"),
         ("a.txt", {"format": "lines"}, "must be {source: FILE, target: FILE}"),

@@ -22,6 +22,7 @@ T = TypeVar("T")
 Integers = NDArray[np.integer[Any]]
 
 WINDOW = 1 << 20  # pairs that are sorted by length together
+MULTIPLE = 16  # larger batches have a multiple of so many rows
 
 
 class LengthCorpus(Protocol):
@@ -65,7 +66,9 @@ class Batches:
 
     A batch of B pairs keeps ``B · max(S, T) ≤ batch_tokens``, S and T its longest
     source and target with END, so neither side ever computes more positions
-    than that; a pair longer than the budget is a batch of its own.
+    than that; a pair longer than the budget is a batch of its own. More than 16 rows are a
+    multiple of 16, but for the last of a window: half as many shapes for a CPU's library to
+    compile kernels for and to keep them.
 
     Pairs are shuffled and then, in windows of a million, sorted by target
     length and within groups of like targets by source length, equal ones in
@@ -143,14 +146,17 @@ def _by_length(source: Integers, target: Integers, budget: int) -> NDArray[np.in
 
 
 def _ends(longest: NDArray[np.int64], budget: int) -> NDArray[np.int64]:
-    """Where to cut a line of pairs so that each piece keeps the budget, as large as it can be."""
+    """Where to cut a line of pairs: pieces as large as the budget and the multiple allow."""
     ends = []
     start = 0
     while start < len(longest):
         room = budget // longest[start] + 1
         widths = np.maximum.accumulate(longest[start : start + room])
         cost = widths * np.arange(1, len(widths) + 1)
-        start += max(1, int(np.searchsorted(cost, budget, side="right")))
+        rows = max(1, int(np.searchsorted(cost, budget, side="right")))
+        if rows > MULTIPLE and start + rows < len(longest):
+            rows -= rows % MULTIPLE
+        start += rows
         ends.append(start)
     return np.array(ends, dtype=np.int64)
 

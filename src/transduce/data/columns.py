@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from operator import itemgetter
 
@@ -19,11 +20,14 @@ Row = Sequence[str | Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class SourceColumn:
-    """A column of the source: its number (from 0) or name, and whether it holds tags."""
+    """A column of the source: its number (from 0) or name, and whether it holds tags.
+
+    A column of tags is split at each of its separators; without any it is one tag.
+    """
 
     key: int | str
     tags: bool = False
-    separator: str | None = None
+    separators: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +63,7 @@ class Layout:
                 raise BadRecordError("missing column", message)
             return list(header).index(key)
 
-        sources = [
-            SourceColumn(number(column.key, "source"), column.tags, column.separator)
-            for column in self.sources
-        ]
+        sources = [replace(column, key=number(column.key, "source")) for column in self.sources]
         return Layout(tuple(sources), number(self.target, "target"))
 
     def keyed(self, kind: str) -> Layout:
@@ -87,10 +88,7 @@ class Layout:
 
     def in_order(self) -> Layout:
         """The layout of rows that hold just the source's columns in order, then the target."""
-        columns = [
-            SourceColumn(number, column.tags, column.separator)
-            for number, column in enumerate(self.sources)
-        ]
+        columns = [replace(column, key=number) for number, column in enumerate(self.sources)]
         return Layout(tuple(columns), len(columns))
 
     def picker(self) -> tuple[Callable[[Row], str], int, int]:
@@ -114,14 +112,20 @@ def layout_of(config: DataConfig) -> Layout:
     """The columns that a recipe asks for; raises ConfigError for an empty separator."""
     listed = config.source if isinstance(config.source, list) else [config.source]
     columns = [
-        SourceColumn(column.tags, True, column.separator)
+        SourceColumn(column.tags, True, _separators(column))
         if isinstance(column, TagColumn)
         else SourceColumn(column)
         for column in listed
     ]
-    if any(column.separator == "" for column in columns):
+    if any("" in column.separators for column in columns):
         raise ConfigError("data.source separator must be at least one character; got none")
     return Layout(tuple(columns), config.target)
+
+
+def _separators(column: TagColumn) -> tuple[str, ...]:
+    if column.separator is None:
+        return ()
+    return tuple([column.separator] if isinstance(column.separator, str) else column.separator)
 
 
 def join_columns(values: Row, columns: Sequence[SourceColumn]) -> str:
@@ -137,9 +141,9 @@ def join_columns(values: Row, columns: Sequence[SourceColumn]) -> str:
     for value, column in zip(values, columns, strict=True):
         if column.tags:
             joined = (
-                _tag_symbols(value, column.separator)
+                _tag_symbols(value, column.separators)
                 if isinstance(value, str)
-                else "".join(_tag_symbols(tag, None) for tag in value)
+                else "".join(_tag_symbols(tag, ()) for tag in value)
             )
             pieces.append(joined)
             continue
@@ -152,8 +156,8 @@ def join_columns(values: Row, columns: Sequence[SourceColumn]) -> str:
 
 
 @lru_cache(maxsize=1 << 16)
-def _tag_symbols(value: str, separator: str | None) -> str:
-    tags = [value] if separator is None else value.split(separator)
+def _tag_symbols(value: str, separators: tuple[str, ...]) -> str:
+    tags = re.split("|".join(map(re.escape, separators)), value) if separators else [value]
     try:
         return "".join(tag_symbol(tag) for tag in map(str.strip, tags) if tag)
     except ValueError as error:
