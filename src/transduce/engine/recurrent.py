@@ -11,6 +11,7 @@ from torch import Tensor
 
 from transduce.engine.blocks import heads_of, write_output
 from transduce.engine.library import Library
+from transduce.engine.memory import LANES, in_twos
 from transduce.engine.program import Extent, Number, Program
 from transduce.errors import EngineError
 from transduce.interfaces import Memory, Source
@@ -27,8 +28,6 @@ from transduce.modules.scores import (
 )
 
 __all__ = ["NativeRecurrentDecoder", "NativeRecurrentEncoder"]
-
-_LANES = 16  # of the kernels: keys are padded to a multiple
 
 
 class NativeRecurrentEncoder:
@@ -202,7 +201,10 @@ class NativeRecurrentDecoder:
         )
 
     def prepare(self, memory: Memory) -> dict[str, Tensor]:
-        """Keys ``[B, G, d, P]``, values ``[B, G, S, e]`` and lengths of B sentences."""
+        """Keys ``[B, G, d, P]``, values ``[B, G, S, e]`` and lengths of B sentences.
+
+        Where they are stored as bfloat16, keys and values are in twos.
+        """
         attention = self._decoder.attention
         lengths = {"lengths": memory.mask.sum(1)}
         if attention is None:
@@ -211,12 +213,10 @@ class NativeRecurrentDecoder:
         keys, values = prepared["keys"], prepared.get("values", memory.vectors)
         if keys.ndim == 3:
             keys, values = keys[:, None], values[:, None]
-        padding = -keys.shape[2] % _LANES
-        turned = torch.nn.functional.pad(keys.transpose(2, 3), (0, padding))
-        return lengths | {
-            "keys": turned.to(self.stored).contiguous(),
-            "values": values.to(self.stored).contiguous(),
-        }
+        padding = -keys.shape[2] % LANES
+        keys = torch.nn.functional.pad(keys.transpose(2, 3), (0, padding))
+        form = in_twos if self.stored == torch.bfloat16 else Tensor.contiguous
+        return lengths | {"keys": form(keys), "values": form(values)}
 
     def first_rows(self, memory: Memory) -> dict[str, Tensor]:
         """The states before the first token."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from transduce.engine.blocks import Blocks, heads_of, joined, norm, write_output
 from transduce.engine.library import Library
+from transduce.engine.memory import room_for_memory
 from transduce.engine.program import Extent, Number, Program
 from transduce.interfaces import Memory, Source
 from transduce.models.seq2seq import Embedding, Output
@@ -180,12 +181,10 @@ class NativeTransformerDecoder:
         vectors = memory.vectors.float().contiguous()
         B, S, _ = vectors.shape
         _, pairs, width = self.heads
-        padded = -(-S // 16) * 16
         tensors = {"vectors": vectors}
         for layer in range(self.layers):
-            # Zeros: a key beyond S is multiplied before it is hidden.
-            tensors[f"memory_key.{layer}"] = torch.zeros(B, pairs, width, padded, dtype=self.stored)
-            tensors[f"memory_value.{layer}"] = torch.empty(B, pairs, S, width, dtype=self.stored)
+            keys, values = room_for_memory(B, pairs, S, width, self.stored)
+            tensors |= {f"memory_key.{layer}": keys, f"memory_value.{layer}": values}
         self._memory.run(tensors, Extent(rows=B * S, sentences=B, source=S))
         del tensors["vectors"]
         return tensors | {"lengths": memory.mask.sum(1)}

@@ -1,4 +1,4 @@
-// Attention: of a row over its own ancestors, of a source over itself, of rows over a memory.
+// Attention of a row over its own ancestors and of a source over itself.
 #pragma once
 
 #include "program.h"
@@ -23,25 +23,49 @@ inline void rotate(float* vector, const float* cosines, const float* sines, int 
 // Queries divided by √d, in the form that keys are stored in where the processor multiplies that.
 class Query {
  public:
-  Query(float* values, int count, int width, std::vector<float>& memory) : values_(values) {
+  Query(float* values, int count, int width, std::vector<uint16_t>& memory) : values_(values) {
     const float factor = 1.0f / std::sqrt(static_cast<float>(width));
     for (int i = 0; i < count; ++i) values[i] *= factor;
-    halves_ = reinterpret_cast<uint16_t*>(Scratch::sized(memory, (count + 1) / 2));
+    halves_ = Scratch::sized(memory, count);
     write(halves_, values, count);
   }
 
-  float dot_with(const float* key, int offset, int width) const {
-    return dot(values_ + offset, key, width);
+  // Whether ``products`` takes whole vectors of such keys.
+  static bool takes(int width, const float*) { return width % kLanes == 0; }
+  static bool takes(int width, const uint16_t*) { return width % kHalves == 0; }
+
+  // What sums up to the product of the query at ``offset`` with a key.
+  Floats products(const float* key, int offset, int width) const {
+    Floats total{};
+    for (int i = 0; i < width; i += kLanes) total += load(values_ + offset + i) * load(key + i);
+    return total;
   }
 
-  float dot_with(const uint16_t* key, int offset, int width) const {
+  Floats products(const uint16_t* key, int offset, int width) const {
 #if defined(__AVX512BF16__)
-    if (width % 32 == 0) return dot_halves(halves_ + offset, key, width);
+    __m512 total = _mm512_setzero_ps();
+    for (int i = 0; i < width; i += kHalves)
+      total = _mm512_dpbf16_ps(total, (__m512bh)_mm512_loadu_si512(halves_ + offset + i),
+                               (__m512bh)_mm512_loadu_si512(key + i));
+    return (Floats)total;
+#else
+    Floats total{};
+    for (int i = 0; i < width; i += kLanes) total += load(values_ + offset + i) * read(key + i);
+    return total;
 #endif
+  }
+
+  template <class Stored>
+  float product(const Stored* key, int offset, int width) const {
     return dot(values_ + offset, key, width);
   }
 
  private:
+#if defined(__AVX512BF16__)
+  static constexpr int kHalves = 2 * kLanes;
+#else
+  static constexpr int kHalves = kLanes;
+#endif
   const float* values_;
   uint16_t* halves_;
 };
@@ -91,20 +115,18 @@ struct AncestryAttention : Operation {
     write(stored_values + now * plane + row * memory, values, memory);
 
     const int count = static_cast<int>(now) + 1, padded = round_up(count, kLanes);
+    int64_t* places = Scratch::sized(at.scratch.places, count);
+    for (int t = 0; t < count; ++t) places[t] = t * plane + ancestors[t] * int64_t{memory};
     float* scores = Scratch::sized(at.scratch.first, int64_t{heads.queries} * padded);
-    const auto key_of = [&](int t) {
-      return stored_keys + t * plane + ancestors[t] * int64_t{memory};
-    };
-    const auto value_of = [&](int t) {
-      return stored_values + t * plane + ancestors[t] * int64_t{memory};
-    };
-    const Query query(queries, heads.queries * d, d, at.scratch.second);
-    for (int t = 0; t < count; ++t) {
-      if (t + 1 < count) fetch(key_of(t + 1), memory);
-      fetch(value_of(t), memory);
-      const Stored* key = key_of(t);
+    const Query query(queries, heads.queries * d, d, at.scratch.halves);
+    for (int t = 0; t < count; t += kLanes) {
+      const int here = std::min(kLanes, count - t);
+      for (int next = t + kLanes; next < std::min(t + 2 * kLanes, count); ++next)
+        fetch(stored_keys + places[next], memory);
+      for (int i = 0; i < here; ++i) fetch(stored_values + places[t + i], memory);
       for (int head = 0; head < heads.queries; ++head)
-        scores[head * padded + t] = query.dot_with(key + heads.of_pair(head) * d, head * d, d);
+        multiply(query, stored_keys + heads.of_pair(head) * d, places + t, here, head * d,
+                 scores + head * padded + t);
     }
     for (int head = 0; head < heads.queries; ++head) {
       float* own = scores + head * padded;
@@ -113,12 +135,64 @@ struct AncestryAttention : Operation {
       softmax(own, count, padded);
     }
     float* to = at.buffer(out).row(row);
-    for (int head = 0; head < heads.queries; ++head) {
-      const int column = heads.of_pair(head) * d;
-      weighted_sum(to + head * d, scores + head * padded, count, d,
-                   [&](int t) { return value_of(t) + column; });
+    for (int head = 0; head < heads.queries; ++head)
+      weigh(to + head * d, scores + head * padded, stored_values + heads.of_pair(head) * d, places,
+            count, at.scratch.halves);
+  }
+
+  // Scores of up to 16 positions.
+  void multiply(const Query& query, const Stored* keys, const int64_t* places, int count,
+                int offset, float* scores) const {
+    const int d = heads.width;
+    if (!Query::takes(d, keys)) {
+      for (int t = 0; t < count; ++t) scores[t] = query.product(keys + places[t], offset, d);
+      return;
+    }
+    Floats products[kLanes] = {};
+    for (int t = 0; t < count; ++t) products[t] = query.products(keys + places[t], offset, d);
+    store(scores, sums(products));
+  }
+
+  // to = Σ_t weights[t] · values at places[t].
+  void weigh(float* to, const float* weights, const Stored* values, const int64_t* places,
+             int count, std::vector<uint16_t>& memory) const {
+    const int d = heads.width;
+#if defined(__AVX512BF16__)
+    if constexpr (sizeof(Stored) == 2) {
+      if (d % (2 * kLanes) == 0) {
+        const int even = count + count % 2;  // where that is one more, its weight is 0
+        uint16_t* halves = Scratch::sized(memory, even);
+        write(halves, weights, even);
+        weigh_halves(to, halves, values, places, count);
+        return;
+      }
+    }
+#endif
+    weighted_sum(to, weights, count, d, [&](int t) { return values + places[t]; });
+  }
+
+#if defined(__AVX512BF16__)
+  // Two positions at a time: numbers of both are brought side by side and multiplied in pairs.
+  void weigh_halves(float* to, const uint16_t* weights, const uint16_t* values,
+                    const int64_t* places, int count) const {
+    for (int i = 0; i < heads.width; i += 2 * kLanes) {
+      __m512 low = _mm512_setzero_ps(), high = low;  // columns 8 l + 0…3 and 8 l + 4…7 of lane l
+      for (int t = 0; t < count; t += 2) {
+        const __m512i first = _mm512_loadu_si512(values + places[t] + i);
+        const __m512i second =
+            t + 1 < count ? _mm512_loadu_si512(values + places[t + 1] + i) : _mm512_setzero_si512();
+        const auto factors = (__m512bh)_mm512_set1_epi32(static_cast<int>(pair_at(weights, t)));
+        low = _mm512_dpbf16_ps(low, (__m512bh)_mm512_unpacklo_epi16(first, second), factors);
+        high = _mm512_dpbf16_ps(high, (__m512bh)_mm512_unpackhi_epi16(first, second), factors);
+      }
+      for (int half = 0; half < 2; ++half) {  // lanes low 0, high 0, low 1, high 1; then 2 and 3
+        const __m512 lanes = half == 0 ? _mm512_shuffle_f32x4(low, high, 0x44)
+                                       : _mm512_shuffle_f32x4(low, high, 0xee);
+        _mm512_storeu_ps(to + i + half * kLanes, _mm512_shuffle_f32x4(lanes, lanes, 0xd8));
+      }
     }
   }
+#endif
 
   // Ancestors stand wherever they were written: no prefetcher guesses the next.
   static void fetch(const Stored* from, int count) {
@@ -194,140 +268,6 @@ struct SourceAttention : Operation {
       weighted_sum(to, scores, count, d, [&](int s) {
         return static_cast<const float*>(from.row(sentence * S + s) + value_column);
       });
-    }
-  }
-};
-
-// From a buffer [B·S, W], columns ``offset`` …, to keys [B, G, d, P] (S rounded up to 16) or values
-// [B, G, S, d].
-template <class Stored>
-struct StoreMemory : Operation {
-  int in, offset, tensor;
-  Heads heads;
-  bool keys;
-
-  StoreMemory(int in, int offset, int tensor, Heads heads, bool keys)
-      : in(in), offset(offset), tensor(tensor), heads(heads), keys(keys) {}
-
-  void run(const Context& at) override {
-    const int64_t S = at.call.source, G = heads.pairs, d = heads.width, P = round_up(S, kLanes);
-    const Share items = at.share(at.call.sentences * G);
-    Stored* to = at.tensor<Stored>(tensor);
-    for (int64_t item = items.begin; item < items.end; ++item) {
-      const int64_t sentence = item / G, pair = item % G;
-      for (int64_t s = 0; s < S; ++s) {
-        const float* from = at.buffer(in).row(sentence * S + s) + offset + pair * d;
-        if (!keys) {
-          write(to + (item * S + s) * d, from, static_cast<int>(d));
-          continue;
-        }
-        for (int64_t i = 0; i < d; ++i) write_one(to + (item * d + i) * P + s, from[i]);
-      }
-    }
-  }
-};
-
-// How rows look at a memory.
-struct Look {
-  Heads heads;
-  int value_width;      // of one head's values
-  float factor;         // on the scores
-  const float* vector;  // additive scores: Σ_i v_i σ(q_i + k_i), [d]; null: q · k
-  bool cosine;          // queries are first brought to length 1
-};
-
-// Queries [N, H d] of B·K rows over keys [B, G, d, P] and values [B, G, S, e] to out [N, H e]; a
-// sentence's K rows read its one memory. ``weights`` [N, S], where asked for: the mean over heads.
-template <class Stored>
-struct MemoryAttention : Operation {
-  int in, out, keys, values, lengths, weights;
-  Look look;
-
-  MemoryAttention(int in, int out, int keys, int values, int lengths, int weights, Look look)
-      : in(in), out(out), keys(keys), values(values), lengths(lengths), weights(weights),
-        look(look) {}
-
-  void run(const Context& at) override {
-    const bool kept = weights >= 0 && at.call.tensors[weights] != nullptr;
-    const int64_t H = look.heads.queries;
-    if (kept || at.call.sentences >= at.threads) {
-      const Share sentences = at.share(at.call.sentences);
-      for (int64_t sentence = sentences.begin; sentence < sentences.end; ++sentence) {
-        if (kept) clear(at, sentence);
-        for (int head = 0; head < H; ++head) attend(at, sentence, head, kept);
-      }
-      return;
-    }
-    const Share items = at.share(at.call.sentences * H);
-    for (int64_t item = items.begin; item < items.end; ++item)
-      attend(at, item / H, static_cast<int>(item % H), false);
-  }
-
- private:
-  void clear(const Context& at, int64_t sentence) const {
-    const int64_t count = at.call.rows / at.call.sentences * at.call.source;
-    std::memset(at.tensor<float>(weights) + sentence * count, 0, sizeof(float) * count);
-  }
-
-  void attend(const Context& at, int64_t sentence, int head, bool kept) const {
-    const Call& call = at.call;
-    const int64_t S = call.source, K = call.rows / call.sentences;
-    const int d = look.heads.width, e = look.value_width;
-    const int stride = round_up(S, kLanes);
-    const int count = static_cast<int>(at.tensor<int64_t>(lengths)[sentence]);
-    const int padded = round_up(count, kLanes);
-    const int64_t item = sentence * look.heads.pairs + look.heads.of_pair(head);
-    const Stored* key = at.tensor<Stored>(keys) + item * d * stride;
-    const Stored* value = at.tensor<Stored>(values) + item * S * e;
-    float* scores = Scratch::sized(at.scratch.first, padded);
-    for (int64_t beam = 0; beam < K; ++beam) {
-      const int64_t row = sentence * K + beam;
-      const float* query = at.buffer(in).row(row) + head * d;
-      look.vector != nullptr ? add_scores(query, key, scores, padded, stride)
-                             : multiply_scores(query, key, scores, padded, stride);
-      softmax(scores, count, padded);
-      weighted_sum(at.buffer(out).row(row) + head * e, scores, count, e,
-                   [&](int s) { return value + int64_t{s} * e; });
-      if (kept)
-        add_scaled(at.tensor<float>(weights) + row * S, scores, 1.0f / look.heads.queries, count);
-    }
-  }
-
-  void multiply_scores(const float* query, const Stored* key, float* scores, int padded,
-                       int stride) const {
-    const int d = look.heads.width;
-    float factor = look.factor;
-    if (look.cosine) factor /= std::max(std::sqrt(dot(query, query, d)), 1e-12f);
-    int s = 0;
-    for (; s + 2 * kLanes <= padded; s += 2 * kLanes) {
-      Floats first{}, second{};
-      for (int i = 0; i < d; ++i) {
-        const Stored* from = key + int64_t{i} * stride + s;
-        first += query[i] * read(from);
-        second += query[i] * read(from + kLanes);
-      }
-      store(scores + s, first * factor);
-      store(scores + s + kLanes, second * factor);
-    }
-    for (; s < padded; s += kLanes) {
-      Floats first{}, second{};
-      int i = 0;
-      for (; i + 2 <= d; i += 2) {
-        first += query[i] * read(key + int64_t{i} * stride + s);
-        second += query[i + 1] * read(key + int64_t{i + 1} * stride + s);
-      }
-      if (i < d) first += query[i] * read(key + int64_t{i} * stride + s);
-      store(scores + s, (first + second) * factor);
-    }
-  }
-
-  void add_scores(const float* query, const Stored* key, float* scores, int padded,
-                  int stride) const {
-    for (int s = 0; s < padded; s += kLanes) {
-      Floats total{};
-      for (int i = 0; i < look.heads.width; ++i)
-        total += look.vector[i] * sigmoid(query[i] + read(key + int64_t{i} * stride + s));
-      store(scores + s, total);
     }
   }
 };

@@ -2,6 +2,7 @@
 #include "attention.h"
 #include "layers.h"
 #include "loss.h"
+#include "memory.h"
 #include "recurrence.h"
 #include "vocabulary.h"
 
@@ -127,16 +128,16 @@ void transduce_source_attention(void* program, int in, int out, int queries, int
 void transduce_store_memory(void* program, int half, int in, int offset, int tensor, int pairs,
                             int width, int keys) {
   const Heads heads{pairs, pairs, width};
-  half ? add<StoreMemory<uint16_t>>(program, in, offset, tensor, heads, keys != 0)
-       : add<StoreMemory<float>>(program, in, offset, tensor, heads, keys != 0);
+  half ? add<StoreMemory<PairedMemory>>(program, in, offset, tensor, heads, keys != 0)
+       : add<StoreMemory<FloatMemory>>(program, in, offset, tensor, heads, keys != 0);
 }
 
 void transduce_memory_attention(void* program, int half, int in, int out, int queries, int pairs,
                                 int width, int value_width, int keys, int values, int lengths,
                                 int weights, float factor, const float* vector, int cosine) {
   const Look look{Heads{queries, pairs, width}, value_width, factor, vector, cosine != 0};
-  half ? add<MemoryAttention<uint16_t>>(program, in, out, keys, values, lengths, weights, look)
-       : add<MemoryAttention<float>>(program, in, out, keys, values, lengths, weights, look);
+  half ? add<MemoryAttention<PairedMemory>>(program, in, out, keys, values, lengths, weights, look)
+       : add<MemoryAttention<FloatMemory>>(program, in, out, keys, values, lengths, weights, look);
 }
 
 void transduce_vocabulary(void* program, int in, const void* weight, int logits, int scores,

@@ -40,8 +40,11 @@ struct Buffer {
 // A thread's own memory, kept between runs.
 struct Scratch {
   std::vector<float> first, second, third;
+  std::vector<uint16_t> halves;
+  std::vector<int64_t> places;
 
-  static float* sized(std::vector<float>& values, int64_t count) {
+  template <class T>
+  static T* sized(std::vector<T>& values, int64_t count) {
     if (static_cast<int64_t>(values.size()) < count) values.resize(count);
     return values.data();
   }

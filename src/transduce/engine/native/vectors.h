@@ -49,6 +49,31 @@ inline float sum(const Floats& vector) {
 #endif
 }
 
+// Lane n of the result is the sum of vector n.
+inline Floats sums(const Floats (&vectors)[kLanes]) {
+#if defined(__AVX512F__)
+  __m512 quarters[4];  // 128-bit lane l: the sums over the lanes l of four vectors
+  for (int i = 0; i < 4; ++i) {
+    __m512 halves[2];
+    for (int j = 0; j < 2; ++j) {
+      const __m512 a = (__m512)vectors[4 * i + 2 * j], b = (__m512)vectors[4 * i + 2 * j + 1];
+      halves[j] = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+    }
+    const __m512d a = _mm512_castps_pd(halves[0]), b = _mm512_castps_pd(halves[1]);
+    quarters[i] = _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(a, b)),
+                                _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
+  }
+  const auto fold = [](__m512 a, __m512 b) {
+    return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+  };
+  return (Floats)fold(fold(quarters[0], quarters[1]), fold(quarters[2], quarters[3]));
+#else
+  Floats result;
+  for (int lane = 0; lane < kLanes; ++lane) result[lane] = sum(vectors[lane]);
+  return result;
+#endif
+}
+
 inline float largest(const Floats& vector) {
 #if defined(__AVX512F__)
   return _mm512_reduce_max_ps((__m512)vector);
@@ -185,16 +210,27 @@ inline float dot(const float* a, const Stored* b, int count) {
   return total;
 }
 
-#if defined(__AVX512BF16__)
-// Both bfloat16, ``count`` a multiple of 32.
-inline float dot_halves(const uint16_t* a, const uint16_t* b, int count) {
-  __m512 total = _mm512_setzero_ps();
-  for (int i = 0; i < count; i += 32)
-    total = _mm512_dpbf16_ps(total, (__m512bh)_mm512_loadu_si512(a + i),
-                             (__m512bh)_mm512_loadu_si512(b + i));
-  return _mm512_reduce_add_ps(total);
+// Two bfloat16 as one number.
+inline uint32_t pair_at(const uint16_t* halves, int place) {
+  uint32_t pair;
+  std::memcpy(&pair, halves + place, sizeof(pair));
+  return pair;
 }
+
+// total + the products of 16 pairs of bfloat16, side by side, with one pair.
+inline Floats add_pairs(const Floats& total, const uint16_t* pairs, uint32_t factors) {
+#if defined(__AVX512BF16__)
+  return (Floats)_mm512_dpbf16_ps((__m512)total, (__m512bh)_mm512_loadu_si512(pairs),
+                                  (__m512bh)_mm512_set1_epi32(static_cast<int>(factors)));
+#else
+  const Words both = load<Words, uint16_t>(pairs), low = both << 16, high = both & 0xffff0000u;
+  Floats firsts, seconds;
+  std::memcpy(&firsts, &low, sizeof(low));
+  std::memcpy(&seconds, &high, sizeof(high));
+  return total + from_bfloat16(static_cast<uint16_t>(factors)) * firsts +
+         from_bfloat16(static_cast<uint16_t>(factors >> 16)) * seconds;
 #endif
+}
 
 // to = Σ_t weights[t] · row(t), the sums kept in registers.
 template <class Row>

@@ -1,0 +1,257 @@
+// Attention of rows over a memory: what is stored of it once, and how rows look at it.
+#pragma once
+
+#include "attention.h"
+
+namespace transduce {
+
+// Keys [d, P] and values [S, e] of one sentence and head, as floats. P is S rounded up to 16.
+struct FloatMemory {
+  using Stored = float;
+
+  static int64_t key_size(int64_t d, int64_t P) { return d * P; }
+  static int64_t value_size(int64_t S, int64_t e) { return S * e; }
+  static int64_t key_place(int64_t i, int64_t s, int64_t P) { return i * P + s; }
+  static int64_t value_place(int64_t s, int64_t i, int64_t e) { return s * e + i; }
+
+  // scores[s] = factor · Σ_i query[i] key[i, s]
+  static void multiply(const float* query, const float* keys, int d, int P, float factor,
+                       float* scores, int padded, Scratch&) {
+    int s = 0;
+    for (; s + 2 * kLanes <= padded; s += 2 * kLanes) {
+      Floats first{}, second{};
+      for (int i = 0; i < d; ++i) {
+        const float* from = keys + int64_t{i} * P + s;
+        first += query[i] * load(from);
+        second += query[i] * load(from + kLanes);
+      }
+      store(scores + s, first * factor);
+      store(scores + s + kLanes, second * factor);
+    }
+    for (; s < padded; s += kLanes) {
+      Floats first{}, second{};
+      int i = 0;
+      for (; i + 2 <= d; i += 2) {
+        first += query[i] * load(keys + int64_t{i} * P + s);
+        second += query[i + 1] * load(keys + int64_t{i + 1} * P + s);
+      }
+      if (i < d) first += query[i] * load(keys + int64_t{i} * P + s);
+      store(scores + s, (first + second) * factor);
+    }
+  }
+
+  // scores[s] = Σ_i vector[i] σ(query[i] + key[i, s])
+  static void add(const float* query, const float* vector, const float* keys, int d, int P,
+                  float* scores, int padded) {
+    for (int s = 0; s < padded; s += kLanes) {
+      Floats total{};
+      for (int i = 0; i < d; ++i)
+        total += vector[i] * sigmoid(query[i] + load(keys + int64_t{i} * P + s));
+      store(scores + s, total);
+    }
+  }
+
+  static void weigh(float* to, const float* weights, const float* values, int count, int,
+                    int e, Scratch&) {
+    weighted_sum(to, weights, count, e, [&](int s) { return values + int64_t{s} * e; });
+  }
+};
+
+// The same as bfloat16 in twos, so that one instruction multiplies and adds both: keys
+// [⌈d / 2⌉, P, 2], values [⌈S / 2⌉, e, 2]. What fills up an odd number is 0.
+struct PairedMemory {
+  using Stored = uint16_t;
+
+  static int64_t key_size(int64_t d, int64_t P) { return (d + 1) / 2 * P * 2; }
+  static int64_t value_size(int64_t S, int64_t e) { return (S + 1) / 2 * e * 2; }
+  static int64_t key_place(int64_t i, int64_t s, int64_t P) {
+    return (i / 2 * P + s) * 2 + i % 2;
+  }
+  static int64_t value_place(int64_t s, int64_t i, int64_t e) {
+    return (s / 2 * e + i) * 2 + s % 2;
+  }
+
+  static void multiply(const float* query, const uint16_t* keys, int d, int P, float factor,
+                       float* scores, int padded, Scratch& scratch) {
+    const uint16_t* pairs = in_twos(query, d, scratch);
+    const int count = (d + 1) / 2, row = 2 * P;
+    int s = 0;
+    for (; s + 2 * kLanes <= padded; s += 2 * kLanes) {
+      Floats totals[4] = {};
+      const uint16_t* from = keys + 2 * s;
+      int i = 0;
+      for (; i + 2 <= count; i += 2, from += 2 * row) {
+        totals[0] = add_pairs(totals[0], from, pair_at(pairs, 2 * i));
+        totals[1] = add_pairs(totals[1], from + 2 * kLanes, pair_at(pairs, 2 * i));
+        totals[2] = add_pairs(totals[2], from + row, pair_at(pairs, 2 * (i + 1)));
+        totals[3] = add_pairs(totals[3], from + row + 2 * kLanes, pair_at(pairs, 2 * (i + 1)));
+      }
+      if (i < count) {
+        totals[0] = add_pairs(totals[0], from, pair_at(pairs, 2 * i));
+        totals[1] = add_pairs(totals[1], from + 2 * kLanes, pair_at(pairs, 2 * i));
+      }
+      store(scores + s, (totals[0] + totals[2]) * factor);
+      store(scores + s + kLanes, (totals[1] + totals[3]) * factor);
+    }
+    for (; s < padded; s += kLanes) {
+      Floats totals[2] = {};
+      for (int i = 0; i < count; ++i)
+        totals[i % 2] = add_pairs(totals[i % 2], keys + int64_t{i} * row + 2 * s, pair_at(pairs, 2 * i));
+      store(scores + s, (totals[0] + totals[1]) * factor);
+    }
+  }
+
+  static void add(const float* query, const float* vector, const uint16_t* keys, int d, int P,
+                  float* scores, int padded) {
+    for (int s = 0; s < padded; s += kLanes) {
+      Floats total{};
+      for (int i = 0; i < d; ++i) {
+        const Words both = load<Words, uint16_t>(keys + (int64_t{i / 2} * P + s) * 2);
+        const Words bits = i % 2 == 0 ? both << 16 : both & 0xffff0000u;
+        Floats key;
+        std::memcpy(&key, &bits, sizeof(bits));
+        total += vector[i] * sigmoid(query[i] + key);
+      }
+      store(scores + s, total);
+    }
+  }
+
+  // Beyond ``count`` the weights are 0, up to ``padded``.
+  static void weigh(float* to, const float* weights, const uint16_t* values, int count, int padded,
+                    int e, Scratch& scratch) {
+    const uint16_t* pairs = in_twos(weights, padded, scratch);
+    const int steps = (count + 1) / 2;
+    constexpr int kSums = 4;
+    int i = 0;
+    for (; i + kSums * kLanes <= e; i += kSums * kLanes) {
+      Floats totals[kSums] = {};
+      for (int s = 0; s < steps; ++s) {
+        const uint16_t* from = values + (int64_t{s} * e + i) * 2;
+        for (int v = 0; v < kSums; ++v)
+          totals[v] = add_pairs(totals[v], from + 2 * v * kLanes, pair_at(pairs, 2 * s));
+      }
+      for (int v = 0; v < kSums; ++v) store(to + i + v * kLanes, totals[v]);
+    }
+    for (; i + kLanes <= e; i += kLanes) {
+      Floats total{};
+      for (int s = 0; s < steps; ++s)
+        total = add_pairs(total, values + (int64_t{s} * e + i) * 2, pair_at(pairs, 2 * s));
+      store(to + i, total);
+    }
+    for (; i < e; ++i) {
+      to[i] = 0;
+      for (int s = 0; s < count; ++s)
+        to[i] += weights[s] * from_bfloat16(values[value_place(s, i, e)]);
+    }
+  }
+
+ private:
+  static const uint16_t* in_twos(const float* values, int count, Scratch& scratch) {
+    uint16_t* halves = Scratch::sized(scratch.halves, count + 1);
+    write(halves, values, count);
+    halves[count] = 0;
+    return halves;
+  }
+};
+
+// From a buffer [B·S, W], columns ``offset`` …, to the keys or values [B, G, …] of a memory.
+template <class Form>
+struct StoreMemory : Operation {
+  int in, offset, tensor;
+  Heads heads;
+  bool keys;
+
+  StoreMemory(int in, int offset, int tensor, Heads heads, bool keys)
+      : in(in), offset(offset), tensor(tensor), heads(heads), keys(keys) {}
+
+  void run(const Context& at) override {
+    const int64_t S = at.call.source, G = heads.pairs, d = heads.width, P = round_up(S, kLanes);
+    const int64_t size = keys ? Form::key_size(d, P) : Form::value_size(S, d);
+    const Share items = at.share(at.call.sentences * G);
+    for (int64_t item = items.begin; item < items.end; ++item) {
+      auto* to = at.tensor<typename Form::Stored>(tensor) + item * size;
+      for (int64_t s = 0; s < S; ++s) {
+        const float* from = at.buffer(in).row(item / G * S + s) + offset + item % G * d;
+        for (int64_t i = 0; i < d; ++i)
+          write_one(to + (keys ? Form::key_place(i, s, P) : Form::value_place(s, i, d)), from[i]);
+      }
+    }
+  }
+};
+
+// How rows look at a memory.
+struct Look {
+  Heads heads;
+  int value_width;      // of one head's values
+  float factor;         // on the scores
+  const float* vector;  // additive scores: Σ_i v_i σ(q_i + k_i), [d]; null: q · k
+  bool cosine;          // queries are first brought to length 1
+};
+
+// Queries [N, H d] of B·K rows over a memory's keys and values [B, G, …] to out [N, H e]; a
+// sentence's K rows read its one memory. ``weights`` [N, S], where asked for: the mean over heads.
+template <class Form>
+struct MemoryAttention : Operation {
+  int in, out, keys, values, lengths, weights;
+  Look look;
+
+  MemoryAttention(int in, int out, int keys, int values, int lengths, int weights, Look look)
+      : in(in), out(out), keys(keys), values(values), lengths(lengths), weights(weights),
+        look(look) {}
+
+  void run(const Context& at) override {
+    const bool kept = weights >= 0 && at.call.tensors[weights] != nullptr;
+    const int64_t H = look.heads.queries;
+    if (kept || at.call.sentences >= at.threads) {
+      const Share sentences = at.share(at.call.sentences);
+      for (int64_t sentence = sentences.begin; sentence < sentences.end; ++sentence) {
+        if (kept) clear(at, sentence);
+        for (int head = 0; head < H; ++head) attend(at, sentence, head, kept);
+      }
+      return;
+    }
+    const Share items = at.share(at.call.sentences * H);
+    for (int64_t item = items.begin; item < items.end; ++item)
+      attend(at, item / H, static_cast<int>(item % H), false);
+  }
+
+ private:
+  using Stored = typename Form::Stored;
+
+  void clear(const Context& at, int64_t sentence) const {
+    const int64_t count = at.call.rows / at.call.sentences * at.call.source;
+    std::memset(at.tensor<float>(weights) + sentence * count, 0, sizeof(float) * count);
+  }
+
+  void attend(const Context& at, int64_t sentence, int head, bool kept) const {
+    const Call& call = at.call;
+    const int64_t S = call.source, K = call.rows / call.sentences;
+    const int d = look.heads.width, e = look.value_width, P = round_up(S, kLanes);
+    const int count = static_cast<int>(at.tensor<int64_t>(lengths)[sentence]);
+    const int padded = round_up(count, kLanes);
+    const int64_t item = sentence * look.heads.pairs + look.heads.of_pair(head);
+    const Stored* key = at.tensor<Stored>(keys) + item * Form::key_size(d, P);
+    const Stored* value = at.tensor<Stored>(values) + item * Form::value_size(S, e);
+    float* scores = Scratch::sized(at.scratch.first, padded);
+    for (int64_t beam = 0; beam < K; ++beam) {
+      const int64_t row = sentence * K + beam;
+      const float* query = at.buffer(in).row(row) + head * d;
+      if (look.vector != nullptr)
+        Form::add(query, look.vector, key, d, P, scores, padded);
+      else
+        Form::multiply(query, key, d, P, factor(query), scores, padded, at.scratch);
+      softmax(scores, count, padded);
+      Form::weigh(at.buffer(out).row(row) + head * e, scores, value, count, padded, e, at.scratch);
+      if (kept)
+        add_scaled(at.tensor<float>(weights) + row * S, scores, 1.0f / look.heads.queries, count);
+    }
+  }
+
+  float factor(const float* query) const {
+    if (!look.cosine) return look.factor;
+    const float squares = dot(query, query, look.heads.width);
+    return look.factor / std::max(std::sqrt(squares), 1e-12f);
+  }
+};
+
+}  // namespace transduce
