@@ -36,4 +36,5 @@ def in_twos(tensor: Tensor) -> Tensor:
     Where N is odd, zeros stand beside the last row.
     """
     even = torch.nn.functional.pad(tensor, (0, 0, 0, tensor.shape[-2] % 2))
-    return even.unflatten(-2, (-1, 2)).transpose(-1, -2).to(torch.bfloat16).contiguous()
+    twos = even.reshape(*tensor.shape[:-2], -1, 2, tensor.shape[-1])
+    return twos.transpose(-1, -2).to(torch.bfloat16).contiguous()
