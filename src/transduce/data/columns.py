@@ -23,11 +23,13 @@ class SourceColumn:
     """A column of the source: its number (from 0) or name, and whether it holds tags.
 
     A column of tags is split at each of its separators; without any it is one tag.
+    ``sort`` brings its tags into alphabetical order.
     """
 
     key: int | str
     tags: bool = False
     separators: tuple[str, ...] = ()
+    sort: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ def layout_of(config: DataConfig) -> Layout:
     """The columns that a recipe asks for; raises ConfigError for an empty separator."""
     listed = config.source if isinstance(config.source, list) else [config.source]
     columns = [
-        SourceColumn(column.tags, True, _separators(column))
+        SourceColumn(column.tags, True, _separators(column), column.sort)
         if isinstance(column, TagColumn)
         else SourceColumn(column)
         for column in listed
@@ -140,12 +142,9 @@ def join_columns(values: Row, columns: Sequence[SourceColumn]) -> str:
     after_text = False
     for value, column in zip(values, columns, strict=True):
         if column.tags:
-            joined = (
-                _tag_symbols(value, column.separators)
-                if isinstance(value, str)
-                else "".join(_tag_symbols(tag, ()) for tag in value)
-            )
-            pieces.append(joined)
+            listed = (value,) if isinstance(value, str) else tuple(value)
+            separators = column.separators if isinstance(value, str) else ()
+            pieces.append(_tag_symbols(listed, separators, column.sort))
             continue
         if not isinstance(value, str):
             raise TypeError("text column must hold text")
@@ -156,10 +155,14 @@ def join_columns(values: Row, columns: Sequence[SourceColumn]) -> str:
 
 
 @lru_cache(maxsize=1 << 16)
-def _tag_symbols(value: str, separators: tuple[str, ...]) -> str:
-    tags = re.split("|".join(map(re.escape, separators)), value) if separators else [value]
+def _tag_symbols(values: tuple[str, ...], separators: tuple[str, ...], sort: bool) -> str:
+    tags: Sequence[str] = values
+    if separators:
+        cut = "|".join(map(re.escape, separators))
+        tags = [tag for value in values for tag in re.split(cut, value)]
+    stripped = [tag for tag in map(str.strip, tags) if tag]
     try:
-        return "".join(tag_symbol(tag) for tag in map(str.strip, tags) if tag)
+        return "".join(map(tag_symbol, sorted(stripped) if sort else stripped))
     except ValueError as error:
         raise BadRecordError("bad tag", str(error)) from None
 
