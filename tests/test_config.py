@@ -129,7 +129,7 @@ REFUSED: list[tuple[dict[Any, Any], str]] = [
     ({"data": {"target": None}}, "data.target must be a column's number (from 0) or name; "
      "got None"),
     ({"data": {"source": {"tags": None}}}, "data.source must be a column's number (from 0) or "
-     "name, {tags: COLUMN, separator: TEXT, sort: true} or a list of these; got {'tags': None}"),
+     "name, {tags: COLUMN, separator: TEXT} or a list of these; got {'tags': None}"),
     # kinds
     ({"model": {"encoder": {"kind": "foo"}}},
      f"model.encoder.kind must be one of {KINDS}; got 'foo'"),
@@ -412,8 +412,7 @@ columns = st.one_of(
     st.integers(0, 9),
     names,
     st.fixed_dictionaries(
-        {"tags": st.integers(0, 9)},
-        optional={"separator": names | st.lists(names, min_size=1), "sort": st.booleans()},
+        {"tags": st.integers(0, 9)}, optional={"separator": names | st.lists(names, min_size=1)}
     ),
 )
 positive = st.integers(1, 10**6)

@@ -62,7 +62,7 @@ class Section(BaseModel):
 _FILES = "a path, {source: PATH, target: PATH} or a list of these"
 _COLUMN = "a column's number (from 0) or name"
 _SEPARATOR = "a text or a list of texts"
-_COLUMNS = f"{_COLUMN}, {{tags: COLUMN, separator: TEXT, sort: true}} or a list of these"
+_COLUMNS = f"{_COLUMN}, {{tags: COLUMN, separator: TEXT}} or a list of these"
 
 
 class ParallelFiles(Section):
@@ -76,14 +76,11 @@ class TagColumn(Section):
     """A source column of tags (features, a language): each tag becomes one symbol.
 
     ``separator`` splits the column (``N;GEN;PL``), several split it at each of them
-    (``V;ARGAC3S+ARGNO1P`` at ``[";", "+"]``); none means one tag a row. ``sort`` brings them
-    into alphabetical order: for features, which are a set, so that none is read anew for
-    standing elsewhere.
+    (``V;ARGAC3S+ARGNO1P`` at ``[";", "+"]``); none means one tag a row.
     """
 
     tags: int | str = Field(description=_COLUMN)
     separator: str | NonEmpty[str] | None = Field(default=None, description=_SEPARATOR)
-    sort: bool = False
 
 
 Files = Path | ParallelFiles | NonEmpty[Path | ParallelFiles]

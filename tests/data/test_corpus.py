@@ -222,20 +222,6 @@ def test_tags_are_split_at_each_separator(tmp_path: Path) -> None:
         assert read(path, source=source) == [("cat" + "".join(f"⟪{t}⟫" for t in tags), "cats")]
 
 
-def test_sorted_tags_are_the_same_in_any_order(tmp_path: Path) -> None:
-    path = tmp_path / "a.tsv"
-    path.write_text("cat\tcats\tN;PL;GEN\ncat\tcats\tPL; GEN;N\n", encoding="utf-8")
-    source = [0, {"tags": 2, "separator": ";", "sort": True}]
-    assert read(path, source=source) == [("cat⟪GEN⟫⟪N⟫⟪PL⟫", "cats")] * 2
-    path = tmp_path / "a.jsonl"
-    path.write_text('{"lemma": "cat", "features": ["PL", "N"], "form": "cats"}', encoding="utf-8")
-    options: dict[str, Any] = {
-        "source": ["lemma", {"tags": "features", "sort": True}],
-        "target": "form",
-    }
-    assert read(path, **options) == [("cat⟪N⟫⟪PL⟫", "cats")]
-
-
 def test_tags_of_json_may_be_a_list(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"lemma": "cat", "features": ["N", "PL"], "form": "cats"}', encoding="utf-8")

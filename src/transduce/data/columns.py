@@ -23,13 +23,11 @@ class SourceColumn:
     """A column of the source: its number (from 0) or name, and whether it holds tags.
 
     A column of tags is split at each of its separators; without any it is one tag.
-    ``sort`` brings its tags into alphabetical order.
     """
 
     key: int | str
     tags: bool = False
     separators: tuple[str, ...] = ()
-    sort: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +112,7 @@ def layout_of(config: DataConfig) -> Layout:
     """The columns that a recipe asks for; raises ConfigError for an empty separator."""
     listed = config.source if isinstance(config.source, list) else [config.source]
     columns = [
-        SourceColumn(column.tags, True, _separators(column), column.sort)
+        SourceColumn(column.tags, True, _separators(column))
         if isinstance(column, TagColumn)
         else SourceColumn(column)
         for column in listed
@@ -142,9 +140,12 @@ def join_columns(values: Row, columns: Sequence[SourceColumn]) -> str:
     after_text = False
     for value, column in zip(values, columns, strict=True):
         if column.tags:
-            listed = (value,) if isinstance(value, str) else tuple(value)
-            separators = column.separators if isinstance(value, str) else ()
-            pieces.append(_tag_symbols(listed, separators, column.sort))
+            joined = (
+                _tag_symbols(value, column.separators)
+                if isinstance(value, str)
+                else "".join(_tag_symbols(tag, ()) for tag in value)
+            )
+            pieces.append(joined)
             continue
         if not isinstance(value, str):
             raise TypeError("text column must hold text")
@@ -155,14 +156,10 @@ def join_columns(values: Row, columns: Sequence[SourceColumn]) -> str:
 
 
 @lru_cache(maxsize=1 << 16)
-def _tag_symbols(values: tuple[str, ...], separators: tuple[str, ...], sort: bool) -> str:
-    tags: Sequence[str] = values
-    if separators:
-        cut = "|".join(map(re.escape, separators))
-        tags = [tag for value in values for tag in re.split(cut, value)]
-    stripped = [tag for tag in map(str.strip, tags) if tag]
+def _tag_symbols(value: str, separators: tuple[str, ...]) -> str:
+    tags = re.split("|".join(map(re.escape, separators)), value) if separators else [value]
     try:
-        return "".join(map(tag_symbol, sorted(stripped) if sort else stripped))
+        return "".join(tag_symbol(tag) for tag in map(str.strip, tags) if tag)
     except ValueError as error:
         raise BadRecordError("bad tag", str(error)) from None
 
