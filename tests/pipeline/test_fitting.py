@@ -82,6 +82,27 @@ def test_what_is_cut_is_said_and_reported(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- kinds of data
 
 
+def test_shuffled_tags_are_other_training_data(tmp_path: Path) -> None:
+    rows = [f"{w}\t{w}\tV;PST;SG;1" for w in words(1, 40)]
+    train = write_lines(tmp_path / "train.tsv", rows)
+    columns = [0, {"tags": 2, "separator": ";"}]
+    data = {"train": train, "source": columns, "target": 1}
+    weights = []
+    for name, shuffled in [("a", False), ("b", True), ("c", True)]:
+        config = tiny(data).updated({"training.shuffle_tags": shuffled})
+        trained, _ = train_tiny(config, tmp_path / name)
+        weights.append(trained.model.source_embedding.weight)
+    assert not torch.equal(weights[0], weights[1])
+    assert torch.equal(weights[1], weights[2])
+
+
+def test_tags_are_shuffled_only_where_there_are_some(tmp_path: Path) -> None:
+    train = write_lines(tmp_path / "train.tsv", [f"{w}\t{w}" for w in words(1, 20)])
+    config = tiny({"train": train}).updated({"training.shuffle_tags": True})
+    with pytest.raises(ConfigError, match="shuffle_tags must be false where no source holds tags"):
+        train_tiny(config, tmp_path / "run")
+
+
 def test_columns_with_tags_and_copying(tmp_path: Path) -> None:
     """The shape of inflection: lemma, form, features."""
     rows = [f"{w}\t{w}x\tV;PST" for w in words(1, 20)] + [f"{w}\t{w}\tN;SG" for w in words(2, 20)]

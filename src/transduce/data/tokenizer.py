@@ -112,6 +112,11 @@ class Tokenizer:
         return self.config.kind
 
     @property
+    def first_tag(self) -> int:
+        """The number of the first tag; there is none where this is the vocabulary's size."""
+        return self._first_tag
+
+    @property
     def tags(self) -> tuple[str, ...]:
         """The tags that are one symbol each, brackets included, in the order of their numbers."""
         return tuple(self._tags)

@@ -17,8 +17,9 @@ from transduce.config import Config
 from transduce.data.batching import Batches
 from transduce.data.encoded import EncodedCorpus
 from transduce.data.leakage import Leakage
+from transduce.data.tag_order import ShuffledTags
 from transduce.data.tokenizer import Tokenizer
-from transduce.errors import TrainingError
+from transduce.errors import ConfigError, TrainingError
 from transduce.models.storage import load_weights
 from transduce.pipeline.corpora import Corpora
 from transduce.pipeline.run_folder import prepare_folder, run_fingerprint
@@ -26,6 +27,7 @@ from transduce.pipeline.scoring import DevScorer
 from transduce.pipeline.survey import survey
 from transduce.pipeline.trained import CONFIG, WEIGHTS, TrainedModel, choose_device
 from transduce.training.distributed import launched_processes
+from transduce.training.inputs import BatchStream
 from transduce.training.loop import train
 from transduce.training.progress import Progress
 from transduce.training.record import TrainingRecord
@@ -75,7 +77,7 @@ def fit(
         trained.save_frame(folder)
     record = train(
         trained.model,
-        Batches(corpus, config.training.batch_tokens, config.training.seed),
+        _batches(corpus, trained),
         config.training,
         folder,
         DevScorer(trained, corpora.dev),
@@ -91,6 +93,19 @@ def fit(
         trained.save_frame(folder)  # a resumed run may have other limits than it began with
         trained.save_report(folder)
     return trained
+
+
+def _batches(corpus: EncodedCorpus, trained: TrainedModel) -> BatchStream:
+    training, tokenizer = trained.config.training, trained.source_tokenizer
+    batches = Batches(corpus, training.batch_tokens, training.seed)
+    if not training.shuffle_tags:
+        return batches
+    if not tokenizer.tags:
+        raise ConfigError(
+            "training.shuffle_tags must be false where no source holds tags "
+            "(data.source={tags: COLUMN}); got true"
+        )
+    return ShuffledTags(batches, tokenizer.first_tag, training.seed)
 
 
 def _known_tokenizers(folder: Path) -> tuple[Tokenizer, Tokenizer] | None:
