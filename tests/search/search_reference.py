@@ -149,17 +149,17 @@ def reference_beam(
             going, ended = split(candidates, beam, width, constraints)
             for _, parent, _, value in ended:
                 keep(group, beam[parent][0], (*beam[parent][1], value), True)
+            chosen = going  # at the maximum length too: what would have gone on
             if len(beam[0][0]) >= most or not going:
                 for parent, (tokens, scores) in enumerate(beam):
                     if parent not in [candidate[1] for candidate in ended]:
                         keep(group, tokens, scores, False)
                 going = []
             if width == 1 and ended and not constraints.required:
-                going = []  # a group of one that ends takes no other token
-            for _, _, token, _ in going:
+                going = chosen = []  # a group of one that ends takes no other token
+            for _, _, token, _ in chosen:
                 taken[token] = taken.get(token, 0) + 1
-            complete = sum(f.finished and f.met for f in finished[group])
-            if complete >= width:
+            if going and closed(finished[group], beam, going, width, options):
                 going = []
             beams[group] = [
                 ((*beam[parent][0], token), (*beam[parent][1], value))
@@ -174,6 +174,29 @@ def reference_beam(
 
 
 Candidate = tuple[float, int, int, float]
+
+
+def closed(
+    finished: list[Found],
+    beam: list[tuple[Phrase, tuple[float, ...]]],
+    going: list[Candidate],
+    width: int,
+    options: SearchConfig,
+) -> bool:
+    """Whether W have finished and nothing that goes on would beat the n-th if it ended now."""
+    if sum(f.finished and f.met for f in finished) < width:
+        return False
+    if width == 1:
+        return True
+    last = sorted(finished, key=lambda f: f.order)[min(options.nbest, width) - 1]
+    length = len(beam[0][0]) + 2
+    penalty = {
+        "none": 1.0,
+        "average": float(length),
+        "gnmt": ((5 + length) / 6) ** options.length_alpha,
+    }[options.length_normalization]
+    best = max(sum(beam[parent][1]) + value for _, parent, _, value in going)
+    return last.score >= best / penalty
 
 
 def split(

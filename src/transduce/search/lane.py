@@ -56,18 +56,24 @@ class Lane:
         del self.outputs[width:]
         self.count += output.finished and output.met
 
-    def enough(self, best: float, width: int, options: SearchConfig) -> bool:
-        """Whether open hypotheses, of which the best has log-probability ``best``, are needed
-        no longer: W outputs are there, or none that is open can come among the n best.
+    def enough(self, best: float, length: int, width: int, options: SearchConfig) -> bool:
+        """Whether the lane may close: whether its n-th best output is out of reach of the open
+        hypotheses, of which the best has log-probability ``best`` after ``length`` tokens.
+
+        Once W outputs are there, it is out of reach of what would score less if it ended now for
+        nothing. Without that a beam closes on W outputs that ended far too early, each next to
+        a continuation that was hundreds of times more probable. Earlier, it must be out of
+        reach whatever the continuation.
         """
+        needed = min(options.nbest, width)
+        if width == 1 or len(self.outputs) < needed:
+            return self.count >= width
+        last = self.outputs[needed - 1]
         if self.count >= width:
-            return True
+            return last.score >= normalize(best, length + 1, options)
         # A beam that goes on only ever adds hypotheses; none can pass this bound. (Not where
         # groups watch each other: there an open hypothesis still changes the next group.)
-        if width == 1 or options.diverse_groups > 1 or len(self.outputs) < options.nbest:
-            return False
-        last = self.outputs[options.nbest - 1]
-        if not (last.met and last.finished):
+        if options.diverse_groups > 1 or not (last.met and last.finished):
             return False
         # A continuation never gains probability, its length penalty is at most that of the
         # longest output with END, and the coverage penalty is never above zero.

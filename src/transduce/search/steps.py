@@ -17,9 +17,8 @@ __all__ = ["Steps"]
 class Steps:
     """The books of a search, kept on the host. Letters as in ``live.py``.
 
-    A lane is done when as many hypotheses as it is wide have finished (with all required
-    phrases), when it reaches the maximum length, when nothing is permitted any more, or,
-    in a plain beam, earlier: when no open hypothesis can still come among the n best.
+    A lane is done when it has enough (``Lane.enough``), when it reaches the maximum length, and
+    when nothing is permitted any more.
     """
 
     def __init__(
@@ -69,7 +68,7 @@ class Steps:
             if lane.done:
                 continue
             over = score == -np.inf or length >= lane.maximum
-            if over or (lane.count and lane.enough(score, width, self._options)):
+            if over or (lane.count and lane.enough(score, length + 1, width, self._options)):
                 any_done = lane.done = True
                 if over and lane.count < width:
                     wanting.append(place)
