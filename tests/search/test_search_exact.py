@@ -120,6 +120,20 @@ def test_a_beam_stops_when_no_open_hypothesis_can_come_in() -> None:
     assert len(model.steps) == 1
 
 
+@pytest.mark.parametrize("beam", [2, 3, 5])
+@pytest.mark.parametrize("normalization", ["none", "average", "gnmt"])
+def test_outputs_that_ended_too_early_do_not_close_a_beam(beam: int, normalization: str) -> None:
+    # 4 is nearly sure for six steps, as of a model trained with label smoothing; END is always
+    # second, so that W outputs have ended long before the right one.
+    sure = np.log([1e-9, 1e-9, 1e-9, 0.004, 0.99, 0.003, 0.003])
+    last = np.log([1e-9, 1e-9, 1e-9, 0.99, 0.004, 0.003, 0.003])
+    model = TableStepper(fixed={(4,) * n: (sure if n < 6 else last) for n in range(7)})
+    options = SearchConfig(beam=beam, max_length=20, length_normalization=normalization)
+    ((best,),) = decode(model, make_source([(4,)]), options)
+    assert best.tokens == (4,) * 6
+    assert len(model.steps) < 12  # and then it does close
+
+
 def test_equal_scores_go_to_the_smaller_token_and_the_better_parent() -> None:
     logits = [0.0] * 8
     options = SearchConfig(beam=3, nbest=3, max_length=2, min_length=2)
