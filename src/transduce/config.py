@@ -240,7 +240,7 @@ class TrainingConfig(Section):
     label_smoothing: Probability = 0.1
     scheduled_sampling: Probability = 0.0  # share of decoder inputs taken from the model itself
     word_dropout: Probability = 0.0  # share of decoder inputs hidden (Bowman et al. 2016)
-    shuffle_tags: bool = False  # a source's tags in a fresh order each epoch: features are a set
+    tag_orders: PositiveInt = 1  # orders in which a source's tags are read, an epoch each
     average: Literal["none", "ema", "last"] = "ema"
     ema_decay: Probability = 0.999
     average_last: PositiveInt = 5  # average: last, over this many dev scorings

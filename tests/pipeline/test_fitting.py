@@ -88,8 +88,8 @@ def test_shuffled_tags_are_other_training_data(tmp_path: Path) -> None:
     columns = [0, {"tags": 2, "separator": ";"}]
     data = {"train": train, "source": columns, "target": 1}
     weights = []
-    for name, shuffled in [("a", False), ("b", True), ("c", True)]:
-        config = tiny(data).updated({"training.shuffle_tags": shuffled})
+    for name, orders in [("a", 1), ("b", 3), ("c", 3)]:
+        config = tiny(data, steps=10).updated({"training.tag_orders": orders})
         trained, _ = train_tiny(config, tmp_path / name)
         weights.append(trained.model.source_embedding.weight)
     assert not torch.equal(weights[0], weights[1])
@@ -98,8 +98,8 @@ def test_shuffled_tags_are_other_training_data(tmp_path: Path) -> None:
 
 def test_tags_are_shuffled_only_where_there_are_some(tmp_path: Path) -> None:
     train = write_lines(tmp_path / "train.tsv", [f"{w}\t{w}" for w in words(1, 20)])
-    config = tiny({"train": train}).updated({"training.shuffle_tags": True})
-    with pytest.raises(ConfigError, match="shuffle_tags must be false where no source holds tags"):
+    config = tiny({"train": train}).updated({"training.tag_orders": 3})
+    with pytest.raises(ConfigError, match="tag_orders must be 1 where no source holds tags"):
         train_tiny(config, tmp_path / "run")
 
 
@@ -259,7 +259,7 @@ def test_large_data_is_encoded_once(
     train_tiny(tiny(data, steps=2), tmp_path / "run")
     manifest = next((tmp_path / "run" / "training" / "corpus").glob("*.json"))
     written = manifest.stat().st_mtime_ns
-    config = tiny(data, steps=4)
+    config = tiny(data, steps=10)
     resumed = fit(config, open_corpora(config), tmp_path / "run", resume=True)
     assert manifest.stat().st_mtime_ns == written
     assert resumed.report["data"]["problems"]["skipped"] == 1

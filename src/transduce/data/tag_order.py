@@ -1,4 +1,4 @@
-"""Tags in another order each epoch: what a model must not learn is where one stands."""
+"""Tags in several orders: what a model must not learn is where in the list one stands."""
 
 from __future__ import annotations
 
@@ -23,14 +23,16 @@ _FACTORS = (0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9)
 class ShuffledTags:
     """Batches in which the tags that stand side by side in a source are shuffled.
 
-    A pair's order follows from the seed, the epoch and the pair's number alone, whatever batch it
-    is in and whichever process computes it.
+    Each pair has so many orders, its own first among them, and epochs take them in turn. An order
+    follows from its number, the seed and the pair's number alone, whatever batch the pair is in
+    and whichever process computes it.
     """
 
-    def __init__(self, batches: Batches, first_tag: int, seed: int) -> None:
+    def __init__(self, batches: Batches, first_tag: int, orders: int, seed: int) -> None:
         """Tokens from ``first_tag`` on are tags."""
         self._batches = batches
         self._first_tag = first_tag
+        self._orders = orders
         self._seed = seed
 
     def count(self, epoch: int) -> int:
@@ -39,9 +41,14 @@ class ShuffledTags:
 
     def iterate(self, epoch: int, start: int = 0, rank: int = 0, world: int = 1) -> Iterator[Batch]:
         """As ``Batches.iterate``."""
-        for batch in self._batches.iterate(epoch, start, rank, world):
+        order = epoch % self._orders
+        batches = self._batches.iterate(epoch, start, rank, world)
+        if order == 0:
+            yield from batches
+            return
+        for batch in batches:
             tokens = batch.source.tokens
-            chance = _chance(self._seed, epoch, batch.indices, tokens.shape[1])
+            chance = _chance(self._seed, order, batch.indices, tokens.shape[1])
             shuffled = shuffle_tags(tokens, self._first_tag, chance)
             yield replace(batch, source=replace(batch.source, tokens=shuffled))
 
@@ -60,12 +67,12 @@ def shuffle_tags(tokens: Tensor, first_tag: int, chance: NDArray[np.uint64]) -> 
     return torch.from_numpy(np.take_along_axis(values, order, axis=1))
 
 
-def _chance(seed: int, epoch: int, indices: tuple[int, ...], width: int) -> NDArray[np.uint64]:
+def _chance(seed: int, order: int, indices: tuple[int, ...], width: int) -> NDArray[np.uint64]:
     """Uniform numbers ``[B, S]`` of 64 bits, each a hash of where it belongs."""
     rows = np.array(indices, dtype=np.uint64).reshape(-1, 1)
     columns = np.arange(width, dtype=np.uint64)
     mask = (1 << 64) - 1
-    base = np.uint64((seed * _FACTORS[0] + epoch * _FACTORS[1] + _GAMMA) & mask)
+    base = np.uint64((seed * _FACTORS[0] + order * _FACTORS[1] + _GAMMA) & mask)
     state = base + rows * np.uint64(_FACTORS[2]) + columns * np.uint64(_GAMMA)
     state = (state ^ (state >> np.uint64(30))) * np.uint64(_FIRST)
     state = (state ^ (state >> np.uint64(27))) * np.uint64(_SECOND)

@@ -98,14 +98,14 @@ def fit(
 def _batches(corpus: EncodedCorpus, trained: TrainedModel) -> BatchStream:
     training, tokenizer = trained.config.training, trained.source_tokenizer
     batches = Batches(corpus, training.batch_tokens, training.seed)
-    if not training.shuffle_tags:
+    if training.tag_orders == 1:
         return batches
     if not tokenizer.tags:
         raise ConfigError(
-            "training.shuffle_tags must be false where no source holds tags "
-            "(data.source={tags: COLUMN}); got true"
+            "training.tag_orders must be 1 where no source holds tags "
+            f"(data.source={{tags: COLUMN}}); got {training.tag_orders}"
         )
-    return ShuffledTags(batches, tokenizer.first_tag, training.seed)
+    return ShuffledTags(batches, tokenizer.first_tag, training.tag_orders, training.seed)
 
 
 def _known_tokenizers(folder: Path) -> tuple[Tokenizer, Tokenizer] | None:
