@@ -24,6 +24,26 @@ constexpr int kPanelVectors = 4, kTileRows = 6;
 constexpr int kPanelVectors = 1, kTileRows = 6;
 #endif
 constexpr int kPanel = kPanelVectors * kLanes;  // columns of a panel
+
+// Activations as int8: from -kMost to kMost, kShift added so that none is below zero.
+#if defined(__AVX2__) && !defined(__AVX512VNNI__) && !defined(__AVXVNNI__)
+// Products are summed in pairs of 16 bits: 2 · 127 · 127 fits, 2 · 255 · 127 does not.
+constexpr int kMost = 63, kShift = 64;
+#else
+constexpr int kMost = 127, kShift = 128;
+#endif
+
+#if defined(__AVX2__) && !defined(__AVX512VNNI__)
+// total + the products of four unsigned with four signed bytes in each of 8 lanes.
+inline __m256i add_fours(__m256i total, __m256i bytes, __m256i weights) {
+#if defined(__AVXVNNI__)
+  return _mm256_dpbusd_avx_epi32(total, bytes, weights);
+#else
+  const __m256i pairs = _mm256_maddubs_epi16(bytes, weights);
+  return _mm256_add_epi32(total, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+#endif
+}
+#endif
 constexpr int kRowBlock = 48;                   // rows of one piece of work
 
 struct Free {
@@ -60,7 +80,7 @@ struct Weight {
   Block<uint16_t> values16;
   Block<int8_t> values8;
   Block<float> scale;   // int8: what one unit of a column is worth
-  Block<int32_t> sums;  // int8: 128 times the sum of a column
+  Block<int32_t> sums;  // int8: kShift times the sum of a column
   Block<float> bias;
 
   static int group(Number number) {
@@ -110,12 +130,12 @@ struct Weight {
         total += value;
       }
     }
-    if (number == Number::kInt8) sums[n] = 128 * total;
+    if (number == Number::kInt8) sums[n] = kShift * total;
   }
 };
 
 // Activations in the form that a kind of weights multiplies. int8: each row over its own largest
-// size, 128 added so that the processor's unsigned-by-signed products apply.
+// size, kShift added so that the processor's unsigned-by-signed products apply.
 class Activations {
  public:
   void prepare(Number number, int rows, int depth) {
@@ -163,17 +183,17 @@ class Activations {
     }
     float top = largest(most);
     for (; k < depth; ++k) top = std::max(top, std::fabs(from[k]));
-    const float unit = top > 0 ? top / 127.0f : 1.0f, factor = 1.0f / unit;
+    const float unit = top > 0 ? top / kMost : 1.0f, factor = 1.0f / unit;
     for (k = 0; k + kLanes <= depth; k += kLanes) {
-      // 1.5 · 2^23 added: the lowest bits are then the nearest integer, here with 128 on top.
-      const Floats shifted = load(from + k) * factor + 12582912.0f;
+      // 1.5 · 2^23 added: the lowest bits are then the nearest integer, here with kShift on top.
+      const Floats shifted = load(from + k) * factor + (12582912.0f + kShift);
       Words bits;
       std::memcpy(&bits, &shifted, sizeof(bits));
       using Bytes = uint8_t __attribute__((vector_size(16)));
-      store(to + k, __builtin_convertvector((bits & 0xff) ^ 0x80, Bytes));
+      store(to + k, __builtin_convertvector(bits & 0xff, Bytes));
     }
-    for (; k < depth; ++k) to[k] = static_cast<uint8_t>(std::lrintf(from[k] * factor) + 128);
-    for (; k < stride_; ++k) to[k] = 128;
+    for (; k < depth; ++k) to[k] = static_cast<uint8_t>(std::lrintf(from[k] * factor) + kShift);
+    for (; k < stride_; ++k) to[k] = kShift;
     return unit;
   }
 
@@ -188,6 +208,62 @@ namespace tile {
 
 // Each kernel gives ``to`` [R, kPanel]: R rows of activations times one panel, bias not added.
 
+#if defined(__AVX2__) && defined(__FMA__) && !defined(__AVX512F__)
+// Sums of R rows by hand: compilers keep vectors wider than the registers in memory.
+template <int R>
+struct Sums {
+  __m256 values[R][2];
+
+  Sums() {
+    for (int r = 0; r < R; ++r) values[r][0] = values[r][1] = _mm256_setzero_ps();
+  }
+
+  void add(int row, __m256 value, __m256 low, __m256 high) {
+    values[row][0] = _mm256_fmadd_ps(value, low, values[row][0]);
+    values[row][1] = _mm256_fmadd_ps(value, high, values[row][1]);
+  }
+
+  void store_to(float* to) const {
+    for (int r = 0; r < R; ++r)
+      for (int half = 0; half < 2; ++half)
+        _mm256_storeu_ps(to + r * kPanel + half * 8, values[r][half]);
+  }
+};
+
+template <int R>
+inline void multiply32(const Weight& w, int panel, const float* a, int64_t stride, float* to) {
+  Sums<R> sums;
+  const float* b = w.values32.get() + static_cast<int64_t>(panel) * w.groups * kPanel;
+  for (int k = 0; k < w.groups; ++k, b += kPanel) {
+    const __m256 low = _mm256_loadu_ps(b), high = _mm256_loadu_ps(b + 8);
+    for (int r = 0; r < R; ++r) sums.add(r, _mm256_broadcast_ss(a + r * stride + k), low, high);
+  }
+  sums.store_to(to);
+}
+
+template <int R>
+inline void multiply16(const Weight& w, int panel, const uint16_t* a, int64_t stride, float* to) {
+  Sums<R> sums;
+  const __m256i upper = _mm256_set1_epi32(static_cast<int>(0xffff0000u));
+  const auto first = [](__m256i pairs) { return _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16)); };
+  const auto second = [&](__m256i pairs) {
+    return _mm256_castsi256_ps(_mm256_and_si256(pairs, upper));
+  };
+  const uint16_t* b = w.values16.get() + static_cast<int64_t>(panel) * w.groups * kPanel * 2;
+  for (int k = 0; k < w.groups; ++k, b += kPanel * 2) {
+    const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b));
+    const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b + kPanel));
+    for (int r = 0; r < R; ++r) {
+      int32_t pair;
+      std::memcpy(&pair, a + r * stride + 2 * k, 4);
+      const __m256i values = _mm256_set1_epi32(pair);
+      sums.add(r, first(values), first(low), first(high));
+      sums.add(r, second(values), second(low), second(high));
+    }
+  }
+  sums.store_to(to);
+}
+#else
 template <int R>
 inline void multiply32(const Weight& w, int panel, const float* a, int64_t stride, float* to) {
   Floats sums[R][kPanelVectors] = {};
@@ -230,10 +306,14 @@ inline void multiply16(const Weight& w, int panel, const uint16_t* a, int64_t st
   for (int r = 0; r < R; ++r)
     for (int v = 0; v < kPanelVectors; ++v) store(to + r * kPanel + v * kLanes, sums[r][v]);
 }
+#endif
 
 template <int R>
 inline void multiply8(const Weight& w, int panel, const uint8_t* a, int64_t stride,
                       const float* scale, float* to) {
+#if defined(__AVX2__) && !defined(__AVX512VNNI__)
+  __m256i halves[R][2] = {};
+#endif
   Integers sums[R][kPanelVectors] = {};
   const int8_t* b = w.values8.get() + static_cast<int64_t>(panel) * w.groups * kPanel * 4;
   for (int k = 0; k < w.groups; ++k, b += kPanel * 4) {
@@ -247,6 +327,17 @@ inline void multiply8(const Weight& w, int panel, const uint8_t* a, int64_t stri
       for (int v = 0; v < kPanelVectors; ++v)
         sums[r][v] = (Integers)_mm512_dpbusd_epi32((__m512i)sums[r][v], values, columns[v]);
     }
+#elif defined(__AVX2__)
+    static_assert(kPanelVectors == 1);
+    const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b));
+    const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b + 32));
+    for (int r = 0; r < R; ++r) {
+      int32_t four;
+      std::memcpy(&four, a + r * stride + 4 * k, 4);
+      const __m256i values = _mm256_set1_epi32(four);
+      halves[r][0] = add_fours(halves[r][0], values, low);
+      halves[r][1] = add_fours(halves[r][1], values, high);
+    }
 #else
     for (int r = 0; r < R; ++r) {
       const uint8_t* four = a + r * stride + 4 * k;
@@ -259,6 +350,9 @@ inline void multiply8(const Weight& w, int panel, const uint8_t* a, int64_t stri
     }
 #endif
   }
+#if defined(__AVX2__) && !defined(__AVX512VNNI__)
+  for (int r = 0; r < R; ++r) std::memcpy(&sums[r][0], halves[r], sizeof(Integers));
+#endif
   for (int v = 0; v < kPanelVectors; ++v) {
     const int place = panel * kPanel + v * kLanes;
     const Integers shift = load<Integers, int32_t>(w.sums.get() + place);
