@@ -22,13 +22,9 @@ __all__ = ["Ours", "our_stepper"]
 def our_stepper(model: Seq2Seq, engine: str) -> Stepper[Any]:
     """What search runs: the form of the model that ``engine`` names.
 
-    A cap on the processor holds for our own kernels too: they are compiled for what is left,
-    and what is chosen automatically is what would be chosen there.
+    A cap on the processor holds for our own kernels too: they are compiled for what is left.
     """
-    architecture = kernel_architecture()
-    if architecture == "haswell" and engine == "auto":
-        engine = "float32"  # as on any processor that does not multiply int8
-    return fast_stepper(model, cast(EngineChoice, engine), architecture=architecture)
+    return fast_stepper(model, cast(EngineChoice, engine), architecture=kernel_architecture())
 
 
 class Ours:

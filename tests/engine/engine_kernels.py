@@ -6,11 +6,16 @@ import platform
 
 import pytest
 
+from transduce.engine import processor_features
 from transduce.engine.library import Library, load_library
 from transduce.errors import EngineError
 
-# The twin without vector instructions, which any processor of the family runs.
-PORTABLE = "x86-64" if platform.machine() in ("x86_64", "AMD64") else None
+# Processors of the family that can do less: none of the vector instructions, and AVX2.
+LESSER = []
+if platform.machine() in ("x86_64", "AMD64"):
+    LESSER.append("x86-64")
+    if "avx2" in processor_features():
+        LESSER.append("haswell")
 
 
 def kernels(architecture: str | None = None) -> Library:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from engine_kernels import PORTABLE, kernels
+from engine_kernels import LESSER, kernels
 from torch import Tensor
 from torch.testing import assert_close
 
@@ -139,11 +139,11 @@ def test_search_finds_the_same(name, options):
 
 
 @pytest.mark.parametrize("name", SEARCHED)
-@pytest.mark.skipif(PORTABLE is None, reason="another family of processors")
-def test_without_vector_instructions(name, number):
-    kernels(PORTABLE)
+@pytest.mark.parametrize("architecture", LESSER)
+def test_with_fewer_vector_instructions(name, number, architecture):
+    kernels(architecture)
     model = make_model(ARCHITECTURES[name])
-    engine = fast_stepper(model, number, architecture=PORTABLE)
+    engine = fast_stepper(model, number, architecture=architecture)
     with torch.inference_mode():
         expected = model(make_source(SOURCES), make_target(TARGETS))
     found, _ = engine.step(make_target(TARGETS), engine.start(make_source(SOURCES)))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from engine_kernels import PORTABLE, kernels
+from engine_kernels import LESSER, kernels
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -132,11 +132,11 @@ def test_recurrent(sections: dict[str, Any], size: int, number: str, run: Any) -
     assert_same(sections, size, number, run)
 
 
-@pytest.mark.skipif(PORTABLE is None, reason="another family of processors")
+@pytest.mark.parametrize("architecture", LESSER)
 @given(st.one_of(transformers(), recurrent()), st.integers(5, 60), numbers, runs())
 @settings(max_examples=40)
-def test_without_vector_instructions(
-    sections: dict[str, Any], size: int, number: str, run: Any
+def test_with_fewer_vector_instructions(
+    architecture: str, sections: dict[str, Any], size: int, number: str, run: Any
 ) -> None:
-    kernels(PORTABLE)
-    assert_same(sections, size, number, run, architecture=PORTABLE)
+    kernels(architecture)
+    assert_same(sections, size, number, run, architecture=architecture)

@@ -40,9 +40,9 @@ class Engine:
 def choose_engine(choice: EngineChoice, device: torch.device) -> Engine:
     """The engine for this machine.
 
-    int8 where the processor multiplies it (AVX-512 VNNI), else float32; bfloat16 only
-    where asked for, as it is nowhere the fastest. Raises EngineError where something other than
-    ``auto`` was asked for and cannot be had.
+    int8 where the processor multiplies it (AVX-512 VNNI, AVX-VNNI, AVX2), else float32;
+    bfloat16 only where asked for, as it is nowhere the fastest. Raises EngineError where
+    something other than ``auto`` was asked for and cannot be had.
     """
     if choice == "reference":
         return Engine(None, "asked for")

@@ -33,7 +33,7 @@ extern "C" {
 
 // Whether int8 products were compiled as instructions.
 int transduce_multiplies_int8() {
-#if defined(__AVX512VNNI__)
+#if defined(__AVX512VNNI__) || defined(__AVX2__)
   return 1;
 #else
   return 0;
