@@ -168,7 +168,7 @@ class ScoreAttention(nn.Module):
         if scores.dtype == torch.bfloat16:
             scores = scores.float()
         weights = torch.softmax(scores.masked_fill(~mask[:, None], float("-inf")), dim=-1)
-        return torch.matmul(weights, vectors), weights
+        return torch.matmul(weights.to(vectors.dtype), vectors), weights
 
 
 class MultiHead(nn.Module):
