@@ -34,7 +34,13 @@ from benchmarks.decode_worker import Reply, Request, Worker
 from benchmarks.machine import describe_machine
 from transduce.evaluation.translation import bleu
 
-SYSTEMS = ("ours auto", "ctranslate2 float32", "ctranslate2 int8", "huggingface float32")
+SYSTEMS = (
+    "ours auto",
+    "ctranslate2 float32",
+    "ctranslate2 int8",
+    "ctranslate2 int8 workers",
+    "huggingface float32",
+)
 SIZES = {
     "large": {"layers": 6, "width": 512, "feedforward": 2048, "heads": 8, "size": 32_000},
     "small": {"layers": 3, "width": 256, "feedforward": 1024, "heads": 4, "size": 8_000},

@@ -45,17 +45,24 @@ def _symbols(size: int) -> list[str]:
 
 
 class CTranslate2:
-    """What :func:`write` wrote, ready to decode. All sentences given at once are one batch."""
+    """What :func:`write` wrote, ready to decode: ``int8``, ``float32`` or ``int8 workers``.
 
-    def __init__(self, folder: Path, quantization: str) -> None:
+    All sentences given at once are one batch, or one for each worker: as many workers of one
+    thread each as there are threads, in place of one worker with all.
+    """
+
+    def __init__(self, folder: Path, kind: str) -> None:
         import ctranslate2
 
+        threads = int(os.environ["OMP_NUM_THREADS"])
+        quantization, _, apart = kind.partition(" ")
+        self._workers = threads if apart == "workers" else 1
         self._translator = ctranslate2.Translator(
             str(folder / quantization),
             device="cpu",
             compute_type=quantization,
-            intra_threads=int(os.environ["OMP_NUM_THREADS"]),
-            inter_threads=1,
+            intra_threads=threads // self._workers,
+            inter_threads=self._workers,
         )
 
     def decode(
@@ -68,5 +75,6 @@ class CTranslate2:
             min_decoding_length=min_length,
             max_decoding_length=max_length,
             max_input_length=0,
+            max_batch_size=-(-len(sources) // self._workers),
         )
         return [[int(symbol) for symbol in result.hypotheses[0]] for result in results]
