@@ -159,7 +159,7 @@ def reference_beam(
                 going = chosen = []  # a group of one that ends takes no other token
             for _, _, token, _ in chosen:
                 taken[token] = taken.get(token, 0) + 1
-            if going and closed(finished[group], beam, going, width, options):
+            if going and closed(finished[group], beam, going, width, options, constraints):
                 going = []
             beams[group] = [
                 ((*beam[parent][0], token), (*beam[parent][1], value))
@@ -182,11 +182,12 @@ def closed(
     going: list[Candidate],
     width: int,
     options: SearchConfig,
+    constraints: Constraints,
 ) -> bool:
-    """Whether W have finished and nothing that goes on would beat the n-th if it ended now."""
+    """W have finished, and what goes on is less probable than the n-th or would score less."""
     if sum(f.finished and f.met for f in finished) < width:
         return False
-    if width == 1:
+    if width == 1 or constraints.required:
         return True
     last = sorted(finished, key=lambda f: f.order)[min(options.nbest, width) - 1]
     length = len(beam[0][0]) + 2
@@ -196,7 +197,7 @@ def closed(
         "gnmt": ((5 + length) / 6) ** options.length_alpha,
     }[options.length_normalization]
     best = max(sum(beam[parent][1]) + value for _, parent, _, value in going)
-    return last.score >= best / penalty
+    return sum(last.token_scores) >= best or last.score >= best / penalty
 
 
 def split(

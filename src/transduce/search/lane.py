@@ -20,6 +20,7 @@ class Output:
     """
 
     score: float
+    log_probability: float
     steps: int
     row: int
     end_score: float | None
@@ -56,21 +57,26 @@ class Lane:
         del self.outputs[width:]
         self.count += output.finished and output.met
 
-    def enough(self, best: float, length: int, width: int, options: SearchConfig) -> bool:
+    def enough(
+        self, best: float, length: int, width: int, options: SearchConfig, *, phrases: bool
+    ) -> bool:
         """Whether the lane may close: whether its n-th best output is out of reach of the open
         hypotheses, of which the best has log-probability ``best`` after ``length`` tokens.
 
-        Once W outputs are there, it is out of reach of what would score less if it ended now for
-        nothing. Without that a beam closes on W outputs that ended far too early, each next to
-        a continuation that was hundreds of times more probable. Earlier, it must be out of
-        reach whatever the continuation.
+        Once W outputs are there, it is out of reach of what is less probable already, which could
+        win by its length alone, and of what would score less if it ended now for nothing. Without
+        that a beam closes on W outputs that ended far too early, each next to a continuation
+        that was hundreds of times more probable. Earlier, it must be out of reach whatever the
+        continuation. With required ``phrases`` W outputs are enough: the open hypotheses may
+        never hold them.
         """
         needed = min(options.nbest, width)
-        if width == 1 or len(self.outputs) < needed:
+        if width == 1 or (phrases and self.count >= width) or len(self.outputs) < needed:
             return self.count >= width
         last = self.outputs[needed - 1]
         if self.count >= width:
-            return last.score >= normalize(best, length + 1, options)
+            fallen_behind = last.log_probability >= best
+            return fallen_behind or last.score >= normalize(best, length + 1, options)
         # A beam that goes on only ever adds hypotheses; none can pass this bound. (Not where
         # groups watch each other: there an open hypothesis still changes the next group.)
         if options.diverse_groups > 1 or not (last.met and last.finished):

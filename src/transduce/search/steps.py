@@ -68,13 +68,17 @@ class Steps:
             if lane.done:
                 continue
             over = score == -np.inf or length >= lane.maximum
-            if over or (lane.count and lane.enough(score, length + 1, width, self._options)):
+            if over or (lane.count and self._enough(lane, score, phrases=met is not None)):
                 any_done = lane.done = True
                 if over and lane.count < width:
                     wanting.append(place)
         if wanting:
             self._take_cut(wanting, set(ended), met)
         return self._drop() if any_done else None
+
+    def _enough(self, lane: Lane, best: float, *, phrases: bool) -> bool:
+        width = self.scores.shape[1]
+        return lane.enough(best, self.length + 1, width, self._options, phrases=phrases)
 
     def follow(self, decision: Decision) -> None:
         """Go on with ``decision``, which holds the sentences still open."""
@@ -120,7 +124,8 @@ class Steps:
         for place, (row, log_probability) in enumerate(zip(rows, log_probabilities, strict=True)):
             score = normalize(log_probability, scored, self._options) + penalties[place]
             end_score = None if end_scores is None else end_scores[place]
-            output = Output(score, steps, row, end_score, met is None or bool(met[row]))
+            holds = met is None or bool(met[row])
+            output = Output(score, log_probability, steps, row, end_score, holds)
             self.lanes[row // width].add(output, width)
 
     def _drop(self) -> IntArray | None:
