@@ -10,12 +10,14 @@ from transduce.engine import processor_features
 from transduce.engine.library import Library, load_library
 from transduce.errors import EngineError
 
-# Processors of the family that can do less: none of the vector instructions, and AVX2.
+# Processors of the family that can do less: none of the vector instructions, AVX2, AVX-512 alone.
 LESSER = []
 if platform.machine() in ("x86_64", "AMD64"):
     LESSER.append("x86-64")
     if "avx2" in processor_features():
         LESSER.append("haswell")
+    if "avx512_f" in processor_features():
+        LESSER.append("skylake-avx512")
 
 
 def kernels(architecture: str | None = None) -> Library:

@@ -32,13 +32,7 @@ using namespace transduce;
 extern "C" {
 
 // Whether int8 products were compiled as instructions.
-int transduce_multiplies_int8() {
-#if defined(__AVX512VNNI__) || defined(__AVX2__)
-  return 1;
-#else
-  return 0;
-#endif
-}
+int transduce_multiplies_int8() { return TRANSDUCE_INT8 != 0; }
 
 // Before the first run: functions of the OpenMP runtime whose threads to use.
 void transduce_use_openmp(void* parallel, void* thread, void* threads) {

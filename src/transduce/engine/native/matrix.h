@@ -25,25 +25,65 @@ constexpr int kPanelVectors = 1, kTileRows = 6;
 #endif
 constexpr int kPanel = kPanelVectors * kLanes;  // columns of a panel
 
-// Activations as int8: from -kMost to kMost, kShift added so that none is below zero.
-#if defined(__AVX2__) && !defined(__AVX512VNNI__) && !defined(__AVXVNNI__)
-// Products are summed in pairs of 16 bits: 2 · 127 · 127 fits, 2 · 255 · 127 does not.
-constexpr int kMost = 63, kShift = 64;
+// How int8 is multiplied: 2: four products summed in one instruction; 1: pairs of products summed
+// in 16 bits; 0: one by one.
+#if defined(__AVX512VNNI__) || (defined(__AVXVNNI__) && !defined(__AVX512F__))
+#define TRANSDUCE_INT8 2
+#elif defined(__AVX512BW__) || (defined(__AVX2__) && !defined(__AVX512F__))
+#define TRANSDUCE_INT8 1
 #else
-constexpr int kMost = 127, kShift = 128;
+#define TRANSDUCE_INT8 0
 #endif
 
-#if defined(__AVX2__) && !defined(__AVX512VNNI__)
-// total + the products of four unsigned with four signed bytes in each of 8 lanes.
-inline __m256i add_fours(__m256i total, __m256i bytes, __m256i weights) {
-#if defined(__AVXVNNI__)
+// Activations as int8: from -kMost to kMost, kShift added so that none is below zero. In a pair of
+// 16 bits 2 · 127 · 127 fits, 2 · 255 · 127 does not.
+constexpr int kMost = TRANSDUCE_INT8 == 1 ? 63 : 127, kShift = kMost + 1;
+
+// Lanes of four bytes, or of the sums of their products, as wide as such an instruction takes.
+#if defined(__AVX512BW__)
+using Fours = __m512i;
+inline Fours load_fours(const int8_t* from) { return _mm512_loadu_si512(from); }
+inline Fours splat_four(int32_t four) { return _mm512_set1_epi32(four); }
+
+// total + the products of four unsigned with four signed bytes in each lane.
+inline Fours add_fours(Fours total, Fours bytes, Fours weights) {
+#if TRANSDUCE_INT8 == 2
+  return _mm512_dpbusd_epi32(total, bytes, weights);
+#else
+  const Fours pairs = _mm512_maddubs_epi16(bytes, weights);
+  return _mm512_add_epi32(total, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+#endif
+}
+#elif TRANSDUCE_INT8
+using Fours = __m256i;
+inline Fours load_fours(const int8_t* from) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+}
+inline Fours splat_four(int32_t four) { return _mm256_set1_epi32(four); }
+
+inline Fours add_fours(Fours total, Fours bytes, Fours weights) {
+#if TRANSDUCE_INT8 == 2
   return _mm256_dpbusd_avx_epi32(total, bytes, weights);
 #else
-  const __m256i pairs = _mm256_maddubs_epi16(bytes, weights);
+  const Fours pairs = _mm256_maddubs_epi16(bytes, weights);
   return _mm256_add_epi32(total, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 #endif
 }
+#else
+using Fours = Integers;
+inline Fours load_fours(const int8_t* from) { return load<Integers, int8_t>(from); }
+inline Fours splat_four(int32_t four) { return Integers{} + four; }
+
+inline Fours add_fours(Fours total, const Fours& bytes, const Fours& weights) {
+  uint8_t a[sizeof(Fours)];
+  int8_t b[sizeof(Fours)];
+  store(a, bytes);
+  store(b, weights);
+  for (int i = 0; i < static_cast<int>(sizeof(Fours)); ++i) total[i / 4] += a[i] * b[i];
+  return total;
+}
 #endif
+constexpr int kFours = kPanel * 4 / sizeof(Fours);  // of a panel
 constexpr int kRowBlock = 48;                   // rows of one piece of work
 
 struct Free {
@@ -311,55 +351,28 @@ inline void multiply16(const Weight& w, int panel, const uint16_t* a, int64_t st
 template <int R>
 inline void multiply8(const Weight& w, int panel, const uint8_t* a, int64_t stride,
                       const float* scale, float* to) {
-#if defined(__AVX2__) && !defined(__AVX512VNNI__)
-  __m256i halves[R][2] = {};
-#endif
-  Integers sums[R][kPanelVectors] = {};
+  Fours sums[R][kFours] = {};
   const int8_t* b = w.values8.get() + static_cast<int64_t>(panel) * w.groups * kPanel * 4;
   for (int k = 0; k < w.groups; ++k, b += kPanel * 4) {
-#if defined(__AVX512VNNI__)
-    __m512i columns[kPanelVectors];
-    for (int v = 0; v < kPanelVectors; ++v) columns[v] = _mm512_loadu_si512(b + v * 64);
+    Fours columns[kFours];
+    for (int v = 0; v < kFours; ++v) columns[v] = load_fours(b + v * sizeof(Fours));
     for (int r = 0; r < R; ++r) {
       int32_t four;
       std::memcpy(&four, a + r * stride + 4 * k, 4);
-      const __m512i values = _mm512_set1_epi32(four);
-      for (int v = 0; v < kPanelVectors; ++v)
-        sums[r][v] = (Integers)_mm512_dpbusd_epi32((__m512i)sums[r][v], values, columns[v]);
+      const Fours values = splat_four(four);
+      for (int v = 0; v < kFours; ++v) sums[r][v] = add_fours(sums[r][v], values, columns[v]);
     }
-#elif defined(__AVX2__)
-    static_assert(kPanelVectors == 1);
-    const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b));
-    const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b + 32));
-    for (int r = 0; r < R; ++r) {
-      int32_t four;
-      std::memcpy(&four, a + r * stride + 4 * k, 4);
-      const __m256i values = _mm256_set1_epi32(four);
-      halves[r][0] = add_fours(halves[r][0], values, low);
-      halves[r][1] = add_fours(halves[r][1], values, high);
-    }
-#else
-    for (int r = 0; r < R; ++r) {
-      const uint8_t* four = a + r * stride + 4 * k;
-      for (int v = 0; v < kPanelVectors; ++v)
-        for (int lane = 0; lane < kLanes; ++lane) {
-          const int8_t* column = b + (v * kLanes + lane) * 4;
-          sums[r][v][lane] += four[0] * column[0] + four[1] * column[1] + four[2] * column[2] +
-                              four[3] * column[3];
-        }
-    }
-#endif
   }
-#if defined(__AVX2__) && !defined(__AVX512VNNI__)
-  for (int r = 0; r < R; ++r) std::memcpy(&sums[r][0], halves[r], sizeof(Integers));
-#endif
+  Integers totals[R][kPanelVectors];
+  static_assert(sizeof(totals) == sizeof(sums));
+  std::memcpy(totals, sums, sizeof(sums));
   for (int v = 0; v < kPanelVectors; ++v) {
     const int place = panel * kPanel + v * kLanes;
     const Integers shift = load<Integers, int32_t>(w.sums.get() + place);
     const Floats unit = load(w.scale.get() + place);
     for (int r = 0; r < R; ++r)
       store(to + r * kPanel + v * kLanes,
-            __builtin_convertvector(sums[r][v] - shift, Floats) * (unit * scale[r]));
+            __builtin_convertvector(totals[r][v] - shift, Floats) * (unit * scale[r]));
   }
 }
 
