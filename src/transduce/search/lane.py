@@ -70,9 +70,11 @@ class Lane:
         continuation. With required ``phrases`` W outputs are enough: the open hypotheses may
         never hold them.
         """
+        if self.count >= width and (width == 1 or phrases):
+            return True
         needed = min(options.nbest, width)
-        if width == 1 or (phrases and self.count >= width) or len(self.outputs) < needed:
-            return self.count >= width
+        if width == 1 or len(self.outputs) < needed:
+            return False
         last = self.outputs[needed - 1]
         if self.count >= width:
             fallen_behind = last.log_probability >= best
