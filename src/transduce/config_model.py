@@ -1,0 +1,105 @@
+"""The model section of the config: encoders, decoders and what joins them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, model_validator
+
+from transduce.config_base import PositiveInt, Probability, Section
+
+__all__ = [
+    "DecoderConfig",
+    "EncoderConfig",
+    "ModelConfig",
+    "RecurrentDecoderConfig",
+    "RecurrentEncoderConfig",
+    "TransformerDecoderConfig",
+    "TransformerEncoderConfig",
+]
+
+
+class RecurrentEncoderConfig(Section):
+    """A recurrent encoder. ``width`` is that of its output, both directions together."""
+
+    kind: Literal["rnn", "lstm", "gru"]
+    layers: PositiveInt = 1
+    width: PositiveInt = 256
+    bidirectional: bool = True
+    dropout: Probability = 0.2
+
+
+class RecurrentDecoderConfig(Section):
+    """A recurrent decoder and its attention over the encoder's vectors."""
+
+    kind: Literal["rnn", "lstm", "gru"]
+    layers: PositiveInt = 1
+    width: PositiveInt = 256
+    attention: Literal["none", "dot", "general", "additive", "cosine", "multihead"] = "general"
+    heads: PositiveInt = 4  # attention: multihead
+    input_feeding: bool = False
+    bridge: Literal["zero", "copy", "dense"] = "dense"  # the first state, from the memory's summary
+    dropout: Probability = 0.2
+
+
+class TransformerOptions(Section):
+    """What encoder and decoder of a Transformer have in common."""
+
+    kind: Literal["transformer"]
+    layers: PositiveInt = 3
+    width: PositiveInt = 256
+    feedforward: PositiveInt = 1024
+    heads: PositiveInt = 4
+    key_value_heads: PositiveInt | None = None  # fewer than heads: grouped-query attention
+    norm: Literal["layer", "rms"] = "layer"
+    norm_position: Literal["pre", "post"] = "pre"
+    activation: Literal["relu", "gelu", "swiglu"] = "relu"
+    positions: Literal["sinusoidal", "learned", "rotary", "relative", "none"] = "sinusoidal"
+    max_positions: PositiveInt = 1024  # positions: learned
+    bias: bool = True
+    dropout: Probability = 0.1
+    attention_dropout: Probability = 0.0
+
+    @model_validator(mode="after")
+    def _divisible(self) -> TransformerOptions:
+        if self.width % self.heads:
+            raise ValueError(f"width must be a multiple of heads ({self.heads}); got {self.width}")
+        if self.key_value_heads and self.heads % self.key_value_heads:
+            raise ValueError(
+                f"heads must be a multiple of key_value_heads ({self.key_value_heads}); "
+                f"got {self.heads}"
+            )
+        if self.positions == "rotary" and self.width // self.heads % 2:
+            raise ValueError(
+                f"width / heads must be even with rotary positions; got {self.width} / {self.heads}"
+            )
+        return self
+
+
+class TransformerEncoderConfig(TransformerOptions):
+    """A Transformer encoder (Vaswani et al. 2017)."""
+
+
+class TransformerDecoderConfig(TransformerOptions):
+    """A Transformer decoder (Vaswani et al. 2017)."""
+
+
+EncoderConfig = Annotated[
+    RecurrentEncoderConfig | TransformerEncoderConfig, Field(discriminator="kind")
+]
+DecoderConfig = Annotated[
+    RecurrentDecoderConfig | TransformerDecoderConfig, Field(discriminator="kind")
+]
+
+
+class ModelConfig(Section):
+    """An encoder, a decoder and what joins them to the vocabulary."""
+
+    preset: str | None = None
+    encoder: EncoderConfig = RecurrentEncoderConfig(kind="lstm")
+    decoder: DecoderConfig = RecurrentDecoderConfig(kind="lstm")
+    embedding_width: PositiveInt | None = None  # none: the width of encoder and decoder
+    tie: Literal["none", "target", "all"] = "none"  # target: its embedding with the output
+    copy_source: bool = Field(default=False, alias="copy")  # pointer-generator (See et al. 2017)
+
+    model_config = ConfigDict(populate_by_name=True)
