@@ -32,6 +32,7 @@ FLOORS = [
     ["engine"],
     ["training"],
     ["pipeline"],
+    ["pretrained"],
     ["export"],
     ["transducer"],
     ["__init__"],

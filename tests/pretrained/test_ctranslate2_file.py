@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from binary_files import binary, write_binary
 from hypothesis import given
 from hypothesis import strategies as st
 
-from binary_files import binary, write_binary
 from transduce.errors import ModelError
 from transduce.pretrained.ctranslate2_file import BinaryModel, read_binary
 
@@ -132,9 +132,7 @@ def test_what_a_variable_must_be_is_said(tmp_path: Path) -> None:
 def test_a_file_cut_anywhere_is_refused(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    whole = binary(
-        {"a/weight": np.ones((2, 3), np.float32), "b": np.array(1, np.int8)}, {"c": "b"}
-    )
+    whole = binary({"a/weight": np.ones((2, 3), np.float32), "b": np.array(1, np.int8)}, {"c": "b"})
     cut = whole[: data.draw(st.integers(0, len(whole) - 1))]
-    with pytest.raises(ModelError, match="model.bin"):
+    with pytest.raises(ModelError, match=r"model\.bin"):
         read(tmp_path_factory.mktemp("cut"), cut)

@@ -33,7 +33,7 @@ BINARY = "model.bin"
 
 _VERSIONS = range(4, 7)  # before 4 a variable had no type
 _BFLOAT16 = np.dtype("<u2")  # NumPy has no name for it
-_TYPES = tuple(np.dtype(name) for name in ("<f4", "<i1", "<i2", "<i4", "<f2")) + (_BFLOAT16,)
+_TYPES = (*(np.dtype(name) for name in ("<f4", "<i1", "<i2", "<i4", "<f2")), _BFLOAT16)
 _OLDEST_SCALE = 1000.0  # of int16 weights without a scale of their own
 _FLOATS = (np.dtype("<f4"), np.dtype("<f2"), _BFLOAT16)
 
