@@ -1,0 +1,92 @@
+"""Convolutions over a picture whose columns then are a sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from transduce.modules.dropout import Dropout
+from transduce.modules.functional import linear, make_norm
+from transduce.modules.patches import as_pictures
+
+__all__ = ["PictureConvolution"]
+
+
+class _Block(nn.Module):
+    """``relu(norm(conv(x)))``: 3 by 3, strides (down, across), the norm at each pixel alone.
+
+    A norm over the channels of one pixel (Ba et al. 2016, as Liu et al. 2022 place it in
+    ConvNeXt) sees neither other pictures nor padding.
+    """
+
+    def __init__(self, inputs: int, outputs: int, stride: tuple[int, int]) -> None:
+        super().__init__()
+        # The norm has the bias.
+        self.convolution = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+        nn.init.kaiming_normal_(self.convolution.weight, nonlinearity="relu")
+        self.norm = make_norm("layer", outputs, bias=True)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """``[B, C, Y, X]`` to ``[B, C', ⌈Y / down⌉, ⌈X / across⌉]``."""
+        pixels = self.convolution(picture).permute(0, 2, 3, 1)
+        vectors: Tensor = nn.functional.relu(self.norm(pixels)).permute(0, 3, 1, 2)
+        return vectors
+
+
+class PictureConvolution(nn.Module):
+    """Strided 2-D convolutions, then each column of what is left as one vector.
+
+    LeCun et al. 1998 with columns kept as a sequence, as Shi et al. 2015 read lines of text
+    (section 2.1) and Deng et al. 2017 formulas. After every layer the columns beyond a
+    picture's end are zero again, so that it sees what it would see alone.
+    """
+
+    def __init__(
+        self,
+        *,
+        height: int,
+        channels: int,
+        layers: Sequence[int],
+        strides: Sequence[tuple[int, int]],
+        width: int,
+        dropout: float = 0.0,
+    ) -> None:
+        """``layers`` are the channels that each layer gives, ``strides`` its (down, across).
+
+        ValueError where these are not as many, or there are none.
+        """
+        super().__init__()
+        if not layers or len(layers) != len(strides):
+            raise ValueError(
+                f"layers and strides must be as many, at least 1; got {len(layers)} "
+                f"and {len(strides)}"
+            )
+        self.channels = channels
+        self.strides = tuple(across for _, across in strides)
+        inputs = [channels, *layers[:-1]]
+        self.blocks = nn.ModuleList(map(_Block, inputs, layers, strides))
+        left = height
+        for down, _ in strides:
+            left = -(-left // down)
+        self.width = width
+        self.project = linear(layers[-1] * left, width, bias=True)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """``[B, S, C·Y]`` and int64 ``[B]`` to ``[B, S', D]`` and the lengths that are left."""
+        picture = as_pictures(frames, lengths, self.channels)
+        for block, across in zip(self.blocks, self.strides, strict=True):
+            picture = block(picture)
+            lengths = -(-lengths // across)
+            columns = torch.arange(picture.shape[3], device=picture.device)
+            picture = picture * (columns < lengths[:, None])[:, None, None].to(picture.dtype)
+        vectors = picture.permute(0, 3, 1, 2).flatten(2)
+        return self.dropout(self.project(vectors)), lengths
+
+    def output_lengths(self, lengths: Tensor) -> Tensor:
+        """Columns left of pictures that are so many pixels wide, int64 ``[B]``."""
+        for across in self.strides:
+            lengths = -(-lengths // across)
+        return lengths
