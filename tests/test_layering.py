@@ -22,7 +22,7 @@ FLOORS = [
     ["interfaces", "files"],
     ["presets"],
     ["config_yaml", "config_errors", "config_base"],
-    ["config_data", "config_model"],
+    ["config_data", "config_image", "config_model"],
     ["config"],
     ["data"],
     ["modules"],

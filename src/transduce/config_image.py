@@ -1,0 +1,59 @@
+"""How pictures are read: the image part of the config."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from transduce.config_base import PositiveInt, Section
+
+__all__ = ["AugmentationConfig", "ImageConfig"]
+
+
+class AugmentationConfig(Section):
+    """What training pictures may differ by, each time anew. All zero: nothing.
+
+    Each number is the largest change; what is drawn is uniform between it and its opposite,
+    noise is normal.
+    """
+
+    shift: Annotated[float, Field(ge=0, le=0.5)] = 0.0  # of the height, in each direction
+    rotation: Annotated[float, Field(ge=0, le=45)] = 0.0  # degrees
+    slant: Annotated[float, Field(ge=0, le=45)] = 0.0  # degrees
+    scale: Annotated[float, Field(ge=0, le=0.5)] = 0.0  # 0.1: from 1/1.1 to 1.1 times as large
+    noise: Annotated[float, Field(ge=0, le=1)] = 0.0  # standard deviation; black to white is 1
+
+    @property
+    def active(self) -> bool:
+        """Whether anything changes."""
+        return any((self.shift, self.rotation, self.slant, self.scale, self.noise))
+
+
+class ImageConfig(Section):
+    """From a picture's file to columns of pixels, each of ``height`` times its channels.
+
+    A picture is scaled to fill the height, or by ``scale`` where that is given, and centred on
+    paper. It is never cut: one that would be too high or too wide is made smaller.
+    """
+
+    height: PositiveInt = 32
+    width: PositiveInt | None = None  # of all pictures; none: as wide as each is
+    max_width: PositiveInt = 1024
+    scale: Annotated[float, Field(gt=0)] | None = None  # none: so that the height is filled
+    trim: bool = False  # cut off blank margins first
+    color: bool = False  # three channels; else grey
+    invert: bool = True  # paper is white and becomes 0; false: paper is black
+    stretch: bool = False  # the palest of each picture becomes 0, the strongest 1
+    max_pixels: Annotated[int, Field(ge=1, le=1 << 30)] = 50_000_000  # more are not unpacked
+    augmentation: AugmentationConfig = AugmentationConfig()
+
+    @property
+    def channels(self) -> int:
+        """Numbers a pixel has."""
+        return 3 if self.color else 1
+
+    @property
+    def features(self) -> int:
+        """Numbers a column has."""
+        return self.channels * self.height
