@@ -1,13 +1,8 @@
-"""Pictures as PNG files: where a model looked, and what quality costs in speed.
-
-Drawn on figures of their own, so that matplotlib's global state stays as it
-was and no display is needed.
-"""
+"""Pictures as PNG files: where a model looked, and what quality costs in speed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +11,19 @@ from numpy.typing import ArrayLike
 
 from transduce.errors import DataError
 from transduce.evaluation.compare import Comparison, ComparisonRow, Estimate
-from transduce.evaluation.labels import quiet, with_fonts
+from transduce.evaluation.figures import (
+    FIRST,
+    INK,
+    LINE,
+    LONGEST_SIDE,
+    OTHER,
+    SOFT,
+    bare,
+    figure,
+    save,
+)
+from transduce.evaluation.labels import with_fonts
 from transduce.evaluation.metrics import LOWER_IS_BETTER
-from transduce.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,11 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_attention", "draw_quality_against_speed"]
 
-_INK, _SOFT, _LINE = "#1f2933", "#66727f", "#d9dee3"
-_FIRST, _OTHER = "#c8553d", "#2b6cb0"
-_DOTS_PER_INCH = 150
 _QUOTED = ("bleu", "exact_match", "chrf", "rougeL")  # in published tables, the first of these
-_LONGEST_SIDE = 24.0  # inches
 _NAMES = {
     "bleu": "BLEU",
     "chrf": "chrF",
@@ -78,15 +79,15 @@ def draw_attention(
         raise DataError("attention weights must be finite numbers; got some that are not")
     labels, families = with_fonts([*source, *output, title or ""])
     columns, rows, heading = labels[: len(source)], labels[len(source) : -1], title
-    side = min(0.36, _LONGEST_SIDE / max(values.shape))
+    side = min(0.36, LONGEST_SIDE / max(values.shape))
     size = float(np.clip(side * 32, 3.0, 11.0))
     letters = size / 72 * 0.7  # inches that a letter takes
     left = letters * max(map(len, rows)) + 0.6
     above = max(letters * max(map(len, columns)), size / 72) + 0.6
-    figure = _figure(
+    drawn = figure(
         max(side * len(columns) + left + 1.2, 3.2), max(side * len(rows) + above + 0.3, 2.4)
     )
-    axes: Axes = figure.add_subplot()
+    axes: Axes = drawn.add_subplot()
     image = axes.pcolormesh(
         values,
         cmap="Blues",
@@ -102,32 +103,32 @@ def draw_attention(
     text: dict[str, Any] = {
         "fontfamily": families,
         "fontsize": size,
-        "color": _INK,
+        "color": INK,
         "parse_math": False,
     }
     axes.set_xticks(np.arange(len(columns)) + 0.5, columns, **text)
     for label in axes.get_xticklabels():
         label.set_rotation(90 if len(label.get_text()) > 2 else 0)
     axes.set_yticks(np.arange(len(rows)) + 0.5, rows, **text)
-    axes.set_xlabel("source", color=_SOFT, fontsize=9)
-    axes.set_ylabel("output", color=_SOFT, fontsize=9)
+    axes.set_xlabel("source", color=SOFT, fontsize=9)
+    axes.set_ylabel("output", color=SOFT, fontsize=9)
     axes.tick_params(length=0)
-    _frame(axes)
-    bar = figure.colorbar(image, ax=axes, shrink=min(1.0, 3.0 / figure.get_figheight()), pad=0.02)
+    bare(axes)
+    bar = drawn.colorbar(image, ax=axes, shrink=min(1.0, 3.0 / drawn.get_figheight()), pad=0.02)
     bar.outline.set_visible(False)
-    bar.ax.tick_params(length=0, labelsize=8, labelcolor=_SOFT)
-    bar.set_label("attention weight", color=_SOFT, fontsize=9)
+    bar.ax.tick_params(length=0, labelsize=8, labelcolor=SOFT)
+    bar.set_label("attention weight", color=SOFT, fontsize=9)
     if heading:
         axes.set_title(
             labels[-1].replace("␣", " "),
             fontfamily=families,
             fontsize=11,
-            color=_INK,
+            color=INK,
             parse_math=False,
             loc="left",
             pad=10,
         )
-    _save(figure, path)
+    save(drawn, path)
 
 
 def draw_quality_against_speed(
@@ -150,13 +151,13 @@ def draw_quality_against_speed(
     if not rows:
         raise DataError("words_per_second must be known of at least one system; got none")
     names, families = with_fonts([_caption(row) for row in rows], longest=48)
-    figure = _figure(7.2, 4.6)
-    axes: Axes = figure.add_subplot()
+    drawn = figure(7.2, 4.6)
+    axes: Axes = drawn.add_subplot()
     points = []
     for row in rows:
         found = row.scores[metric]
         speed = float(row.words_per_second or 0.0)
-        color = _FIRST if row is comparison.rows[0] else _OTHER
+        color = FIRST if row is comparison.rows[0] else OTHER
         points.append((speed, found, color))
         axes.errorbar(
             speed,
@@ -171,10 +172,10 @@ def draw_quality_against_speed(
         )
     _speed_axes(axes, [speed for speed, _, _ in points])
     lower = metric in LOWER_IS_BETTER
-    axes.set_xlabel("words per second (further right is faster)", color=_SOFT, fontsize=9)
+    axes.set_xlabel("words per second (further right is faster)", color=SOFT, fontsize=9)
     axes.set_ylabel(
         f"{_NAMES.get(metric, metric)} ({'lower' if lower else 'higher'} is better)",
-        color=_SOFT,
+        color=SOFT,
         fontsize=9,
     )
     axes.margins(y=0.18)
@@ -185,10 +186,10 @@ def draw_quality_against_speed(
         f"{100 * comparison.confidence:g} % intervals",
         loc="left",
         fontsize=11,
-        color=_INK,
+        color=INK,
     )
-    _write_names(figure, axes, points, [name.replace("␣", " ") for name in names], families)
-    _save(figure, path)
+    _write_names(drawn, axes, points, [name.replace("␣", " ") for name in names], families)
+    save(drawn, path)
 
 
 def _caption(row: ComparisonRow) -> str:
@@ -217,14 +218,14 @@ def _speed_axes(axes: Axes, speeds: Sequence[float]) -> None:
     axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}"))
-    axes.grid(color=_LINE, linewidth=0.7)
+    axes.grid(color=LINE, linewidth=0.7)
     axes.set_axisbelow(True)
-    axes.tick_params(length=0, labelsize=8, labelcolor=_SOFT)
-    _frame(axes)
+    axes.tick_params(length=0, labelsize=8, labelcolor=SOFT)
+    bare(axes)
 
 
 def _write_names(
-    figure: Figure,
+    drawn: Figure,
     axes: Axes,
     points: Sequence[tuple[float, Estimate, str]],
     names: Sequence[str],
@@ -233,7 +234,7 @@ def _write_names(
     """Put each name where it covers neither another name nor a point, if there is such a place."""
     from matplotlib.patheffects import Normal, Stroke  # lazy for start-up time alone
 
-    figure.draw_without_rendering()  # settles the layout, so that places are known
+    drawn.draw_without_rendering()  # settles the layout, so that places are known
     pixels = [
         axes.transData.transform((speed, height))
         for speed, found, _ in points
@@ -272,27 +273,3 @@ def _write_names(
                 break
         if best is not None:
             taken.append(best[2])
-
-
-def _figure(width: float, height: float) -> Figure:
-    with quiet():
-        from matplotlib.figure import Figure  # lazy for start-up time alone
-
-        return Figure(figsize=(width, height), dpi=_DOTS_PER_INCH, layout="constrained")
-
-
-def _frame(axes: Axes) -> None:
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-
-
-def _save(figure: Figure, path: str | Path) -> None:
-    data = BytesIO()
-    with quiet():
-        figure.savefig(data, format="png", facecolor="white")
-    try:
-        with replacing(path) as aside:
-            aside.write_bytes(data.getvalue())
-    except OSError as error:
-        message = f"picture must be a writable file; got {error.strerror}"
-        raise DataError(message, file=path) from None
