@@ -14,10 +14,13 @@ from transduce.models.seq2seq import Seq2Seq
 
 __all__ = [
     "ARCHITECTURES",
+    "FRAMES",
+    "OVER_FRAMES",
     "SYMBOLS",
     "WITH_ATTENTION",
     "make_model",
     "make_source",
+    "make_source_for",
     "make_target",
     "sentences",
 ]
@@ -107,6 +110,46 @@ WITH_ATTENTION = [
 ]
 
 
+# the same encoders and decoders behind frontends, over frames
+FRAMES = 6  # numbers of a frame
+OVER_FRAMES = {
+    "linear-gru": {**_recurrent("gru"), "frontend": {"kind": "linear"}},
+    "linear-transformer": _transformer(model={"frontend": {"kind": "linear"}}),
+    "convolution-transformer": _transformer(
+        activation="gelu", model={"frontend": {"kind": "convolution"}}
+    ),
+    "convolution-narrow": _transformer(
+        positions="learned",
+        model={
+            "frontend": {"kind": "convolution", "strides": [3, 1, 2], "kernel": 5},
+            "embedding_width": 10,
+        },
+    ),
+    "convolution-lstm-feeding": {
+        **_recurrent("lstm", attention="dot", input_feeding=True),
+        "frontend": {"kind": "convolution", "strides": [2, 2], "kernel": 1},
+    },
+    "subsampling-rnn-none": {
+        **_recurrent("rnn", attention="none"),
+        "frontend": {"kind": "subsampling", "channels": 3, "layers": 1},
+    },
+    "subsampling-gru": {
+        **_recurrent("gru", encoder={"layers": 2}, attention="additive"),
+        "frontend": {"kind": "subsampling", "channels": 4},
+    },
+    "subsampling-transformer-rotary": _transformer(
+        positions="rotary", model={"frontend": {"kind": "subsampling", "channels": 4}}
+    ),
+    "subsampling-to-gru": _mixed(
+        _transformer(positions="relative"),
+        _recurrent("gru"),
+        frontend={"kind": "subsampling", "channels": 4},
+    ),
+}
+ARCHITECTURES |= OVER_FRAMES
+WITH_ATTENTION += [name for name in OVER_FRAMES if not name.endswith("none")]
+
+
 def make_model(architecture: dict, *, seed: int = 1) -> Seq2Seq:
     """A model in evaluation mode with weights that hang on the seed alone."""
     config = ModelConfig.model_validate(architecture)
@@ -117,7 +160,23 @@ def make_model(architecture: dict, *, seed: int = 1) -> Seq2Seq:
         copy_map[FIRST:-1] = copy_map[FIRST:-1].flip(0)
         copy_map[-1] = 1
     torch.manual_seed(seed)
-    return build_model(config, SYMBOLS, SYMBOLS, copy_map).eval()
+    size = SYMBOLS if config.frontend.kind == "embedding" else FRAMES
+    return build_model(config, size, SYMBOLS, copy_map).eval()
+
+
+def make_source_for(model: Seq2Seq, rows: list[list[int]], width: int | None = None) -> Source:
+    """The rows as tokens, or as frames where the model reads these.
+
+    Each symbol, END among them, makes five frames that hang on it alone.
+    """
+    source = make_source(rows, width)
+    if model.frontend is None:
+        return source
+    table = torch.randn(SYMBOLS, 5, FRAMES, generator=torch.Generator().manual_seed(7))
+    frames = table[source.tokens].flatten(1, 2)
+    lengths = source.lengths * 5
+    masked = frames * (torch.arange(frames.shape[1]) < lengths[:, None])[:, :, None]
+    return Source(masked.to(model.output.weight.dtype), lengths)
 
 
 def make_source(rows: list[list[int]], width: int | None = None) -> Source:

@@ -22,6 +22,7 @@ FLOORS = [
     ["interfaces", "files"],
     ["presets"],
     ["config_yaml", "config_errors", "config_base"],
+    ["config_frontend"],
     ["config_data", "config_image", "config_model"],
     ["config"],
     ["data"],

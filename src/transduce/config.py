@@ -216,9 +216,12 @@ class Config(Section):
         preset = {} if self.model.preset is None else {"preset": self.model.preset}
         base = Config.from_mapping({"model": preset}).model_dump(mode="json", by_alias=True)
         values = differences(self.model_dump(mode="json", by_alias=True), base)
+        model = self.model
+        if "frontend" in values.get("model", {}):
+            values["model"]["frontend"]["kind"] = model.frontend.kind
         if preset:
             return {**values, "model": {**values.get("model", {}), **preset}}
-        for part, config in (("encoder", self.model.encoder), ("decoder", self.model.decoder)):
+        for part, config in (("encoder", model.encoder), ("decoder", model.decoder)):
             if part in values.get("model", {}):
                 values["model"][part]["kind"] = config.kind
         return values

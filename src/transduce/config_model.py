@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from transduce.config_base import PositiveInt, Probability, Section
+from transduce.config_frontend import EmbeddingConfig, FrontendConfig
 
 __all__ = [
     "DecoderConfig",
@@ -96,6 +97,7 @@ class ModelConfig(Section):
     """An encoder, a decoder and what joins them to the vocabulary."""
 
     preset: str | None = None
+    frontend: FrontendConfig = EmbeddingConfig()  # others: where the source is no text
     encoder: EncoderConfig = RecurrentEncoderConfig(kind="lstm")
     decoder: DecoderConfig = RecurrentDecoderConfig(kind="lstm")
     embedding_width: PositiveInt | None = None  # none: the width of encoder and decoder

@@ -13,6 +13,8 @@ from typing import Protocol, Self, TypeVar
 import torch
 from torch import Tensor
 
+from transduce.errors import ModelError
+
 __all__ = [
     "BEGIN",
     "END",
@@ -33,36 +35,61 @@ PADDING, UNKNOWN, BEGIN, END = 0, 1, 2, 3
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A padded batch of source sequences.
+    """A padded batch of source sequences: tokens, or frames.
 
-    ``tokens`` is int64 ``[B, S]``, each row ``x1 … xn END PADDING …``;
-    ``lengths`` is int64 ``[B]`` and counts END.
+    Frames are columns of numbers: of a spectrogram, of a picture. ``values`` are int64 tokens
+    ``[B, S]``, each row ``x1 … xn END PADDING …``, or float frames ``[B, S, F]``, zero where
+    nothing real stands; ``lengths`` is int64 ``[B]`` and counts END.
     """
 
-    tokens: Tensor
+    values: Tensor
     lengths: Tensor
+
+    @property
+    def is_tokens(self) -> bool:
+        """Whether there are tokens, not frames."""
+        return self.values.ndim == 2
+
+    @property
+    def tokens(self) -> Tensor:
+        """Int64 ``[B, S]``. Raises ModelError where there are frames."""
+        if not self.is_tokens:
+            raise ModelError("source must be tokens for this model; got frames")
+        return self.values
+
+    @property
+    def frames(self) -> Tensor:
+        """Float ``[B, S, F]``. Raises ModelError where there are tokens."""
+        if self.is_tokens:
+            raise ModelError("source must be frames for this model; got tokens")
+        return self.values
+
+    @property
+    def device(self) -> torch.device:
+        """Where the values are."""
+        return self.values.device
 
     @property
     def mask(self) -> Tensor:
         """Bool ``[B, S]``, true at real positions."""
-        positions = torch.arange(self.tokens.shape[1], device=self.tokens.device)
+        positions = torch.arange(self.values.shape[1], device=self.device)
         return positions < self.lengths[:, None]
 
     def select(self, sentences: Tensor) -> Source:
         """Keep some sentences (int64 ``[B']``); columns that are now all padding go too."""
         lengths = self.lengths[sentences]
         longest = int(lengths.max()) if lengths.numel() else 0
-        return Source(self.tokens[sentences, :longest], lengths)
+        return Source(self.values[sentences, :longest], lengths)
 
     def to(self, device: torch.device | str) -> Source:
         """Move to a device, without waiting where the memory is pinned."""
         return Source(
-            self.tokens.to(device, non_blocking=True), self.lengths.to(device, non_blocking=True)
+            self.values.to(device, non_blocking=True), self.lengths.to(device, non_blocking=True)
         )
 
     def pin_memory(self) -> Source:
         """Copy into page-locked memory, for faster transfers to a GPU."""
-        return Source(self.tokens.pin_memory(), self.lengths.pin_memory())
+        return Source(self.values.pin_memory(), self.lengths.pin_memory())
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +118,13 @@ class Batch:
 
     @property
     def real_tokens(self) -> tuple[int, int]:
-        """Source and target tokens without padding (END counted, BEGIN not)."""
+        """Source tokens (or frames) and target tokens, no padding (END counted, BEGIN not)."""
         return int(self.source.lengths.sum()), int(self.target_lengths.sum())
 
     @property
     def padded_tokens(self) -> tuple[int, int]:
         """Source and target positions that are computed, padding included."""
-        return self.source.tokens.numel(), self.target_output.numel()
+        return self.source.mask.numel(), self.target_output.numel()
 
     def to(self, device: torch.device | str) -> Batch:
         """Move to a device."""
@@ -124,14 +151,15 @@ class Memory:
 
     ``vectors`` ``[B, S, D]``; ``mask`` bool ``[B, S]``, true at real positions;
     ``tokens`` int64 ``[B, S]``, the source itself (a copying decoder points
-    into it); ``summary`` ``[B, L, D]``, one vector a layer for the first state of a
-    recurrent decoder (the last state of a recurrent encoder, the mean of a
-    Transformer's vectors, L = 1).
+    into it), or None where the source is frames; ``summary`` ``[B, L, D]``, one vector a
+    layer for the first state of a recurrent decoder (the last state of a recurrent encoder, the
+    mean of a Transformer's vectors, L = 1). Over frames S may be shorter than the source's: a
+    frontend may make one vector of several frames.
     """
 
     vectors: Tensor
     mask: Tensor
-    tokens: Tensor
+    tokens: Tensor | None
     summary: Tensor
 
     def select(self, sentences: Tensor) -> Memory:
@@ -139,7 +167,7 @@ class Memory:
         return Memory(
             self.vectors[sentences],
             self.mask[sentences],
-            self.tokens[sentences],
+            None if self.tokens is None else self.tokens[sentences],
             self.summary[sentences],
         )
 
@@ -149,7 +177,12 @@ class State(Protocol):
 
     @property
     def attention(self) -> Tensor | None:
-        """Weights over the source at the last step, ``[N, T, S]``; None unless asked for."""
+        """Weights over the memory at the last step, ``[N, T, S]``; None unless asked for."""
+        ...
+
+    @property
+    def mask(self) -> Tensor:
+        """Bool ``[B, S]``, true where the memory holds something real."""
         ...
 
     def expand(self, beams: int) -> Self:

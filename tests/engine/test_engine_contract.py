@@ -13,7 +13,7 @@ from architectures import (
     SYMBOLS,
     WITH_ATTENTION,
     make_model,
-    make_source,
+    make_source_for,
     make_target,
     sentences,
 )
@@ -28,7 +28,8 @@ from transduce.search import decode
 TOLERANCE = {"float32": 2e-5, "bfloat16": 0.06, "int8": 0.2}
 SOURCES = sentences(6, 2, 20, 0, seed=1)
 TARGETS = sentences(5, 3, 36, 1, seed=2)  # more than a cache has room for at first
-SEARCHED = ("lstm-dot", "gru-cosine", "transformer-rotary", "transformer-copy")
+FRAMED = ("convolution-transformer", "convolution-lstm-feeding", "subsampling-gru")
+SEARCHED = ("lstm-dot", "gru-cosine", "transformer-rotary", "transformer-copy", *FRAMED)
 
 
 @pytest.fixture(params=ARCHITECTURES)
@@ -50,18 +51,19 @@ def test_logits_are_those_of_the_model(model, number):
     engine = fast_stepper(model, number)
     assert engine is not model
     with torch.inference_mode():
-        expected = model(make_source(SOURCES), make_target(TARGETS))
-    found, state = engine.step(make_target(TARGETS), engine.start(make_source(SOURCES)))
+        expected = model(make_source_for(model, SOURCES), make_target(TARGETS))
+    found, state = engine.step(make_target(TARGETS), engine.start(make_source_for(model, SOURCES)))
     assert found.shape == expected.shape
     assert state.position == make_target(TARGETS).shape[1]
     assert_near(found, expected, number)
 
 
-def moves(stepper, *, attention: bool):
+def moves(model, stepper, *, attention: bool):
     """What a beam does: read, widen, change parents, drop sentences."""
     generator = torch.Generator().manual_seed(3)
     logits, state = stepper.step(
-        make_target([[], [], [], []]), stepper.start(make_source(SOURCES), attention=attention)
+        make_target([[], [], [], []]),
+        stepper.start(make_source_for(model, SOURCES), attention=attention),
     )
     state = state.expand(3)
     for move in range(5):
@@ -77,8 +79,8 @@ def moves(stepper, *, attention: bool):
 
 def test_beams_move_as_the_model_moves_them(model, number):
     with torch.inference_mode():
-        expected, _ = moves(model, attention=False)
-    found, _ = moves(fast_stepper(model, number), attention=False)
+        expected, _ = moves(model, model, attention=False)
+    found, _ = moves(model, fast_stepper(model, number), attention=False)
     assert_near(found, expected, number)
 
 
@@ -87,8 +89,8 @@ def test_attention_is_that_of_the_model(name):
     kernels()
     model = make_model(ARCHITECTURES[name])
     with torch.inference_mode():
-        _, expected = moves(model, attention=True)
-    _, found = moves(fast_stepper(model, "float32"), attention=True)
+        _, expected = moves(model, model, attention=True)
+    _, found = moves(model, fast_stepper(model, "float32"), attention=True)
     assert_close(found.attention, expected.attention, atol=1e-5, rtol=1e-4)
 
 
@@ -96,8 +98,8 @@ def test_proposed_are_the_most_probable(model):
     engine = fast_stepper(model, "float32")
     tokens = make_target([[7], [4], [9], [5]])
     with torch.inference_mode():
-        logits, _ = model.step(tokens, model.start(make_source(SOURCES)))
-    _, state = engine.step(tokens[:, :1], engine.start(make_source(SOURCES)))
+        logits, _ = model.step(tokens, model.start(make_source_for(model, SOURCES)))
+    _, state = engine.step(tokens[:, :1], engine.start(make_source_for(model, SOURCES)))
     found, _ = engine.propose(tokens[:, 1:], state, 5)
     expected = logits[:, -1].log_softmax(-1)
     written = expected[:, END:]  # PADDING, UNKNOWN and BEGIN never are
@@ -111,13 +113,17 @@ def test_what_is_no_number_is_said(model):
     with torch.no_grad():
         model.output.bias[5] = float("nan")
     engine = fast_stepper(model, "float32")
-    found, _ = engine.propose(make_target([[], []]), engine.start(make_source(SOURCES[:2])), 3)
+    found, _ = engine.propose(
+        make_target([[], []]), engine.start(make_source_for(model, SOURCES[:2])), 3
+    )
     assert bool(found.log_probs[:, 0].isnan().all())
 
 
 def test_a_state_is_not_changed_by_a_step(model):
     engine = fast_stepper(model, "float32")
-    _, state = engine.step(make_target(TARGETS)[:, :2], engine.start(make_source(SOURCES)))
+    _, state = engine.step(
+        make_target(TARGETS)[:, :2], engine.start(make_source_for(model, SOURCES))
+    )
     first, _ = engine.step(make_target(TARGETS)[:, 2:3], state)
     engine.step(make_target(TARGETS)[:, 3:5], state)
     again, _ = engine.step(make_target(TARGETS)[:, 2:3], state)
@@ -130,8 +136,8 @@ def test_search_finds_the_same(name, options):
     kernels()
     model = make_model(ARCHITECTURES[name])
     config = SearchConfig(max_length=12, **options)
-    expected = decode(model, make_source(SOURCES), config)
-    found = decode(fast_stepper(model, "float32"), make_source(SOURCES), config)
+    expected = decode(model, make_source_for(model, SOURCES), config)
+    found = decode(fast_stepper(model, "float32"), make_source_for(model, SOURCES), config)
     for mine, theirs in zip(found, expected, strict=True):
         assert [h.tokens for h in mine] == [h.tokens for h in theirs]
         for one, other in zip(mine, theirs, strict=True):
@@ -145,18 +151,18 @@ def test_with_fewer_vector_instructions(name, number, architecture):
     model = make_model(ARCHITECTURES[name])
     engine = fast_stepper(model, number, architecture=architecture)
     with torch.inference_mode():
-        expected = model(make_source(SOURCES), make_target(TARGETS))
-    found, _ = engine.step(make_target(TARGETS), engine.start(make_source(SOURCES)))
+        expected = model(make_source_for(model, SOURCES), make_target(TARGETS))
+    found, _ = engine.step(make_target(TARGETS), engine.start(make_source_for(model, SOURCES)))
     assert_near(found, expected, number)
 
 
 def test_several_threads_say_the_same(model):
     engine = fast_stepper(model, "float32")
-    alone, _ = moves(engine, attention=False)
+    alone, _ = moves(model, engine, attention=False)
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
-        together, _ = moves(engine, attention=False)
+        together, _ = moves(model, engine, attention=False)
     finally:
         torch.set_num_threads(before)
     assert_close(together, alone, atol=1e-6, rtol=0)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from architectures import ARCHITECTURES, make_model, make_source, make_target, sentences
+from architectures import ARCHITECTURES, make_model, make_source_for, make_target, sentences
 from transduce.config import SearchConfig
 from transduce.engine import choose_engine
 from transduce.engine.build import in_bfloat16
@@ -43,7 +43,7 @@ def test_elsewhere_the_model_itself_runs(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_every_architecture_runs_in_bfloat16(name: str) -> None:
     model = make_model(ARCHITECTURES[name])
     half = in_bfloat16(model)
-    source, target = make_source(SOURCES), make_target(TARGETS)
+    source, target = make_source_for(model, SOURCES), make_target(TARGETS)
     with torch.inference_mode():
         expected = model(source, target)
         state, columns = half.start(source), []

@@ -16,13 +16,17 @@ from torch.testing import assert_close
 
 from architectures import (
     ARCHITECTURES,
+    FRAMES,
+    OVER_FRAMES,
     SYMBOLS,
     WITH_ATTENTION,
     make_model,
     make_source,
+    make_source_for,
     make_target,
     sentences,
 )
+from transduce.errors import ConfigError, ModelError
 from transduce.interfaces import Source
 from transduce.models.seq2seq import Seq2Seq
 from transduce.models.storage import load_weights, named_weights, save_weights
@@ -42,7 +46,7 @@ def model(request: pytest.FixtureRequest) -> Seq2Seq:
 def logits_of(model: Seq2Seq, sources: list[list[int]], targets: list[list[int]]) -> list[Tensor]:
     """Logits of the real positions of each sentence."""
     with torch.inference_mode():
-        logits = model(make_source(sources), make_target(targets))
+        logits = model(make_source_for(model, sources), make_target(targets))
     return [row[: len(target) + 1] for row, target in zip(logits, targets, strict=True)]
 
 
@@ -58,8 +62,8 @@ def assert_same(found: list[Tensor], expected: list[Tensor]) -> None:
 def test_whole_target_is_step_by_step(model, sizes):
     target = make_target(TARGETS)
     with torch.inference_mode():
-        whole = model(make_source(SOURCES), target)
-        state = model.start(make_source(SOURCES))
+        whole = model(make_source_for(model, SOURCES), target)
+        state = model.start(make_source_for(model, SOURCES))
         pieces = []
         for tokens in target.split(sizes, dim=1):
             logits, state = model.step(tokens, state)
@@ -70,7 +74,9 @@ def test_whole_target_is_step_by_step(model, sizes):
 
 def test_a_state_is_not_changed_by_a_step(model):
     with torch.inference_mode():
-        _, state = model.step(make_target(TARGETS)[:, :2], model.start(make_source(SOURCES)))
+        _, state = model.step(
+            make_target(TARGETS)[:, :2], model.start(make_source_for(model, SOURCES))
+        )
         first, _ = model.step(make_target(TARGETS)[:, 2:3], state)
         model.step(make_target(TARGETS)[:, 3:5], state)
         again, _ = model.step(make_target(TARGETS)[:, 2:3], state)
@@ -107,12 +113,13 @@ def test_order_does_not_matter(model):
 def test_padding_does_not_matter(model):
     target = make_target(TARGETS)
     with torch.inference_mode():
-        tight = model(make_source(SOURCES), target)
-        loose = model(make_source(SOURCES, width=19), target)
+        tight = model(make_source_for(model, SOURCES), target)
+        loose = model(make_source_for(model, SOURCES, width=19), target)
         # What stands in the padding is nobody's business either.
-        dirty = make_source(SOURCES, width=19)
-        noise = torch.randint_like(dirty.tokens, 4, SYMBOLS)
-        other = model(replace(dirty, tokens=dirty.tokens.where(dirty.mask, noise)), target)
+        dirty = make_source_for(model, SOURCES, width=19)
+        mask = dirty.mask if dirty.is_tokens else dirty.mask[:, :, None]
+        noise = torch.randint_like(dirty.values, 4, SYMBOLS)
+        other = model(replace(dirty, values=dirty.values.where(mask, noise)), target)
     assert_close(loose, tight, **TOLERANCE)
     assert_close(other, tight, **TOLERANCE)
 
@@ -136,7 +143,9 @@ def beam_search_like_moves(model: Seq2Seq, beams: int, moves: int, *, select: bo
 
     sources = list(SOURCES)
     prefixes = make_target([[] for _ in SOURCES])
-    logits, state = model.step(prefixes, model.start(make_source(sources), attention=True))
+    logits, state = model.step(
+        prefixes, model.start(make_source_for(model, sources), attention=True)
+    )
     state = state.expand(beams)
     prefixes = prefixes.repeat_interleave(beams, dim=0)
     for move in range(moves):
@@ -158,7 +167,9 @@ def beam_search_like_moves(model: Seq2Seq, beams: int, moves: int, *, select: bo
 def test_beams_are_as_if_computed_afresh(model, select):
     with torch.inference_mode():
         rows, prefixes, logits, state = beam_search_like_moves(model, 3, 4, select=select)
-        afresh, expected = model.step(prefixes, model.start(make_source(rows), attention=True))
+        afresh, expected = model.step(
+            prefixes, model.start(make_source_for(model, rows), attention=True)
+        )
     assert len(set(map(tuple, prefixes.tolist()))) > len(rows) // 2
     assert_close(logits[:, -1], afresh[:, -1], **TOLERANCE)
     if state.attention is not None:
@@ -173,7 +184,7 @@ def test_attention_moves_with_its_row(name):
     model = make_model(ARCHITECTURES[name])
     with torch.inference_mode():
         _, state = model.step(
-            make_target(TARGETS), model.start(make_source(SOURCES), attention=True)
+            make_target(TARGETS), model.start(make_source_for(model, SOURCES), attention=True)
         )
     rows = state.expand(2).reorder(torch.tensor([1, 0, 3, 3, 4, 5, 7, 6]))
     assert torch.equal(rows.attention, state.attention[[0, 0, 1, 1, 2, 2, 3, 3]])
@@ -183,7 +194,7 @@ def test_attention_moves_with_its_row(name):
 
 def test_expand_does_not_copy_the_memory(model):
     with torch.inference_mode():
-        state = model.start(make_source(SOURCES))
+        state = model.start(make_source_for(model, SOURCES))
         expanded = state.expand(5)
         logits, after = model.step(torch.full((20, 1), 2), expanded)
     assert logits.shape == (20, 1, SYMBOLS)
@@ -199,20 +210,21 @@ def test_expand_does_not_copy_the_memory(model):
 @pytest.mark.parametrize("name", WITH_ATTENTION)
 def test_attention_is_a_distribution_over_the_real_source(name):
     model = make_model(ARCHITECTURES[name])
-    source = make_source(SOURCES, width=9)
+    source = make_source_for(model, SOURCES, width=9)
     with torch.inference_mode():
         _, state = model.step(make_target(TARGETS), model.start(source, attention=True))
     attention = state.attention
     assert attention is not None
-    assert attention.shape == (4, 8, 9)
+    assert attention.shape == (4, 8, state.mask.shape[1])
+    assert state.mask.shape[1] == 9 or not source.is_tokens
     assert bool((attention >= 0).all())
     assert_close(attention.sum(-1), torch.ones(4, 8), atol=1e-5, rtol=0)
-    assert not attention.masked_select(~source.mask[:, None]).any()
+    assert not attention.masked_select(~state.mask[:, None]).any()
 
 
 def test_attention_is_kept_only_where_asked_for(model):
     with torch.inference_mode():
-        _, state = model.step(make_target(TARGETS), model.start(make_source(SOURCES)))
+        _, state = model.step(make_target(TARGETS), model.start(make_source_for(model, SOURCES)))
     assert (state.attention is None) == (model.pointer is None)
 
 
@@ -222,7 +234,9 @@ def test_attention_is_kept_only_where_asked_for(model):
 def test_gradients_reach_every_parameter(model):
     # In float64, where a gradient that is zero but for rounding can be told from a small one.
     model = model.double().train()
-    logits = model(make_source(sentences(6, 5, 4, seed=5)), make_target(sentences(5, 6, 4, seed=6)))
+    logits = model(
+        make_source_for(model, sentences(6, 5, 4, seed=5)), make_target(sentences(5, 6, 4, seed=6))
+    )
     logits.log_softmax(-1)[:, :, 4:9].sum().backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
@@ -250,9 +264,38 @@ def test_copying_gives_probabilities():
 
 def test_a_batch_of_the_shortest_sources():
     # Nothing but END: each sentence is one real position.
-    source = make_source([[], []])
-    assert isinstance(source, Source)
     for architecture in ARCHITECTURES.values():
+        model = make_model(architecture)
+        source = make_source_for(model, [[], []])
+        assert isinstance(source, Source)
         with torch.inference_mode():
-            logits = make_model(architecture)(source, make_target([[4], [5]]))
+            logits = model(source, make_target([[4], [5]]))
         assert bool(logits.isfinite().all())
+
+
+@pytest.mark.parametrize("name", OVER_FRAMES)
+def test_one_frame_is_a_source_too(name):
+    source = Source(torch.ones(1, 1, FRAMES), torch.tensor([1]))
+    with torch.inference_mode():
+        logits = make_model(ARCHITECTURES[name])(source, make_target([[4, 5]]))
+    assert bool(logits.isfinite().all())
+
+
+def test_what_is_no_source_of_the_model_is_said():
+    tokens, frames = make_source(SOURCES), Source(torch.ones(4, 3, FRAMES), torch.full((4,), 3))
+    with pytest.raises(ModelError, match="source must be tokens for this model; got frames"):
+        make_model(ARCHITECTURES["gru-general"])(frames, make_target(TARGETS))
+    with pytest.raises(ModelError, match="source must be frames for this model; got tokens"):
+        make_model(ARCHITECTURES["linear-gru"])(tokens, make_target(TARGETS))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"copy": True}, "model.copy must be false where the source is frames"),
+        ({"tie": "all"}, "model.tie must be none or target where the source is frames"),
+    ],
+)
+def test_what_only_tokens_have_is_refused(options, message):
+    with pytest.raises(ConfigError, match=message):
+        make_model({**ARCHITECTURES["linear-gru"], **options})

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from architectures import ARCHITECTURES, WITH_ATTENTION, make_model
+from architectures import ARCHITECTURES, OVER_FRAMES, WITH_ATTENTION, make_model
 from transduce.interfaces import BEGIN, END, PADDING, Source
 from transduce.models.seq2seq import Seq2Seq
 
@@ -25,7 +25,8 @@ WIDTH = 32
 FIRST, LAST = END + 1, END + 5  # the symbols of the strings
 
 # An encoder without positions hands over a bag of symbols, which has no reverse.
-REVERSING = [name for name in WITH_ATTENTION if name != "transformer-none"]
+OTHERS = {"transformer-none", *OVER_FRAMES}
+REVERSING = [name for name in WITH_ATTENTION if name not in OTHERS]
 COPYING = [
     "lstm-dot",
     "gru-general",

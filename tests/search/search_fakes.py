@@ -31,6 +31,11 @@ class TableState:
     keep_attention: bool
     attention: Tensor | None = None
 
+    @property
+    def mask(self) -> Tensor:
+        lengths = torch.tensor([len(source) for source in self.sources])
+        return torch.arange(self.width) < lengths[:, None]
+
     def expand(self, beams: int) -> TableState:
         assert self.beams == 1, "expand takes B rows"
         histories = tuple(h for h in self.histories for _ in range(beams))

@@ -50,7 +50,7 @@ class ShuffledTags:
             tokens = batch.source.tokens
             chance = _chance(self._seed, order, batch.indices, tokens.shape[1])
             shuffled = shuffle_tags(tokens, self._first_tag, chance)
-            yield replace(batch, source=replace(batch.source, tokens=shuffled))
+            yield replace(batch, source=replace(batch.source, values=shuffled))
 
 
 def shuffle_tags(tokens: Tensor, first_tag: int, chance: NDArray[np.uint64]) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from transduce.engine.program import Program
 from transduce.errors import EngineError
 from transduce.interfaces import END
-from transduce.models.seq2seq import Embedding, Output
+from transduce.models.seq2seq import Output
 from transduce.models.transformer import Entry
 from transduce.modules.attention import MultiHeadAttention
 from transduce.modules.functional import RMSNorm
@@ -35,15 +35,17 @@ class Blocks:
         self.entered = program.buffer(width)
         self.attended = program.buffer(width)
 
-    def enter_stack(self, entry: Entry, embedding: Embedding, tokens: str, *, step: bool) -> None:
-        """Embed, bring to the stack's width, add positions."""
-        program, table = self.program, embedding.weight
+    def enter_stack(
+        self, entry: Entry, width: int, read: Callable[[Program, int], None], *, step: bool
+    ) -> None:
+        """Bring what ``read`` writes into a buffer of ``width`` to the stack's, add positions."""
+        program = self.program
         if entry.project is None:
-            program.embed(self.stream, tokens, table, embedding.scale)
+            read(program, self.stream)
         else:
-            embedded = program.buffer(table.shape[1])
-            program.embed(embedded, tokens, table, embedding.scale)
-            program.linear(embedded, self.stream, entry.project.weight, entry.project.bias)
+            entered = program.buffer(width)
+            read(program, entered)
+            program.linear(entered, self.stream, entry.project.weight, entry.project.bias)
         if entry.positions is not None:
             program.positions(self.stream, "positions", step=step)
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from transduce.config import EngineChoice
+from transduce.engine.entrance import Entrance
 from transduce.engine.library import Library, load_library
 from transduce.engine.program import Number
 from transduce.engine.recurrent import NativeRecurrentDecoder, NativeRecurrentEncoder
@@ -108,10 +109,11 @@ def in_bfloat16(model: Seq2Seq) -> Seq2Seq:
 
 
 def _encoder(library: Library, number: Number, model: Seq2Seq) -> NativeEncoder:
+    entrance = Entrance(model)
     if isinstance(model.encoder, TransformerEncoder):
-        return NativeTransformerEncoder(library, number, model.source_embedding, model.encoder)
+        return NativeTransformerEncoder(library, number, entrance, model.encoder)
     if isinstance(model.encoder, RecurrentEncoder):
-        return NativeRecurrentEncoder(library, number, model.source_embedding, model.encoder)
+        return NativeRecurrentEncoder(library, number, entrance, model.encoder)
     raise EngineError(f"encoder must be a known one; got {type(model.encoder).__name__}")
 
 

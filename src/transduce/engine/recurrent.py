@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from transduce.engine.blocks import heads_of, write_output
+from transduce.engine.entrance import Entrance
 from transduce.engine.library import Library
 from transduce.engine.memory import LANES, in_twos
 from transduce.engine.program import Extent, Number, Program
@@ -31,15 +32,16 @@ __all__ = ["NativeRecurrentDecoder", "NativeRecurrentEncoder"]
 
 
 class NativeRecurrentEncoder:
-    """A :class:`RecurrentEncoder` with its embedding, in one program."""
+    """A :class:`RecurrentEncoder` with its embedding, in one program (see :class:`Entrance`)."""
 
     def __init__(
-        self, library: Library, number: Number, embedding: Embedding, encoder: RecurrentEncoder
+        self, library: Library, number: Number, entrance: Entrance, encoder: RecurrentEncoder
     ) -> None:
+        self._entrance = entrance
         self._layers, self._width = len(encoder.layers), encoder.width
         program = self._program = Program(library, number)
-        source = program.buffer(embedding.weight.shape[1])
-        program.embed(source, "tokens", embedding.weight, embedding.scale)
+        source = program.buffer(entrance.width)
+        entrance.write(program, source)
         for place, layer in enumerate(encoder.layers):
             if not isinstance(layer, EncoderLayer):
                 raise TypeError(f"layer must be an EncoderLayer; got {type(layer)}")
@@ -74,17 +76,19 @@ class NativeRecurrentEncoder:
 
     def __call__(self, source: Source) -> Memory:
         """Encode a padded batch."""
-        B, S = source.tokens.shape
+        entered, source = self._entrance.enter(source)
+        B, S = source.mask.shape
         vectors = torch.empty(B, S, self._width)
         summary = torch.empty(B, self._layers, self._width)
         tensors = {
-            "tokens": source.tokens.contiguous(),
+            **entered,
             "lengths": source.lengths.contiguous(),
             "vectors": vectors,
             "summary": summary,
         }
         self._program.run(tensors, Extent(rows=B * S, sentences=B, source=S))
-        return Memory(vectors, source.mask, source.tokens, summary)
+        tokens = source.values if source.is_tokens else None
+        return Memory(vectors, source.mask, tokens, summary)
 
 
 class NativeRecurrentDecoder:

@@ -98,6 +98,11 @@ class EngineState:
         """Weights over the source at the last step, ``[N, T, S]``; None unless asked for."""
         return self.decoder.attention
 
+    @property
+    def mask(self) -> Tensor:
+        """Bool ``[B, S]``, true where the memory holds something real."""
+        return self.decoder.mask
+
     def expand(self, beams: int) -> EngineState:
         """From N rows to N·beams, each row ``beams`` times in a line."""
         decoder, cache = self.decoder.expand(beams), self.cache
@@ -189,6 +194,8 @@ class EngineStepper:
         if self._pointer is not None and state.attention is not None:
             embedded = self._target_embedding(tokens[:, None])
             source = state.decoder.memory.tokens
+            if source is None:
+                raise RuntimeError("a pointer needs a source of tokens")
             logits = self._pointer(
                 logits[:, None], outputs[:, None], embedded, state.attention, source
             )[:, 0]
@@ -199,7 +206,7 @@ class EngineStepper:
     ) -> EngineState:
         state = _with_room(state, self._decoder)
         decoder, cache = state.decoder, state.cache
-        sentences, source = decoder.memory.tokens.shape
+        sentences, source = decoder.memory.mask.shape
         attention = None
         if decoder.keep_attention:
             attention = torch.zeros(len(tokens), 1, source)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from transduce.engine.blocks import Blocks, heads_of, joined, norm, write_output
+from transduce.engine.entrance import Entrance, write_embedding
 from transduce.engine.library import Library
 from transduce.engine.memory import room_for_memory
 from transduce.engine.program import Extent, Number, Program
@@ -28,16 +30,17 @@ __all__ = ["NativeTransformerDecoder", "NativeTransformerEncoder"]
 
 
 class NativeTransformerEncoder:
-    """A :class:`TransformerEncoder` with its embedding, in one program."""
+    """A :class:`TransformerEncoder` with its embedding, in one program (see :class:`Entrance`)."""
 
     def __init__(
-        self, library: Library, number: Number, embedding: Embedding, encoder: TransformerEncoder
+        self, library: Library, number: Number, entrance: Entrance, encoder: TransformerEncoder
     ) -> None:
+        self._entrance = entrance
         self._encoder = encoder
         self._positions = _Positions(encoder.entry.positions)
         program = self._program = Program(library, number)
         blocks = Blocks(program, encoder.width)
-        blocks.enter_stack(encoder.entry, embedding, "tokens", step=False)
+        blocks.enter_stack(encoder.entry, entrance.width, entrance.write, step=False)
         for layer in encoder.layers:
             if not isinstance(layer, EncoderLayer):
                 raise TypeError(f"layer must be an EncoderLayer; got {type(layer)}")
@@ -58,14 +61,14 @@ class NativeTransformerEncoder:
 
     def __call__(self, source: Source) -> Memory:
         """Encode a padded batch."""
-        tokens = source.tokens.contiguous()
-        B, S = tokens.shape
+        entered, source = self._entrance.enter(source)
+        B, S = source.mask.shape
         layers = self._encoder.layers
         first = layers[0] if len(layers) else None
         width = first.attention.head_width if isinstance(first, EncoderLayer) else 0
         vectors = torch.empty(B, S, self._encoder.width)
         tensors = {
-            "tokens": tokens,
+            **entered,
             "lengths": source.lengths.contiguous(),
             "vectors": vectors,
             **self._positions.tables(S, self._encoder.width, width),
@@ -139,7 +142,8 @@ class NativeTransformerDecoder:
         program = Program(library, number)
         decoder = self._decoder
         blocks = Blocks(program, decoder.width)
-        blocks.enter_stack(decoder.entry, embedding, "tokens", step=True)
+        read = partial(write_embedding, embedding)
+        blocks.enter_stack(decoder.entry, embedding.width, read, step=True)
         queries = program.buffer(decoder.width)
         for place, layer in enumerate(layers):
             source = blocks.enter(layer.attention_residual)

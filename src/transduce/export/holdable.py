@@ -48,6 +48,8 @@ def require_transformers(
         raise _unfit("model.encoder.kind", "transformer", encoder.kind)
     if not isinstance(decoder, TransformerDecoderConfig):
         raise _unfit("model.decoder.kind", "transformer", decoder.kind)
+    if config.frontend.kind != "embedding":
+        raise _unfit("model.frontend.kind", "embedding", config.frontend.kind)
     if config.copy_source:
         raise _unfit("model.copy", "false", "true")
     return encoder, decoder

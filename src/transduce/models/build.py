@@ -13,11 +13,18 @@ from transduce.config import (
     TransformerDecoderConfig,
     TransformerEncoderConfig,
 )
+from transduce.config_frontend import (
+    ConvolutionConfig,
+    EmbeddingConfig,
+    LinearConfig,
+    SubsamplingConfig,
+)
 from transduce.errors import ConfigError
 from transduce.models.copying import PointerGenerator
 from transduce.models.recurrent import RecurrentDecoder, RecurrentEncoder
-from transduce.models.seq2seq import Decoder, Embedding, Encoder, Output, Seq2Seq
+from transduce.models.seq2seq import Decoder, Embedding, Encoder, Frontend, Output, Seq2Seq
 from transduce.models.transformer import TransformerDecoder, TransformerEncoder
+from transduce.modules.frontend import ConvolutionFrontend, LinearFrontend, SubsamplingFrontend
 from transduce.modules.transformer import StackOptions
 
 __all__ = ["build_model"]
@@ -28,22 +35,19 @@ def build_model(
 ) -> Seq2Seq:
     """A model with fresh weights, drawn from torch's global generator.
 
-    ``copy_map`` int64 ``[source_size]`` is needed where ``model.copy`` is true (see
+    ``source_size`` counts the source's symbols, or the numbers of a frame where the frontend
+    is for frames. ``copy_map`` int64 ``[source_size]`` is needed where ``model.copy`` is true (see
     ``models.copying.copy_map``). Raises ConfigError where options contradict each other.
     """
-    source_embedding = Embedding(
-        source_size,
-        config.embedding_width or config.encoder.width,
-        _embedding_dropout(config.encoder),
-    )
+    entrance = _build_entrance(config, source_size)
     target_embedding = Embedding(
         target_size,
         config.embedding_width or config.decoder.width,
         _embedding_dropout(config.decoder),
     )
     if config.tie == "all":
-        _tie_embeddings(source_embedding, target_embedding)
-    encoder = _build_encoder(config.encoder, source_embedding.weight.shape[1])
+        _tie_embeddings(entrance, target_embedding)
+    encoder = _build_encoder(config.encoder, entrance.width)
     decoder = _build_decoder(
         config.decoder, target_embedding.weight.shape[1], encoder.width, _summary_layers(config)
     )
@@ -52,7 +56,25 @@ def build_model(
     pointer = None
     if config.copy_source:
         pointer = _build_pointer(config, decoder.width, target_embedding.weight.shape[1], copy_map)
-    return Seq2Seq(source_embedding, encoder, target_embedding, decoder, output, pointer)
+    return Seq2Seq(entrance, encoder, target_embedding, decoder, output, pointer)
+
+
+def _build_entrance(config: ModelConfig, source_size: int) -> Embedding | Frontend:
+    width = config.embedding_width or config.encoder.width
+    dropout = _embedding_dropout(config.encoder)
+    match config.frontend:
+        case EmbeddingConfig():
+            return Embedding(source_size, width, dropout)
+        case LinearConfig():
+            return LinearFrontend(source_size, width, dropout)
+        case ConvolutionConfig(strides=strides, kernel=kernel):
+            return ConvolutionFrontend(
+                source_size, width, strides=strides, kernel=kernel, dropout=dropout
+            )
+        case SubsamplingConfig(channels=channels, layers=layers):
+            return SubsamplingFrontend(
+                source_size, width, channels=channels, layers=layers, dropout=dropout
+            )
 
 
 def _build_encoder(config: EncoderConfig, input_width: int) -> Encoder:
@@ -116,6 +138,11 @@ def _build_pointer(
     config: ModelConfig, width: int, embedding_width: int, copy_map: Tensor | None
 ) -> PointerGenerator:
     decoder = config.decoder
+    if not isinstance(config.frontend, EmbeddingConfig):
+        raise ConfigError(
+            "model.copy must be false where the source is frames "
+            f"(model.frontend: {config.frontend.kind}); got true"
+        )
     if isinstance(decoder, RecurrentDecoderConfig) and decoder.attention == "none":
         raise ConfigError("model.decoder.attention must not be none where model.copy is true")
     if copy_map is None:
@@ -132,7 +159,12 @@ def _summary_layers(config: ModelConfig) -> int:
     return 1 if config.encoder.kind == "transformer" else config.encoder.layers
 
 
-def _tie_embeddings(source: Embedding, target: Embedding) -> None:
+def _tie_embeddings(source: Embedding | Frontend, target: Embedding) -> None:
+    if not isinstance(source, Embedding):
+        raise ConfigError(
+            "model.tie must be none or target where the source is frames; got all, which ties "
+            "the source's embedding too"
+        )
     if source.weight.shape != target.weight.shape:
         raise ConfigError(
             "model.tie must be none or target where source and target differ in vocabulary or "

@@ -70,7 +70,8 @@ class RecurrentEncoder(nn.Module):
             summary.append(last)
         mask = source.mask
         vectors = self.dropout(vectors.masked_fill(~mask[:, :, None], 0.0))
-        return Memory(vectors, mask, source.tokens, torch.stack(summary, dim=1))
+        tokens = source.values if source.is_tokens else None
+        return Memory(vectors, mask, tokens, torch.stack(summary, dim=1))
 
 
 class Bridge(nn.Module):

@@ -13,11 +13,21 @@ from transduce.models.copying import PointerGenerator
 from transduce.models.state import DecoderState
 from transduce.modules.dropout import Dropout
 
-__all__ = ["Decoder", "Embedding", "Encoder", "Output", "Seq2Seq"]
+__all__ = ["Decoder", "Embedding", "Encoder", "Frontend", "Output", "Seq2Seq"]
+
+
+class Frontend(Protocol):
+    """Frames ``[B, S, F]`` to vectors ``[B, S', E]`` of ``width`` E; S' may be less than S."""
+
+    width: int
+
+    def __call__(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Vectors and their lengths, int64 ``[B]``."""
+        ...
 
 
 class Encoder(Protocol):
-    """Vectors ``[B, S, E]`` to a memory of ``width`` D."""
+    """Vectors ``[B, S, E]`` to a memory of ``width`` D. Of the source it reads the lengths."""
 
     width: int
 
@@ -49,6 +59,7 @@ class Embedding(nn.Module):
     def __init__(self, size: int, width: int, dropout: float) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(size, width) / math.sqrt(width))
+        self.width = width
         self.scale = math.sqrt(width)
         self.dropout = Dropout(dropout)
 
@@ -78,15 +89,18 @@ class Output(nn.Module):
 
 
 class Seq2Seq(nn.Module):
-    """An encoder-decoder over symbols; a ``Stepper``, so search can run it as it is.
+    """An encoder-decoder; a ``Stepper``, so search can run it as it is.
 
     ``start`` encodes, ``step`` reads target tokens. Teacher forcing is one ``step``
-    over the whole target; search makes many of one token.
+    over the whole target; search makes many of one token. What stands before the encoder is
+    ``source_embedding`` for tokens, or ``frontend`` for frames (None for tokens).
     """
+
+    source_embedding: Embedding  # only where there is no frontend
 
     def __init__(
         self,
-        source_embedding: Embedding,
+        entrance: Embedding | Frontend,
         encoder: Encoder,
         target_embedding: Embedding,
         decoder: Decoder,
@@ -94,7 +108,11 @@ class Seq2Seq(nn.Module):
         pointer: PointerGenerator | None = None,
     ) -> None:
         super().__init__()
-        self.source_embedding = source_embedding
+        self.frontend: Frontend | None = None
+        if isinstance(entrance, Embedding):
+            self.source_embedding = entrance
+        else:
+            self.frontend = entrance
         self.encoder = encoder
         self.target_embedding = target_embedding
         self.decoder = decoder
@@ -106,9 +124,19 @@ class Seq2Seq(nn.Module):
         """Where the weights are."""
         return self.target_embedding.weight.device
 
+    def enter(self, source: Source) -> tuple[Tensor, Source]:
+        """What the encoder reads: vectors ``[B, S', E]``, and a source of their lengths.
+
+        Raises ModelError where the source is tokens and the model is for frames, or the reverse.
+        """
+        if self.frontend is None:
+            return self.source_embedding(source.tokens), source
+        vectors, lengths = self.frontend(source.frames, source.lengths)
+        return vectors, Source(vectors, lengths)
+
     def start(self, source: Source, *, attention: bool = False) -> DecoderState:
         """Encode once; the state has N = B rows."""
-        memory = self.encoder(self.source_embedding(source.tokens), source)
+        memory = self.encoder(*self.enter(source))
         return self.decoder.start(memory, attention=attention or self.pointer is not None)
 
     def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
@@ -120,10 +148,10 @@ class Seq2Seq(nn.Module):
         outputs, state = self.decoder.step(embedded, state)
         logits: Tensor = self.output(outputs)
         if self.pointer is not None:
-            attention = state.attention
-            if attention is None:
-                raise RuntimeError("a decoder with a pointer must keep its attention")
-            logits = self.pointer(logits, outputs, embedded, attention, state.memory.tokens)
+            attention, source = state.attention, state.memory.tokens
+            if attention is None or source is None:
+                raise RuntimeError("a pointer needs attention over a source of tokens")
+            logits = self.pointer(logits, outputs, embedded, attention, source)
         return logits, state
 
     def forward(self, source: Source, target_input: Tensor) -> Tensor:

@@ -32,6 +32,11 @@ class DecoderState:
     keep_attention: bool = False
     attention: Tensor | None = None
 
+    @property
+    def mask(self) -> Tensor:
+        """Bool ``[B, S]``, true where the memory holds something real."""
+        return self.memory.mask
+
     def advance(
         self, rows: Mapping[str, Tensor], steps: int, attention: Tensor | None
     ) -> DecoderState:

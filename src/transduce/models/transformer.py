@@ -48,7 +48,7 @@ def memory_of(vectors: Tensor, source: Source) -> Memory:
     mask = source.mask
     real = vectors.masked_fill(~mask[:, :, None], 0)
     summary = real.sum(1, keepdim=True) / source.lengths[:, None, None]
-    return Memory(vectors, mask, source.tokens, summary)
+    return Memory(vectors, mask, source.values if source.is_tokens else None, summary)
 
 
 class TransformerDecoder(nn.Module):

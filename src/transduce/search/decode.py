@@ -56,7 +56,7 @@ def decode(
         raise SearchError(
             f"sentence_numbers must have {len(source.lengths)} entries; got {len(numbers)}"
         )
-    names = torch.tensor(list(numbers), device=source.tokens.device)
+    names = torch.tensor(list(numbers), device=source.device)
     search = _Search(options, constraints, names)
     return search.run(Reader(stepper, source, options, constraints, search.width), source)
 
@@ -93,8 +93,8 @@ class _Search:
 
     def _lanes(self, source: Source) -> list[Lane]:
         return [
-            Lane(sentence, *limits(length - 1, self.options, len(self.prefix)))
-            for sentence, length in enumerate(source.lengths.tolist())
+            Lane(sentence, *limits(length, self.options, len(self.prefix)))
+            for sentence, length in enumerate((source.lengths - int(source.is_tokens)).tolist())
             for _ in range(self.groups)
         ]
 

@@ -24,11 +24,19 @@ class EnsembleState:
 
     @property
     def attention(self) -> Tensor | None:
-        """The mean of the members' weights ``[N, T, S]``; None where one has none."""
+        """The mean of the members' weights ``[N, T, S]``; None where one has none, or where their
+        memories differ in length, as after frontends that shorten differently.
+        """
         weights = [member.attention for member in self.members]
-        if any(weight is None for weight in weights):
+        if any(weight is None for weight in weights) or len({w.shape for w in weights}) > 1:
             return None
         return torch.stack(weights).mean(dim=0)
+
+    @property
+    def mask(self) -> Tensor:
+        """Bool ``[B, S]``, true where the first member's memory holds something real."""
+        mask: Tensor = self.members[0].mask
+        return mask
 
     def expand(self, beams: int) -> EnsembleState:
         """Each sentence's row ``beams`` times in a line."""

@@ -41,7 +41,7 @@ class Reader:
     ) -> None:
         self._stepper = stepper
         self._source = source
-        self._device = source.tokens.device
+        self._device = source.device
         self._prefix = constraints.prefix
         self._largest_token = constraints.largest_token
         self._width = width
@@ -72,7 +72,7 @@ class Reader:
         attention = self._attention()
         if attention is not None:
             attention = attention.repeat_interleave(rows, dim=0)
-            mask = self._source.mask.repeat_interleave(rows, dim=0)
+            mask = self._state.mask.repeat_interleave(rows, dim=0)
             self.coverage = Coverage(self._weight, attention[:, :-1].sum(1), mask)
             self.coverage.look(attention[:, -1])
         return _repeated(outlook, rows), scores.cpu().numpy()

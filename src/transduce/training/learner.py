@@ -178,10 +178,11 @@ def _never_empty(batch: Batch) -> Batch:
 
     It has to make the step all the same: the others wait for its gradients.
     """
-    if len(batch.source.tokens):
+    values = batch.source.values
+    if len(values):
         return batch
     ones = torch.ones(1, dtype=torch.int64)
-    source = Source(torch.full((1, 1), END), ones)
+    source = Source(values.new_full((1, 1, *values.shape[2:]), END), ones)
     return Batch(source, torch.tensor([[BEGIN, PADDING]]), ones - 1, ())
 
 
@@ -192,7 +193,7 @@ def _memory_explained(batch: Batch) -> Iterator[None]:
     except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
         if not _is_shortage(error):
             raise
-        sentences, source = batch.source.tokens.shape
+        sentences, source = batch.source.mask.shape
         raise TrainingError(
             f"a batch must fit into memory; got one of {sentences} sentences with sources of "
             f"{source} and targets of {batch.target_output.shape[1]} tokens (padded), which does "
