@@ -186,7 +186,7 @@ def _declare(functions: ctypes.CDLL) -> None:
         "cell": (None, [_Pointer, _Int, _Int, _Int, _Int, _Int]),
         "recurrence": (None, [_Pointer, _Int, _Int, _Pointer, *[_Int] * 7]),
         "ancestry_attention": (None, [_Pointer, *[_Int] * 12]),
-        "source_attention": (None, [_Pointer, *[_Int] * 9]),
+        "source_attention": (None, [_Pointer, *[_Int] * 10]),
         "store_memory": (None, [_Pointer, *[_Int] * 7]),
         "memory_attention": (None, [_Pointer, *[_Int] * 11, _Float, _Pointer, _Int]),
         "vocabulary": (None, [_Pointer, _Int, _Pointer, *[_Int] * 4]),

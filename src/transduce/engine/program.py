@@ -237,8 +237,8 @@ class Program:
     ) -> None:
         """Each source position over its whole source; ``bias`` is ``[H, S, S]``."""
         self._functions.transduce_source_attention(
-            self._handle, source, out, *heads, self.tensor(lengths), *self._pair(rotary),
-            self._optional(bias),
+            self._handle, self.half, source, out, *heads, self.tensor(lengths),
+            *self._pair(rotary), self._optional(bias),
         )  # fmt: skip
 
     def store_memory(

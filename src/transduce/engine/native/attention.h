@@ -1,4 +1,4 @@
-// Attention of a row over its own ancestors and of a source over itself.
+// Attention of a row over its own ancestors.
 #pragma once
 
 #include "program.h"
@@ -198,77 +198,6 @@ struct AncestryAttention : Operation {
   static void fetch(const Stored* from, int count) {
     constexpr int kLine = 64 / sizeof(Stored);
     for (int i = 0; i < count; i += kLine) __builtin_prefetch(from + i);
-  }
-};
-
-// A whole source over itself: queries | keys | values [B·S, (H + 2 G) d] to out [B·S, H d].
-struct SourceAttention : Operation {
-  int in, out;
-  Heads heads;
-  int lengths, cosines, sines, bias;
-
-  SourceAttention(int in, int out, Heads heads, int lengths, int cosines, int sines, int bias)
-      : in(in), out(out), heads(heads), lengths(lengths), cosines(cosines), sines(sines),
-        bias(bias) {}
-
-  void run(const Context& at) override {
-    if (cosines >= 0) {
-      const Share rows = at.share(at.call.rows);
-      for (int64_t row = rows.begin; row < rows.end; ++row) turn(at, row);
-      at.pool.barrier();
-    }
-    const Share items = at.share(at.call.sentences * heads.queries);
-    for (int64_t item = items.begin; item < items.end; ++item)
-      attend(at, item / heads.queries, static_cast<int>(item % heads.queries));
-  }
-
- private:
-  void turn(const Context& at, int64_t row) const {
-    const int d = heads.width;
-    const int64_t offset = row % at.call.source * d;
-    float* vectors = at.buffer(in).row(row);
-    for (int head = 0; head < heads.queries + heads.pairs; ++head)
-      rotate(vectors + head * d, at.tensor<float>(cosines) + offset,
-             at.tensor<float>(sines) + offset, d);
-  }
-
-  void attend(const Context& at, int64_t sentence, int head) const {
-    const int d = heads.width, pair = heads.of_pair(head);
-    const int64_t S = at.call.source;
-    const int count = static_cast<int>(at.tensor<int64_t>(lengths)[sentence]);
-    const int padded = round_up(count, kLanes);
-    const Buffer& from = at.buffer(in);
-    const int key_column = (heads.queries + pair) * d;
-    const int value_column = (heads.queries + heads.pairs + pair) * d;
-    // Keys turned round, [d, S]: scores of 16 positions then come without a sum across a vector.
-    float* turned = Scratch::sized(at.scratch.first, int64_t{d} * padded);
-    for (int s = 0; s < count; ++s) {
-      const float* key = from.row(sentence * S + s) + key_column;
-      for (int i = 0; i < d; ++i) turned[i * padded + s] = key[i];
-    }
-    for (int i = 0; i < d; ++i)
-      for (int s = count; s < padded; ++s) turned[i * padded + s] = 0;
-    float* scores = Scratch::sized(at.scratch.second, padded);
-    const float factor = 1.0f / std::sqrt(static_cast<float>(d));
-    for (int64_t query = 0; query < S; ++query) {
-      float* to = at.buffer(out).row(sentence * S + query) + head * d;
-      if (query >= count) {
-        std::memset(to, 0, sizeof(float) * d);
-        continue;
-      }
-      const float* q = from.row(sentence * S + query) + head * d;
-      for (int s = 0; s < padded; s += kLanes) {
-        Floats total{};
-        for (int i = 0; i < d; ++i) total += q[i] * load(turned + i * padded + s);
-        store(scores + s, total * factor);
-      }
-      if (bias >= 0)
-        add_scaled(scores, at.tensor<float>(bias) + (head * S + query) * S, 1.0f, count);
-      softmax(scores, count, padded);
-      weighted_sum(to, scores, count, d, [&](int s) {
-        return static_cast<const float*>(from.row(sentence * S + s) + value_column);
-      });
-    }
   }
 };
 

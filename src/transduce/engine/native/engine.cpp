@@ -4,6 +4,7 @@
 #include "loss.h"
 #include "memory.h"
 #include "recurrence.h"
+#include "source_attention.h"
 #include "vocabulary.h"
 
 namespace transduce {
@@ -113,10 +114,10 @@ void transduce_ancestry_attention(void* program, int half, int in, int out, int 
                                        sines, bias);
 }
 
-void transduce_source_attention(void* program, int in, int out, int queries, int pairs, int width,
-                                int lengths, int cosines, int sines, int bias) {
+void transduce_source_attention(void* program, int half, int in, int out, int queries, int pairs,
+                                int width, int lengths, int cosines, int sines, int bias) {
   add<SourceAttention>(program, in, out, Heads{queries, pairs, width}, lengths, cosines, sines,
-                       bias);
+                       bias, half != 0);
 }
 
 void transduce_store_memory(void* program, int half, int in, int offset, int tensor, int pairs,

@@ -246,7 +246,8 @@ class Activations {
 
 namespace tile {
 
-// Each kernel gives ``to`` [R, kPanel]: R rows of activations times one panel, bias not added.
+// Each kernel gives ``to`` [R, kPanel], its rows ``to_stride`` apart: R rows of activations times one
+// panel ``b`` of so many groups, bias not added.
 
 #if defined(__AVX2__) && defined(__FMA__) && !defined(__AVX512F__)
 // Sums of R rows by hand: compilers keep vectors wider than the registers in memory.
@@ -263,34 +264,34 @@ struct Sums {
     values[row][1] = _mm256_fmadd_ps(value, high, values[row][1]);
   }
 
-  void store_to(float* to) const {
+  void store_to(float* to, int64_t stride) const {
     for (int r = 0; r < R; ++r)
       for (int half = 0; half < 2; ++half)
-        _mm256_storeu_ps(to + r * kPanel + half * 8, values[r][half]);
+        _mm256_storeu_ps(to + r * stride + half * 8, values[r][half]);
   }
 };
 
 template <int R>
-inline void multiply32(const Weight& w, int panel, const float* a, int64_t stride, float* to) {
+inline void multiply32(const float* b, int groups, const float* a, int64_t stride, float* to,
+                       int64_t to_stride) {
   Sums<R> sums;
-  const float* b = w.values32.get() + static_cast<int64_t>(panel) * w.groups * kPanel;
-  for (int k = 0; k < w.groups; ++k, b += kPanel) {
+  for (int k = 0; k < groups; ++k, b += kPanel) {
     const __m256 low = _mm256_loadu_ps(b), high = _mm256_loadu_ps(b + 8);
     for (int r = 0; r < R; ++r) sums.add(r, _mm256_broadcast_ss(a + r * stride + k), low, high);
   }
-  sums.store_to(to);
+  sums.store_to(to, to_stride);
 }
 
 template <int R>
-inline void multiply16(const Weight& w, int panel, const uint16_t* a, int64_t stride, float* to) {
+inline void multiply16(const uint16_t* b, int groups, const uint16_t* a, int64_t stride, float* to,
+                       int64_t to_stride) {
   Sums<R> sums;
   const __m256i upper = _mm256_set1_epi32(static_cast<int>(0xffff0000u));
   const auto first = [](__m256i pairs) { return _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16)); };
   const auto second = [&](__m256i pairs) {
     return _mm256_castsi256_ps(_mm256_and_si256(pairs, upper));
   };
-  const uint16_t* b = w.values16.get() + static_cast<int64_t>(panel) * w.groups * kPanel * 2;
-  for (int k = 0; k < w.groups; ++k, b += kPanel * 2) {
+  for (int k = 0; k < groups; ++k, b += kPanel * 2) {
     const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b));
     const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b + kPanel));
     for (int r = 0; r < R; ++r) {
@@ -301,14 +302,14 @@ inline void multiply16(const Weight& w, int panel, const uint16_t* a, int64_t st
       sums.add(r, second(values), second(low), second(high));
     }
   }
-  sums.store_to(to);
+  sums.store_to(to, to_stride);
 }
 #else
 template <int R>
-inline void multiply32(const Weight& w, int panel, const float* a, int64_t stride, float* to) {
+inline void multiply32(const float* b, int groups, const float* a, int64_t stride, float* to,
+                       int64_t to_stride) {
   Floats sums[R][kPanelVectors] = {};
-  const float* b = w.values32.get() + static_cast<int64_t>(panel) * w.groups * kPanel;
-  for (int k = 0; k < w.groups; ++k, b += kPanel) {
+  for (int k = 0; k < groups; ++k, b += kPanel) {
     Floats columns[kPanelVectors];
     for (int v = 0; v < kPanelVectors; ++v) columns[v] = load(b + v * kLanes);
     for (int r = 0; r < R; ++r) {
@@ -317,14 +318,14 @@ inline void multiply32(const Weight& w, int panel, const float* a, int64_t strid
     }
   }
   for (int r = 0; r < R; ++r)
-    for (int v = 0; v < kPanelVectors; ++v) store(to + r * kPanel + v * kLanes, sums[r][v]);
+    for (int v = 0; v < kPanelVectors; ++v) store(to + r * to_stride + v * kLanes, sums[r][v]);
 }
 
 template <int R>
-inline void multiply16(const Weight& w, int panel, const uint16_t* a, int64_t stride, float* to) {
+inline void multiply16(const uint16_t* b, int groups, const uint16_t* a, int64_t stride, float* to,
+                       int64_t to_stride) {
   Floats sums[R][kPanelVectors] = {};
-  const uint16_t* b = w.values16.get() + static_cast<int64_t>(panel) * w.groups * kPanel * 2;
-  for (int k = 0; k < w.groups; ++k, b += kPanel * 2) {
+  for (int k = 0; k < groups; ++k, b += kPanel * 2) {
     Words columns[kPanelVectors];
     for (int v = 0; v < kPanelVectors; ++v)
       columns[v] = load<Words, uint16_t>(b + v * kLanes * 2);
@@ -344,7 +345,7 @@ inline void multiply16(const Weight& w, int panel, const uint16_t* a, int64_t st
     }
   }
   for (int r = 0; r < R; ++r)
-    for (int v = 0; v < kPanelVectors; ++v) store(to + r * kPanel + v * kLanes, sums[r][v]);
+    for (int v = 0; v < kPanelVectors; ++v) store(to + r * to_stride + v * kLanes, sums[r][v]);
 }
 #endif
 
@@ -379,11 +380,14 @@ inline void multiply8(const Weight& w, int panel, const uint8_t* a, int64_t stri
 template <int R>
 inline void multiply(const Weight& w, int panel, const float* input, int64_t stride,
                      const Activations& a, int row, float* to) {
+  const int64_t place = static_cast<int64_t>(panel) * w.groups * kPanel;
   switch (w.number) {
     case Number::kFloat32:
-      return multiply32<R>(w, panel, input + row * stride, stride, to);
+      return multiply32<R>(w.values32.get() + place, w.groups, input + row * stride, stride, to,
+                           kPanel);
     case Number::kBfloat16:
-      return multiply16<R>(w, panel, a.halves() + int64_t{row} * a.stride(), a.stride(), to);
+      return multiply16<R>(w.values16.get() + 2 * place, w.groups,
+                           a.halves() + int64_t{row} * a.stride(), a.stride(), to, kPanel);
     case Number::kInt8:
       return multiply8<R>(w, panel, a.bytes() + int64_t{row} * a.stride(), a.stride(),
                           a.scale() + row, to);

@@ -159,9 +159,13 @@ inline uint16_t to_bfloat16(float value) {
 }
 
 inline Halves to_bfloat16(const Floats& values) {
+#if defined(__AVX512BF16__)
+  return (Halves)_mm512_cvtneps_pbh((__m512)values);
+#else
   Words bits;
   std::memcpy(&bits, &values, sizeof(bits));
   return __builtin_convertvector((bits + 0x7fff + ((bits >> 16) & 1)) >> 16, Halves);
+#endif
 }
 
 inline float from_bfloat16(uint16_t value) {

@@ -1,0 +1,273 @@
+// Attention of a source over itself: scores of short ones row by row, of long ones in blocks.
+#pragma once
+
+#include "attention.h"
+
+namespace transduce {
+
+// Keys and values of one sentence and head in the panels that the kernels of products read, with
+// what one block of queries needs. Float32, or bfloat16 where the processor multiplies that.
+template <class Stored>
+struct Panels {
+  static constexpr int kGroup = sizeof(Stored) == 4 ? 1 : 2;
+  static constexpr int kRows = 4 * kTileRows;  // queries of a block
+
+  int count, width;              // S and d
+  int key_groups, value_groups;  // of d and of S
+  int key_panels, value_panels;  // of S and of d
+  int64_t row;                   // floats of a row of scores
+  Stored *keys, *values, *queries, *weights;
+  float *scores, *products;
+
+  Panels(int count, int width, Scratch& scratch) : count(count), width(width) {
+    key_groups = round_up(width, kGroup) / kGroup;
+    value_groups = round_up(count, kGroup) / kGroup;
+    key_panels = round_up(count, kPanel) / kPanel;
+    value_panels = round_up(width, kPanel) / kPanel;
+    row = int64_t{key_panels} * kPanel;
+    const int64_t key_size = int64_t{key_panels} * key_groups * kPanel * kGroup;
+    const int64_t value_size = int64_t{value_panels} * value_groups * kPanel * kGroup;
+    const int64_t query_size = int64_t{kRows} * key_groups * kGroup;
+    const int64_t weight_size = std::max<int64_t>(kRows * row, width);  // a key must fit in too
+    const int64_t total = key_size + value_size + round_up(query_size, 32) + weight_size;
+    keys = aligned(stored(scratch, total + 32));
+    values = keys + key_size;
+    queries = values + value_size;
+    weights = queries + round_up(query_size, 32);
+    scores = aligned(Scratch::sized(scratch.first, weight_size + kRows * kPanel + 32));
+    products = scores + weight_size;
+  }
+
+  void pack(const Buffer& from, int64_t first, int key_column, int value_column) {
+    std::memset(keys, 0, sizeof(Stored) * (queries - keys));
+    for (int s = 0; s < count; ++s) {
+      write(weights, from.row(first + s) + key_column, width);  // room that is free until later
+      Stored* to = keys + (int64_t{s / kPanel} * key_groups * kPanel + s % kPanel) * kGroup;
+      for (int i = 0; i < width; i += kGroup, to += kPanel * kGroup)
+        std::memcpy(to, weights + i, sizeof(Stored) * std::min(kGroup, width - i));
+    }
+    for (int s = 0; s < count; ++s) {
+      write(weights, from.row(first + s) + value_column, width);
+      Stored* to = values + int64_t{s / kGroup} * kPanel * kGroup + s % kGroup;
+      for (int column = 0; column < width; column += kPanel, to += value_groups * kPanel * kGroup)
+        for (int i = 0; i < std::min(kPanel, width - column); ++i)
+          to[i * kGroup] = weights[column + i];
+    }
+  }
+
+  void take_query(int place, const float* query, float factor) {
+    Stored* to = queries + int64_t{place} * key_groups * kGroup;
+    std::memset(to, 0, sizeof(Stored) * key_groups * kGroup);
+    for (int i = 0; i < width; ++i) scores[i] = query[i] * factor;
+    write(to, scores, width);
+  }
+
+  // scores [rows, S] of the queries taken.
+  void score(int rows) {
+    const int64_t stride = int64_t{key_groups} * kGroup;
+    for (int panel = 0; panel < key_panels; ++panel)
+      for (int first = 0; first < rows; first += kTileRows)
+        multiply(keys + int64_t{panel} * stride * kPanel, key_groups, queries + first * stride,
+                 stride, scores + first * row + panel * kPanel, row, rows - first);
+  }
+
+  // e^(score - max) of one row as weights; gives what they sum up to.
+  float exponentiate(int place) {
+    float* from = scores + place * row;
+    const int padded = round_up(count, kLanes);
+    for (int s = count; s < padded; ++s) from[s] = -std::numeric_limits<float>::infinity();
+    Floats best = load(from);
+    for (int s = kLanes; s < padded; s += kLanes) best = larger(best, load(from + s));
+    const float top = largest(best);
+    Stored* to = weights + place * row;
+    Floats total{};
+    for (int s = 0; s < padded; s += kLanes) {
+      const Floats value = exponential(load(from + s) - top);
+      keep(to + s, value);
+      total += value;
+    }
+    return sum(total);
+  }
+
+  // products [rows, kPanel] of the weights with one panel of the values.
+  void weigh(int panel, int rows) {
+    const int64_t size = int64_t{value_groups} * kPanel * kGroup;
+    for (int first = 0; first < rows; first += kTileRows)
+      multiply(values + panel * size, value_groups, weights + first * row, row,
+               products + first * kPanel, kPanel, rows - first);
+  }
+
+ private:
+  static float* stored(Scratch& scratch, int64_t size, float*) {
+    return Scratch::sized(scratch.second, size);
+  }
+  static uint16_t* stored(Scratch& scratch, int64_t size, uint16_t*) {
+    return Scratch::sized(scratch.halves, size);
+  }
+  static Stored* stored(Scratch& scratch, int64_t size) {
+    return stored(scratch, size, static_cast<Stored*>(nullptr));
+  }
+
+  // A load that crosses two lines of the cache takes twice as long.
+  template <class T>
+  static T* aligned(T* memory) {
+    return reinterpret_cast<T*>((reinterpret_cast<uintptr_t>(memory) + 63) / 64 * 64);
+  }
+
+  static void keep(float* to, const Floats& values) { store(to, values); }
+  static void keep(uint16_t* to, const Floats& values) { store(to, to_bfloat16(values)); }
+
+  template <int R>
+  static void product(const float* b, int groups, const float* a, int64_t stride, float* to,
+                   int64_t to_stride) {
+    tile::multiply32<R>(b, groups, a, stride, to, to_stride);
+  }
+  template <int R>
+  static void product(const uint16_t* b, int groups, const uint16_t* a, int64_t stride, float* to,
+                   int64_t to_stride) {
+    tile::multiply16<R>(b, groups, a, stride, to, to_stride);
+  }
+
+  static void multiply(const Stored* b, int groups, const Stored* a, int64_t stride, float* to,
+                       int64_t to_stride, int rows) {
+    if (rows >= kTileRows) return product<kTileRows>(b, groups, a, stride, to, to_stride);
+    for (int r = 0; r < rows; ++r)
+      product<1>(b, groups, a + r * stride, stride, to + r * to_stride, to_stride);
+  }
+};
+
+// A whole source over itself: queries | keys | values [B·S, (H + 2 G) d] to out [B·S, H d].
+struct SourceAttention : Operation {
+  int in, out;
+  Heads heads;
+  int lengths, cosines, sines, bias;
+  bool half;  // bfloat16 will do
+
+  SourceAttention(int in, int out, Heads heads, int lengths, int cosines, int sines, int bias,
+                  bool half)
+      : in(in), out(out), heads(heads), lengths(lengths), cosines(cosines), sines(sines),
+        bias(bias), half(half && kMultipliesHalves) {}
+
+  void run(const Context& at) override {
+    if (cosines >= 0) {
+      const Share rows = at.share(at.call.rows);
+      for (int64_t row = rows.begin; row < rows.end; ++row) turn(at, row);
+      at.pool.barrier();
+    }
+    if (at.call.source > kLongest)
+      return half ? attend_in_blocks<uint16_t>(at) : attend_in_blocks<float>(at);
+    const Share items = at.share(at.call.sentences * heads.queries);
+    for (int64_t item = items.begin; item < items.end; ++item)
+      attend(at, item / heads.queries, static_cast<int>(item % heads.queries));
+  }
+
+ private:
+#if defined(__AVX512BF16__)
+  static constexpr bool kMultipliesHalves = true;
+#else
+  static constexpr bool kMultipliesHalves = false;
+#endif
+  static constexpr int kLongest = 64;  // positions of a source that is read row by row
+
+  int key_column(int head) const { return (heads.queries + heads.of_pair(head)) * heads.width; }
+  int value_column(int head) const { return key_column(head) + heads.pairs * heads.width; }
+  int length(const Context& at, int64_t sentence) const {
+    return static_cast<int>(at.tensor<int64_t>(lengths)[sentence]);
+  }
+
+  void turn(const Context& at, int64_t row) const {
+    const int d = heads.width;
+    const int64_t offset = row % at.call.source * d;
+    float* vectors = at.buffer(in).row(row);
+    for (int head = 0; head < heads.queries + heads.pairs; ++head)
+      rotate(vectors + head * d, at.tensor<float>(cosines) + offset,
+             at.tensor<float>(sines) + offset, d);
+  }
+
+  void add_bias(const Context& at, float* scores, int head, int64_t query, int count) const {
+    if (bias < 0) return;
+    const int64_t S = at.call.source;
+    add_scaled(scores, at.tensor<float>(bias) + (head * S + query) * S, 1.0f, count);
+  }
+
+  // A thread packs the keys and values of a head once for all blocks of queries that it has of it.
+  template <class Stored>
+  void attend_in_blocks(const Context& at) const {
+    constexpr int kRows = Panels<Stored>::kRows;
+    const int64_t blocks = (at.call.source + kRows - 1) / kRows;
+    const Share items = at.share(at.call.sentences * heads.queries * blocks);
+    for (int64_t item = items.begin; item < items.end;) {
+      const int64_t pair = item / blocks, end = std::min(items.end, (pair + 1) * blocks);
+      const int64_t sentence = pair / heads.queries;
+      const int head = static_cast<int>(pair % heads.queries);
+      Panels<Stored> panels(length(at, sentence), heads.width, at.scratch);
+      panels.pack(at.buffer(in), sentence * at.call.source, key_column(head), value_column(head));
+      for (; item < end; ++item)
+        attend_block(at, panels, sentence, head, static_cast<int>(item % blocks) * kRows);
+    }
+  }
+
+  template <class Stored>
+  void attend_block(const Context& at, Panels<Stored>& panels, int64_t sentence, int head,
+                    int first) const {
+    const int d = heads.width, count = panels.count;
+    const int wanted = std::min(panels.kRows, static_cast<int>(at.call.source) - first);
+    const int rows = std::min(wanted, std::max(0, count - first));
+    const int64_t start = sentence * at.call.source + first;
+    const auto to = [&](int r) { return at.buffer(out).row(start + r) + head * d; };
+    for (int r = rows; r < wanted; ++r) std::memset(to(r), 0, sizeof(float) * d);
+    if (rows == 0) return;
+    const float factor = 1.0f / std::sqrt(static_cast<float>(d));
+    for (int r = 0; r < rows; ++r)
+      panels.take_query(r, at.buffer(in).row(start + r) + head * d, factor);
+    panels.score(rows);
+    float scale[Panels<Stored>::kRows];
+    for (int r = 0; r < rows; ++r) {
+      add_bias(at, panels.scores + r * panels.row, head, first + r, count);
+      scale[r] = 1.0f / panels.exponentiate(r);
+    }
+    for (int panel = 0; panel < panels.value_panels; ++panel) {
+      panels.weigh(panel, rows);
+      const int column = panel * kPanel, width = std::min(kPanel, d - column);
+      for (int r = 0; r < rows; ++r)
+        for (int i = 0; i < width; ++i)
+          to(r)[column + i] = panels.products[r * kPanel + i] * scale[r];
+    }
+  }
+
+  void attend(const Context& at, int64_t sentence, int head) const {
+    const int d = heads.width, count = length(at, sentence), padded = round_up(count, kLanes);
+    const int64_t S = at.call.source;
+    const Buffer& from = at.buffer(in);
+    // Keys turned round, [d, S]: scores of 16 positions then come without a sum across a vector.
+    float* turned = Scratch::sized(at.scratch.first, int64_t{d} * padded);
+    for (int s = 0; s < count; ++s) {
+      const float* key = from.row(sentence * S + s) + key_column(head);
+      for (int i = 0; i < d; ++i) turned[i * padded + s] = key[i];
+    }
+    for (int i = 0; i < d; ++i)
+      for (int s = count; s < padded; ++s) turned[i * padded + s] = 0;
+    float* scores = Scratch::sized(at.scratch.second, padded);
+    const float factor = 1.0f / std::sqrt(static_cast<float>(d));
+    for (int64_t query = 0; query < S; ++query) {
+      float* to = at.buffer(out).row(sentence * S + query) + head * d;
+      if (query >= count) {
+        std::memset(to, 0, sizeof(float) * d);
+        continue;
+      }
+      const float* q = from.row(sentence * S + query) + head * d;
+      for (int s = 0; s < padded; s += kLanes) {
+        Floats total{};
+        for (int i = 0; i < d; ++i) total += q[i] * load(turned + i * padded + s);
+        store(scores + s, total * factor);
+      }
+      add_bias(at, scores, head, query, count);
+      softmax(scores, count, padded);
+      weighted_sum(to, scores, count, d, [&](int s) {
+        return static_cast<const float*>(from.row(sentence * S + s) + value_column(head));
+      });
+    }
+  }
+};
+
+}  // namespace transduce
