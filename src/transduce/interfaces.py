@@ -21,9 +21,12 @@ __all__ = [
     "PADDING",
     "UNKNOWN",
     "Batch",
+    "BeamPlan",
     "Candidates",
+    "Ended",
     "Memory",
     "Proposer",
+    "Searcher",
     "Source",
     "State",
     "Stepper",
@@ -237,4 +240,41 @@ class Proposer(Stepper[S], Protocol[S]):
         A row whose logits are not numbers has NaN as its first log-probability. The
         candidates are read before the next call, which may write into the same tensors.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BeamPlan:
+    """A greedy or beam search that needs no full rows, told in numbers.
+
+    ``least`` and ``most`` are the tokens that each sentence's output may have (END not
+    counted, ``prefix`` counted); ``penalties[n]`` is what the log-probability of n scored
+    tokens (END counted) is divided by, for n up to the largest of ``most`` plus 2.
+    """
+
+    beam: int
+    nbest: int
+    least: tuple[int, ...]
+    most: tuple[int, ...]
+    penalties: tuple[float, ...]
+    prefix: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An output of a search: its tokens (without END), the log-probability of each, then of END
+    where it ``finished``, and the score that it is ranked by.
+    """
+
+    tokens: tuple[int, ...]
+    token_scores: tuple[float, ...]
+    score: float
+    finished: bool
+
+
+class Searcher(Stepper[S], Protocol[S]):
+    """A stepper that can make whole searches itself. The rules are those of ``search``."""
+
+    def search(self, source: Source, plan: BeamPlan) -> list[list[Ended]] | None:
+        """The outputs of each sentence, best first; None where it cannot make this one."""
         ...

@@ -196,6 +196,8 @@ def _declare(functions: ctypes.CDLL) -> None:
             [_Int, _Int, *[_Pointer] * 3, _Long, _Long, _Float, _Float, _Pointer],
         ),
         "run": (_Int, [_Pointer, _Int, _Pointer]),
+        "search": (_Int, [_Pointer, _Int, _Int, *[_Pointer] * 4]),
+        "weight_bytes": (_Long, [_Pointer]),
     }
     for name, (result, arguments) in declared.items():
         function = getattr(functions, f"transduce_{name}")

@@ -36,7 +36,9 @@ class _Call(ctypes.Structure):
         ("candidates", ctypes.c_int64),
         ("capacity", ctypes.c_int64),
         ("ancestry", ctypes.c_int64),
+        ("distances", ctypes.c_int64),
         ("tensors", ctypes.c_void_p),
+        ("places", ctypes.c_void_p),
     )
 
 
@@ -46,7 +48,8 @@ class Extent:
 
     ``rows`` N (B·S where a program runs over whole sources), ``sentences`` B, ``source`` S,
     ``position`` tokens read before, ``candidates`` C (0: all logits), ``capacity`` rows that a
-    cache has room for at each position, ``ancestry`` positions that it has room for.
+    cache has room for at each position, ``ancestry`` positions that it has room for, ``distances``
+    columns of a bias by distance.
     """
 
     rows: int
@@ -56,6 +59,7 @@ class Extent:
     candidates: int = 0
     capacity: int = 0
     ancestry: int = 0
+    distances: int = 0
 
 
 class Weights:
@@ -287,14 +291,51 @@ class Program:
 
         Raises EngineError where memory is short.
         """
+        pointers = self._pointers(tensors)
+        call = _Call(*astuple(extent), ctypes.addressof(pointers), None)
+        threads = torch.get_num_threads()
+        if self._functions.transduce_run(self._handle, threads, ctypes.byref(call)):
+            raise EngineError("a step failed: memory is too short for its rows")
+
+    def search(
+        self,
+        tensors: Mapping[str, Tensor],
+        extent: Extent,
+        plan: ctypes.Structure,
+        slots: ctypes.Structure,
+        found: ctypes.Structure,
+        *,
+        together: bool,
+    ) -> int:
+        """Run steps from the first to the last; see native/search.h for the structures.
+
+        ``together``: all threads work on each step, in place of each on sentences of its own.
+        """
+        pointers = self._pointers(tensors)
+        call = _Call(*astuple(extent), ctypes.addressof(pointers), None)
+        outcome: int = self._functions.transduce_search(
+            self._handle, torch.get_num_threads(), together, ctypes.byref(call),
+            ctypes.byref(plan), ctypes.byref(slots), ctypes.byref(found),
+        )  # fmt: skip
+        return outcome
+
+    @property
+    def tensors(self) -> Mapping[str, int]:
+        """The numbers of all tensors by their names."""
+        return self._names
+
+    @property
+    def weight_bytes(self) -> int:
+        """Of packed weights that a run reads."""
+        total: int = self._functions.transduce_weight_bytes(self._handle)
+        return total
+
+    def _pointers(self, tensors: Mapping[str, Tensor]) -> ctypes.Array[ctypes.c_void_p]:
         pointers = (ctypes.c_void_p * max(1, len(self._names)))()
         for name, number in self._names.items():
             if (tensor := tensors.get(name)) is not None:
                 pointers[number] = tensor.data_ptr()
-        call = _Call(*astuple(extent), ctypes.addressof(pointers))
-        threads = torch.get_num_threads()
-        if self._functions.transduce_run(self._handle, threads, ctypes.byref(call)):
-            raise EngineError("a step failed: memory is too short for its rows")
+        return pointers
 
     # ------------------------------------------------------------ arguments
 

@@ -96,6 +96,7 @@ class NativeRecurrentDecoder:
 
     layers = 0  # keeps no keys and values of what was read
     heads = (1, 1, 1)
+    positions = None
 
     def __init__(
         self,
@@ -107,7 +108,7 @@ class NativeRecurrentDecoder:
     ) -> None:
         self._decoder = decoder
         self.stored = torch.float32 if number == "float32" else torch.bfloat16
-        program = self._program = Program(library, number)
+        program = self.program = Program(library, number)
         width = embedding.weight.shape[1]
         embedded = program.buffer(width)
         program.embed(embedded, "tokens", embedding.weight, embedding.scale)
@@ -126,7 +127,7 @@ class NativeRecurrentDecoder:
 
     def _recurrence(self, source: int) -> int:
         """All layers, one step; the top layer's hidden states."""
-        program, decoder = self._program, self._decoder
+        program, decoder = self.program, self._decoder
         width, layers = decoder.width, list(decoder.stack.layers)
         stride = width * len(layers)
         for place, layer in enumerate(layers):
@@ -146,7 +147,7 @@ class NativeRecurrentDecoder:
         return source
 
     def _attend(self, hidden: int) -> int:
-        program, decoder = self._program, self._decoder
+        program, decoder = self.program, self._decoder
         attention = decoder.attention
         if attention is None:
             return hidden
@@ -165,7 +166,7 @@ class NativeRecurrentDecoder:
         return outputs
 
     def _look_by_heads(self, attention: MultiHead, hidden: int, context: int) -> None:
-        program, heads = self._program, attention.heads
+        program, heads = self.program, attention.heads
         queries, attended = program.buffer(attention.width), program.buffer(attention.width)
         program.linear(hidden, queries, heads.query.weight, heads.query.bias)
         program.memory_attention(
@@ -182,7 +183,7 @@ class NativeRecurrentDecoder:
         program.linear(attended, context, heads.output.weight, heads.output.bias)
 
     def _look_by_score(self, attention: ScoreAttention, hidden: int, context: int) -> None:
-        program, score = self._program, attention.score
+        program, score = self.program, attention.score
         queries, additive = hidden, None
         if isinstance(score, AdditiveScore):
             queries = program.buffer(score.vector.shape[0])
@@ -228,8 +229,12 @@ class NativeRecurrentDecoder:
         return {name: tensor.float().contiguous() for name, tensor in state.rows.items()}
 
     def run(self, tensors: Mapping[str, Tensor], extent: Extent) -> None:
-        """One token of every row; a recurrent state has no positions."""
-        self._program.run(tensors, extent)
+        """One token of every row."""
+        self.program.run(tensors, extent)
+
+    def tables(self, count: int) -> dict[str, Tensor]:
+        """A recurrent state has no positions."""
+        return {}
 
 
 def recurrent_cell(

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from transduce.engine.program import Extent
-from transduce.interfaces import END, Candidates, Memory, Source
+from transduce.engine.search import SearchedDecoder, search
+from transduce.interfaces import END, BeamPlan, Candidates, Ended, Memory, Source
 from transduce.models.copying import PointerGenerator
 from transduce.models.seq2seq import Embedding
 from transduce.models.state import DecoderState
@@ -28,12 +29,8 @@ class NativeEncoder(Protocol):
         ...
 
 
-class NativeDecoder(Protocol):
-    """One token of every row at a time. ``heads`` are H, G, d of the layers that keep a cache."""
-
-    layers: int  # that keep keys and values of what was read; 0 for a recurrent decoder
-    heads: tuple[int, int, int]
-    stored: torch.dtype
+class NativeDecoder(SearchedDecoder, Protocol):
+    """One token of every row at a time."""
 
     def prepare(self, memory: Memory) -> dict[str, Tensor]:
         """What every step reads of B sentences."""
@@ -121,7 +118,7 @@ class EngineState:
 
 
 class EngineStepper:
-    """A ``Proposer``: encoder and decoder in native programs."""
+    """A ``Proposer`` and a ``Searcher``: encoder and decoder in native programs."""
 
     def __init__(
         self,
@@ -186,6 +183,23 @@ class EngineStepper:
         chosen = torch.empty(rows, count, dtype=torch.int64)
         state = self._run(column, state, {"scores": scores, "chosen": chosen}, candidates=count)
         return Candidates(scores, chosen), state
+
+    @torch.no_grad()
+    def search(self, source: Source, plan: BeamPlan) -> list[list[Ended]] | None:
+        """All steps of a search in one call; None for a model that copies, and for a prefix of
+        unknown tokens.
+        """
+        if self._pointer is not None or max(plan.prefix, default=0) >= self._vocabulary:
+            return None
+        memory = self._encoder(source)
+        return search(
+            self._decoder,
+            self._decoder.prepare(memory),
+            self._decoder.first_rows(memory),
+            plan,
+            source_length=memory.mask.shape[1],
+            vocabulary=self._vocabulary,
+        )
 
     def _logits(self, tokens: Tensor, state: EngineState) -> tuple[Tensor, EngineState]:
         logits = torch.empty(len(tokens), self._vocabulary)

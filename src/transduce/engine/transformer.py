@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -97,12 +98,13 @@ class NativeTransformerDecoder:
         layers = [layer for layer in decoder.layers if isinstance(layer, DecoderLayer)]
         self._decoder = decoder
         self._positions = _Positions(decoder.entry.positions)
+        self.positions = self._positions.known
         self._distances: Tensor | None = None
         self.layers = len(layers)
         self.heads = heads_of(layers[0].attention)
         self.stored = torch.float32 if number == "float32" else torch.bfloat16
         self._memory = self._memory_program(library, number, layers)
-        self._step = self._step_program(library, number, embedding, layers, output)
+        self.program = self._step_program(library, number, embedding, layers, output)
 
     def _memory_program(
         self, library: Library, number: Number, layers: list[DecoderLayer]
@@ -199,17 +201,28 @@ class NativeTransformerDecoder:
 
     def run(self, tensors: Mapping[str, Tensor], extent: Extent) -> None:
         """One token of every row; raises ModelError beyond the last learned position."""
-        _, _, width = self.heads
-        tables = self._positions.tables(extent.position + 1, self._decoder.width, width)
+        tables = self.tables(extent.position + 1)
+        distances = tables["bias"].shape[1] if "bias" in tables else 0
+        self.program.run({**tensors, **tables}, replace(extent, distances=distances))
+
+    def tables(self, count: int) -> dict[str, Tensor]:
+        """What tells the first ``count`` positions apart, or more; raises ModelError likewise."""
+        tables = self._positions.tables(count, self._decoder.width, self.heads[2])
         if self._decoder.relative is not None:
-            tables["bias"] = self._by_distance(self._decoder.relative, extent.ancestry)
-        self._step.run({**tensors, **tables}, extent)
+            tables["bias"] = self._by_distance(self._decoder.relative, count)
+        return tables
 
     def _by_distance(self, relative: RelativeBias, count: int) -> Tensor:
-        """Float32 ``[H, count]``: the bias of keys count - 1, …, 1, 0 positions back."""
-        if self._distances is None or self._distances.shape[1] != count:
-            self._distances = relative(1, count, count - 1)[:, 0].float().contiguous()
+        """Float32 ``[H, ≥ count]``: the bias of keys …, 1, 0 positions back."""
+        if self._distances is None or self._distances.shape[1] < count:
+            room = _rounded(count)
+            self._distances = relative(1, room, room - 1)[:, 0].float().contiguous()
         return self._distances
+
+
+def _rounded(count: int) -> int:
+    """A power of two, so that a table that grows by one is not made anew each time."""
+    return 1 << max(count - 1, 31).bit_length()
 
 
 class _Positions:
@@ -217,16 +230,29 @@ class _Positions:
 
     def __init__(self, positions: nn.Module | None) -> None:
         self._positions = positions
+        self._tables: tuple[int, dict[str, Tensor]] = (0, {})
+
+    @property
+    def known(self) -> int | None:
+        """How many positions there are; None: as many as asked for."""
+        learned = isinstance(self._positions, LearnedPositions)
+        return len(self._positions.weight) if learned else None
 
     def tables(self, count: int, width: int, head_width: int) -> dict[str, Tensor]:
         """``positions`` ``[≥ count, D]``, ``cosines`` and ``sines`` ``[≥ count, d]``.
 
         Raises ModelError where learned positions end before ``count``.
         """
-        cpu = torch.device("cpu")
         if isinstance(self._positions, LearnedPositions):
             self._positions.refuse_beyond(count)
             return {"positions": self._positions.weight.detach().float().contiguous()}
+        if self._tables[0] < count:
+            room = _rounded(count)
+            self._tables = room, self._made(room, width, head_width)
+        return dict(self._tables[1])
+
+    def _made(self, count: int, width: int, head_width: int) -> dict[str, Tensor]:
+        cpu = torch.device("cpu")
         if isinstance(self._positions, SinusoidalPositions):
             return {"positions": sinusoidal_table(count, width, cpu)}
         if head_width % 2:

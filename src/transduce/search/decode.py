@@ -18,6 +18,7 @@ from transduce.search.decision import Decision, FloatArray
 from transduce.search.full_rows import FullRows
 from transduce.search.hypothesis import Hypothesis
 from transduce.search.lane import Lane
+from transduce.search.planned import planned
 from transduce.search.reading import Outlook, Reader
 from transduce.search.results import results
 from transduce.search.scoring import limits
@@ -40,7 +41,8 @@ def decode(
     ``sentence_numbers`` names the sentences for random draws (0, 1, … unless given).
     ``options.prefix``, ``forbidden`` and ``required`` are strings; the caller encodes them
     into ``constraints``. The model stays in the mode (training or not) that it is in. A
-    ``Proposer`` is asked for candidates in place of full rows where the options permit.
+    ``Proposer`` is asked for candidates in place of full rows where the options permit, a
+    ``Searcher`` for the whole search.
 
     Raises SearchError where the options contradict each other or the model.
     """
@@ -56,6 +58,9 @@ def decode(
         raise SearchError(
             f"sentence_numbers must have {len(source.lengths)} entries; got {len(numbers)}"
         )
+    found = planned(stepper, source, options, constraints)
+    if found is not None:
+        return found
     names = torch.tensor(list(numbers), device=source.device)
     search = _Search(options, constraints, names)
     return search.run(Reader(stepper, source, options, constraints, search.width), source)

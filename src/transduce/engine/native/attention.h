@@ -84,7 +84,7 @@ struct AncestryAttention : Operation {
       : in(in), out(out), layer(layer), heads(heads), cache(cache), table(table),
         cosines(cosines), sines(sines), bias(bias) {}
 
-  void run(const Context& at) override {
+  void run(const Context& at) const override {
     // Rows of a sentence on one thread where there are enough: they share most of their ancestors.
     // Each reads only what it wrote itself at this step, so none waits for another.
     const bool many = at.call.sentences >= at.threads;
@@ -131,7 +131,7 @@ struct AncestryAttention : Operation {
     for (int head = 0; head < heads.queries; ++head) {
       float* own = scores + head * padded;
       if (bias >= 0)  // by distance, the furthest first, so that distance 0 is the last
-        add_scaled(own, at.tensor<float>(bias) + (head + 1) * call.ancestry - count, 1.0f, count);
+        add_scaled(own, at.tensor<float>(bias) + (head + 1) * call.distances - count, 1.0f, count);
       softmax(own, count, padded);
     }
     float* to = at.buffer(out).row(row);

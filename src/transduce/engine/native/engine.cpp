@@ -4,6 +4,7 @@
 #include "loss.h"
 #include "memory.h"
 #include "recurrence.h"
+#include "search.h"
 #include "source_attention.h"
 #include "vocabulary.h"
 
@@ -182,6 +183,45 @@ int transduce_run(void* program, int threads, const Call* call) {
   } catch (const std::exception&) {
     return -1;
   }
+}
+
+// The sentences are shared out among the threads, or, ``together``, all work on all of them.
+int transduce_search(void* handle, int threads, int together, const Call* call, const Plan* plan,
+                     const Slots* slots, const Found* found) {
+  try {
+    Program& program = *static_cast<Program*>(handle);
+    const int64_t parts = together ? 1 : std::min<int64_t>(threads, call->sentences);
+    std::vector<std::unique_ptr<Search>> searches;
+    for (int64_t part = 0; part < parts; ++part) {
+      std::vector<int64_t> sentences;  // neighbours are of one length: each part gets its share
+      for (int64_t b = part; b < call->sentences; b += parts) sentences.push_back(b);
+      searches.push_back(std::make_unique<Search>(program, *call, *plan, *slots, sentences));
+    }
+    const auto alone = [&](int64_t part) {
+      Pool pool(1);
+      searches[part]->run(pool, 0);
+    };
+    if (parts == 1 && !together) {
+      alone(0);
+    } else {
+      const std::shared_ptr<Pool> pool = pool_of(threads);
+      pool->run([&](int thread) {
+        if (together) return searches[0]->run(*pool, thread);
+        for (int64_t part = thread; part < parts; part += pool->team()) alone(part);
+      });
+    }
+    for (const auto& search : searches) {
+      if (search->outcome() != Outcome::kDone) return static_cast<int>(search->outcome());
+      search->write(*found);
+    }
+    return 0;
+  } catch (const std::exception&) {
+    return static_cast<int>(Outcome::kNoMemory);
+  }
+}
+
+int64_t transduce_weight_bytes(void* program) {
+  return static_cast<Program*>(program)->weight_bytes();
 }
 
 }  // extern "C"

@@ -25,8 +25,8 @@ struct Embed : Operation {
   Embed(int out, int tokens, const float* table, float scale)
       : out(out), tokens(tokens), table(table), scale(scale) {}
 
-  void run(const Context& at) override {
-    Buffer& to = at.buffer(out);
+  void run(const Context& at) const override {
+    const Buffer& to = at.buffer(out);
     const int64_t* symbols = at.tensor<int64_t>(tokens);
     const Share rows = at.share(at.call.rows);
     for (int64_t row = rows.begin; row < rows.end; ++row) {
@@ -43,8 +43,8 @@ struct AddPositions : Operation {
 
   AddPositions(int out, int table, bool step) : out(out), table(table), step(step) {}
 
-  void run(const Context& at) override {
-    Buffer& to = at.buffer(out);
+  void run(const Context& at) const override {
+    const Buffer& to = at.buffer(out);
     const Share rows = at.share(at.call.rows);
     for (int64_t row = rows.begin; row < rows.end; ++row) {
       const int64_t position = step ? at.call.position : row % at.call.source;
@@ -59,26 +59,19 @@ struct Linear : Operation {
   const Weight* weight;
   Activation activation;
   bool accumulate;
-  Activations converted;
 
   Linear(int in, int out, const Weight* weight, Activation activation, bool accumulate)
       : in(in), out(out), weight(weight), activation(activation), accumulate(accumulate) {}
 
-  void prepare(const Call& call) override {
-    converted.prepare(weight->number, static_cast<int>(call.rows), weight->depth);
-  }
+  const Weight* multiplied() const override { return weight; }
 
-  void run(const Context& at) override {
+  void run(const Context& at) const override {
     const Buffer& from = at.buffer(in);
-    Buffer& to = at.buffer(out);
+    const Buffer& to = at.buffer(out);
     const int rows = static_cast<int>(at.call.rows);
-    if (weight->number != Number::kFloat32) {
-      converted.convert(weight->number, from.values.get(), from.stride, weight->depth,
-                        at.share(rows));
-      at.pool.barrier();
-    }
+    at.convert(*weight, from);
     multiply_share(
-        *weight, from.values.get(), from.stride, converted, rows, at.thread, at.threads,
+        *weight, from.values.get(), from.stride, at.converted, rows, at.thread, at.threads,
         [&](int row, int count, int panel, const float* tile) {
           const int first = panel * kPanel, width = std::min(kPanel, to.width - first);
           for (int r = 0; r < count; ++r) finish(tile + r * kPanel, to.row(row + r) + first, width);
@@ -109,7 +102,7 @@ struct Norm : Operation {
   Norm(int in, int out, const float* weight, const float* bias, float epsilon, bool centred)
       : in(in), out(out), weight(weight), bias(bias), epsilon(epsilon), centred(centred) {}
 
-  void run(const Context& at) override {
+  void run(const Context& at) const override {
     const Share rows = at.share(at.call.rows);
     for (int64_t row = rows.begin; row < rows.end; ++row)
       normalize(at.buffer(in).row(row), at.buffer(out).row(row), at.buffer(in).width);
@@ -151,7 +144,7 @@ struct Gate : Operation {
 
   Gate(int in, int out) : in(in), out(out) {}
 
-  void run(const Context& at) override {
+  void run(const Context& at) const override {
     const int width = at.buffer(out).width;
     const Share rows = at.share(at.call.rows);
     for (int64_t row = rows.begin; row < rows.end; ++row) {
@@ -173,7 +166,7 @@ struct Place : Operation {
 
   Place(int in, int out, int offset) : in(in), out(out), offset(offset) {}
 
-  void run(const Context& at) override {
+  void run(const Context& at) const override {
     const Buffer& from = at.buffer(in);
     const Share rows = at.share(at.call.rows);
     for (int64_t row = rows.begin; row < rows.end; ++row)
@@ -190,7 +183,7 @@ struct Move : Operation {
   Move(int buffer, int tensor, int offset, int stride, bool in)
       : buffer(buffer), tensor(tensor), offset(offset), stride(stride), in(in) {}
 
-  void run(const Context& at) override {
+  void run(const Context& at) const override {
     if (at.call.tensors[tensor] == nullptr) return;
     const Buffer& own = at.buffer(buffer);
     const Share rows = at.share(at.call.rows);
@@ -256,7 +249,7 @@ struct Cell : Operation {
   Cell(CellKind kind, int input, int recurrent, int hidden, int cell)
       : kind(kind), input(input), recurrent(recurrent), hidden(hidden), cell(cell) {}
 
-  void run(const Context& at) override {
+  void run(const Context& at) const override {
     const Share rows = at.share(at.call.rows);
     const int width = at.buffer(hidden).width;
     for (int64_t row = rows.begin; row < rows.end; ++row) {

@@ -93,10 +93,10 @@ struct Free {
 template <class T>
 using Block = std::unique_ptr<T[], Free>;
 
-// Zeroed and aligned; large blocks on large pages where the system gives them, since a single
-// sentence reads all weights once a token.
+// Aligned; large blocks on large pages where the system gives them, since a single sentence reads all
+// weights once a token.
 template <class T>
-Block<T> allocate(int64_t count) {
+Block<T> reserve(int64_t count) {
   const size_t page = size_t{1} << 21;
   const size_t wanted = sizeof(T) * static_cast<size_t>(std::max<int64_t>(count, 1));
   const size_t align = wanted > 2 * page ? page : 64;
@@ -106,8 +106,15 @@ Block<T> allocate(int64_t count) {
 #if defined(MADV_HUGEPAGE)
   if (align == page) madvise(memory, size, MADV_HUGEPAGE);
 #endif
-  std::memset(memory, 0, size);
   return Block<T>(static_cast<T*>(memory));
+}
+
+// The same, zeroed.
+template <class T>
+Block<T> allocate(int64_t count) {
+  Block<T> block = reserve<T>(count);
+  std::memset(block.get(), 0, sizeof(T) * static_cast<size_t>(std::max<int64_t>(count, 1)));
+  return block;
 }
 
 // Weights in panels of kPanel columns. Within a panel, for each group of k that one instruction
@@ -122,6 +129,11 @@ struct Weight {
   Block<float> scale;   // int8: what one unit of a column is worth
   Block<int32_t> sums;  // int8: kShift times the sum of a column
   Block<float> bias;
+
+  // Of a row of activations.
+  int stride() const { return groups * group(number); }
+
+  int64_t bytes() const { return int64_t{panels} * kPanel * groups * 4; }
 
   static int group(Number number) {
     return number == Number::kFloat32 ? 1 : number == Number::kBfloat16 ? 2 : 4;
@@ -174,37 +186,36 @@ struct Weight {
   }
 };
 
-// Activations in the form that a kind of weights multiplies. int8: each row over its own largest
+// Activations in the form that weights multiply, rows in a line. int8: each row over its own largest
 // size, kShift added so that the processor's unsigned-by-signed products apply.
 class Activations {
  public:
-  void prepare(Number number, int rows, int depth) {
-    const int group = Weight::group(number);
-    stride_ = round_up(depth, group);
-    const int64_t count = static_cast<int64_t>(rows) * stride_;
-    if (number == Number::kBfloat16) grow(halves_, halves_size_, count);
-    if (number == Number::kInt8) {
-      grow(bytes_, bytes_size_, count);
+  // Room, before ``convert`` is called on several threads.
+  void prepare(const Weight& weight, int64_t rows) {
+    if (weight.number == Number::kBfloat16) grow(halves_, halves_size_, rows * weight.stride());
+    if (weight.number == Number::kInt8) {
+      grow(bytes_, bytes_size_, rows * weight.stride());
       grow(scale_, scale_size_, rows);
     }
   }
 
-  void convert(Number number, const float* from, int64_t from_stride, int depth, Share rows) {
+  void convert(const Weight& weight, const float* from, int64_t from_stride, Share rows) {
+    const int depth = weight.depth, stride = weight.stride();
     for (int64_t row = rows.begin; row < rows.end; ++row) {
       const float* values = from + row * from_stride;
-      if (number == Number::kBfloat16) {
-        uint16_t* to = halves_.get() + row * stride_;
+      if (weight.number == Number::kBfloat16) {
+        uint16_t* to = halves_.get() + row * stride;
         write(to, values, depth);
-        if (depth < stride_) to[depth] = 0;
+        if (depth < stride) to[depth] = 0;
       }
-      if (number == Number::kInt8) scale_[row] = quantize(values, bytes_.get() + row * stride_, depth);
+      if (weight.number == Number::kInt8)
+        scale_[row] = quantize(values, bytes_.get() + row * stride, depth, stride);
     }
   }
 
   const uint16_t* halves() const { return halves_.get(); }
   const uint8_t* bytes() const { return bytes_.get(); }
   const float* scale() const { return scale_.get(); }
-  int stride() const { return stride_; }
 
  private:
   template <class T>
@@ -214,7 +225,7 @@ class Activations {
     size = wanted;
   }
 
-  float quantize(const float* from, uint8_t* to, int depth) const {
+  static float quantize(const float* from, uint8_t* to, int depth, int stride) {
     Floats most{};
     int k = 0;
     for (; k + kLanes <= depth; k += kLanes) {
@@ -233,7 +244,7 @@ class Activations {
       store(to + k, __builtin_convertvector(bits & 0xff, Bytes));
     }
     for (; k < depth; ++k) to[k] = static_cast<uint8_t>(std::lrintf(from[k] * factor) + kShift);
-    for (; k < stride_; ++k) to[k] = kShift;
+    for (; k < stride; ++k) to[k] = kShift;
     return unit;
   }
 
@@ -241,7 +252,6 @@ class Activations {
   Block<uint8_t> bytes_;
   Block<float> scale_;
   int64_t halves_size_ = 0, bytes_size_ = 0, scale_size_ = 0;
-  int stride_ = 0;
 };
 
 namespace tile {
@@ -387,9 +397,9 @@ inline void multiply(const Weight& w, int panel, const float* input, int64_t str
                            kPanel);
     case Number::kBfloat16:
       return multiply16<R>(w.values16.get() + 2 * place, w.groups,
-                           a.halves() + int64_t{row} * a.stride(), a.stride(), to, kPanel);
+                           a.halves() + int64_t{row} * w.stride(), w.stride(), to, kPanel);
     case Number::kInt8:
-      return multiply8<R>(w, panel, a.bytes() + int64_t{row} * a.stride(), a.stride(),
+      return multiply8<R>(w, panel, a.bytes() + int64_t{row} * w.stride(), w.stride(),
                           a.scale() + row, to);
   }
 }

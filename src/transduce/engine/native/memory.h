@@ -164,7 +164,7 @@ struct StoreMemory : Operation {
   StoreMemory(int in, int offset, int tensor, Heads heads, bool keys)
       : in(in), offset(offset), tensor(tensor), heads(heads), keys(keys) {}
 
-  void run(const Context& at) override {
+  void run(const Context& at) const override {
     const int64_t S = at.call.source, G = heads.pairs, d = heads.width, P = round_up(S, kLanes);
     const int64_t size = keys ? Form::key_size(d, P) : Form::value_size(S, d);
     const Share items = at.share(at.call.sentences * G);
@@ -199,7 +199,7 @@ struct MemoryAttention : Operation {
       : in(in), out(out), keys(keys), values(values), lengths(lengths), weights(weights),
         look(look) {}
 
-  void run(const Context& at) override {
+  void run(const Context& at) const override {
     const bool kept = weights >= 0 && at.call.tensors[weights] != nullptr;
     const int64_t H = look.heads.queries;
     if (kept || at.call.sentences >= at.threads) {
@@ -227,9 +227,9 @@ struct MemoryAttention : Operation {
     const Call& call = at.call;
     const int64_t S = call.source, K = call.rows / call.sentences;
     const int d = look.heads.width, e = look.value_width, P = round_up(S, kLanes);
-    const int count = static_cast<int>(at.tensor<int64_t>(lengths)[sentence]);
+    const int count = static_cast<int>(at.tensor<int64_t>(lengths)[at.place(sentence)]);
     const int padded = round_up(count, kLanes);
-    const int64_t item = sentence * look.heads.pairs + look.heads.of_pair(head);
+    const int64_t item = at.place(sentence) * look.heads.pairs + look.heads.of_pair(head);
     const Stored* key = at.tensor<Stored>(keys) + item * Form::key_size(d, P);
     const Stored* value = at.tensor<Stored>(values) + item * Form::value_size(S, e);
     float* scores = Scratch::sized(at.scratch.first, padded);

@@ -1,7 +1,8 @@
-// A program: buffers of activations, and operations that every thread runs its share of.
+// A program: operations that every thread runs its share of, on buffers of activations.
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <vector>
 
@@ -11,14 +12,16 @@ namespace transduce {
 
 // One run. Letters: B sentences, K beams, N rows, S source positions, t tokens read before.
 struct Call {
-  int64_t rows;       // N
-  int64_t sentences;  // B
-  int64_t source;     // S
-  int64_t position;   // t
-  int64_t candidates; // C, or 0 for all logits
-  int64_t capacity;   // rows that a cache has room for at each position
-  int64_t ancestry;   // row stride of the table of ancestors
+  int64_t rows;        // N
+  int64_t sentences;   // B
+  int64_t source;      // S
+  int64_t position;    // t
+  int64_t candidates;  // C, or 0 for all logits
+  int64_t capacity;    // rows that a cache has room for at each position
+  int64_t ancestry;    // row stride of the table of ancestors
+  int64_t distances;   // row stride of a bias by distance
   void* const* tensors;
+  const int64_t* places = nullptr;  // where in the memory sentence b is; null: at b
 };
 
 struct Buffer {
@@ -37,11 +40,43 @@ struct Buffer {
   float* row(int64_t number) const { return values.get() + number * stride; }
 };
 
+// Row n's best C tokens so far, best first (of equals the smaller token), and what the
+// log-probabilities need: the largest logit and Σ e^(logit - largest).
+struct Best {
+  float* values;
+  int64_t* tokens;
+  int count;
+  float top, total;
+
+  void take(float value, int64_t token) {
+    int place = count - 1;
+    if (!(value > values[place])) return;
+    for (; place > 0 && value > values[place - 1]; --place) {
+      values[place] = values[place - 1];
+      tokens[place] = tokens[place - 1];
+    }
+    values[place] = value;
+    tokens[place] = token;
+  }
+};
+
+// What a thread's sentences need from position to position of a recurrent layer.
+struct RecurrentRows {
+  Activations converted;
+  std::vector<float> sums;
+  Block<float> hidden, cell;
+  int64_t rows = 0;
+};
+
 // A thread's own memory, kept between runs.
 struct Scratch {
   std::vector<float> first, second, third;
   std::vector<uint16_t> halves;
   std::vector<int64_t> places;
+  std::vector<float> values;  // of ``best``, as are the tokens
+  std::vector<int64_t> tokens;
+  std::vector<Best> best;
+  RecurrentRows recurrent;
 
   template <class T>
   static T* sized(std::vector<T>& values, int64_t count) {
@@ -50,53 +85,126 @@ struct Scratch {
   }
 };
 
+// What a run writes into besides the tensors. A program can run several times at once, each time in
+// a workspace of its own.
+struct Workspace {
+  std::vector<Buffer> buffers;
+  Activations converted;
+  std::vector<Scratch> team;  // one for each thread
+};
+
 struct Context {
   const Call& call;
   Pool& pool;
-  std::vector<Buffer>& buffers;
+  const std::vector<Buffer>& buffers;
+  Activations& converted;
+  std::vector<Scratch>& team;
   Scratch& scratch;
   int thread, threads;
 
   Share share(int64_t count) const { return Share(count, thread, threads); }
-  Buffer& buffer(int number) const { return buffers[number]; }
+  const Buffer& buffer(int number) const { return buffers[number]; }
+
   template <class T>
   T* tensor(int number) const {
     return static_cast<T*>(call.tensors[number]);
+  }
+
+  // Where sentence b stands in what was prepared of the memory.
+  int64_t place(int64_t sentence) const {
+    return call.places == nullptr ? sentence : call.places[sentence];
+  }
+
+  // All rows of a buffer in the form that ``weight`` multiplies; ready on every thread.
+  void convert(const Weight& weight, const Buffer& from) const {
+    if (weight.number == Number::kFloat32) return;
+    converted.convert(weight, from.values.get(), from.stride, share(call.rows));
+    pool.barrier();
   }
 };
 
 struct Operation {
   virtual ~Operation() = default;
-  virtual void prepare(const Call&) {}  // on one thread, before the run
-  virtual void run(const Context& context) = 0;
+  virtual const Weight* multiplied() const { return nullptr; }  // by converted activations
+  virtual void run(const Context& context) const = 0;
 };
 
 class Program {
  public:
   int add_buffer(int width) {
-    buffers_.emplace_back(width);
-    return static_cast<int>(buffers_.size()) - 1;
+    widths_.push_back(width);
+    return static_cast<int>(widths_.size()) - 1;
   }
 
   void add(std::unique_ptr<Operation> operation) { operations_.push_back(std::move(operation)); }
 
+  // Bytes of the weights that a step reads.
+  int64_t weight_bytes() const {
+    int64_t total = 0;
+    for (const auto& operation : operations_)
+      if (const Weight* weight = operation->multiplied()) total += weight->bytes();
+    return total;
+  }
+
+  // A workspace that no other run is using, handed back when it goes.
+  class Lease {
+   public:
+    explicit Lease(Program& program) : program_(program), workspace_(program.take()) {}
+    ~Lease() { program_.give(std::move(workspace_)); }
+    Workspace& operator*() const { return *workspace_; }
+
+   private:
+    Program& program_;
+    std::unique_ptr<Workspace> workspace_;
+  };
+
+  // Room for a run, on one thread.
+  void prepare(Workspace& workspace, const Call& call, int threads) const {
+    for (size_t i = workspace.buffers.size(); i < widths_.size(); ++i)
+      workspace.buffers.emplace_back(widths_[i]);
+    for (auto& buffer : workspace.buffers) buffer.ensure(call.rows);
+    for (const auto& operation : operations_)
+      if (const Weight* weight = operation->multiplied())
+        workspace.converted.prepare(*weight, call.rows);
+    if (static_cast<int>(workspace.team.size()) < threads) workspace.team.resize(threads);
+  }
+
+  // One thread's share of a run; all threads of ``pool``'s team call it.
+  void share(Workspace& workspace, Pool& pool, const Call& call, int thread) const {
+    const Context context{call,           pool,
+                          workspace.buffers, workspace.converted,
+                          workspace.team, workspace.team[thread],
+                          thread,         pool.team()};
+    for (const auto& operation : operations_) {
+      operation->run(context);
+      pool.barrier();
+    }
+  }
+
   void run(Pool& pool, const Call& call) {
-    for (auto& buffer : buffers_) buffer.ensure(call.rows);
-    for (auto& operation : operations_) operation->prepare(call);
-    scratch_.resize(pool.threads());
-    pool.run([&](int thread) {
-      const Context context{call, pool, buffers_, scratch_[thread], thread, pool.team()};
-      for (auto& operation : operations_) {
-        operation->run(context);
-        pool.barrier();
-      }
-    });
+    const Lease workspace(*this);
+    prepare(*workspace, call, pool.threads());
+    pool.run([&](int thread) { share(*workspace, pool, call, thread); });
   }
 
  private:
-  std::vector<Buffer> buffers_;
+  std::unique_ptr<Workspace> take() {
+    std::lock_guard<std::mutex> guard(lock_);
+    if (free_.empty()) return std::make_unique<Workspace>();
+    auto workspace = std::move(free_.back());
+    free_.pop_back();
+    return workspace;
+  }
+
+  void give(std::unique_ptr<Workspace> workspace) {
+    std::lock_guard<std::mutex> guard(lock_);
+    free_.push_back(std::move(workspace));
+  }
+
+  std::vector<int> widths_;
   std::vector<std::unique_ptr<Operation>> operations_;
-  std::vector<Scratch> scratch_;
+  std::mutex lock_;
+  std::vector<std::unique_ptr<Workspace>> free_;
 };
 
 }  // namespace transduce

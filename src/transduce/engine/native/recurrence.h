@@ -14,13 +14,6 @@ struct Recurrence : Operation {
   int sums, out, offset, lengths, last, last_offset, last_stride;
   const Weight* recurrent;  // U with b'
   bool reversed;
-  struct Own {
-    Activations converted;
-    std::vector<float> sums;
-    Block<float> hidden, cell;
-    int64_t rows = 0;
-  };
-  std::vector<Own> owns;
 
   Recurrence(CellKind kind, int sums, const Weight* recurrent, int out, int offset, int lengths,
              int last, int last_offset, int last_stride, bool reversed)
@@ -28,23 +21,18 @@ struct Recurrence : Operation {
         last_offset(last_offset), last_stride(last_stride), recurrent(recurrent),
         reversed(reversed) {}
 
-  void prepare(const Call&) override {
-    constexpr size_t kMostThreads = 256;
-    if (owns.empty()) owns.resize(kMostThreads);
-  }
-
-  void run(const Context& at) override {
+  void run(const Context& at) const override {
     const Share share = at.share(at.call.sentences);
     const int count = static_cast<int>(share.end - share.begin);
     if (count == 0) return;
-    Own& own = owns[at.thread];
+    RecurrentRows& own = at.scratch.recurrent;
     const int width = recurrent->depth, stride = round_up(width, kLanes);
     begin(own, count, stride);
     const int64_t* known = at.tensor<int64_t>(lengths) + share.begin;
     const int longest = static_cast<int>(*std::max_element(known, known + count));
     clear_padding(at, share, known, width);
     for (int step = 0; step < longest; ++step) {
-      multiply(own, count, stride, width);
+      multiply(own, count, stride);
       for (int row = 0; row < count; ++row) {
         if (step >= known[row]) continue;
         const int64_t position = reversed ? known[row] - 1 - step : step;
@@ -57,7 +45,7 @@ struct Recurrence : Operation {
   }
 
  private:
-  void begin(Own& own, int count, int stride) const {
+  void begin(RecurrentRows& own, int count, int stride) const {
     if (count > own.rows) {
       own.hidden = allocate<float>(int64_t{count} * stride);
       own.cell = allocate<float>(int64_t{count} * stride);
@@ -67,7 +55,7 @@ struct Recurrence : Operation {
       std::fill_n(own.cell.get(), int64_t{count} * stride, 0.0f);
     }
     own.sums.resize(static_cast<size_t>(count) * recurrent->panels * kPanel);
-    own.converted.prepare(recurrent->number, count, recurrent->depth);
+    own.converted.prepare(*recurrent, count);
   }
 
   void clear_padding(const Context& at, const Share& share, const int64_t* known, int width) const {
@@ -76,9 +64,9 @@ struct Recurrence : Operation {
         std::fill_n(at.buffer(out).row(sentence * at.call.source + s) + offset, width, 0.0f);
   }
 
-  void multiply(Own& own, int count, int stride, int width) const {
+  void multiply(RecurrentRows& own, int count, int stride) const {
     const float* hidden = own.hidden.get();
-    own.converted.convert(recurrent->number, hidden, stride, width, Share(count, 0, 1));
+    own.converted.convert(*recurrent, hidden, stride, Share(count, 0, 1));
     const int columns = recurrent->panels * kPanel;
     multiply_share(*recurrent, hidden, stride, own.converted, count, 0, 1,
                    [&](int row, int rows, int panel, const float* tile) {
@@ -88,7 +76,7 @@ struct Recurrence : Operation {
                    });
   }
 
-  void advance(const Context& at, Own& own, int row, int64_t place, int stride, int width) const {
+  void advance(const Context& at, RecurrentRows& own, int row, int64_t place, int stride, int width) const {
     const float* x = at.buffer(sums).row(place);
     float* u = own.sums.data() + int64_t{row} * recurrent->panels * kPanel;
     float* h = own.hidden.get() + int64_t{row} * stride;

@@ -148,7 +148,7 @@ struct SourceAttention : Operation {
       : in(in), out(out), heads(heads), lengths(lengths), cosines(cosines), sines(sines),
         bias(bias), half(half && kMultipliesHalves) {}
 
-  void run(const Context& at) override {
+  void run(const Context& at) const override {
     if (cosines >= 0) {
       const Share rows = at.share(at.call.rows);
       for (int64_t row = rows.begin; row < rows.end; ++row) turn(at, row);

@@ -1,0 +1,93 @@
+// The books of one sentence of a beam search: what it has finished, and when it has enough. The rules
+// are those of search/lane.py and search/steps.py, number for number.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+namespace transduce {
+
+// What a search is told. ``penalties[n]`` is what the log-probability of n scored tokens is divided by.
+struct Plan {
+  int64_t beam, nbest;              // W, and how many outputs are wanted
+  const int64_t *least, *most;      // [B] tokens of an output, END not counted
+  const double* penalties;          // [max(most) + 3]
+  const int64_t* prefix;            // [P] what every output begins with
+  int64_t prefix_length;            // P
+  int64_t begin_token, end_token;
+};
+
+// A hypothesis that goes no further: hypothesis ``row`` after ``steps`` entries of the history.
+struct Output {
+  double score, log_probability;
+  int64_t steps, row;
+  float end_score;
+  bool finished;
+
+  // Best first: finished before cut, then by score.
+  bool before(const Output& other) const {
+    return finished != other.finished ? finished : score > other.score;
+  }
+};
+
+struct Lane {
+  int64_t sentence, least, most;
+  int64_t count = 0;            // outputs that ever came in finished
+  std::vector<Output> outputs;  // at most W, best first
+
+  // After older ones that are as good.
+  void add(const Output& output, int64_t width) {
+    const auto place = std::upper_bound(
+        outputs.begin(), outputs.end(), output,
+        [](const Output& a, const Output& b) { return a.before(b); });
+    outputs.insert(place, output);
+    if (static_cast<int64_t>(outputs.size()) > width) outputs.pop_back();
+    count += output.finished;
+  }
+
+  // Whether the n-th best output is out of reach of the open hypotheses, of which the best has
+  // log-probability ``best`` after ``length`` tokens; search/lane.py says why so.
+  bool enough(double best, int64_t length, const Plan& plan) const {
+    if (plan.beam == 1) return count >= 1;
+    const int64_t needed = std::min(plan.nbest, plan.beam);
+    if (static_cast<int64_t>(outputs.size()) < needed) return false;
+    const Output& last = outputs[needed - 1];
+    if (count >= plan.beam)
+      return last.log_probability >= best || last.score >= best / plan.penalties[length + 1];
+    return last.finished && last.score >= best / plan.penalties[most + 1];
+  }
+};
+
+// What was written, step by step: an entry for each hypothesis that went on, which points to the
+// entry of the step before that it continues.
+class History {
+ public:
+  int64_t steps() const { return static_cast<int64_t>(starts_.size()); }
+
+  void begin_step() { starts_.push_back(static_cast<int64_t>(tokens_.size())); }
+
+  void append(int64_t token, float score, int64_t origin) {
+    tokens_.push_back(token);
+    scores_.push_back(score);
+    origins_.push_back(origin);
+  }
+
+  // The first ``steps`` tokens and scores of what was hypothesis ``row`` after them.
+  void trace(int64_t steps, int64_t row, int64_t* tokens, float* scores) const {
+    for (int64_t step = steps - 1; step >= 0; --step) {
+      const int64_t place = starts_[step] + row;
+      tokens[step] = tokens_[place];
+      scores[step] = scores_[place];
+      row = origins_[place];
+    }
+  }
+
+ private:
+  std::vector<int64_t> starts_, tokens_, origins_;
+  std::vector<float> scores_;
+};
+
+}  // namespace transduce

@@ -1,0 +1,55 @@
+"""Searches that a model makes by itself, from the first step to the last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from transduce.config import SearchConfig
+from transduce.interfaces import BeamPlan, Ended, Source, Stepper
+from transduce.search.candidates import proposer
+from transduce.search.constraints import Constraints
+from transduce.search.hypothesis import Hypothesis
+from transduce.search.scoring import length_penalty, limits
+
+__all__ = ["planned"]
+
+
+def planned(
+    stepper: Stepper[Any], source: Source, options: SearchConfig, constraints: Constraints
+) -> list[list[Hypothesis]] | None:
+    """The outputs of ``stepper.search``; None where it has none (``Searcher``), where the options
+    need full rows or attention, and where the stepper passes.
+
+    Raises SearchError where the model's scores are not numbers.
+    """
+    search: Callable[[Source, BeamPlan], list[list[Ended]] | None] | None
+    search = getattr(stepper, "search", None)
+    if (
+        search is None
+        or options.coverage_penalty
+        or proposer(stepper, options, constraints) is None
+    ):
+        return None
+    ended = search(source, _plan(source, options, constraints.prefix))
+    if ended is None:
+        return None
+    return [[_hypothesis(output) for output in outputs] for outputs in ended]
+
+
+def _plan(source: Source, options: SearchConfig, prefix: tuple[int, ...]) -> BeamPlan:
+    bounds = [limits(length - 1, options, len(prefix)) for length in source.lengths.tolist()]
+    most = tuple(maximum for _, maximum in bounds)
+    return BeamPlan(
+        options.beam,
+        options.nbest,
+        tuple(minimum for minimum, _ in bounds),
+        most,
+        tuple(length_penalty(count, options) for count in range(max(most) + 3)),
+        prefix,
+    )
+
+
+def _hypothesis(output: Ended) -> Hypothesis:
+    scores = output.token_scores
+    return Hypothesis(output.tokens, output.score, sum(scores), scores, output.finished)

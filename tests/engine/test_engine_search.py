@@ -1,0 +1,167 @@
+"""Searches made natively from beginning to end, against the same model stepped by search itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import torch
+from engine_kernels import kernels
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import transduce.engine.search as engine_search
+from architectures import ARCHITECTURES, SYMBOLS, make_model, make_source
+from transduce.config import SearchConfig
+from transduce.engine import fast_stepper
+from transduce.errors import ModelError, SearchError
+from transduce.interfaces import END
+from transduce.models.seq2seq import Seq2Seq
+from transduce.search import Constraints, Hypothesis, decode
+
+SOURCES = [[5, 6, 7], [8], [], [9, 10, 11, 12, 5, 6], [7, 7], [5, 13, 6, 8], [12, 11, 10, 9, 8]]
+NAMES = ["lstm-feeding", "gru-cosine", "rnn-none", "transformer-rotary", "transformer-relative"]
+
+
+class Stepwise:
+    """What search knows of a stepper that makes no searches itself."""
+
+    def __init__(self, stepper: Any) -> None:
+        self.start, self.step, self.propose = stepper.start, stepper.step, stepper.propose
+
+
+def talkative(name: str, seed: int, end: float) -> Seq2Seq:
+    """A random model with opinions, whose END is as probable as ``end`` makes it."""
+    torch.manual_seed(seed)
+    model = make_model(ARCHITECTURES[name])
+    with torch.no_grad():
+        model.output.weight.normal_(0, 1.0)
+        model.output.bias.normal_(0, 0.5)
+        model.output.bias[END] = end
+    return model
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def assert_same(found: list[list[Hypothesis]], expected: list[list[Hypothesis]]) -> None:
+    for mine, theirs in zip(found, expected, strict=True):
+        assert [h.tokens for h in mine] == [h.tokens for h in theirs]
+        assert [h.finished for h in mine] == [h.finished for h in theirs]
+        for one, other in zip(mine, theirs, strict=True):
+            assert one.score == pytest.approx(other.score, abs=1e-5)
+            assert one.token_scores == pytest.approx(other.token_scores, abs=1e-5)
+            assert one.log_probability == pytest.approx(sum(one.token_scores), abs=1e-9)
+
+
+@st.composite
+def searches(draw: st.DrawFn) -> dict[str, Any]:
+    beam = draw(st.integers(1, 7))
+    return {
+        "beam": beam,
+        "nbest": draw(st.integers(1, beam)),
+        "length_normalization": draw(st.sampled_from(["none", "average", "gnmt"])),
+        "length_alpha": draw(st.sampled_from([0.0, 0.6, 1.5])),
+        "min_length": draw(st.sampled_from([0, 0, 2, 5])),
+        "max_length": draw(st.sampled_from([1, 2, 9, 40])),
+        "min_length_ratio": draw(st.sampled_from([None, None, 0.8])),
+        "max_length_ratio": draw(st.sampled_from([None, None, 1.5])),
+    }
+
+
+@given(
+    name=st.sampled_from(NAMES),
+    values=searches(),
+    prefix=st.sampled_from([(), (), (5,), (7, 13, 4)]),
+    seed=st.integers(0, 10_000),
+    end=st.sampled_from([-2.0, 0.0, 1.5]),
+    sentences=st.integers(1, len(SOURCES)),
+    team=st.integers(1, 3),
+    together=st.booleans(),
+)
+@settings(max_examples=150, deadline=None)
+def test_every_search_finds_what_its_steps_find(
+    name, values, prefix, seed, end, sentences, team, together
+):
+    kernels()
+    longest = max(values["max_length"], values["min_length"], len(prefix))
+    options = SearchConfig(**{**values, "max_length": longest})
+    engine = fast_stepper(talkative(name, seed, end), "float32")
+    source, constraints = make_source(SOURCES[:sentences]), Constraints(prefix=prefix)
+    expected = decode(Stepwise(engine), source, options, constraints)
+    with threads(team), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine_search, "_together", lambda *_: together)
+        found = decode(engine, source, options, constraints)
+    assert_same(found, expected)
+
+
+def test_more_candidates_than_symbols():
+    kernels()
+    engine = fast_stepper(talkative("gru-cosine", 1, 0.0), "float32")
+    options = SearchConfig(beam=2 * SYMBOLS, nbest=SYMBOLS, max_length=3)
+    expected = decode(Stepwise(engine), make_source(SOURCES), options)
+    assert_same(decode(engine, make_source(SOURCES), options), expected)
+
+
+def test_it_is_used_where_the_options_permit():
+    kernels()
+    engine, asked = fast_stepper(talkative("gru-cosine", 1, 0.0), "float32"), []
+    native = engine.search
+    engine.search = lambda *arguments: asked.append(1) or native(*arguments)
+    decode(engine, make_source(SOURCES), SearchConfig(beam=2, max_length=5))
+    assert asked == [1]
+    for options in ({"coverage_penalty": 0.2}, {"sample": True}, {"no_repeat_ngram": 2}):
+        decode(engine, make_source(SOURCES), SearchConfig(max_length=5, **options))
+    constraints = Constraints(required=((5, 6),))
+    decode(engine, make_source(SOURCES), SearchConfig(max_length=5, beam=2), constraints)
+    assert asked == [1]
+
+
+@pytest.mark.parametrize("prefix", [(), (5,)])
+def test_what_is_no_number_is_said(prefix):
+    kernels()
+    model = talkative("transformer-rotary", 1, 0.0)
+    with torch.no_grad():
+        model.output.bias[5] = float("nan")
+    engine, constraints = fast_stepper(model, "float32"), Constraints(prefix=prefix)
+    with pytest.raises(SearchError, match="scores of the model must be numbers; got NaN"):
+        decode(engine, make_source(SOURCES), SearchConfig(beam=2), constraints)
+
+
+def test_a_prefix_that_the_model_does_not_know():
+    kernels()
+    engine = fast_stepper(talkative("gru-cosine", 1, 0.0), "float32")
+    constraints = Constraints(prefix=(SYMBOLS,))
+    with pytest.raises(SearchError, match=rf"vocabulary's size \({SYMBOLS}\); got {SYMBOLS}"):
+        decode(engine, make_source(SOURCES), SearchConfig(), constraints)
+
+
+@pytest.mark.parametrize("team", [1, 2])
+def test_beyond_the_last_learned_position(team):
+    kernels()
+    engine = fast_stepper(talkative("transformer-learned", 1, -50.0), "float32")
+    with threads(team), pytest.raises(ModelError, match=r"at most 64"):
+        decode(engine, make_source(SOURCES), SearchConfig(max_length=70))
+    found = decode(engine, make_source(SOURCES), SearchConfig(max_length=63))
+    assert [len(outputs[0].tokens) for outputs in found] == [63] * len(SOURCES)
+
+
+def test_two_searches_at_once():
+    kernels()
+    engine = fast_stepper(talkative("transformer-relative", 3, 0.0), "float32")
+    options = [SearchConfig(beam=beam, max_length=30) for beam in (1, 3, 5)] * 8
+    expected = [decode(engine, make_source(SOURCES), one) for one in options[:3]]
+    with threads(1), ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda one: decode(engine, make_source(SOURCES), one), options))
+    for number, outputs in enumerate(found):
+        assert outputs == expected[number % 3]
