@@ -96,7 +96,7 @@ class NativeRecurrentDecoder:
 
     layers = 0  # keeps no keys and values of what was read
     heads = (1, 1, 1)
-    positions = None
+    positions: int | None = None
 
     def __init__(
         self,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -186,8 +187,14 @@ class _Outputs:
         self._lengths = np.empty(shape, np.int64)
         self._scores = np.empty(shape, np.float64)
         self._finished = np.empty(shape, np.uint8)
-        arrays = (self._tokens, self._token_scores, self._lengths, self._scores, self._finished)
-        self.found = _Found(length, *map(_at, arrays))
+        self.found = _Found(
+            length,
+            _at(self._tokens),
+            _at(self._token_scores),
+            _at(self._lengths),
+            _at(self._scores),
+            _at(self._finished),
+        )
 
     def read(self) -> list[list[Ended]]:
         """Outputs that are there; the native side writes -1 as the length of others."""
@@ -210,5 +217,5 @@ class _Outputs:
         )
 
 
-def _at(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> int:
+def _at(array: npt.NDArray[Any]) -> int:
     return array.ctypes.data

@@ -235,8 +235,9 @@ class _Positions:
     @property
     def known(self) -> int | None:
         """How many positions there are; None: as many as asked for."""
-        learned = isinstance(self._positions, LearnedPositions)
-        return len(self._positions.weight) if learned else None
+        if isinstance(self._positions, LearnedPositions):
+            return len(self._positions.weight)
+        return None
 
     def tables(self, count: int, width: int, head_width: int) -> dict[str, Tensor]:
         """``positions`` ``[≥ count, D]``, ``cosines`` and ``sines`` ``[≥ count, d]``.
