@@ -23,7 +23,7 @@ FLOORS = [
     ["presets"],
     ["config_yaml", "config_errors", "config_base"],
     ["config_frontend"],
-    ["config_data", "config_image", "config_model"],
+    ["config_data", "config_audio", "config_image", "config_model"],
     ["config"],
     ["data"],
     ["modules"],
