@@ -1,0 +1,97 @@
+"""Pictures of strings of handwritten digits, with manifests, for the recipe digits-image.
+
+    python recipes/digits_image.py data/digits
+
+The digits are real: 1,797 pictures of 8 by 8 that scikit-learn brings along (a part of the
+Optical Recognition of Handwritten Digits data set, Alpaydin & Kaynak 1998; pip install
+'transduce[sklearn,image]'). Of every six in its order the fifth is for dev, the sixth for
+test and the others for training, so no picture of a dev or test digit is in a training string.
+Strings have 1 to 8 digits, the digits of a training string differ a little in slant, angle and size.
+
+It writes FOLDER/{train,dev,test}.tsv, each line a picture's path and its digits, and the pictures.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from transduce.config_image import AugmentationConfig, ImageConfig
+from transduce.data.augmentation import augmented
+
+SIDE, HEIGHT, LONGEST = 16, 20, 8  # pixels of a digit and of a line; digits of a string
+PARTS = {"train": (0, 1, 2, 3), "dev": (4,), "test": (5,)}  # remainders of a digit's number by 6
+DISTORTION = ImageConfig(
+    height=SIDE, augmentation=AugmentationConfig(rotation=8, slant=12, scale=0.15, shift=0.04)
+)
+
+Pixels = NDArray[np.uint8]
+
+
+def digits_of(part: str) -> tuple[Pixels, NDArray[np.int64]]:
+    """The digits of a part, black on white ``[N, 16, 16]``, and what they are ``[N]``."""
+    data = load_digits()
+    chosen = np.flatnonzero(np.isin(np.arange(len(data.target)) % 6, PARTS[part]))
+    small = (255 - data.images[chosen] * 255 / 16).astype(np.uint8)
+    large = [
+        np.asarray(Image.fromarray(picture).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+        for picture in small
+    ]
+    return np.stack(large), data.target[chosen]
+
+
+def composed(pictures: Sequence[Pixels], chance: np.random.Generator) -> Pixels:
+    """One line ``[20, X]`` of some digits: gaps and heights vary, strokes may nearly touch."""
+    gaps = chance.integers(-2, 4, len(pictures))
+    lefts = 2 + np.cumsum(gaps + SIDE) - SIDE - gaps[0]
+    line = np.full((HEIGHT, int(lefts[-1]) + SIDE + 2), 255, np.uint8)
+    for picture, left, top in zip(
+        pictures, lefts, chance.integers(0, HEIGHT - SIDE + 1, len(pictures)), strict=True
+    ):
+        place = line[top : top + SIDE, left : left + SIDE]
+        np.minimum(place, picture, out=place)
+    return line
+
+
+def write_part(folder: Path, part: str, count: int, seed: int) -> None:
+    """Write ``count`` pictures of strings and their manifest."""
+    pictures, labels = digits_of(part)
+    chance = np.random.default_rng([seed, sorted(PARTS).index(part)])
+    (folder / part).mkdir(parents=True, exist_ok=True)
+    lines = []
+    for number in range(count):
+        chosen = chance.integers(0, len(labels), chance.integers(1, LONGEST + 1))
+        drawn = [pictures[digit] for digit in chosen]
+        if part == "train":
+            drawn = [
+                augmented(picture[..., None], DISTORTION, seed, place, number)[..., 0]
+                for place, picture in enumerate(drawn)
+            ]
+        name = f"{part}/{number:06}.png"
+        Image.fromarray(composed(drawn, chance)).save(folder / name)
+        lines.append(f"{name}\t{''.join(str(labels[digit]) for digit in chosen)}\n")
+    (folder / f"{part}.tsv").write_text("".join(lines), encoding="utf-8")
+
+
+def main() -> None:
+    """Read the command line and write all parts."""
+    parser = argparse.ArgumentParser(description="Write pictures of strings of digits.")
+    parser.add_argument("folder", type=Path, help="where the pictures and manifests go")
+    parser.add_argument("--train", type=int, default=20_000, help="training strings (20,000)")
+    parser.add_argument("--dev", type=int, default=500, help="dev strings (500)")
+    parser.add_argument("--test", type=int, default=2000, help="test strings (2,000)")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    for part in PARTS:
+        write_part(options.folder, part, getattr(options, part), options.seed)
+        print(f"{options.folder / part}.tsv: {getattr(options, part):,} strings")
+
+
+if __name__ == "__main__":
+    main()
