@@ -145,6 +145,22 @@ OVER_FRAMES = {
         _recurrent("gru"),
         frontend={"kind": "subsampling", "channels": 4},
     ),
+    # over pictures, six pixels high
+    "patches-gru": {
+        **_recurrent("gru"),
+        "frontend": {"kind": "patches", "patch_height": 3, "patch_width": 4},
+    },
+    "patches-transformer": _transformer(
+        positions="none",
+        model={"frontend": {"kind": "patches", "patch_height": 2, "patch_width": 3}},
+    ),
+    "convolution2d-gru": {
+        **_recurrent("gru", attention="additive"),
+        "frontend": {"kind": "convolution2d", "channels": [4, 5], "strides": [[2, 2], [2, 3]]},
+    },
+    "convolution2d-transformer": _transformer(
+        model={"frontend": {"kind": "convolution2d", "channels": [4], "strides": [[3, 1]]}},
+    ),
 }
 ARCHITECTURES |= OVER_FRAMES
 WITH_ATTENTION += [name for name in OVER_FRAMES if not name.endswith("none")]

@@ -13,11 +13,14 @@ __all__ = [
     "EmbeddingConfig",
     "FrontendConfig",
     "LinearConfig",
+    "PatchesConfig",
+    "PictureConvolutionConfig",
     "SubsamplingConfig",
 ]
 
 
 Strides = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+Channels = Strides
 
 
 class EmbeddingConfig(Section):
@@ -54,7 +57,39 @@ class SubsamplingConfig(Section):
     layers: PositiveInt = 2  # 2: a fourth as many vectors as frames
 
 
+class PatchesConfig(Section):
+    """Patches of a picture, column by column, with positions in two dimensions."""
+
+    kind: Literal["patches"]
+    patch_height: PositiveInt = 8  # in pixels; the picture's height is a multiple
+    patch_width: PositiveInt = 8
+
+
+class PictureConvolutionConfig(Section):
+    """Convolutions of 3 by 3 over a picture, one a stride; each column left is one vector."""
+
+    kind: Literal["convolution2d"]
+    channels: Channels = (32, 64, 96)
+    strides: Annotated[tuple[tuple[PositiveInt, PositiveInt], ...], Field(min_length=1)] = Field(
+        default=((2, 2), (2, 2), (2, 1)), description="a list of [down, across]"
+    )
+
+    @model_validator(mode="after")
+    def _agree(self) -> PictureConvolutionConfig:
+        if len(self.channels) != len(self.strides):
+            raise ValueError(
+                f"strides must be as many as channels ({len(self.channels)}); "
+                f"got {len(self.strides)}"
+            )
+        return self
+
+
 FrontendConfig = Annotated[
-    EmbeddingConfig | LinearConfig | ConvolutionConfig | SubsamplingConfig,
+    EmbeddingConfig
+    | LinearConfig
+    | ConvolutionConfig
+    | SubsamplingConfig
+    | PatchesConfig
+    | PictureConvolutionConfig,
     Field(discriminator="kind"),
 ]

@@ -58,7 +58,6 @@ def test_patches_are_the_equation_s(channels):
     weight = frontend.project.weight.detach().numpy()
     bias = frontend.project.bias.detach().numpy()
     assert patches.tolist() == [3 * 2, 1 * 2, 1 * 2]
-    assert torch.equal(patches, frontend.output_lengths(lengths))
     for b, length in enumerate(lengths.tolist()):
         picture = np.zeros((channels, height, 12))
         for x in range(length):

@@ -17,6 +17,8 @@ from transduce.config_frontend import (
     ConvolutionConfig,
     EmbeddingConfig,
     LinearConfig,
+    PatchesConfig,
+    PictureConvolutionConfig,
     SubsamplingConfig,
 )
 from transduce.errors import ConfigError
@@ -25,21 +27,29 @@ from transduce.models.recurrent import RecurrentDecoder, RecurrentEncoder
 from transduce.models.seq2seq import Decoder, Embedding, Encoder, Frontend, Output, Seq2Seq
 from transduce.models.transformer import TransformerDecoder, TransformerEncoder
 from transduce.modules.frontend import ConvolutionFrontend, LinearFrontend, SubsamplingFrontend
+from transduce.modules.patches import PatchFrontend
+from transduce.modules.picture_convolution import PictureConvolution
 from transduce.modules.transformer import StackOptions
 
 __all__ = ["build_model"]
 
 
 def build_model(
-    config: ModelConfig, source_size: int, target_size: int, copy_map: Tensor | None = None
+    config: ModelConfig,
+    source_size: int,
+    target_size: int,
+    copy_map: Tensor | None = None,
+    *,
+    picture_channels: int = 1,
 ) -> Seq2Seq:
     """A model with fresh weights, drawn from torch's global generator.
 
     ``source_size`` counts the source's symbols, or the numbers of a frame where the frontend
     is for frames. ``copy_map`` int64 ``[source_size]`` is needed where ``model.copy`` is true (see
-    ``models.copying.copy_map``). Raises ConfigError where options contradict each other.
+    ``models.copying.copy_map``). Frontends for pictures know from ``picture_channels`` how the
+    numbers of a column stand. Raises ConfigError where options contradict each other.
     """
-    entrance = _build_entrance(config, source_size)
+    entrance = _build_entrance(config, source_size, picture_channels)
     target_embedding = Embedding(
         target_size,
         config.embedding_width or config.decoder.width,
@@ -59,7 +69,9 @@ def build_model(
     return Seq2Seq(entrance, encoder, target_embedding, decoder, output, pointer)
 
 
-def _build_entrance(config: ModelConfig, source_size: int) -> Embedding | Frontend:
+def _build_entrance(
+    config: ModelConfig, source_size: int, picture_channels: int
+) -> Embedding | Frontend:
     width = config.embedding_width or config.encoder.width
     dropout = _embedding_dropout(config.encoder)
     match config.frontend:
@@ -74,6 +86,30 @@ def _build_entrance(config: ModelConfig, source_size: int) -> Embedding | Fronte
         case SubsamplingConfig(channels=channels, layers=layers):
             return SubsamplingFrontend(
                 source_size, width, channels=channels, layers=layers, dropout=dropout
+            )
+        case PatchesConfig(patch_height=patch_height, patch_width=patch_width):
+            height = source_size // picture_channels
+            if height % patch_height:
+                raise ConfigError(
+                    f"model.frontend.patch_height must divide the pictures' height ({height}); "
+                    f"got {patch_height}"
+                )
+            return PatchFrontend(
+                height=height,
+                channels=picture_channels,
+                patch_height=patch_height,
+                patch_width=patch_width,
+                width=width,
+                dropout=dropout,
+            )
+        case PictureConvolutionConfig(channels=channels, strides=strides):
+            return PictureConvolution(
+                height=source_size // picture_channels,
+                channels=picture_channels,
+                layers=channels,
+                strides=strides,
+                width=width,
+                dropout=dropout,
             )
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from transduce.modules.dropout import Dropout
+from transduce.modules.frontend import hide_padding
 from transduce.modules.functional import linear
 from transduce.modules.positions import sinusoidal_table
 
@@ -18,9 +19,8 @@ def as_pictures(frames: Tensor, lengths: Tensor, channels: int) -> Tensor:
     A column holds its first channel from top to bottom, then the next one.
     """
     B, S, F = frames.shape
-    real = torch.arange(S, device=frames.device) < lengths[:, None]
-    columns = frames * real[..., None].to(frames.dtype)
-    return columns.view(B, S, channels, F // channels).permute(0, 2, 3, 1)
+    columns = hide_padding(frames, lengths).view(B, S, channels, F // channels)
+    return columns.permute(0, 2, 3, 1)
 
 
 def grid_positions(columns: int, rows: int, width: int, device: torch.device) -> Tensor:
@@ -65,13 +65,14 @@ class PatchFrontend(nn.Module):
         self.channels = channels
         self.patch_height, self.patch_width = patch_height, patch_width
         self.rows = height // patch_height
+        self.cell_width = patch_width  # pixels that a vector stands for
         self.width = width
         self.project = linear(channels * patch_height * patch_width, width, bias=True)
         self.dropout = Dropout(dropout)
 
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """``[B, S, C·Y]`` and int64 ``[B]`` to ``[B, S', D]`` and lengths in patches."""
-        picture = as_pictures(frames, lengths, self.channels)
+        picture = as_pictures(frames.to(self.project.weight.dtype), lengths, self.channels)
         missing = -picture.shape[3] % self.patch_width
         picture = nn.functional.pad(picture, (0, missing))
         B, C, Y, X = picture.shape
@@ -81,8 +82,5 @@ class PatchFrontend(nn.Module):
         vectors = vectors + grid_positions(X // w, Y // h, self.width, frames.device).to(
             vectors.dtype
         )
-        return self.dropout(vectors.flatten(1, 2)), self.output_lengths(lengths)
-
-    def output_lengths(self, lengths: Tensor) -> Tensor:
-        """Patches of pictures that are so many pixels wide, int64 ``[B]``."""
-        return (lengths + self.patch_width - 1) // self.patch_width * self.rows
+        lengths = -(-lengths // w) * self.rows
+        return hide_padding(self.dropout(vectors.flatten(1, 2)), lengths), lengths

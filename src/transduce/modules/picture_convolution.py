@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from transduce.modules.dropout import Dropout
+from transduce.modules.frontend import hide_padding
 from transduce.modules.functional import linear, make_norm
 from transduce.modules.patches import as_pictures
 
@@ -65,6 +66,7 @@ class PictureConvolution(nn.Module):
             )
         self.channels = channels
         self.strides = tuple(across for _, across in strides)
+        self.rows, self.cell_width = 1, math.prod(self.strides)  # pixels that a vector stands for
         inputs = [channels, *layers[:-1]]
         self.blocks = nn.ModuleList(map(_Block, inputs, layers, strides))
         left = height
@@ -76,17 +78,10 @@ class PictureConvolution(nn.Module):
 
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """``[B, S, C·Y]`` and int64 ``[B]`` to ``[B, S', D]`` and the lengths that are left."""
-        picture = as_pictures(frames, lengths, self.channels)
+        picture = as_pictures(frames.to(self.project.weight.dtype), lengths, self.channels)
         for block, across in zip(self.blocks, self.strides, strict=True):
-            picture = block(picture)
             lengths = -(-lengths // across)
-            columns = torch.arange(picture.shape[3], device=picture.device)
-            picture = picture * (columns < lengths[:, None])[:, None, None].to(picture.dtype)
-        vectors = picture.permute(0, 3, 1, 2).flatten(2)
-        return self.dropout(self.project(vectors)), lengths
-
-    def output_lengths(self, lengths: Tensor) -> Tensor:
-        """Columns left of pictures that are so many pixels wide, int64 ``[B]``."""
-        for across in self.strides:
-            lengths = -(-lengths // across)
-        return lengths
+            columns = block(picture).permute(0, 3, 1, 2)
+            picture = hide_padding(columns, lengths).permute(0, 2, 3, 1)
+        vectors = self.project(picture.permute(0, 3, 1, 2).flatten(2))
+        return hide_padding(self.dropout(vectors), lengths), lengths
