@@ -93,6 +93,20 @@ ARCHITECTURES = {
     "transformer-copy": _transformer(model={"copy": True}),
     "transformer-tied": _transformer(model={"tie": "all"}),
     "transformer-narrow": _transformer(model={"embedding_width": 6, "tie": "target"}),
+    # what published checkpoints are made of
+    "transformer-t5": _transformer(
+        positions="relative", norm="rms", bias=False, activation="geglu", head_width=6
+    ),
+    "transformer-bart": _transformer(
+        model={"scale_embeddings": False},
+        positions="learned",
+        norm_position="post",
+        norm_epsilon=1e-5,
+        embedding_norm=True,
+        activation="gelu-tanh",
+    ),
+    "transformer-marian": _transformer(norm_position="post", activation="silu", head_width=3),
+    "transformer-fairseq": _transformer(positions="fairseq"),
     # encoders and decoders of different kinds
     "transformer-to-gru": _mixed(_transformer(), _recurrent("gru")),
     "transformer-to-lstm-none": _mixed(_transformer(), _recurrent("lstm", attention="none")),

@@ -52,25 +52,30 @@ class TransformerOptions(Section):
     feedforward: PositiveInt = 1024
     heads: PositiveInt = 4
     key_value_heads: PositiveInt | None = None  # fewer than heads: grouped-query attention
+    head_width: PositiveInt | None = None  # none: width / heads
     norm: Literal["layer", "rms"] = "layer"
+    norm_epsilon: Annotated[float, Field(gt=0)] = 1e-6
     norm_position: Literal["pre", "post"] = "pre"
-    activation: Literal["relu", "gelu", "swiglu"] = "relu"
-    positions: Literal["sinusoidal", "learned", "rotary", "relative", "none"] = "sinusoidal"
+    activation: Literal["relu", "gelu", "gelu-tanh", "silu", "swiglu", "geglu"] = "relu"
+    positions: Literal["sinusoidal", "fairseq", "learned", "rotary", "relative", "none"] = (
+        "sinusoidal"
+    )
     max_positions: PositiveInt = 1024  # positions: learned
+    embedding_norm: bool = False  # a norm before the first layer, as in BART
     bias: bool = True
     dropout: Probability = 0.1
     attention_dropout: Probability = 0.0
 
     @model_validator(mode="after")
     def _divisible(self) -> TransformerOptions:
-        if self.width % self.heads:
+        if self.head_width is None and self.width % self.heads:
             raise ValueError(f"width must be a multiple of heads ({self.heads}); got {self.width}")
         if self.key_value_heads and self.heads % self.key_value_heads:
             raise ValueError(
                 f"heads must be a multiple of key_value_heads ({self.key_value_heads}); "
                 f"got {self.heads}"
             )
-        if self.positions == "rotary" and self.width // self.heads % 2:
+        if self.positions == "rotary" and (self.head_width or self.width // self.heads) % 2:
             raise ValueError(
                 f"width / heads must be even with rotary positions; got {self.width} / {self.heads}"
             )
@@ -101,6 +106,7 @@ class ModelConfig(Section):
     encoder: EncoderConfig = RecurrentEncoderConfig(kind="lstm")
     decoder: DecoderConfig = RecurrentDecoderConfig(kind="lstm")
     embedding_width: PositiveInt | None = None  # none: the width of encoder and decoder
+    scale_embeddings: bool = True  # multiply them by the root of their width where they are read
     tie: Literal["none", "target", "all"] = "none"  # target: its embedding with the output
     copy_source: bool = Field(default=False, alias="copy")  # pointer-generator (See et al. 2017)
 

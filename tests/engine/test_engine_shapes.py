@@ -31,7 +31,9 @@ numbers = st.sampled_from(list(TOLERANCE))
 
 @st.composite
 def transformers(draw: st.DrawFn) -> dict[str, Any]:
-    positions = draw(st.sampled_from(["sinusoidal", "learned", "rotary", "relative", "none"]))
+    positions = draw(
+        st.sampled_from(["sinusoidal", "fairseq", "learned", "rotary", "relative", "none"])
+    )
     heads, width = draw(st.integers(1, 4)), draw(st.sampled_from(HEAD_WIDTHS))
     if positions == "rotary":
         width += width % 2
@@ -46,7 +48,9 @@ def transformers(draw: st.DrawFn) -> dict[str, Any]:
         "key_value_heads": draw(st.sampled_from([n for n in (1, 2, 4) if heads % n == 0])),
         "norm": draw(st.sampled_from(["layer", "rms"])),
         "norm_position": draw(st.sampled_from(["pre", "post"])),
-        "activation": draw(st.sampled_from(["relu", "gelu", "swiglu"])),
+        "activation": draw(
+            st.sampled_from(["relu", "gelu", "gelu-tanh", "silu", "swiglu", "geglu"])
+        ),
         "max_positions": 64,
         "bias": draw(st.booleans()),
         "dropout": 0.0,

@@ -14,7 +14,7 @@ from transduce.modules.transformer import StackOptions
 
 WIDTH = 16
 PLAIN = StackOptions(width=WIDTH, layers=2, feedforward=24, heads=4, max_positions=12)
-POSITIONS = ["sinusoidal", "learned", "rotary", "relative", "none"]
+POSITIONS = ["sinusoidal", "fairseq", "learned", "rotary", "relative", "none"]
 
 
 def make_encoder(input_width: int = WIDTH, **changes) -> TransformerEncoder:

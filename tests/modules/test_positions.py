@@ -11,6 +11,7 @@ from transduce.modules.positions import (
     LearnedPositions,
     RelativeBias,
     SinusoidalPositions,
+    fairseq_table,
     relative_buckets,
     rotary_table,
     rotate,
@@ -31,7 +32,21 @@ def test_sinusoids_are_the_paper_s(width):
     np.testing.assert_allclose(sinusoidal_table(100, width, CPU)[:100], expected, atol=1e-7)
 
 
-@pytest.mark.parametrize("module", [SinusoidalPositions(), LearnedPositions(300, 6)])
+@pytest.mark.parametrize("width", [8, 10])
+def test_fairseq_table_counts_from_two_and_holds_sines_before_cosines(width):
+    half = width // 2
+    expected = np.empty((50, width))
+    for position in range(50):
+        for i in range(half):
+            angle = (position + 2) / 10_000 ** (i / (half - 1))
+            expected[position, i] = np.sin(angle)
+            expected[position, half + i] = np.cos(angle)
+    np.testing.assert_allclose(fairseq_table(50, width, CPU)[:50], expected, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "module", [SinusoidalPositions(), SinusoidalPositions(fairseq_table), LearnedPositions(300, 6)]
+)
 def test_added_positions_start_anywhere(module):
     vectors = torch.randn(2, 290, 6)
     whole = module(vectors)

@@ -24,7 +24,15 @@ def options(**changes) -> StackOptions:
     return dataclasses.replace(PLAIN, **changes)
 
 
-@pytest.mark.parametrize("activation", ["relu", "gelu", "swiglu"])
+def silu(z: np.ndarray) -> np.ndarray:
+    return z / (1 + np.exp(-z))
+
+
+def gelu_tanh(z: np.ndarray) -> np.ndarray:
+    return z / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (z + 0.044715 * z**3)))
+
+
+@pytest.mark.parametrize("activation", ["relu", "gelu", "gelu-tanh", "silu", "swiglu", "geglu"])
 @pytest.mark.parametrize("bias", [True, False])
 def test_feed_forward_is_the_paper_s(activation, bias):
     torch.manual_seed(0)
@@ -37,14 +45,17 @@ def test_feed_forward_is_the_paper_s(activation, bias):
         product = value @ linear.weight.detach().numpy().T
         return product if linear.bias is None else product + linear.bias.detach().numpy()
 
-    inner = affine(layer.inner, x)
-    if activation == "relu":
-        inner = np.maximum(inner, 0)  # Vaswani et al. 2017, eq. 2
-    elif activation == "gelu":
-        inner = inner * 0.5 * (1 + np.vectorize(math.erf)(inner / np.sqrt(2)))
-    else:
-        gate = affine(layer.gate, x)
-        inner = gate / (1 + np.exp(-gate)) * inner  # Shazeer 2020, eq. 6
+    functions = {
+        "relu": lambda z: np.maximum(z, 0),  # Vaswani et al. 2017, eq. 2
+        "gelu": lambda z: z * 0.5 * (1 + np.vectorize(math.erf)(z / np.sqrt(2))),
+        "gelu-tanh": gelu_tanh,
+        "silu": silu,
+        "swiglu": silu,  # Shazeer 2020, eq. 6
+        "geglu": gelu_tanh,
+    }
+    inner, function = affine(layer.inner, x), functions[activation]
+    gated = activation in ("swiglu", "geglu")
+    inner = function(affine(layer.gate, x)) * inner if gated else function(inner)
     np.testing.assert_allclose(
         layer(torch.from_numpy(x)).detach(), affine(layer.output, inner), atol=1e-11
     )

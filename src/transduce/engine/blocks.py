@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from transduce.engine.program import Program
+from transduce.engine.program import Activation, Program
 from transduce.errors import EngineError
 from transduce.interfaces import END
 from transduce.models.seq2seq import Output
 from transduce.models.transformer import Entry
 from transduce.modules.attention import MultiHeadAttention
-from transduce.modules.functional import RMSNorm
+from transduce.modules.functional import RMSNorm, gelu_tanh
 from transduce.modules.transformer import DecoderLayer, EncoderLayer, FeedForward, Residual
 
 __all__ = ["Blocks", "heads_of", "joined", "norm", "write_output"]
@@ -28,12 +27,13 @@ class Blocks:
     The residual stream is the buffer ``stream``; ``entered`` is what a sub-layer reads.
     """
 
-    def __init__(self, program: Program, width: int) -> None:
+    def __init__(self, program: Program, width: int, attended: int | None = None) -> None:
+        """``attended``: the width of all heads together, where that is another one."""
         self.program = program
         self.width = width
         self.stream = program.buffer(width)
         self.entered = program.buffer(width)
-        self.attended = program.buffer(width)
+        self.attended = program.buffer(attended or width)
 
     def enter_stack(
         self, entry: Entry, width: int, read: Callable[[Program, int], None], *, step: bool
@@ -48,6 +48,8 @@ class Blocks:
             program.linear(entered, self.stream, entry.project.weight, entry.project.bias)
         if entry.positions is not None:
             program.positions(self.stream, "positions", step=step)
+        if entry.norm is not None:
+            norm(program, entry.norm, self.stream, self.stream)
 
     def enter(self, residual: Residual) -> int:
         """The buffer that the sub-layer reads."""
@@ -81,7 +83,7 @@ class Blocks:
         else:
             both = program.buffer(2 * width)
             program.linear(source, both, *joined((feed.inner, feed.gate)))
-            program.gate(both, inner)
+            program.gate(both, inner, activation=_activation(feed))
         self.leave(layer.feedforward_residual, inner, feed.output)
 
 
@@ -90,7 +92,7 @@ def norm(program: Program, module: nn.Module, source: int, out: int) -> None:
     if isinstance(module, nn.LayerNorm):
         program.norm(source, out, module.weight, module.bias, module.eps, centred=True)
     elif isinstance(module, RMSNorm):
-        program.norm(source, out, module.weight, None, RMSNorm.epsilon, centred=False)
+        program.norm(source, out, module.weight, None, module.epsilon, centred=False)
     elif source != out:
         program.place(source, out, 0)
 
@@ -119,9 +121,15 @@ def joined(parts: Sequence[nn.Linear]) -> tuple[Tensor, Tensor]:
     return torch.cat(weights), torch.cat(biases)
 
 
-def _activation(feed: FeedForward) -> Literal["relu", "gelu"]:
-    if feed.activation is nn.functional.relu:
-        return "relu"
-    if feed.activation is nn.functional.gelu:
-        return "gelu"
-    raise EngineError("feed-forward activation must be relu or gelu")
+_ACTIVATIONS: dict[Callable[[Tensor], Tensor], Activation] = {
+    nn.functional.relu: "relu",
+    nn.functional.gelu: "gelu",
+    gelu_tanh: "gelu-tanh",
+    nn.functional.silu: "silu",
+}
+
+
+def _activation(feed: FeedForward) -> Activation:
+    if (name := _ACTIVATIONS.get(feed.activation)) is None:
+        raise EngineError(f"feed-forward activation must be {' or '.join(_ACTIVATIONS.values())}")
+    return name

@@ -180,7 +180,7 @@ def _declare(functions: ctypes.CDLL) -> None:
         "positions": (None, [_Pointer, _Int, _Int, _Int]),
         "linear": (None, [_Pointer, _Int, _Int, _Pointer, _Int, _Int]),
         "norm": (None, [_Pointer, _Int, _Int, _Pointer, _Pointer, _Float, _Int]),
-        "gate": (None, [_Pointer, _Int, _Int]),
+        "gate": (None, [_Pointer, _Int, _Int, _Int]),
         "place": (None, [_Pointer, _Int, _Int, _Int]),
         "move": (None, [_Pointer, _Int, _Int, _Int, _Int, _Int]),
         "cell": (None, [_Pointer, _Int, _Int, _Int, _Int, _Int]),

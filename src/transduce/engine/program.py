@@ -13,14 +13,21 @@ from torch import Tensor
 from transduce.engine.library import Library
 from transduce.errors import EngineError
 
-__all__ = ["Extent", "Number", "Program", "Weights"]
+__all__ = ["Activation", "Extent", "Number", "Program", "Weights"]
 
 Number = Literal["float32", "bfloat16", "int8"]
-Activation = Literal["none", "relu", "gelu", "tanh"]
+Activation = Literal["none", "relu", "gelu", "tanh", "gelu-tanh", "silu"]
 Cell = Literal["rnn", "lstm", "gru"]
 
 _NUMBERS: dict[Number, int] = {"float32": 0, "bfloat16": 1, "int8": 2}
-_ACTIVATIONS: dict[Activation, int] = {"none": 0, "relu": 1, "gelu": 2, "tanh": 3}
+_ACTIVATIONS: dict[Activation, int] = {
+    "none": 0,
+    "relu": 1,
+    "gelu": 2,
+    "tanh": 3,
+    "gelu-tanh": 4,
+    "silu": 5,
+}
 _CELLS: dict[Cell, int] = {"rnn": 0, "lstm": 1, "gru": 2}
 _NOWHERE = -1
 
@@ -168,9 +175,9 @@ class Program:
             self._handle, source, out, self._point(weight), offset, epsilon, centred
         )
 
-    def gate(self, source: int, out: int) -> None:
-        """``out = SiLU(source[:, W:]) ⊙ source[:, :W]``."""
-        self._functions.transduce_gate(self._handle, source, out)
+    def gate(self, source: int, out: int, *, activation: Activation) -> None:
+        """``out = f(source[:, W:]) ⊙ source[:, :W]``."""
+        self._functions.transduce_gate(self._handle, source, out, _ACTIVATIONS[activation])
 
     def place(self, source: int, out: int, offset: int) -> None:
         """Copy a buffer into columns of another."""

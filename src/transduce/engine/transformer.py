@@ -23,7 +23,6 @@ from transduce.modules.positions import (
     RelativeBias,
     SinusoidalPositions,
     rotary_table,
-    sinusoidal_table,
 )
 from transduce.modules.transformer import DecoderLayer, EncoderLayer
 
@@ -40,7 +39,7 @@ class NativeTransformerEncoder:
         self._encoder = encoder
         self._positions = _Positions(encoder.entry.positions)
         program = self._program = Program(library, number)
-        blocks = Blocks(program, encoder.width)
+        blocks = Blocks(program, encoder.width, _all_heads(encoder.layers))
         blocks.enter_stack(encoder.entry, entrance.width, entrance.write, step=False)
         for layer in encoder.layers:
             if not isinstance(layer, EncoderLayer):
@@ -143,10 +142,10 @@ class NativeTransformerDecoder:
     ) -> Program:
         program = Program(library, number)
         decoder = self._decoder
-        blocks = Blocks(program, decoder.width)
+        blocks = Blocks(program, decoder.width, _all_heads(decoder.layers))
         read = partial(write_embedding, embedding)
         blocks.enter_stack(decoder.entry, embedding.width, read, step=True)
-        queries = program.buffer(decoder.width)
+        queries = program.buffer(_all_heads(decoder.layers) or decoder.width)
         for place, layer in enumerate(layers):
             source = blocks.enter(layer.attention_residual)
             together = blocks.queries_keys_values(layer.attention, source)
@@ -225,6 +224,14 @@ def _rounded(count: int) -> int:
     return 1 << max(count - 1, 31).bit_length()
 
 
+def _all_heads(layers: nn.ModuleList) -> int | None:
+    """The width of a layer's heads together; None where there is no layer."""
+    for layer in layers:
+        if isinstance(layer, EncoderLayer | DecoderLayer):
+            return layer.attention.heads * layer.attention.head_width
+    return None
+
+
 class _Positions:
     """The tables that tell a stack where its tokens stand."""
 
@@ -255,7 +262,7 @@ class _Positions:
     def _made(self, count: int, width: int, head_width: int) -> dict[str, Tensor]:
         cpu = torch.device("cpu")
         if isinstance(self._positions, SinusoidalPositions):
-            return {"positions": sinusoidal_table(count, width, cpu)}
+            return {"positions": self._positions.table(count, width, cpu)}
         if head_width % 2:
             return {}
         cosines, sines = rotary_table(count, head_width, cpu)

@@ -24,14 +24,14 @@ from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
 from transduce.models.seq2seq import Embedding, Output, Seq2Seq
 from transduce.models.transformer import TransformerDecoder, TransformerEncoder
 from transduce.modules.attention import MultiHeadAttention
-from transduce.modules.positions import LearnedPositions, sinusoidal_table
+from transduce.modules.functional import GATED
+from transduce.modules.positions import LearnedPositions, SinusoidalPositions
 from transduce.modules.transformer import DecoderLayer, EncoderLayer, FeedForward, Residual
 
 __all__ = ["LONGEST", "specify"]
 
 LONGEST = 4096  # positions written out where the model itself has no last one
 _NEVER = -1e4  # as a logit: below every other, yet finite in float16
-_EPSILON = 1e-6  # of all norms
 _WHOLE = 0  # rotary_dim: all dimensions of a head
 
 _Options = TransformerEncoderConfig | TransformerDecoderConfig
@@ -67,7 +67,7 @@ def specify(
     spec.config.decoder_start_token = SPECIALS[BEGIN]
     spec.config.eos_token = SPECIALS[END]
     spec.config.add_source_eos = True
-    spec.config.layer_norm_epsilon = _EPSILON
+    spec.config.layer_norm_epsilon = encoder_options.norm_epsilon
     return spec
 
 
@@ -82,8 +82,9 @@ def _stack(options: _Options) -> dict[str, Any]:
         "pre_norm": options.norm_position == "pre",
         "activation": _activation(options),
         "relative_attention_bias": options.positions == "relative",
-        "ffn_glu": options.activation == "swiglu",
+        "ffn_glu": options.activation in GATED,
         "rms_norm": options.norm == "rms",
+        "layernorm_embedding": options.embedding_norm,
         "rotary_dim": _WHOLE if options.positions == "rotary" else None,
         "rotary_interleave": False,
     }
@@ -116,7 +117,9 @@ def _activation(options: _Options) -> Any:
             return common_spec.Activation.RELU
         case "gelu":
             return common_spec.Activation.GELU
-        case "swiglu":
+        case "gelu-tanh" | "geglu":
+            return common_spec.Activation.GELUTanh
+        case "silu" | "swiglu":
             return common_spec.Activation.SWISH
 
 
@@ -127,7 +130,7 @@ def _fill_stack(
     entry = stack.entry
     if entry.project is None:
         embedding_spec.weight = _array(embedding.weight)
-        spec.scale_embeddings = True  # by √D, as ours
+        spec.scale_embeddings = embedding.scale != 1  # by √D, as ours
     else:
         embedding_spec.weight = _array(entry.project(embedding.weight * embedding.scale))
         spec.scale_embeddings = False
@@ -136,6 +139,8 @@ def _fill_stack(
             del spec.position_encodings
         else:
             spec.position_encodings.encodings = _positions(options, entry.positions)
+    if entry.norm is not None:
+        _fill_norm(spec.layernorm_embedding, entry.norm)
     if options.norm_position == "pre":
         _fill_norm(spec.layer_norm, stack.norm)
 
@@ -143,8 +148,8 @@ def _fill_stack(
 def _positions(options: _Options, positions: nn.Module | None) -> _Array:
     if isinstance(positions, LearnedPositions):
         return _array(positions.weight)
-    if options.positions == "sinusoidal":
-        return _array(sinusoidal_table(LONGEST, options.width, torch.device("cpu"))[:LONGEST])
+    if isinstance(positions, SinusoidalPositions):
+        return _array(positions.table(LONGEST, options.width, torch.device("cpu"))[:LONGEST])
     # Where there is no table, CTranslate2 adds sinusoids of its own.
     return np.zeros((LONGEST, options.width), dtype=np.float32)
 

@@ -54,6 +54,7 @@ def build_model(
         target_size,
         config.embedding_width or config.decoder.width,
         _embedding_dropout(config.decoder),
+        scaled=config.scale_embeddings,
     )
     if config.tie == "all":
         _tie_embeddings(entrance, target_embedding)
@@ -76,7 +77,7 @@ def _build_entrance(
     dropout = _embedding_dropout(config.encoder)
     match config.frontend:
         case EmbeddingConfig():
-            return Embedding(source_size, width, dropout)
+            return Embedding(source_size, width, dropout, scaled=config.scale_embeddings)
         case LinearConfig():
             return LinearFrontend(source_size, width, dropout)
         case ConvolutionConfig(strides=strides, kernel=kernel):
@@ -159,7 +160,9 @@ def _stack_options(config: TransformerEncoderConfig | TransformerDecoderConfig) 
         feedforward=config.feedforward,
         heads=config.heads,
         key_value_heads=config.key_value_heads,
+        head_width=config.head_width,
         norm=config.norm,
+        norm_epsilon=config.norm_epsilon,
         norm_position=config.norm_position,
         activation=config.activation,
         positions=config.positions,
@@ -167,6 +170,7 @@ def _stack_options(config: TransformerEncoderConfig | TransformerDecoderConfig) 
         bias=config.bias,
         dropout=config.dropout,
         attention_dropout=config.attention_dropout,
+        embedding_norm=config.embedding_norm,
     )
 
 

@@ -54,13 +54,14 @@ class Embedding(nn.Module):
     """Symbols to vectors of unit variance; the stored weights suit a tied output too.
 
     Vaswani et al. 2017, section 3.4: weights of variance 1/D, multiplied by √D where read.
+    Not ``scaled`` they are read as they are stored, with variance 1.
     """
 
-    def __init__(self, size: int, width: int, dropout: float) -> None:
+    def __init__(self, size: int, width: int, dropout: float, *, scaled: bool = True) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(size, width) / math.sqrt(width))
+        self.scale = math.sqrt(width) if scaled else 1.0
+        self.weight = nn.Parameter(torch.randn(size, width) / self.scale)
         self.width = width
-        self.scale = math.sqrt(width)
         self.dropout = Dropout(dropout)
 
     def forward(self, tokens: Tensor) -> Tensor:

@@ -9,8 +9,13 @@ from transduce.interfaces import Memory, Source
 from transduce.models.state import DecoderState
 from transduce.modules.attention import causal_bias, padding_bias
 from transduce.modules.dropout import Dropout
-from transduce.modules.functional import linear, make_norm
-from transduce.modules.positions import LearnedPositions, RelativeBias, SinusoidalPositions
+from transduce.modules.functional import linear
+from transduce.modules.positions import (
+    LearnedPositions,
+    RelativeBias,
+    SinusoidalPositions,
+    fairseq_table,
+)
 from transduce.modules.transformer import DecoderLayer, EncoderLayer, StackOptions
 
 __all__ = ["Entry", "TransformerDecoder", "TransformerEncoder", "memory_of"]
@@ -123,13 +128,14 @@ class TransformerDecoder(nn.Module):
 
 
 class Entry(nn.Module):
-    """What vectors pass before the first layer: width, positions, dropout of the sum."""
+    """What vectors pass before the first layer: width, positions, a norm if any, dropout."""
 
     def __init__(self, input_width: int, options: StackOptions) -> None:
         super().__init__()
         width = options.width
         self.project = linear(input_width, width, bias=True) if input_width != width else None
         self.positions = _added_positions(options)
+        self.norm = options.make_norm() if options.embedding_norm else None
         self.dropout = Dropout(options.dropout)
 
     def forward(self, vectors: Tensor, start: int = 0) -> Tensor:
@@ -139,6 +145,8 @@ class Entry(nn.Module):
             vectors = self.project(vectors).to(vectors.dtype)
         if self.positions is not None:
             vectors = self.positions(vectors, start)
+        if self.norm is not None:
+            vectors = self.norm(vectors)
         entered: Tensor = self.dropout(vectors)
         return entered
 
@@ -153,6 +161,8 @@ def _added_positions(options: StackOptions) -> nn.Module | None:
     match options.positions:
         case "sinusoidal":
             return SinusoidalPositions()
+        case "fairseq":
+            return SinusoidalPositions(fairseq_table)
         case "learned":
             return LearnedPositions(options.max_positions, options.width)
         case "rotary" | "relative" | "none":
@@ -162,4 +172,4 @@ def _added_positions(options: StackOptions) -> nn.Module | None:
 def _final_norm(options: StackOptions) -> nn.Module:
     if options.norm_position == "post":
         return nn.Identity()
-    return make_norm(options.norm, options.width, bias=options.bias)
+    return options.make_norm()

@@ -60,8 +60,9 @@ class MultiHeadAttention(nn.Module):
 
     ``width`` is that of queries and output, ``memory_width`` (default the same)
     that of what is attended to; ``key_value_heads`` (default ``heads``) must
-    divide ``heads``; ``bias`` is that of all maps but the keys'; ``dropout`` falls on
-    the weights; ``output_gain`` scales the first values of W_O.
+    divide ``heads``; ``head_width`` is d (default ``width / heads``); ``bias`` is that of
+    all maps but the keys'; ``dropout`` falls on the weights; ``output_gain`` scales the first
+    values of W_O.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class MultiHeadAttention(nn.Module):
         *,
         heads: int,
         key_value_heads: int | None = None,
+        head_width: int | None = None,
         memory_width: int | None = None,
         bias: bool = True,
         dropout: float = 0.0,
@@ -77,20 +79,20 @@ class MultiHeadAttention(nn.Module):
     ) -> None:
         super().__init__()
         groups = key_value_heads or heads
-        if width % heads or heads % groups:
+        if (head_width is None and width % heads) or heads % groups:
             raise ValueError(
                 "width must be a multiple of heads and heads of key_value_heads; "
                 f"got {width}, {heads}, {groups}"
             )
         self.heads = heads
         self.key_value_heads = groups
-        self.head_width = width // heads
+        self.head_width = head_width or width // heads
         memory_width = memory_width or width
-        self.query = linear(width, width, bias=bias)
+        self.query = linear(width, heads * self.head_width, bias=bias)
         # A bias here would add the same to all scores of a query, and softmax would take it out.
         self.key = linear(memory_width, groups * self.head_width, bias=False)
         self.value = linear(memory_width, groups * self.head_width, bias=bias)
-        self.output = linear(width, width, bias=bias, gain=output_gain)
+        self.output = linear(heads * self.head_width, width, bias=bias, gain=output_gain)
         self.dropout = Dropout(dropout)
 
     def project_queries(self, vectors: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ so decoding token by token sees what training saw.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 
 import torch
@@ -20,6 +21,7 @@ __all__ = [
     "LearnedPositions",
     "RelativeBias",
     "SinusoidalPositions",
+    "fairseq_table",
     "relative_buckets",
     "rotary_table",
     "rotate",
@@ -36,6 +38,15 @@ def sinusoidal_table(count: int, width: int, device: torch.device) -> Tensor:
     ``PE(p, 2i) = sin(p / 10000^(2i/D))`` and ``PE(p, 2i + 1)`` its cosine.
     """
     return _sinusoids(_table_size(count), width, device)
+
+
+def fairseq_table(count: int, width: int, device: torch.device) -> Tensor:
+    """Float32 ``[≥ count, D]``: the sinusoids of fairseq, which M2M-100 and NLLB were trained with.
+
+    The first D/2 columns are ``sin((p + 2) / 10000^(i / (D/2 - 1)))``, the others the cosines: the
+    order and frequencies of Tensor2Tensor, counted from 2 because 0 and 1 were special there.
+    """
+    return _fairseq_sinusoids(_table_size(count), width, device)
 
 
 def rotary_table(count: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -72,6 +83,17 @@ def _sinusoids(count: int, width: int, device: torch.device) -> Tensor:
 
 @lru_cache(maxsize=16)
 @torch.inference_mode(False)
+def _fairseq_sinusoids(count: int, width: int, device: torch.device) -> Tensor:
+    half = width // 2
+    exponents = torch.arange(half, dtype=torch.float64, device=device) / max(half - 1, 1)
+    positions = torch.arange(2, count + 2, dtype=torch.float64, device=device)
+    angles = positions[:, None] * _BASE**-exponents
+    table = torch.cat([angles.sin(), angles.cos()], dim=1)
+    return nn.functional.pad(table, (0, width - 2 * half)).float()
+
+
+@lru_cache(maxsize=16)
+@torch.inference_mode(False)
 def _rotations(count: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
     angles = _angles(count, width, device)
     cosines = torch.cat([angles.cos(), angles.cos()], dim=-1)
@@ -79,13 +101,20 @@ def _rotations(count: int, width: int, device: torch.device) -> tuple[Tensor, Te
     return cosines.float(), sines.float()
 
 
+Table = Callable[[int, int, torch.device], Tensor]
+
+
 class SinusoidalPositions(nn.Module):
-    """Adds :func:`sinusoidal_table`; has no weights and no longest length."""
+    """Adds :func:`sinusoidal_table`, or another ``table``; has no weights and no longest length."""
+
+    def __init__(self, table: Table = sinusoidal_table) -> None:
+        super().__init__()
+        self.table = table
 
     def forward(self, vectors: Tensor, start: int = 0) -> Tensor:
         """``[N, T, D]``, whose first token stands at position ``start``, to the same shape."""
         end = start + vectors.shape[1]
-        table = sinusoidal_table(end, vectors.shape[2], vectors.device)
+        table = self.table(end, vectors.shape[2], vectors.device)
         return vectors + table[start:end].to(vectors.dtype)
 
 

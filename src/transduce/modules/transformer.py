@@ -11,7 +11,15 @@ from torch import Tensor, nn
 
 from transduce.modules.attention import MultiHeadAttention
 from transduce.modules.dropout import Dropout
-from transduce.modules.functional import Activation, NormKind, activation, linear, make_norm
+from transduce.modules.functional import (
+    GATED,
+    Activation,
+    Norm,
+    NormKind,
+    activation,
+    linear,
+    make_norm,
+)
 from transduce.modules.positions import rotate
 
 __all__ = [
@@ -25,7 +33,7 @@ __all__ = [
 ]
 
 NormPosition = Literal["pre", "post"]
-Positions = Literal["sinusoidal", "learned", "rotary", "relative", "none"]
+Positions = Literal["sinusoidal", "fairseq", "learned", "rotary", "relative", "none"]
 KeysValues = tuple[Tensor, Tensor]
 
 
@@ -33,7 +41,8 @@ KeysValues = tuple[Tensor, Tensor]
 class StackOptions:
     """What one stack is built from: its height ``layers``, its positions, each layer's parts.
 
-    ``positions`` of kind ``learned`` end after ``max_positions``.
+    ``positions`` of kind ``learned`` end after ``max_positions``. Heads are ``head_width`` wide,
+    or share ``width`` among them. ``embedding_norm`` puts a norm before the first layer.
     """
 
     width: int
@@ -41,7 +50,9 @@ class StackOptions:
     feedforward: int
     heads: int
     key_value_heads: int | None = None
+    head_width: int | None = None
     norm: NormKind = "layer"
+    norm_epsilon: float = 1e-6
     norm_position: NormPosition = "pre"
     activation: Activation = "relu"
     positions: Positions = "sinusoidal"
@@ -49,6 +60,11 @@ class StackOptions:
     bias: bool = True
     dropout: float = 0.0
     attention_dropout: float = 0.0
+    embedding_norm: bool = False
+
+    def make_norm(self) -> Norm:
+        """One of the stack's norms."""
+        return make_norm(self.norm, self.width, bias=self.bias, epsilon=self.norm_epsilon)
 
     def output_gain(self, branches: int) -> float:
         """Scale of the first weights that write into the residual stream.
@@ -69,7 +85,7 @@ class Residual(nn.Module):
 
     def __init__(self, options: StackOptions) -> None:
         super().__init__()
-        self.norm = make_norm(options.norm, options.width, bias=options.bias)
+        self.norm = options.make_norm()
         self.pre = options.norm_position == "pre"
         self.dropout = Dropout(options.dropout)
 
@@ -88,14 +104,15 @@ class Residual(nn.Module):
 class FeedForward(nn.Module):
     """``f(x W_1 + b_1) W_2 + b_2`` at each position (Vaswani et al. 2017, eq. 2).
 
-    With ``swiglu`` it is ``(SiLU(x W_g) ⊙ x W_1) W_2`` (Shazeer 2020, eq. 6), and the
-    inner width is 2/3 of ``feedforward``, rounded up to a multiple of 8, so that
-    three matrices have about as many weights as two had.
+    With ``swiglu`` it is ``(SiLU(x W_g) ⊙ x W_1) W_2`` (Shazeer 2020, eq. 6), with ``geglu`` the
+    gate's function is GELU (there too; in the form with tanh). The inner width is then 2/3 of
+    ``feedforward``, rounded up to a multiple of 8, so that three matrices have about as many
+    weights as two had.
     """
 
     def __init__(self, options: StackOptions, *, output_gain: float) -> None:
         super().__init__()
-        gated = options.activation == "swiglu"
+        gated = options.activation in GATED
         inner = math.ceil(options.feedforward / 12) * 8 if gated else options.feedforward
         self.inner = linear(options.width, inner, bias=options.bias)
         self.gate = linear(options.width, inner, bias=options.bias) if gated else None
@@ -186,6 +203,7 @@ def _attention(options: StackOptions, memory_width: int, gain: float) -> MultiHe
         options.width,
         heads=options.heads,
         key_value_heads=options.key_value_heads,
+        head_width=options.head_width,
         memory_width=memory_width,
         bias=options.bias,
         dropout=options.attention_dropout,

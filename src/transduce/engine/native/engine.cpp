@@ -83,7 +83,9 @@ void transduce_norm(void* program, int in, int out, const float* weight, const f
   add<Norm>(program, in, out, weight, bias, epsilon, centred != 0);
 }
 
-void transduce_gate(void* program, int in, int out) { add<Gate>(program, in, out); }
+void transduce_gate(void* program, int in, int out, int activation) {
+  add<Gate>(program, in, out, static_cast<Activation>(activation));
+}
 
 void transduce_place(void* program, int in, int out, int offset) {
   add<Place>(program, in, out, offset);

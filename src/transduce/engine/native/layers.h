@@ -5,13 +5,17 @@
 
 namespace transduce {
 
-enum class Activation : int { kNone = 0, kRelu = 1, kGelu = 2, kTanh = 3 };
+enum class Activation : int { kNone = 0, kRelu = 1, kGelu = 2, kTanh = 3, kGeluTanh = 4, kSilu = 5 };
 
 inline Floats activate(Activation kind, const Floats& x) {
   switch (kind) {
     case Activation::kRelu: return larger(x, Floats{});
     case Activation::kGelu: return 0.5f * x * (1.0f + error_function(x * 0.70710678f));
     case Activation::kTanh: return hyperbolic_tangent(x);
+    // 1 + tanh(y) = 2 · sigmoid(2y), here with y = sqrt(2 / pi) · (x + 0.044715 · x³)
+    case Activation::kGeluTanh:
+      return x * sigmoid(1.59576912f * (x + 0.044715f * x * x * x));
+    case Activation::kSilu: return x * sigmoid(x);
     default: return x;
   }
 }
@@ -138,11 +142,12 @@ struct Norm : Operation {
   }
 };
 
-// out = SiLU(in[:, W:]) ⊙ in[:, :W] (Shazeer 2020, eq. 6)
+// out = f(in[:, W:]) ⊙ in[:, :W] (Shazeer 2020, eq. 6)
 struct Gate : Operation {
   int in, out;
+  Activation activation;
 
-  Gate(int in, int out) : in(in), out(out) {}
+  Gate(int in, int out, Activation activation) : in(in), out(out), activation(activation) {}
 
   void run(const Context& at) const override {
     const int width = at.buffer(out).width;
@@ -152,10 +157,13 @@ struct Gate : Operation {
       float* to = at.buffer(out).row(row);
       int i = 0;
       for (; i + kLanes <= width; i += kLanes) {
-        const Floats g = load(gate + i);
-        store(to + i, g * sigmoid(g) * load(inner + i));
+        store(to + i, activate(activation, load(gate + i)) * load(inner + i));
       }
-      for (; i < width; ++i) to[i] = gate[i] / (1.0f + std::exp(-gate[i])) * inner[i];
+      if (i == width) continue;
+      float rest[kLanes] = {};
+      std::memcpy(rest, gate + i, sizeof(float) * (width - i));
+      store(rest, activate(activation, load(rest)));
+      for (int lane = 0; i < width; ++i, ++lane) to[i] = rest[lane] * inner[i];
     }
   }
 };
