@@ -17,7 +17,8 @@ from __future__ import annotations
 import mmap
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ from torch import Tensor
 
 from transduce.errors import ModelError
 
-__all__ = ["BINARY", "BinaryModel", "read_binary"]
+__all__ = ["BINARY", "BinaryModel", "naming", "read_binary"]
 
 BINARY = "model.bin"
 
@@ -49,6 +50,7 @@ class BinaryModel:
     specification: str
     revision: int
     variables: Mapping[str, NDArray[np.generic]]
+    _read: set[str] = field(default_factory=set)
 
     def __contains__(self, name: str) -> bool:
         return name in self.variables
@@ -62,6 +64,7 @@ class BinaryModel:
         values = self._variable(name)
         if values.dtype in _FLOATS:
             return _as_float32(values)
+        self._read.add(f"{name}_scale")
         scale = self.variables.get(f"{name}_scale")
         if scale is None:
             if values.dtype != np.dtype("<i2"):
@@ -87,10 +90,33 @@ class BinaryModel:
             return float(_as_float32(values).item())
         return float(values.astype(np.int64).item())
 
+    def same(self, name: str, other: str) -> bool:
+        """Whether one of two names is an alias of the other."""
+        return self.variables.get(name) is self.variables.get(other)
+
+    def require_read(self, *known: str) -> None:
+        """Raise ModelError naming a variable that nobody read, but for the ``known`` ones."""
+        if unread := sorted(self.variables.keys() - self._read - set(known)):
+            raise ModelError(
+                f"{self.path}: {self.specification} must hold nothing that our Transformer has "
+                f"no place for; got {unread[0]}"
+            )
+
     def _variable(self, name: str) -> NDArray[np.generic]:
+        self._read.add(name)
         if name not in self.variables:
             raise ModelError(f"{self.path}: {self.specification} must hold {name}; it has none")
         return self.variables[name]
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put a path in front of a ModelError that does not name it."""
+    try:
+        yield
+    except ModelError as error:
+        text = str(error)
+        raise ModelError(text if str(path) in text else f"{path}: {text}") from None
 
 
 def read_binary(path: Path) -> BinaryModel:

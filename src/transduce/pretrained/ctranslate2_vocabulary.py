@@ -1,0 +1,119 @@
+"""The vocabulary files beside a CTranslate2 model, and its symbols in the order of our numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from transduce.errors import ModelError
+
+__all__ = ["Numbering", "read_config", "read_symbols"]
+
+CONFIG = "config.json"
+_PADDINGS = ("<pad>", "<blank>", "[PAD]")
+
+
+@dataclass(frozen=True)
+class Numbering:
+    """Where each of our rows stands in a table of theirs: pad, unk, start, end, then the rest.
+
+    None is a row that theirs has not. ``symbols`` are those of the rest, ``size`` counts theirs.
+    """
+
+    rows: tuple[int | None, ...]
+    symbols: tuple[str, ...]
+    size: int
+
+    @classmethod
+    def of(
+        cls, symbols: Sequence[str], *, unknown: str | None, start: str | None, end: str
+    ) -> Numbering:
+        """The numbering of a vocabulary whose special symbols have these names.
+
+        Start and end may be the same symbol. Raises ModelError where the end is not in it.
+        """
+        places = {symbol: place for place, symbol in enumerate(symbols)}
+        if end not in places:
+            raise ModelError(f"vocabulary must hold the end {end!r}; it has no such symbol")
+        padding = next((name for name in _PADDINGS if name in places), None)
+        special = [places.get(name or "") for name in (padding, unknown, start, end)]
+        if special[1] in (special[0], *special[2:]):
+            special[1] = None  # the end stands in for it
+        rest = [place for place in range(len(symbols)) if place not in special]
+        return cls((*special, *rest), tuple(symbols[place] for place in rest), len(symbols))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def is_theirs(self) -> bool:
+        """Whether the order is theirs already."""
+        return self.rows == tuple(range(len(self.rows)))
+
+    @property
+    def absent(self) -> list[int]:
+        """Numbers that no symbol of theirs stands behind, and second ones of the same symbol."""
+        last = {row: number for number, row in enumerate(self.rows)}
+        return [n for n, row in enumerate(self.rows) if row is None or last[row] != n]
+
+    def reorder(self, table: Tensor) -> Tensor:
+        """Rows of theirs in our order; zeros where theirs has none.
+
+        Raises ModelError where the table has not as many rows as they have symbols.
+        """
+        if len(table) != self.size:
+            raise ModelError(
+                f"embeddings must have {self.size} rows, as the vocabulary has; got {len(table)}"
+            )
+        if self.is_theirs:
+            return table
+        kept = torch.tensor([0 if row is None else row for row in self.rows])
+        ours = table[kept]
+        ours[[number for number, row in enumerate(self.rows) if row is None]] = 0
+        return ours
+
+
+def read_symbols(folder: Path, *names: str) -> list[str]:
+    """The symbols of the first of these vocabularies that is there, as JSON or a line each.
+
+    Raises ModelError.
+    """
+    for name in names:
+        for path in (folder / f"{name}.json", folder / f"{name}.txt"):
+            if path.is_file():
+                return _read(path)
+    raise ModelError(f"{folder}: model must have a vocabulary; it has no {names[0]}.json or .txt")
+
+
+def read_config(folder: Path) -> Mapping[str, Any]:
+    """What ``config.json`` says; nothing where there is none. Raises ModelError."""
+    path = folder / CONFIG
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: config must be readable JSON; {error}") from None
+    if not isinstance(content, dict):
+        raise ModelError(f"{path}: config must be a JSON object")
+    return content
+
+
+def _read(path: Path) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        symbols = json.loads(text) if path.suffix == ".json" else text.split("\n")
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: vocabulary must be readable; {error}") from None
+    if path.suffix == ".txt":
+        symbols = symbols[: -1 if symbols[-1] == "" else None]
+        symbols = [symbol.removesuffix("\r") for symbol in symbols]
+    if not isinstance(symbols, list) or not all(isinstance(symbol, str) for symbol in symbols):
+        raise ModelError(f"{path}: vocabulary must be a list of texts")
+    return symbols
