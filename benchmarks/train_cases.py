@@ -177,6 +177,10 @@ class _Corpus:
     def __len__(self) -> int:
         return len(self.target_lengths)
 
+    def in_epoch(self, epoch: int) -> _Corpus:
+        """The same in every epoch."""
+        return self
+
     def batch(self, indices: Sequence[int] | Integers) -> Batch:
         """Never asked for: only the plan is used."""
         raise NotImplementedError

@@ -7,15 +7,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from transduce.config_audio import AudioConfig
 from transduce.config_base import NonEmpty, PositiveInt, Section
+from transduce.config_image import ImageConfig
 
 __all__ = [
     "Columns",
     "DataConfig",
     "Files",
+    "InputConfig",
     "ParallelFiles",
     "SourceColumn",
     "TagColumn",
+    "TextConfig",
     "TokenizerConfig",
     "TokenizerKind",
     "TokenizersConfig",
@@ -51,12 +55,22 @@ SourceColumn = int | str | TagColumn
 Columns = SourceColumn | NonEmpty[SourceColumn]
 
 
+class TextConfig(Section):
+    """Sources are texts; the source's tokenizer reads them."""
+
+    kind: Literal["text"] = "text"
+
+
+InputConfig = Annotated[TextConfig | AudioConfig | ImageConfig, Field(discriminator="kind")]
+
+
 class DataConfig(Section):
     """Where the pairs are and how they are read."""
 
     train: Files | None = Field(default=None, description=_FILES)
     dev: Files | None = Field(default=None, description=_FILES)
     test: Files | None = Field(default=None, description=_FILES)
+    input: InputConfig = TextConfig()  # what a source is: text, or the path of a file
     format: Literal["auto", "tsv", "csv", "jsonl", "parquet", "lines", "datasets"] = "auto"
     header: bool = False  # TSV and CSV: the first line names the columns
     source: Columns = Field(default=0, description=_COLUMNS)

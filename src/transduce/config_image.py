@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -37,6 +37,7 @@ class ImageConfig(Section):
     paper. It is never cut: one that would be too high or too wide is made smaller.
     """
 
+    kind: Literal["image"] = "image"
     height: PositiveInt = 32
     width: PositiveInt | None = None  # of all pictures; none: as wide as each is
     max_width: PositiveInt = 1024

@@ -7,10 +7,13 @@ width, H heads, V vocabulary.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from transduce.errors import ModelError
@@ -47,6 +50,15 @@ class Source:
 
     values: Tensor
     lengths: Tensor
+
+    @classmethod
+    def of_frames(cls, rows: Sequence[NDArray[np.float32]], width: int) -> Source:
+        """Pad frames ``[S, F]`` of B sources, F being ``width``; no rows give ``[0, 1, F]``."""
+        lengths = [len(row) for row in rows]
+        values = torch.zeros(len(rows), max(lengths, default=1), width)
+        for place, row in enumerate(rows):
+            values[place, : len(row)] = torch.from_numpy(row)
+        return cls(values, torch.tensor(lengths, dtype=torch.int64))
 
     @property
     def is_tokens(self) -> bool:

@@ -28,6 +28,9 @@ class FakeCorpus:
     def __len__(self) -> int:
         return len(self.source_lengths)
 
+    def in_epoch(self, epoch: int) -> FakeCorpus:
+        return self
+
     def batch(self, indices: np.ndarray) -> Batch:
         sources = [[4 + n] * (self.source_lengths[n] - 1) for n in indices.tolist()]
         targets = [[4 + n] * (self.target_lengths[n] - 1) for n in indices.tolist()]

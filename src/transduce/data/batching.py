@@ -44,6 +44,10 @@ class LengthCorpus(Protocol):
         """Some pairs, padded."""
         ...
 
+    def in_epoch(self, epoch: int) -> LengthCorpus:
+        """The corpus as it is in an epoch; its pairs keep their numbers and lengths."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -114,7 +118,8 @@ class Batches:
         plan = self.plan(epoch)
         if not 0 <= start <= len(plan):
             raise ValueError(f"start must be from 0 to {len(plan)} in epoch {epoch}; got {start}")
-        return (self.corpus.batch(plan[n][rank::world]) for n in range(start, len(plan)))
+        corpus = self.corpus.in_epoch(epoch)
+        return (corpus.batch(plan[n][rank::world]) for n in range(start, len(plan)))
 
     def _make_plan(self, epoch: int) -> Plan:
         chance = np.random.Generator(np.random.PCG64([self.seed % 2**64, epoch]))

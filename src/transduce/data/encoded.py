@@ -154,6 +154,10 @@ class EncodedCorpus:
         """Tokens of each target, END counted, BEGIN not, ``[P]``."""
         return self.target.lengths
 
+    def in_epoch(self, epoch: int) -> EncodedCorpus:
+        """The same in every epoch."""
+        return self
+
     def batch(self, indices: Sequence[int] | Integers) -> Batch:
         """Some pairs, padded; no pairs give tensors of no rows and one column of tokens."""
         self._stay_flat()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from transduce.config import SearchConfig
 from transduce.errors import SearchError
@@ -17,10 +18,14 @@ from transduce.search.hypothesis import Hypothesis
 
 __all__ = ["decode_all"]
 
+Frames = NDArray[np.float32]  # [S, F]
+
+_AHEAD = 1 << 24  # numbers of frames read ahead: 64 MB
+
 
 def decode_all(
     stepper: Stepper[Any],
-    sources: Iterable[Sequence[int]],
+    sources: Iterable[Sequence[int] | Frames],
     options: SearchConfig,
     constraints: Constraints | None = None,
     *,
@@ -30,9 +35,10 @@ def decode_all(
 ) -> Iterator[list[Hypothesis]]:
     """The outputs of each source, in the order of ``sources``, as they come.
 
-    ``sources`` holds token lists without END. ``window`` of them are read ahead, sorted by
-    length and decoded in batches of at most ``options.batch_tokens`` source tokens (padding
-    counted) times hypotheses a sentence; memory does not grow with the number of sources.
+    ``sources`` holds token lists without END, or frames ``[S, F]``. ``window`` of them (fewer
+    where they are large) are read ahead, sorted by length and decoded in batches of at most
+    ``options.batch_tokens`` source tokens or frames (padding counted) times hypotheses a sentence;
+    memory does not grow with the number of sources.
     A window of 1 gives each output before the next source is read. Sentence i is number
     ``first_number + i`` for random draws, so neither window nor batches change them.
 
@@ -46,16 +52,16 @@ def decode_all(
 
 def _windows(
     stepper: Stepper[Any],
-    sources: Iterator[Sequence[int]],
+    sources: Iterator[Sequence[int] | Frames],
     options: SearchConfig,
     constraints: Constraints | None,
     device: torch.device | str,
     window: int,
     number: int,
 ) -> Iterator[list[Hypothesis]]:
-    while ahead := list(itertools.islice(sources, window)):
+    while ahead := _read_ahead(sources, window):
         outputs: list[list[Hypothesis]] = [[] for _ in ahead]
-        for places in _packed([len(tokens) + 1 for tokens in ahead], options):
+        for places in _packed([_length(item) for item in ahead], options):
             source = _padded([ahead[place] for place in places]).to(device)
             numbers = [number + place for place in places]
             found = decode(stepper, source, options, constraints, numbers)
@@ -76,11 +82,30 @@ def _packed(lengths: Sequence[int], options: SearchConfig) -> Iterator[list[int]
         order = order[count:]
 
 
-def _padded(token_lists: Sequence[Sequence[int]]) -> Source:
-    lengths = [len(tokens) + 1 for tokens in token_lists]
+def _read_ahead(
+    sources: Iterator[Sequence[int] | Frames], window: int
+) -> list[Sequence[int] | Frames]:
+    """The next sources, as many as ``window`` and memory allow."""
+    ahead: list[Sequence[int] | Frames] = []
+    numbers = 0
+    while len(ahead) < window and numbers < _AHEAD and (item := next(sources, None)) is not None:
+        ahead.append(item)
+        numbers += item.size if isinstance(item, np.ndarray) else 0
+    return ahead
+
+
+def _length(item: Sequence[int] | Frames) -> int:
+    return len(item) + (not isinstance(item, np.ndarray))  # END counts
+
+
+def _padded(items: Sequence[Sequence[int] | Frames]) -> Source:
+    frames = [item for item in items if isinstance(item, np.ndarray)]
+    if frames:
+        return Source.of_frames(frames, frames[0].shape[1])
+    lengths = [_length(tokens) for tokens in items]
     width = max(lengths)
     rows = [
         [*tokens, END, *[PADDING] * (width - length)]
-        for tokens, length in zip(token_lists, lengths, strict=True)
+        for tokens, length in zip(items, lengths, strict=True)
     ]
     return Source(torch.tensor(rows), torch.tensor(lengths))

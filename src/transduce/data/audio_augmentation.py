@@ -1,0 +1,77 @@
+"""Training recordings that are never twice the same, and yet the same on every run."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from transduce.config_audio import AudioAugmentationConfig, AudioConfig
+from transduce.data.audio import resampled
+from transduce.data.log_mel import Frames, Samples
+
+__all__ = ["change_frames", "change_samples", "draw_warp"]
+
+_FAINTEST = 1e-3  # of the signal: the least noise that is drawn
+
+
+def change_samples(samples: Samples, config: AudioConfig, chance: np.random.Generator) -> Samples:
+    """Speed (Ko et al. 2015), gain and noise, in this order, float32 ``[N']``.
+
+    Speed changes tempo and pitch together. Noise is between white and brown, its
+    root mean square a share of the signal's, drawn evenly on a logarithmic scale.
+    """
+    options = config.augmentation
+    speed, gain, level, slope = chance.uniform(-1, 1, 4)  # always as many, whatever is asked for
+    if options.speed:
+        rate = config.sampling_rate
+        samples = resampled(samples, rate * _factor(options.speed, speed), rate)
+    if options.gain:
+        samples = samples * np.float32(10 ** (options.gain * gain / 20))
+    if options.noise > _FAINTEST:
+        low, high = math.log(_FAINTEST), math.log(options.noise)
+        share = math.exp(low + (level + 1) / 2 * (high - low))
+        samples = samples + _noise(samples, share, slope + 1, chance)
+    return samples
+
+
+def draw_warp(options: AudioAugmentationConfig, chance: np.random.Generator) -> float:
+    """How far all frequencies are stretched (Jaitly & Hinton 2013): another vocal tract."""
+    return _factor(options.warp, float(chance.uniform(-1, 1)))
+
+
+def change_frames(
+    frames: Frames, options: AudioAugmentationConfig, chance: np.random.Generator
+) -> Frames:
+    """SpecAugment's masks (Park et al. 2019, section 2): bands and stretches become the mean."""
+    count, bins = frames.shape
+    if not (options.time_masks or options.frequency_masks):
+        return frames
+    mean, masked = frames.mean(), frames.copy()
+    for _ in range(options.frequency_masks):
+        width = int(chance.integers(0, min(options.frequency_mask_bins, bins - 1) + 1))
+        first = int(chance.integers(0, bins - width + 1))
+        masked[:, first : first + width] = mean
+    for _ in range(options.time_masks):
+        # At most a fifth of a short recording: a word must stay to be heard.
+        width = int(chance.integers(0, min(options.time_mask_frames, count // 5) + 1))
+        first = int(chance.integers(0, count - width + 1))
+        masked[first : first + width] = mean
+    return masked
+
+
+def _factor(largest: float, draw: float) -> float:
+    """From ``1 / (1 + largest)`` to ``1 + largest``."""
+    return math.exp(math.log1p(largest) * draw)
+
+
+def _noise(samples: Samples, share: float, slope: float, chance: np.random.Generator) -> Samples:
+    """Noise whose power falls with the frequency to the power of ``slope`` (0 white, 2 brown)."""
+    count = len(samples)
+    spectrum = np.fft.rfft(chance.standard_normal(count, dtype=np.float32))
+    spectrum *= np.maximum(np.arange(len(spectrum)), 1) ** np.float32(-slope / 2)
+    noise = np.fft.irfft(spectrum, count)
+    size = float(np.sqrt(np.mean(np.square(noise)))) or 1.0
+    loud = share * float(np.sqrt(np.mean(np.square(samples)))) / size
+    scaled: Samples = (noise * loud).astype(np.float32)
+    return scaled

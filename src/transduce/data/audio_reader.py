@@ -1,0 +1,115 @@
+"""From a recording's path, or several joined, to frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transduce.config_audio import AudioConfig
+from transduce.data.audio import array_samples, read_samples, sample_count
+from transduce.data.audio_augmentation import change_frames, change_samples, draw_warp
+from transduce.data.log_mel import Frames, Samples, frame_count, log_mel
+from transduce.errors import DataError
+
+__all__ = ["AudioReader"]
+
+_JOIN = "|"
+
+
+class AudioReader:
+    """Recordings as log-mel frames.
+
+    A source is a path, or several joined as ``one.wav|0.3|two.wav``: read one after another, a
+    number between two being seconds of silence. In memory it is an array of samples at the
+    config's sampling rate, or a pair of an array and its rate.
+    """
+
+    suffixes: tuple[str, ...] = (
+        ".wav",
+        ".flac",
+        ".ogg",
+        ".oga",
+        ".opus",
+        ".mp3",
+        ".aiff",
+        ".aif",
+        ".au",
+    )
+
+    def __init__(self, config: AudioConfig) -> None:
+        self.config = config
+        self.features = config.features
+        self._count = lru_cache(maxsize=1 << 16)(sample_count)  # a clip may stand in many lines
+
+    def length(self, source: str) -> int:
+        """Frames, by the files' headers. Raises DataError."""
+        rate = self.config.sampling_rate
+        samples = sum(
+            part if isinstance(part, int) else self._count(part, rate)
+            for part in self._parts(source)
+        )
+        return frame_count(samples, self.config)
+
+    def read(self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int]) -> Frames:
+        """Float32 ``[S, F]``. Raises DataError naming the file and what is wrong."""
+        return log_mel(self.samples(source), self.config)
+
+    def augmented(self, source: str, seed: int, epoch: int, index: int) -> Frames:
+        """The same, changed as ``augmentation`` says."""
+        options = self.config.augmentation
+        if not options.active:
+            return self.read(source)
+        chance = np.random.Generator(np.random.PCG64([seed % 2**64, epoch, index]))
+        samples = change_samples(self.samples(source), self.config, chance)
+        frames = log_mel(samples, self.config, draw_warp(options, chance))
+        return change_frames(frames, options, chance)
+
+    def samples(self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int]) -> Samples:
+        """Float32 ``[N]`` at the config's rate."""
+        rate = self.config.sampling_rate
+        if isinstance(source, tuple):
+            return array_samples(source[0], source[1], rate)
+        if isinstance(source, np.ndarray):
+            return array_samples(source, rate, rate)
+        parts = self._parts(str(source))
+        if len(parts) == 1 and isinstance(parts[0], str):
+            return read_samples(parts[0], rate)
+        return np.concatenate(
+            [
+                np.zeros(part, np.float32) if isinstance(part, int) else read_samples(part, rate)
+                for part in parts
+            ]
+        )
+
+    def located(self, source: str, folder: Path) -> str:
+        """The source with its relative paths taken from ``folder``."""
+        parts = source.split(_JOIN)
+        return _JOIN.join(
+            part if _seconds(part) is not None else str(folder / part) for part in parts
+        )
+
+    def _parts(self, source: str) -> Sequence[str | int]:
+        """Paths, and samples of silence."""
+        if _JOIN not in source:
+            return [source]
+        parts: list[str | int] = []
+        for part in source.split(_JOIN):
+            seconds = _seconds(part)
+            parts.append(part if seconds is None else round(seconds * self.config.sampling_rate))
+        if not any(isinstance(part, str) and part for part in parts) or "" in parts:
+            raise DataError(f"source must be recordings joined by {_JOIN}; got {source!r}")
+        return parts
+
+
+def _seconds(text: str) -> float | None:
+    """What a part of a joined source says of silence; None where it is a path."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < 3600 else None
