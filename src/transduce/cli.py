@@ -34,6 +34,10 @@ Overrides = Annotated[
     Optional[list[str]],  # noqa: UP045 (typer reads this form on every version)
     typer.Argument(metavar="KEY=VALUE", help="Any option of the recipe: search.beam=8."),
 ]
+PartName = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--part", metavar="NAME", help="The part of a mixture that the data is of."),
+]
 Json = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--json", metavar="FILE", help="Write all figures to this file."),
@@ -125,11 +129,12 @@ def evaluate(
     worst: Annotated[
         int, typer.Option(min=0, metavar="N", help="Show so many of the worst cases.")
     ] = 0,
+    part: PartName = None,
 ) -> None:
     """Measure a model on pairs; on its own test set, the model keeps the scores."""
     from transduce.commands import evaluate as room
 
-    room.evaluate(model, data or [], json, worst)
+    room.evaluate(model, data or [], json, worst, part)
 
 
 @app.command()
@@ -153,6 +158,7 @@ def predict(
         Optional[list[Path]],  # noqa: UP045
         typer.Option(metavar="MODEL", help="Another model to decide with; may be repeated."),
     ] = None,
+    part: PartName = None,
 ) -> None:
     """Write the model's output for each record of the input, one line a line."""
     from transduce.commands import predict as room
@@ -161,7 +167,15 @@ def predict(
         input, overrides = "-", [input, *(overrides or [])]
     room.predict(
         room.Request(
-            model, input, output, format, beam, nbest, tuple(ensemble or ()), tuple(overrides or ())
+            model,
+            input,
+            output,
+            format,
+            beam,
+            nbest,
+            tuple(ensemble or ()),
+            tuple(overrides or ()),
+            part,
         )
     )
 
@@ -180,11 +194,12 @@ def compare(
         Optional[Path],  # noqa: UP045
         typer.Option(metavar="FILE", help="Draw quality against speed (PNG)."),
     ] = None,
+    part: PartName = None,
 ) -> None:
     """Compare models on one test set, with intervals and significance."""
     from transduce.commands import compare as room
 
-    room.compare(models, data, json, plot)
+    room.compare(models, data, json, plot, part)
 
 
 @app.command()

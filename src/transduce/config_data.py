@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from transduce.config_audio import AudioConfig
 from transduce.config_base import NonEmpty, PositiveInt, Section
@@ -17,6 +18,7 @@ __all__ = [
     "Files",
     "InputConfig",
     "ParallelFiles",
+    "PartConfig",
     "SourceColumn",
     "TagColumn",
     "TextConfig",
@@ -28,6 +30,7 @@ __all__ = [
 # what errors say of a field whose type is a choice of shapes
 _FILES = "a path, {source: PATH, target: PATH} or a list of these"
 _COLUMN = "a column's number (from 0) or name"
+_PARTS = "parts by name, {NAME: {train: FILES}}"
 _SEPARATOR = "a text or a list of texts"
 _COLUMNS = f"{_COLUMN}, {{tags: COLUMN, separator: TEXT}} or a list of these"
 
@@ -64,14 +67,49 @@ class TextConfig(Section):
 InputConfig = Annotated[TextConfig | AudioConfig | ImageConfig, Field(discriminator="kind")]
 
 
+DataFormat = Literal["auto", "tsv", "csv", "jsonl", "parquet", "lines", "datasets"]
+
+
+class PartConfig(Section):
+    """One data set of a mixture. What it leaves out is read as the section ``data`` says."""
+
+    train: Files = Field(description=_FILES)
+    dev: Files | None = Field(default=None, description=_FILES)
+    test: Files | None = Field(default=None, description=_FILES)
+    format: DataFormat | None = None
+    header: bool | None = None
+    source: Columns | None = Field(default=None, description=_COLUMNS)
+    target: int | str | None = Field(default=None, description=_COLUMN)
+    tag: str | None = None  # none: the part's name
+    weight: Annotated[float, Field(gt=0)] = 1.0  # times what temperature makes of its size
+
+    @field_validator("tag")
+    @classmethod
+    def _plain(cls, tag: str | None) -> str | None:
+        if tag is not None and not re.fullmatch("[^\u27ea\u27eb]+", tag):
+            raise ValueError(f"tag must be some text without \u27ea and \u27eb; got {tag!r}")
+        return tag
+
+
 class DataConfig(Section):
-    """Where the pairs are and how they are read."""
+    """Where the pairs are and how they are read.
+
+    ``parts`` by name are a mixture of data sets, in place of ``train``, ``dev`` and ``test``: an
+    epoch holds as many pairs as all parts together, of part i a share in proportion to
+    ``weight_i * n_i ** (1 / temperature)`` where it has n_i pairs.
+    """
 
     train: Files | None = Field(default=None, description=_FILES)
     dev: Files | None = Field(default=None, description=_FILES)
     test: Files | None = Field(default=None, description=_FILES)
     input: InputConfig = TextConfig()  # what a source is: text, or the path of a file
-    format: Literal["auto", "tsv", "csv", "jsonl", "parquet", "lines", "datasets"] = "auto"
+    folder: Path | None = None  # relative paths are taken from here; none: the current folder
+    parts: Annotated[dict[str, PartConfig], Field(min_length=1)] | None = Field(
+        default=None, description=_PARTS
+    )
+    temperature: Annotated[float, Field(ge=1)] = 1.0  # of parts; higher: small ones come more often
+    tags: Literal["source", "target", "both", "none"] = "source"  # where a part's tag stands
+    format: DataFormat = "auto"
     header: bool = False  # TSV and CSV: the first line names the columns
     source: Columns = Field(default=0, description=_COLUMNS)
     target: int | str = Field(default=1, description=_COLUMN)
@@ -81,6 +119,24 @@ class DataConfig(Section):
     max_target_length: PositiveInt | None = None
     max_length_ratio: Annotated[float, Field(gt=1)] | None = None
     too_long: Literal["skip", "truncate"] = "skip"
+
+    @model_validator(mode="after")
+    def _agree(self) -> DataConfig:
+        if self.parts is None:
+            return self
+        for key in ("train", "dev", "test"):
+            if getattr(self, key) is not None:
+                raise ValueError(f"{key} must be given in each of data.parts; got it beside them")
+        for name in self.parts:
+            if not _PART_NAME.fullmatch(name):
+                raise ValueError(
+                    "names of parts must be letters, digits, - and _, as they stand in options "
+                    f"and reports; got {name!r}"
+                )
+        return self
+
+
+_PART_NAME = re.compile(r"[\w-]+")
 
 
 TokenizerKind = Literal["character", "whitespace", "word", "bpe", "unigram", "byte"]

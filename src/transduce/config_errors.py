@@ -53,6 +53,8 @@ def describe(error: ValidationError, root: type[BaseModel], values: Mapping[str,
     problems = error.errors(include_url=False)
     problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
     kind, location = problem["type"], problem["loc"]
+    if location[-1:] == ("[key]",):
+        return _odd_name(location, root)
     named = kind in {"extra_forbidden", "missing", "invalid_key"}  # the last part is a key
     keys, models, field, depth = _locate(location[:-1] if named else location, root)
     if kind == "extra_forbidden":
@@ -64,6 +66,13 @@ def describe(error: ValidationError, root: type[BaseModel], values: Mapping[str,
     if kind == "missing":
         return f"{_dotted([*keys, str(location[-1])])} must be given"
     return _described_by_kind(problem, keys)
+
+
+def _odd_name(location: Sequence[int | str], root: type[BaseModel]) -> str:
+    """YAML reads some names as other things: ``no`` is false, ``2021`` a number."""
+    keys = _locate(location[:-2], root)[0]
+    name = {"0": "false (no, off)", "1": "true (yes, on)"}.get(str(location[-2]), location[-2])
+    return f"{_dotted(keys)} must have names of text, in quotation marks; got {name}"
 
 
 def _described_by_kind(problem: ErrorDetails, keys: list[str]) -> str:
@@ -112,7 +121,12 @@ def _locate(
     models: Models = [root]
     field: FieldInfo | None = None
     depth = 0
+    named = False  # whether the next part is a name that the recipe chose
     for part in location:
+        if named:
+            keys.append(str(part))
+            named, field = False, None  # what describes them all is not about this one
+            continue
         if isinstance(part, int):
             keys.append(str(part))
             continue
@@ -120,6 +134,7 @@ def _locate(
         if found is not None:
             keys.append(part)
             field, models, depth = found, list(_sections(found.annotation)), len(keys)
+            named = _is_mapping(found.annotation)
         else:
             models = [m for m in models if part == m.__name__ or part in _kinds(m)] or models
     return keys, models, field, depth
@@ -142,6 +157,10 @@ def _sections(annotation: Any) -> Iterable[type[BaseModel]]:
         yield annotation
     for argument in get_args(annotation):
         yield from _sections(argument)
+
+
+def _is_mapping(annotation: Any) -> bool:
+    return get_origin(annotation) is dict or any(map(_is_mapping, get_args(annotation)))
 
 
 def _lookup(values: Any, keys: list[str]) -> Any:

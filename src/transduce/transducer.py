@@ -107,8 +107,13 @@ class Transducer:
         """
         pairs = _zipped(sources, targets)
         dev_pairs = None if dev is None else _zipped(*dev)
-        corpora = corpora_from_lists(pairs, dev_pairs, self.dev_fraction)
         config = self._config()
+        if config.data.parts is not None:
+            raise ConfigError(
+                "data.parts must be none where sources and targets are given; train a mixture "
+                "from files with `transduce train`"
+            )
+        corpora = corpora_from_lists(pairs, dev_pairs, self.dev_fraction)
         if output is not None:
             self.trained_ = fit(config, corpora, output)
             return self
@@ -116,20 +121,32 @@ class Transducer:
             self.trained_ = fit(config, corpora, Path(folder) / "run")
         return self
 
-    def predict(self, sources: Iterable[str], **search: Any) -> list[str]:
-        """The best output of each source; ``search`` options by name: ``beam=4``."""
-        return [outputs[0].text for outputs in self(sources, **search)]
+    def predict(
+        self, sources: Iterable[str], *, part: str | None = None, **search: Any
+    ) -> list[str]:
+        """The best output of each source; ``search`` options by name: ``beam=4``.
 
-    def __call__(self, sources: Iterable[str], **search: Any) -> list[list[Output]]:
+        ``part`` names one of the mixture that a model was trained on.
+        """
+        return [outputs[0].text for outputs in self(sources, part=part, **search)]
+
+    def __call__(
+        self, sources: Iterable[str], *, part: str | None = None, **search: Any
+    ) -> list[list[Output]]:
         """The n-best outputs of each source, with scores."""
-        trained = self._trained()
-        return list(trained.predict(_texts(sources, "sources"), self._search(search)))
+        trained, options = self._trained(), self._search(search)
+        return list(trained.predict(_texts(sources, "sources"), options, part=part))
 
     def score(
-        self, sources: Iterable[str], targets: Iterable[str | Sequence[str]], **search: Any
+        self,
+        sources: Iterable[str],
+        targets: Iterable[str | Sequence[str]],
+        *,
+        part: str | None = None,
+        **search: Any,
     ) -> float:
         """The share of sources, 0 to 1, whose output is exactly a target of theirs."""
-        predicted = self.predict(sources, **search)
+        predicted = self.predict(sources, part=part, **search)
         references = [[t] if isinstance(t, str) else list(t) for t in targets]
         if len(references) != len(predicted):
             raise DataError(

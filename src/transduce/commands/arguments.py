@@ -8,11 +8,12 @@ from pathlib import Path
 
 from transduce.config import Config, Files, parse_override
 from transduce.data.corpus import Example
+from transduce.data.parts import Part, find_part, part_tags, parts_of
 from transduce.data.problems import Problems
 from transduce.errors import ConfigError
 from transduce.pipeline.corpora import examples_from_files
 
-__all__ = ["require_file_place", "split_overrides", "test_examples", "updated"]
+__all__ = ["require_file_place", "split_overrides", "test_examples", "test_parts", "updated"]
 
 # What a trained model can still be told; its other sections made it what it is.
 _OPEN = ("data", "search", "evaluation", "engine")
@@ -34,12 +35,38 @@ def updated(config: Config, overrides: Sequence[str]) -> Config:
     return config.updated(values)
 
 
-def test_examples(config: Config, files: Sequence[Path], problems: Problems) -> list[Example]:
-    """The named files' examples, or those of the recipe's test set. Raises ConfigError."""
-    chosen: Files | None = list(files) if files else config.data.test
-    if chosen is None:
-        raise ConfigError("data.test must name a file with pairs, or DATA be given; got neither")
-    return examples_from_files(chosen, config.data, problems)
+def test_examples(
+    config: Config, files: Files | None, problems: Problems, name: str | None
+) -> list[Example]:
+    """The named files' examples, or those of the recipe's test set. Raises ConfigError.
+
+    ``name`` is the part of a mixture that they are of.
+    """
+    part = find_part(config, name)
+    return _part_examples(config, part, part.data.test if files is None else files, problems)
+
+
+def test_parts(config: Config, problems: Problems) -> dict[str, list[Example]]:
+    """The examples of each part of a mixture that has a test set. Raises ConfigError."""
+    found = {
+        part.name: _part_examples(config, part, part.data.test, problems)
+        for part in parts_of(config).values()
+        if part.data.test is not None
+    }
+    if not found:
+        raise ConfigError(
+            "data.parts.NAME.test must name a file with pairs, for one part at least; got none"
+        )
+    return found
+
+
+def _part_examples(
+    config: Config, part: Part, files: Files | None, problems: Problems
+) -> list[Example]:
+    if files is None:
+        key = f"data.parts.{part.name}.test" if part.name else "data.test"
+        raise ConfigError(f"{key} must name a file with pairs, or DATA be given; got neither")
+    return examples_from_files(files, part.data, problems, part_tags(parts_of(config)))
 
 
 def require_file_place(path: Path | None, option: str) -> None:

@@ -6,13 +6,15 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from transduce.commands.arguments import require_file_place, test_examples
-from transduce.config import Config, parse_override
+from transduce.commands.arguments import require_file_place, test_examples, test_parts
+from transduce.config import Config, Files, parse_override
 from transduce.data.corpus import Example
+from transduce.data.parts import find_part
 from transduce.data.problems import Problems
 from transduce.errors import ConfigError, DataError
-from transduce.evaluation.compare import Comparison, System, compare_systems
+from transduce.evaluation.compare import Comparison, System, compare_systems, render_parts
 from transduce.evaluation.pictures import draw_quality_against_speed
 from transduce.files import write_text
 from transduce.pipeline.scoring import evaluate, metric_names, normalizer
@@ -22,43 +24,78 @@ __all__ = ["compare"]
 
 
 def compare(
-    models: Sequence[Path], data: str | None, output: Path | None, plot: Path | None
+    models: Sequence[Path],
+    data: str | None,
+    output: Path | None,
+    plot: Path | None,
+    part: str | None = None,
 ) -> None:
     """Print scores with intervals, significance against the first, size and speed.
 
-    The first model's recipe says how the data is read and what is measured.
+    The first model's recipe says how the data is read and what is measured. Models of mixtures
+    are compared on ``part``, or on each part that the first one has a test set for; a model of a
+    single data set can take part in the former.
     """
     if len(models) < 2:
         raise ConfigError(f"MODEL must be given at least twice; got {len(models)}")
     require_file_place(output, "--json")
     require_file_place(plot, "--plot")
     configs = [TrainedModel.read_config(path) for path in models]
-    first = configs[0] if data is None else _with_test_data(configs[0], data)
-    problems = Problems(first.data.on_error)
-    examples = test_examples(first, [], problems)
-    normal = normalizer(configs)
-    comparison = compare_systems(
-        [_system(path, examples, normal) for path in models],
+    problems = Problems(configs[0].data.on_error)
+    if configs[0].data.parts is not None and part is None:
+        if data is not None or plot is not None:
+            raise ConfigError("--part must be given with --data and --plot for models of a mixture")
+        tests = test_parts(configs[0], problems)
+        by_part = {name: _compared(models, configs, own, name) for name, own in tests.items()}
+        print(render_parts(by_part))
+        values: dict[str, Any] = {"parts": {name: c.to_dict() for name, c in by_part.items()}}
+    else:
+        asked = part if configs[0].data.parts is not None else None
+        examples = test_examples(configs[0], _test_files(data), problems, asked)
+        comparison = _compared(models, configs, examples, part)
+        print(comparison.table())
+        values = comparison.to_dict()
+        if plot is not None:
+            draw_quality_against_speed(comparison, plot)
+    if problems.total:
+        print(f"not tested: {problems.summary()}")
+    _write(values, output)
+
+
+def _compared(
+    models: Sequence[Path],
+    configs: Sequence[Config],
+    examples: Sequence[Example],
+    part: str | None,
+) -> Comparison:
+    first, normal = configs[0], normalizer(configs)
+    if part is not None and all(config.data.parts is None for config in configs):
+        find_part(first, part)  # says that there is no mixture
+    return compare_systems(
+        [
+            _system(path, examples, normal, None if config.data.parts is None else part)
+            for path, config in zip(models, configs, strict=True)
+        ],
         [[normal(text) for text in example.references] for example in examples],
         metric_names(first),
         config=first.evaluation,
         symbols=first.target_kind == "whitespace",
     )
-    print(comparison.table())
-    if problems.total:
-        print(f"not tested: {problems.summary()}")
-    _write(comparison, output, plot)
 
 
-def _with_test_data(config: Config, data: str) -> Config:
+def _test_files(data: str | None) -> Files | None:
     """A file, or what else ``data.test`` may be, as YAML: ``{source: FILE, target: FILE}``."""
+    if data is None:
+        return None
     value = data if os.path.exists(data) else parse_override(f"--data={data}")[1]
-    return config.updated({"data.test": value})
+    return Config().updated({"data.test": value}).data.test
 
 
-def _system(path: Path, examples: Sequence[Example], normal: Callable[[str], str]) -> System:
+def _system(
+    path: Path, examples: Sequence[Example], normal: Callable[[str], str], part: str | None
+) -> System:
     trained = TrainedModel.load(path)
-    evaluation = evaluate(trained, examples)
+    evaluation = evaluate(trained, examples, part=part)
     texts = [normal(output.text) for output in evaluation.outputs]
     words = sum(len(text.split()) for text in texts)
     return System(
@@ -70,12 +107,10 @@ def _system(path: Path, examples: Sequence[Example], normal: Callable[[str], str
     )
 
 
-def _write(comparison: Comparison, output: Path | None, plot: Path | None) -> None:
-    if output is not None:
-        text = json.dumps(comparison.to_dict(), indent=2, ensure_ascii=False)
-        try:
-            write_text(output, text + "\n")
-        except OSError as error:
-            raise DataError(f"--json must be writable; got {error.strerror}", file=output) from None
-    if plot is not None:
-        draw_quality_against_speed(comparison, plot)
+def _write(values: dict[str, Any], output: Path | None) -> None:
+    if output is None:
+        return
+    try:
+        write_text(output, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise DataError(f"--json must be writable; got {error.strerror}", file=output) from None

@@ -12,44 +12,61 @@ from transduce.commands.arguments import (
     require_file_place,
     split_overrides,
     test_examples,
+    test_parts,
     updated,
 )
 from transduce.data.problems import Problems
 from transduce.errors import DataError
 from transduce.files import write_text
+from transduce.pipeline.mixture_scoring import MixtureEvaluation, evaluate_parts
+from transduce.pipeline.scoring import Evaluation
 from transduce.pipeline.scoring import evaluate as score
 from transduce.pipeline.trained import TrainedModel, read_report
 
 __all__ = ["evaluate"]
 
 
-def evaluate(model: Path, arguments: Sequence[str], output: Path | None, worst: int) -> None:
+def evaluate(
+    model: Path, arguments: Sequence[str], output: Path | None, worst: int, part: str | None = None
+) -> None:
     """Print the scores; write all figures to ``output`` as JSON.
 
-    Those on the recipe's own test set, with its own options, are kept in the model's report.
+    Those on the recipe's own test set, with its own options, are kept in the model's report. A
+    model of a mixture is measured on each part that has a test set, or on ``part`` alone.
     """
     require_file_place(output, "--json")
     files, overrides = split_overrides(arguments)
     trained = TrainedModel.load(model)
     trained.config = updated(trained.config, overrides)
     problems = Problems(trained.config.data.on_error)
-    examples = test_examples(trained.config, files, problems)
-    evaluation = score(trained, examples, worst=worst)
-    print(evaluation.report.table())
+    evaluation: Evaluation | MixtureEvaluation
+    if trained.config.data.parts is not None and part is None and not files:
+        evaluation = evaluate_parts(trained, test_parts(trained.config, problems), worst=worst)
+    else:
+        examples = test_examples(trained.config, list(files) or None, problems, part)
+        evaluation = score(trained, examples, worst=worst, part=part)
+    print(evaluation.table())
     print(f"{evaluation.sentences_per_second:,.0f} sentences a second")
     if problems.total:
         print(f"not tested: {problems.summary()}")
-    values: dict[str, Any] = evaluation.report.to_dict()
+    values = evaluation.to_dict()
     values["sentences_per_second"] = evaluation.sentences_per_second
     values["problems"] = problems.report()
-    if not files and not overrides:
-        _keep(trained, model, {name: value for name, value in values.items() if name != "worst"})
+    if not files and not overrides and part is None:
+        _keep(trained, model, _without_cases(values))
     if output is not None:
-        values = {"model": str(model), **values}
+        values = {"model": str(model), **({"part": part} if part else {}), **values}
         try:
             write_text(output, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
         except OSError as error:
             raise DataError(f"--json must be writable; got {error.strerror}", file=output) from None
+
+
+def _without_cases(values: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in values.items() if name != "worst"}
+    if "parts" in kept:
+        kept["parts"] = {name: _without_cases(part) for name, part in kept["parts"].items()}
+    return kept
 
 
 def _keep(trained: TrainedModel, folder: Path, scores: dict[str, Any]) -> None:

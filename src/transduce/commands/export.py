@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from transduce.config import Config
+from transduce.data.parts import part_data
 from transduce.data.problems import Problems
 from transduce.data.sources import read_sources
 from transduce.errors import ConfigError, DataError
@@ -30,7 +31,10 @@ def export(model: Path, form: str, output: Path, quantization: str, check: Path 
     if form not in _FORMATS:
         raise ConfigError(f"--format must be {' or '.join(_FORMATS)}; got {form!r}")
     require_quantization(quantization)
-    require_transformers(TrainedModel.read_config(model).model)
+    config = TrainedModel.read_config(model)
+    require_transformers(config.model)
+    if config.data.parts is not None:
+        raise ConfigError(f"MODEL must be of a single data set; got {model}, one of a mixture")
     require_library()
     require_free(output)
     trained = TrainedModel.load(model, "cpu")
@@ -53,10 +57,11 @@ def _sources(config: Config, check: Path | None) -> Sequence[str]:
         if not found:
             raise DataError("--check must name a file with sources; got none", file=check)
         return found[:_CHECKED]
-    if config.data.dev is None:
+    data = part_data(config.data)[""]
+    if data.dev is None:
         return []
     try:
-        examples = examples_from_files(config.data.dev, config.data, Problems("skip"))
+        examples = examples_from_files(data.dev, data, Problems("skip"))
     except DataError:
         return []
     return [example.source for example in islice(examples, _CHECKED)]

@@ -12,9 +12,10 @@ from typing import TextIO
 
 from transduce.commands.arguments import require_file_place, updated
 from transduce.config import Config, SearchConfig
+from transduce.data.parts import find_part
 from transduce.data.sources import read_sources
 from transduce.errors import ConfigError, DataError
-from transduce.pipeline.prediction import Output, Predictor
+from transduce.pipeline.prediction import Output
 from transduce.pipeline.trained import TrainedModel
 
 __all__ = ["Request", "predict"]
@@ -34,6 +35,7 @@ class Request:
     nbest: int | None = None
     ensemble: Sequence[Path] = ()
     overrides: Sequence[str] = ()
+    part: str | None = None
 
 
 def predict(request: Request) -> None:
@@ -44,15 +46,16 @@ def predict(request: Request) -> None:
     trained = TrainedModel.load(request.model)
     config = trained.config = updated(trained.config, request.overrides)
     options = _search_options(config, request.beam, request.nbest)
-    predictor: TrainedModel | Predictor = trained
+    part = find_part(config, request.part)
+    predictor = trained.predictor(request.part)
     if request.ensemble:
         others = [TrainedModel.load(path) for path in request.ensemble]
         for other in others:
             other.config = other.config.updated({"engine": config.engine})
-        predictor = TrainedModel.ensemble([trained, *others])
+        predictor = TrainedModel.ensemble([trained, *others], request.part)
     interactive = request.source == "-" and sys.stdin.isatty()
     stream = sys.stdin.buffer if request.source == "-" else request.source
-    sources = read_sources(stream, config.data)
+    sources = read_sources(stream, part.data)
     window = _INTERACTIVE if interactive else _AHEAD
     with _writer(request.output) as answers:
         for outputs in predictor.predict(sources, options, window=window):

@@ -7,8 +7,10 @@ from typing import Any
 
 import torch
 
+from transduce.data.parts import parts_of
 from transduce.data.tokenizer import Tokenizer
 from transduce.engine import choose_engine, processor_features
+from transduce.evaluation.by_part import parted, table_by_part
 from transduce.evaluation.tables import number, render_table
 from transduce.pipeline.trained import WEIGHTS, TrainedModel
 
@@ -27,6 +29,7 @@ def show(model: Path) -> str:
         _parameters(trained, model),
         _vocabulary(trained),
         _training(trained, record),
+        _mixture(trained),
         _scores(_section(record, "best"), _section(trained.report, "test")),
     ]
     return "\n".join(part for part in parts if part).rstrip("\n")
@@ -112,15 +115,46 @@ def _training(trained: TrainedModel, record: dict[str, Any]) -> str:
 _DATA = ("train_pairs", "dev_sources")
 
 
+def _mixture(trained: TrainedModel) -> str:
+    """The parts of a mixture: how the model is told of each, and how much it learnt from it."""
+    if trained.config.data.parts is None:
+        return ""
+    counted = _section(_section(trained.report, "data"), "parts")
+    rows = []
+    for name, part in parts_of(trained.config).items():
+        found = _section(counted, name)
+        pairs, drawn = found.get("train_pairs"), found.get("pairs_an_epoch")
+        tags = dict.fromkeys(tag for tag in (part.source_tag, part.target_tag) if tag)
+        rows.append(
+            [
+                name,
+                " ".join(tags) or "-",
+                f"{pairs:,}" if pairs else "-",
+                f"{drawn / pairs:.2f}" if pairs and drawn else "-",
+                f"{found['dev_sources']:,}" if "dev_sources" in found else "-",
+            ]
+        )
+    columns = ["part", "tag", "train pairs", "times an epoch", "dev sources"]
+    data = trained.config.data
+    title = f"mixture, temperature {data.temperature:g}, tags: {data.tags}"
+    return render_table(title, columns, rows, texts=2)
+
+
 def _scores(best: dict[str, Any], test: dict[str, Any]) -> str:
-    """The best dev scoring beside the test set's, where each was measured."""
+    """The best dev scoring beside the test set's, where each was measured; then part by part."""
+    best, best_parts = parted(best)
     metrics = _section(test, "metrics")
     names = [*dict.fromkeys([*metrics, *best])]
     if not names:
         return ""
     rows = [[name, _score(best.get(name)), _score(metrics.get(name))] for name in names]
     note = "" if metrics else "not tested yet: transduce evaluate MODEL\n"
-    return render_table("scores", ["metric", "dev, in training", "test"], rows) + note
+    tables = [render_table("scores", ["metric", "dev, in training", "test"], rows) + note]
+    tested = {name: part["metrics"] for name, part in _section(test, "parts").items()}
+    for title, parts in (("dev, in training, by part", best_parts), ("test, by part", tested)):
+        if parts:
+            tables.append(table_by_part(title, parts))
+    return "\n".join(tables)
 
 
 def _value(value: float | str) -> str:

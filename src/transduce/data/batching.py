@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -20,6 +20,7 @@ __all__ = ["Batches", "LengthCorpus", "Plan", "make_batch", "make_source", "pref
 
 T = TypeVar("T")
 Integers = NDArray[np.integer[Any]]
+Draw = Callable[[int], NDArray[np.int64]]  # the pairs of an epoch, int64 [some]
 
 WINDOW = 1 << 20  # pairs that are sorted by length together
 MULTIPLE = 16  # larger batches have a multiple of so many rows
@@ -68,6 +69,8 @@ class Plan:
 class Batches:
     """Batches of pairs of like length, every pair once an epoch, in fresh order each epoch.
 
+    ``draw`` gives other pairs for an epoch: those of a mixture that are its share.
+
     A batch of B pairs keeps ``B · max(S, T) ≤ batch_tokens``, S and T its longest
     source and target with END, so neither side ever computes more positions
     than that; a pair longer than the budget is a batch of its own. More than 16 rows are a
@@ -81,7 +84,9 @@ class Batches:
     position.
     """
 
-    def __init__(self, corpus: LengthCorpus, batch_tokens: int, seed: int) -> None:
+    def __init__(
+        self, corpus: LengthCorpus, batch_tokens: int, seed: int, draw: Draw | None = None
+    ) -> None:
         """Raise ConfigError where ``batch_tokens`` is below 1, DataError where no pair is there."""
         if batch_tokens < 1:
             raise ConfigError(f"batch_tokens must be at least 1; got {batch_tokens}")
@@ -90,6 +95,7 @@ class Batches:
         self.corpus = corpus
         self.batch_tokens = batch_tokens
         self.seed = seed
+        self._draw = draw
         self._latest: tuple[int, Plan] | None = None
 
     def plan(self, epoch: int) -> Plan:
@@ -123,7 +129,7 @@ class Batches:
 
     def _make_plan(self, epoch: int) -> Plan:
         chance = np.random.Generator(np.random.PCG64([self.seed % 2**64, epoch]))
-        order = chance.permutation(len(self.corpus))
+        order = chance.permutation(self._draw(epoch) if self._draw else len(self.corpus))
         source, target = self.corpus.source_lengths, self.corpus.target_lengths
         bounds = [np.zeros(1, dtype=np.int64)]
         for start in range(0, len(order), WINDOW):

@@ -12,16 +12,19 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from transduce.config import DataConfig, Files
+from transduce.config import Config, DataConfig, Files
 from transduce.data.corpus import Pair, read_pairs
 from transduce.data.doctor_report import (
     CheckReport,
     Lengths,
     PartReport,
+    Share,
     SideReport,
     Vocabulary,
 )
 from transduce.data.leakage import Fingerprints, Leakage, find_leakage
+from transduce.data.mixture import shares
+from transduce.data.parts import part_data, part_tags, parts_of, refuse_tags
 from transduce.data.problems import Problems
 from transduce.data.tags import TAG_CLOSE, TAG_OPEN, find_tags
 from transduce.errors import ConfigError, DataError
@@ -41,22 +44,53 @@ _TAG = re.compile(f"{TAG_OPEN}[^{TAG_OPEN}{TAG_CLOSE}]+{TAG_CLOSE}")
 def examine(config: DataConfig) -> CheckReport:
     """Read all of train, dev and test once (a second time, in part, for examples).
 
-    Bad lines are always counted, never raised. Memory: 24 bytes a pair and the
-    vocabulary. Raises ConfigError where there is nothing to examine.
+    Bad lines are always counted, never raised. Of a mixture each part is examined by itself,
+    under names such as ``ice train``. Memory: 24 bytes a pair and the vocabulary. Raises
+    ConfigError where there is nothing to examine.
     """
-    given = {"train": config.train, "dev": config.dev, "test": config.test}
-    files = {name: part for name, part in given.items() if part is not None}
-    if not files:
+    sets: dict[str, PartReport] = {}
+    leakage: dict[str, Leakage] = {}
+    tags = part_tags(parts_of(Config(data=config)))
+    for name, data in part_data(config).items():
+        prefix = f"{name} " if name else ""
+        own, leaks = _examine_set(data, tags)
+        sets |= {f"{prefix}{kind}": report for kind, report in own.items()}
+        leakage |= {f"{prefix}{kind}": leak for kind, leak in leaks.items()}
+    if not sets:
         raise ConfigError("data.train must be given to be checked; got none")
-    examinations = {name: _Examination(part, config) for name, part in files.items()}
+    return CheckReport(sets, leakage, tuple(_warnings(sets, leakage)), _mixture(config, sets))
+
+
+def _examine_set(
+    data: DataConfig, tags: frozenset[str]
+) -> tuple[dict[str, PartReport], dict[str, Leakage]]:
+    """Train, dev and test of one data set, as far as they are given."""
+    given = {"train": data.train, "dev": data.dev, "test": data.test}
+    examinations = {
+        name: _Examination(files, data, tags) for name, files in given.items() if files is not None
+    }
     leakage = {}
     if "train" in examinations:
         train = examinations["train"].fingerprints
-        for name in examinations.keys() - {"train"}:
-            leakage[name] = examinations[name].note_leakage(train)
-    leakage = {name: leakage[name] for name in files if name in leakage}
-    parts = {name: examination.report() for name, examination in examinations.items()}
-    return CheckReport(parts, leakage, tuple(_warnings(parts, leakage)))
+        for name, examination in examinations.items():
+            if name != "train":
+                leakage[name] = examination.note_leakage(train)
+    return {name: examination.report() for name, examination in examinations.items()}, leakage
+
+
+def _mixture(config: DataConfig, sets: Mapping[str, PartReport]) -> dict[str, Share]:
+    """What each part will be of an epoch, longer pairs that are left out not counted."""
+    if config.parts is None:
+        return {}
+    sizes = [sets[f"{name} train"].pairs for name in config.parts]
+    if not sum(sizes):
+        return {}
+    weights = [part.weight for part in config.parts.values()]
+    found = shares(sizes, weights, config.temperature).tolist()
+    return {
+        name: Share(size, share, share * sum(sizes) / max(size, 1))
+        for name, size, share in zip(config.parts, sizes, found, strict=True)
+    }
 
 
 def _warnings(parts: Mapping[str, PartReport], leakage: Mapping[str, Leakage]) -> Iterator[str]:
@@ -77,9 +111,10 @@ def _warnings(parts: Mapping[str, PartReport], leakage: Mapping[str, Leakage]) -
 class _Examination:
     """One pass over one part."""
 
-    def __init__(self, files: Files, config: DataConfig) -> None:
+    def __init__(self, files: Files, config: DataConfig, tags: frozenset[str]) -> None:
         self._files = files
         self._config = config
+        self._part_tags = tags
         self._problems = Problems("skip")
         self.fingerprints = Fingerprints()
         self._source, self._target = _Side(), _Side()
@@ -90,10 +125,14 @@ class _Examination:
         self._error: str | None = None
         start = time.perf_counter()
         try:
-            self._count(read_pairs(files, config, self._problems))
+            self._count(self._pairs(self._problems))
         except DataError as error:
             self._error = str(error)
         self._seconds = time.perf_counter() - start
+
+    def _pairs(self, problems: Problems) -> Iterator[Pair]:
+        pairs = read_pairs(self._files, self._config, problems)
+        return refuse_tags(pairs, self._part_tags, problems)
 
     def note_leakage(self, train: Fingerprints) -> Leakage:
         leakage, self._leaks = self.fingerprints.leaks_from(train)
@@ -160,7 +199,7 @@ class _Examination:
                 wanted.setdefault(int(index), []).append(name)
         examples: dict[str, list[str]] = {}
         if wanted:
-            pairs = read_pairs(self._files, self._config, Problems("skip"))
+            pairs = self._pairs(Problems("skip"))
             for index, pair in enumerate(islice(pairs, max(wanted) + 1)):
                 for name in wanted.get(index, ()):
                     shown = f"{pair.file}, line {pair.line}: {pair.source} → {pair.target}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from transduce.data.leakage import Leakage
 
-__all__ = ["CheckReport", "Lengths", "PartReport", "SideReport", "Vocabulary"]
+__all__ = ["CheckReport", "Lengths", "PartReport", "Share", "SideReport", "Vocabulary"]
 
 _BAR = 40  # characters of the longest bar of a histogram
 _BINS = 12
@@ -187,12 +187,31 @@ class PartReport:
 
 
 @dataclass(frozen=True)
+class Share:
+    """A part of a mixture: its pairs, its share of an epoch, how often an epoch has each pair."""
+
+    pairs: int
+    share: float
+    times: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.pairs:,} training pairs, {100 * self.share:.1f} % of an epoch, "
+            f"each pair {self.times:.2f} times"
+        )
+
+
+@dataclass(frozen=True)
 class CheckReport:
-    """All that the data doctor found. ``warnings`` are what should be seen to before training."""
+    """All that the data doctor found. ``warnings`` are what should be seen to before training.
+
+    ``mixture`` has the parts of one by name and is empty where there is none.
+    """
 
     parts: Mapping[str, PartReport]
     leakage: Mapping[str, Leakage]
     warnings: tuple[str, ...] = field(default=())
+    mixture: Mapping[str, Share] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -200,6 +219,9 @@ class CheckReport:
             "parts": {name: part.to_dict() for name, part in self.parts.items()},
             "leakage": {name: leakage.to_dict() for name, leakage in self.leakage.items()},
             "warnings": list(self.warnings),
+            **(
+                {"mixture": {n: asdict(s) for n, s in self.mixture.items()}} if self.mixture else {}
+            ),
         }
 
     def render(self) -> str:
@@ -207,6 +229,9 @@ class CheckReport:
         lines: list[str] = []
         for name, part in self.parts.items():
             lines += [*part.render(name), ""]
+        if self.mixture:
+            lines += ["mixture:", *(f"  {name}: {share}" for name, share in self.mixture.items())]
+            lines.append("")
         for name, leakage in self.leakage.items():
             lines.append(f"leakage into {name}: {leakage}")
         lines += [f"warning: {warning}" for warning in self.warnings]

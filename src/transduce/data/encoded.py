@@ -28,7 +28,7 @@ from transduce.errors import DataError
 from transduce.files import write_bytes
 from transduce.interfaces import END, Batch
 
-__all__ = ["EncodedCorpus", "EncodedSide"]
+__all__ = ["EncodedCorpus", "EncodedSide", "Texts"]
 
 Integers = NDArray[np.integer[Any]]
 Rows = list[list[int]]
@@ -73,17 +73,33 @@ class EncodedSide:
 
 
 @dataclass(frozen=True, slots=True)
+class Texts:
+    """The pairs of one part of a corpus, and what encodes them."""
+
+    pairs: Iterable[tuple[str, str]]
+    source_tokenizer: Tokenizer
+    target_tokenizer: Tokenizer
+
+    @property
+    def tokenizers(self) -> tuple[Tokenizer, Tokenizer]:
+        """Of source and target."""
+        return self.source_tokenizer, self.target_tokenizer
+
+
+@dataclass(frozen=True, slots=True)
 class EncodedCorpus:
     """All pairs of a data set as numbers.
 
     ``filtered`` says how many pairs were left out and ``truncated`` how many
     sentences were cut, by the option of the recipe that asked for it.
+    ``part_sizes`` says how many pairs each part of a mixture has; they stand part after part.
     """
 
     source: EncodedSide
     target: EncodedSide
     filtered: dict[str, int] = field(default_factory=dict)
     truncated: dict[str, int] = field(default_factory=dict)
+    part_sizes: tuple[int, ...] = ()
     _batches: Iterator[int] = field(default_factory=lambda: count(1), repr=False, compare=False)
 
     @classmethod
@@ -96,7 +112,21 @@ class EncodedCorpus:
         folder: Path | None = None,
         fingerprint: str = "",
     ) -> EncodedCorpus:
+        """Encode the pairs of one data set; see :meth:`build_mixture`."""
+        only = Texts(pairs, source_tokenizer, target_tokenizer)
+        return cls.build_mixture([only], config, folder, fingerprint)
+
+    @classmethod
+    def build_mixture(
+        cls,
+        parts: Sequence[Texts],
+        config: DataConfig | None = None,
+        folder: Path | None = None,
+        fingerprint: str = "",
+    ) -> EncodedCorpus:
         """Encode pairs in one pass, into memory or, with ``folder``, into mapped files.
+
+        The tokenizers of all parts number their symbols alike.
 
         Lengths count END. With ``too_long: skip`` a pair longer than
         ``max_source_length`` or ``max_target_length`` is left out; with
@@ -108,18 +138,19 @@ class EncodedCorpus:
         cannot be written.
         """
         limits = _Limits(config or DataConfig())
-        tokenizers = (source_tokenizer, target_tokenizer)
-        types = [np.dtype("<u2" if t.size <= 1 << 16 else "<u4") for t in tokenizers]
+        sizes = [max(part.tokenizers[side].size for part in parts) for side in (0, 1)]
+        types = [np.dtype("<u2" if size <= 1 << 16 else "<u4") for size in sizes]
         if folder is None:
             held: list[list[Integers]] = [[], []]
-            lengths = _encode(pairs, tokenizers, limits, types, [part.append for part in held])
+            sinks = [pieces.append for pieces in held]
+            lengths, counted = _encode(parts, limits, types, sinks)
             sides = [
-                EncodedSide.of(np.concatenate([np.empty(0, kind), *parts]), counts)
-                for parts, kind, counts in zip(held, types, lengths, strict=True)
+                EncodedSide.of(np.concatenate([np.empty(0, kind), *pieces]), counts)
+                for pieces, kind, counts in zip(held, types, lengths, strict=True)
             ]
-            return cls(sides[0], sides[1], limits.filtered, limits.truncated)
+            return cls(sides[0], sides[1], limits.filtered, limits.truncated, counted)
         try:
-            _write(folder, pairs, tokenizers, limits, types, fingerprint)
+            _write(folder, parts, limits, types, fingerprint)
         except OSError as error:
             raise DataError(
                 f"folder of the encoded corpus must be writable; {error.strerror}", file=folder
@@ -134,10 +165,11 @@ class EncodedCorpus:
         """Map a corpus that was built with the same fingerprint; None where there is none."""
         try:
             state = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-            if state["version"] != 1 or state["fingerprint"] != fingerprint:
+            if state["version"] != 2 or state["fingerprint"] != fingerprint:
                 return None
             sides = [_map(folder, side, state["sides"][side]) for side in SIDES]
-            return cls(sides[0], sides[1], dict(state["filtered"]), dict(state["truncated"]))
+            counts = (dict(state["filtered"]), dict(state["truncated"]), tuple(state["parts"]))
+            return cls(sides[0], sides[1], *counts)
         except (OSError, ValueError, KeyError, TypeError):
             return None  # never finished, or damaged: it is built again
 
@@ -230,27 +262,41 @@ class _Limits:
 
 
 def _encode(
-    pairs: Iterable[tuple[str, str]],
-    tokenizers: tuple[Tokenizer, Tokenizer],
+    parts: Sequence[Texts],
     limits: _Limits,
     types: Sequence[np.dtype[Any]],
     sinks: Sequence[Any],
-) -> list[NDArray[np.int32]]:
-    """Send the tokens of each side to its sink, portion by portion; give all lengths."""
+) -> tuple[list[NDArray[np.int32]], tuple[int, ...]]:
+    """Send the tokens of each side to its sink, portion by portion.
+
+    Gives all lengths of each side and how many pairs of each part were kept.
+    """
     lengths: list[list[NDArray[np.int32]]] = [[], []]
-    for portion in portions(pairs):
-        encoded = [
-            tokenizer.encode_batch([pair[side] for pair in portion])
-            for side, tokenizer in enumerate(tokenizers)
-        ]
-        for row in chain(*encoded):
-            row.append(END)
-        for side, rows in enumerate(limits.apply((encoded[0], encoded[1]))):
-            counts = np.fromiter(map(len, rows), np.int32, len(rows))
-            lengths[side].append(counts)
-            flat = chain.from_iterable(rows)
-            sinks[side](np.fromiter(flat, types[side], int(counts.sum(dtype=np.int64))))
-    return [np.concatenate([np.empty(0, np.int32), *parts]) for parts in lengths]
+    counted = []
+    for part in parts:
+        kept = 0
+        for portion in portions(part.pairs):
+            sides = limits.apply(_encoded(portion, part))
+            kept += len(sides[0])
+            for side, rows in enumerate(sides):
+                counts = np.fromiter(map(len, rows), np.int32, len(rows))
+                lengths[side].append(counts)
+                flat = chain.from_iterable(rows)
+                sinks[side](np.fromiter(flat, types[side], int(counts.sum(dtype=np.int64))))
+        counted.append(kept)
+    joined = [np.concatenate([np.empty(0, np.int32), *pieces]) for pieces in lengths]
+    return joined, tuple(counted)
+
+
+def _encoded(portion: Sequence[tuple[str, str]], part: Texts) -> tuple[Rows, Rows]:
+    """The rows of both sides, with END."""
+    source, target = (
+        tokenizer.encode_batch([pair[side] for pair in portion])
+        for side, tokenizer in enumerate(part.tokenizers)
+    )
+    for row in chain(source, target):
+        row.append(END)
+    return source, target
 
 
 # ---------------------------------------------------------------- files
@@ -286,8 +332,7 @@ class _TokenFile:
 
 def _write(
     folder: Path,
-    pairs: Iterable[tuple[str, str]],
-    tokenizers: tuple[Tokenizer, Tokenizer],
+    parts: Sequence[Texts],
     limits: _Limits,
     types: Sequence[np.dtype[Any]],
     fingerprint: str,
@@ -296,7 +341,8 @@ def _write(
     (folder / MANIFEST).unlink(missing_ok=True)  # from here on the folder is not valid
     files = (_TokenFile(_tokens(folder, side)) for side in SIDES)
     with next(files) as source, next(files) as target:
-        lengths = _encode(pairs, tokenizers, limits, types, (source.append, target.append))
+        sinks = (source.append, target.append)
+        lengths, counted = _encode(parts, limits, types, sinks)
     for side, counts in zip(SIDES, lengths, strict=True):
         with _TokenFile(_lengths(folder, side)) as file:
             file.append(counts.astype("<i4", copy=False))
@@ -305,11 +351,12 @@ def _write(
         for side, kind, counts in zip(SIDES, types, lengths, strict=True)
     }
     state = {
-        "version": 1,
+        "version": 2,
         "fingerprint": fingerprint,
         "sides": sides,
         "filtered": limits.filtered,
         "truncated": limits.truncated,
+        "parts": counted,
     }
     write_bytes(folder / MANIFEST, json.dumps(state, indent=1).encode())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -25,15 +25,23 @@ class ShuffledTags:
 
     Each pair has so many orders, its own first among them, and epochs take them in turn. An order
     follows from its number, the seed and the pair's number alone, whatever batch the pair is in
-    and whichever process computes it.
+    and whichever process computes it. The tag of a mixture's part stays in front.
     """
 
-    def __init__(self, batches: Batches, first_tag: int, orders: int, seed: int) -> None:
-        """Tokens from ``first_tag`` on are tags."""
+    def __init__(
+        self,
+        batches: Batches,
+        first_tag: int,
+        orders: int,
+        seed: int,
+        fixed: Collection[int] = (),
+    ) -> None:
+        """Tokens from ``first_tag`` on are tags, ``fixed`` those that stay where they are."""
         self._batches = batches
         self._first_tag = first_tag
         self._orders = orders
         self._seed = seed
+        self._fixed = np.array(sorted(fixed), dtype=np.int64)
 
     def count(self, epoch: int) -> int:
         """How many batches the epoch has."""
@@ -49,14 +57,24 @@ class ShuffledTags:
         for batch in batches:
             tokens = batch.source.tokens
             chance = _chance(self._seed, order, batch.indices, tokens.shape[1])
-            shuffled = shuffle_tags(tokens, self._first_tag, chance)
+            shuffled = shuffle_tags(tokens, self._first_tag, chance, self._fixed)
             yield replace(batch, source=replace(batch.source, values=shuffled))
 
 
-def shuffle_tags(tokens: Tensor, first_tag: int, chance: NDArray[np.uint64]) -> Tensor:
-    """Int64 ``[B, S]`` with each run of tags in the order of ``chance`` ``[B, S]``."""
+def shuffle_tags(
+    tokens: Tensor,
+    first_tag: int,
+    chance: NDArray[np.uint64],
+    fixed: NDArray[np.int64] | None = None,
+) -> Tensor:
+    """Int64 ``[B, S]`` with each run of tags in the order of ``chance`` ``[B, S]``.
+
+    Tokens that are ``fixed`` are no tags here and end a run.
+    """
     values = tokens.numpy()
     is_tag = values >= first_tag
+    if fixed is not None and len(fixed):
+        is_tag &= ~np.isin(values, fixed)
     goes_on = is_tag.copy()
     goes_on[:, :1] = False
     goes_on[:, 1:] &= is_tag[:, :-1]

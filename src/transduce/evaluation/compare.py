@@ -28,6 +28,7 @@ __all__ = [
     "bootstrap_scores",
     "compare_systems",
     "estimate",
+    "render_parts",
     "significance",
 ]
 
@@ -166,6 +167,29 @@ class Comparison:
             else ""
         )
         return f"{first}{note}\n{second}"
+
+
+def render_parts(by_part: Mapping[str, Comparison]) -> str:
+    """For the terminal: comparisons on the parts of a mixture, a line for each part and system."""
+    first = next(iter(by_part.values()))
+    rows = [
+        [
+            "" if place else name,
+            row.name,
+            "" if place else f"{found.sentences:,}",
+            *(_marked(row.scores[metric], metric) for metric in first.metrics),
+        ]
+        for name, found in by_part.items()
+        for place, row in enumerate(found.rows)
+    ]
+    for place, system in enumerate(first.rows):
+        scores = [[c.rows[place].scores[m].score for c in by_part.values()] for m in first.metrics]
+        cells = [f"{number(sum(values) / len(values))}  " for values in scores]
+        rows.append(["" if place else "mean of parts", system.name, "", *cells])
+    heads = [f"{name} {'↓' if name in LOWER_IS_BETTER else '↑'}" for name in first.metrics]
+    columns = ["part", "system", "sentences", *heads]
+    note = f"+ better, - worse than {first.rows[0].name} with p < {_SIGNIFICANT:g}\n"
+    return render_table("by part", columns, rows, texts=2) + note
 
 
 def compare_systems(

@@ -113,8 +113,12 @@ class EvaluationReport:
             ]
             parts.append(render_table("by source length", ["length", "count", *names], lengths))
         if self.worst:
-            parts.append(_worst_list(self.worst))
+            parts.append(self.worst_list())
         return "\n".join(parts)
+
+    def worst_list(self) -> str:
+        """For the terminal: the worst cases, one block a sentence."""
+        return _worst_list(self.worst)
 
 
 _UNITS = {

@@ -7,16 +7,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from transduce.config import Config, DataConfig, Files, ParallelFiles
 from transduce.data.corpus import Example, Pair, group_examples, read_pairs
+from transduce.data.parts import WHOLE, Part, part_tags, parts_of, refuse_tags
 from transduce.data.problems import Problems
 from transduce.data.split import splitter
 from transduce.errors import ConfigError, DataError
 
 __all__ = [
     "Corpora",
+    "CorpusPart",
     "corpora_from_lists",
     "digest",
     "examples_from_files",
@@ -26,9 +29,26 @@ __all__ = [
 
 
 @dataclass(frozen=True)
+class CorpusPart:
+    """One data set. ``train()`` streams its pairs with the part's tags, ``dev`` has none."""
+
+    part: Part
+    train: Callable[[], Iterator[Pair]]
+    dev: list[Example]
+
+    def dev_pairs(self) -> Iterator[Pair]:
+        """The dev examples as pairs with the part's tags."""
+        for number, example in enumerate(self.dev, 1):
+            for target in example.references:
+                source = self.part.source(example.source)
+                yield Pair(source, self.part.target(target), "dev", number)
+
+
+@dataclass(frozen=True)
 class Corpora:
     """``train()`` streams the training pairs; ``dev`` holds the examples to choose by.
 
+    A mixture has ``parts``; ``train()`` streams one after the other, with their tags.
     ``fingerprints`` maps each file's name to a hash of its bytes; ``problems``
     counts what was skipped in the first pass over the training files, ``dev_problems``
     what was skipped in dev files of their own.
@@ -40,6 +60,12 @@ class Corpora:
     fingerprints: dict[str, str] = field(default_factory=dict)
     bytes: int = 0
     dev_problems: Problems = field(default_factory=Problems)
+    parts: tuple[CorpusPart, ...] = ()
+
+    def dev_pairs(self) -> Iterator[Pair]:
+        """All dev examples as pairs, as the model reads them."""
+        parts = self.parts or (CorpusPart(WHOLE, self.train, self.dev),)
+        return chain.from_iterable(part.dev_pairs() for part in parts)
 
     @property
     def fingerprint(self) -> str:
@@ -49,22 +75,41 @@ class Corpora:
 
 def open_corpora(config: Config) -> Corpora:
     """The training and dev pairs that a recipe names. Raises ConfigError, DataError."""
-    data = config.data
-    if data.train is None:
-        raise ConfigError("data.train must name a file with pairs; got none")
-    files = [*file_list(data.train), *(file_list(data.dev) if data.dev else [])]
-    problems = Problems(data.on_error)
-    fingerprints = {str(path): _file_digest(path) for path in files}
-    size = sum(_size(path) for path in file_list(data.train))
+    parts = parts_of(config)
+    problems, dev_problems = Problems(config.data.on_error), Problems(config.data.on_error)
+    fingerprints: dict[str, str] = {}
+    size = 0
+    for part in parts.values():
+        train = file_list(_train_files(part))
+        files = [*train, *(file_list(part.data.dev) if part.data.dev else [])]
+        place = f"{part.name}: " if part.name else ""
+        fingerprints |= {f"{place}{path}": _file_digest(path) for path in files}
+        size += sum(map(_size, train))
+    tags = part_tags(parts)
+    opened = [_open(part, tags, problems, dev_problems) for part in parts.values()]
+    return Corpora(
+        lambda: chain.from_iterable(part.train() for part in opened),
+        [example for part in opened for example in part.dev],
+        problems,
+        fingerprints,
+        size,
+        dev_problems,
+        () if config.data.parts is None else tuple(opened),
+    )
+
+
+def _open(
+    part: Part, tags: frozenset[str], problems: Problems, dev_problems: Problems
+) -> CorpusPart:
+    data = part.data
     if data.dev is not None:
-        dev_problems = Problems(data.on_error)
-        dev = examples_from_files(data.dev, data, dev_problems)
-        train = _counted(data, problems, set())
-        return Corpora(train, dev, problems, fingerprints, size, dev_problems)
-    pairs = read_pairs(data.train, data, Problems(data.on_error))
+        dev = examples_from_files(data.dev, data, dev_problems, tags)
+        return CorpusPart(part, _counted(part, tags, problems, set()), dev)
+    unnoticed = Problems(data.on_error)
+    pairs = refuse_tags(read_pairs(_train_files(part), data, unnoticed), tags, unnoticed)
     dev = group_examples(filter(_held_out(data.dev_fraction), pairs))
-    train = _counted(data, problems, {example.source for example in dev})
-    return Corpora(train, dev, problems, fingerprints, size)
+    held_out = {example.source for example in dev}
+    return CorpusPart(part, _counted(part, tags, problems, held_out), dev)
 
 
 def corpora_from_lists(
@@ -85,9 +130,11 @@ def corpora_from_lists(
     )
 
 
-def examples_from_files(files: Files, config: DataConfig, problems: Problems) -> list[Example]:
-    """Examples to score on, several targets of one source together."""
-    return group_examples(read_pairs(files, config, problems))
+def examples_from_files(
+    files: Files, config: DataConfig, problems: Problems, tags: frozenset[str] = frozenset()
+) -> list[Example]:
+    """Examples to score on, several targets of one source together; none may hold ``tags``."""
+    return group_examples(refuse_tags(read_pairs(files, config, problems), tags, problems))
 
 
 def file_list(files: Files) -> list[Path]:
@@ -99,8 +146,14 @@ def file_list(files: Files) -> list[Path]:
     return paths
 
 
+def _train_files(part: Part) -> Files:
+    if part.data.train is None:
+        raise ConfigError("data.train must name a file with pairs; got none")
+    return part.data.train
+
+
 def _counted(
-    config: DataConfig, problems: Problems, held_out: AbstractSet[str]
+    part: Part, tags: frozenset[str], problems: Problems, held_out: AbstractSet[str]
 ) -> Callable[[], Iterator[Pair]]:
     """Each call reads the files once more; only the first pass counts its problems.
 
@@ -109,11 +162,11 @@ def _counted(
     passes: list[Problems] = [problems]
 
     def stream() -> Iterator[Pair]:
-        if config.train is None:
-            raise ConfigError("data.train must name a file with pairs; got none")
-        counting = passes.pop() if passes else Problems(config.on_error)
-        pairs = read_pairs(config.train, config, counting)
-        return (pair for pair in pairs if pair.source not in held_out) if held_out else pairs
+        counting = passes.pop() if passes else Problems(part.data.on_error)
+        pairs = refuse_tags(read_pairs(_train_files(part), part.data, counting), tags, counting)
+        if held_out:
+            pairs = (pair for pair in pairs if pair.source not in held_out)
+        return part.tagged(pairs)
 
     return stream
 

@@ -15,19 +15,23 @@ import torch
 
 from transduce.config import Config
 from transduce.data.batching import Batches
-from transduce.data.encoded import EncodedCorpus
+from transduce.data.doctor_report import Share
+from transduce.data.encoded import EncodedCorpus, Texts
 from transduce.data.leakage import Leakage
+from transduce.data.mixture import MixtureSampler
+from transduce.data.parts import parts_of
 from transduce.data.tag_order import ShuffledTags
 from transduce.data.tokenizer import Tokenizer
 from transduce.errors import ConfigError, TrainingError
 from transduce.models.storage import load_weights
 from transduce.pipeline.corpora import Corpora
+from transduce.pipeline.mixture_scoring import MixtureScorer
 from transduce.pipeline.run_folder import prepare_folder, run_fingerprint
 from transduce.pipeline.scoring import DevScorer
 from transduce.pipeline.survey import survey
 from transduce.pipeline.trained import CONFIG, WEIGHTS, TrainedModel, choose_device
 from transduce.training.distributed import launched_processes
-from transduce.training.inputs import BatchStream
+from transduce.training.inputs import BatchStream, Score
 from transduce.training.loop import train
 from transduce.training.progress import Progress
 from transduce.training.record import TrainingRecord
@@ -66,21 +70,21 @@ def fit(
     trained = TrainedModel.fresh(config, *tokenizers)
     trained.model.to(choose_device(config.training.device))
     corpus = _encode(config, corpora, trained, folder, fingerprint)
-    data_report = _describe_data(corpora, corpus, leakage)
+    sampler = _sampler(config, corpora, corpus)
+    data_report = _describe_data(corpora, corpus, leakage, sampler)
     if main:
         for line in _data_lines(data_report):
             say(line)
-    if not len(corpus):
-        raise TrainingError("training data must hold at least one pair; got none after filtering")
+    _refuse_emptied(corpora, corpus)
     begun = (folder / CONFIG).is_file()
     if main and not (resume and begun):
         trained.save_frame(folder)
     record = train(
         trained.model,
-        _batches(corpus, trained),
+        _batches(corpus, trained, sampler),
         config.training,
         folder,
-        DevScorer(trained, corpora.dev),
+        _dev_scorer(trained, corpora),
         resume=resume,
         progress=progress,
         fingerprint=fingerprint,
@@ -95,9 +99,38 @@ def fit(
     return trained
 
 
-def _batches(corpus: EncodedCorpus, trained: TrainedModel) -> BatchStream:
+def _sampler(config: Config, corpora: Corpora, corpus: EncodedCorpus) -> MixtureSampler | None:
+    """What draws the pairs of an epoch; None where the data is no mixture."""
+    if not corpora.parts or not len(corpus):
+        return None
+    weights = tuple(part.part.weight for part in corpora.parts)
+    data, seed = config.data, config.training.seed
+    return MixtureSampler(corpus.part_sizes, weights, data.temperature, seed)
+
+
+def _refuse_emptied(corpora: Corpora, corpus: EncodedCorpus) -> None:
+    if not len(corpus):
+        raise TrainingError("training data must hold at least one pair; got none after filtering")
+    for part, size in zip(corpora.parts, corpus.part_sizes, strict=False):
+        if not size:
+            raise TrainingError(
+                f"data.parts.{part.part.name} must hold at least one training pair; "
+                "got none after filtering"
+            )
+
+
+def _dev_scorer(trained: TrainedModel, corpora: Corpora) -> Score:
+    if not corpora.parts:
+        return DevScorer(trained, corpora.dev)
+    return MixtureScorer(trained, {part.part.name: part.dev for part in corpora.parts if part.dev})
+
+
+def _batches(
+    corpus: EncodedCorpus, trained: TrainedModel, sampler: MixtureSampler | None
+) -> BatchStream:
     training, tokenizer = trained.config.training, trained.source_tokenizer
-    batches = Batches(corpus, training.batch_tokens, training.seed)
+    draw = None if sampler is None else sampler.draw
+    batches = Batches(corpus, training.batch_tokens, training.seed, draw)
     if training.tag_orders == 1:
         return batches
     if not tokenizer.tags:
@@ -105,7 +138,9 @@ def _batches(corpus: EncodedCorpus, trained: TrainedModel) -> BatchStream:
             "training.tag_orders must be 1 where no source holds tags "
             f"(data.source={{tags: COLUMN}}); got {training.tag_orders}"
         )
-    return ShuffledTags(batches, tokenizer.first_tag, training.tag_orders, training.seed)
+    parts = parts_of(trained.config).values()
+    fixed = {n for part in parts for n in tokenizer.encode(part.source_tag)}
+    return ShuffledTags(batches, tokenizer.first_tag, training.tag_orders, training.seed, fixed)
 
 
 def _known_tokenizers(folder: Path) -> tuple[Tokenizer, Tokenizer] | None:
@@ -127,18 +162,22 @@ def _encode(
             time.sleep(_PAUSE)  # the first process is writing it
         else:
             return known
-    return EncodedCorpus.build(
-        ((pair.source, pair.target or "") for pair in corpora.train()),
-        trained.source_tokenizer,
-        trained.target_tokenizer,
-        config.data,
-        cache,
-        fingerprint,
-    )
+    streams = [part.train for part in corpora.parts] or [corpora.train]
+    texts = [
+        Texts(
+            ((pair.source, pair.target or "") for pair in stream()),
+            trained.source_tokenizer,
+            trained.target_tokenizer,
+        )
+        for stream in streams
+    ]
+    return EncodedCorpus.build_mixture(texts, config.data, cache, fingerprint)
 
 
-def _describe_data(corpora: Corpora, corpus: EncodedCorpus, leakage: Leakage) -> dict[str, Any]:
-    return {
+def _describe_data(
+    corpora: Corpora, corpus: EncodedCorpus, leakage: Leakage, sampler: MixtureSampler | None
+) -> dict[str, Any]:
+    described = {
         "train_pairs": len(corpus),
         "dev_sources": len(corpora.dev),
         "fingerprints": corpora.fingerprints,
@@ -148,10 +187,26 @@ def _describe_data(corpora: Corpora, corpus: EncodedCorpus, leakage: Leakage) ->
         "truncated": corpus.truncated,
         "dev_leakage": leakage.to_dict(),
     }
+    if sampler is not None:
+        described["parts"] = {
+            part.part.name: {
+                "train_pairs": size,
+                "dev_sources": len(part.dev),
+                "pairs_an_epoch": round(rate, 1),
+            }
+            for part, size, rate in zip(
+                corpora.parts, corpus.part_sizes, sampler.rates.tolist(), strict=True
+            )
+        }
+    return described
 
 
 def _data_lines(report: dict[str, Any]) -> list[str]:
     lines = [f"{report['train_pairs']:,} training pairs, {report['dev_sources']:,} dev sources"]
+    for name, part in report.get("parts", {}).items():
+        size, drawn = part["train_pairs"], part["pairs_an_epoch"]
+        share = Share(size, drawn / report["train_pairs"], drawn / max(size, 1))
+        lines.append(f"  {name}: {share}, {part['dev_sources']:,} dev sources")
     for part, key in (("training", "problems"), ("dev", "dev_problems")):
         if count := report[key]["skipped"]:
             reasons = ", ".join(f"{n:,} {why}" for why, n in report[key]["reasons"].items())

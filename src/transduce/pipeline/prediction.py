@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from transduce.config import SearchConfig
+from transduce.data.parts import WHOLE, Part
 from transduce.data.tokenizer import Tokenizer
 from transduce.errors import SearchError
 from transduce.interfaces import END, Stepper
@@ -40,12 +41,17 @@ _EMPTY = Output("", (), 0.0, 0.0, ())
 
 @dataclass(frozen=True)
 class Predictor:
-    """A stepper between its tokenizers. Its models must be in evaluation mode."""
+    """A stepper between its tokenizers. Its models must be in evaluation mode.
+
+    ``part`` of a mixture: whose tags stand in front of sources and begin outputs. The latter
+    is among an output's tokens and scores, and not in its text.
+    """
 
     stepper: Stepper[Any]
     source_tokenizer: Tokenizer
     target_tokenizer: Tokenizer
     device: torch.device
+    part: Part = WHOLE
 
     def predict(
         self, sources: Iterable[str], options: SearchConfig, *, window: int = 4096
@@ -61,7 +67,7 @@ class Predictor:
             full = [text for text in texts if text.strip()]
             decoded = decode_all(
                 self.stepper,
-                self.source_tokenizer.encode_batch(full),
+                self.source_tokenizer.encode_batch([self.part.source(text) for text in full]),
                 options,
                 constraints,
                 device=self.device,
@@ -73,7 +79,8 @@ class Predictor:
                 yield [self._output(h) for h in next(decoded)] if text.strip() else [_EMPTY]
 
     def _constraints(self, options: SearchConfig) -> Constraints | None:
-        if not (options.prefix or options.forbidden or options.required):
+        begin = self._begin()
+        if not (begin or options.prefix or options.forbidden or options.required):
             return None
         if options.prefix and self.target_tokenizer.config.right_to_left:
             # The search would hold it to be the first tokens, which are the last of the text.
@@ -83,15 +90,20 @@ class Predictor:
             )
         encode = self.target_tokenizer.encode
         return Constraints(
-            prefix=tuple(encode(options.prefix or "")),
+            prefix=(*begin, *encode(options.prefix or "")),
             forbidden=tuple(tuple(encode(phrase)) for phrase in options.forbidden),
             required=tuple(tuple(encode(phrase)) for phrase in options.required),
         )
 
+    def _begin(self) -> tuple[int, ...]:
+        """What every output has to begin with: the tag of the part, where targets have it."""
+        tag = self.part.target_tag
+        return tuple(self.target_tokenizer.encode(tag)) if tag else ()
+
     def _output(self, hypothesis: Hypothesis) -> Output:
         tokens = [token for token in hypothesis.tokens if token != END]
         return Output(
-            text=self.target_tokenizer.decode(tokens),
+            text=self.target_tokenizer.decode(tokens[1:] if self.part.target_tag else tokens),
             tokens=tuple(self.target_tokenizer.symbols(tokens)),
             score=hypothesis.score,
             log_probability=hypothesis.log_probability,

@@ -64,7 +64,10 @@ def _refuse_other(known: Config, config: Config, folder: Path) -> None:
 
 def _options(config: Config) -> Iterator[tuple[str, Any]]:
     """The options, dotted, that a run cannot change on its way."""
-    data = config.data.model_dump(mode="json", exclude=_PATHS)
+    data = config.data.model_dump(mode="json", exclude={*_PATHS, "folder"})
+    for part in (data["parts"] or {}).values():
+        for key in _PATHS:
+            del part[key]
     yield from _flat("data", data)
     yield from _flat("tokenizer", config.tokenizer.model_dump(mode="json"))
     model = config.model.model_dump(mode="json", by_alias=True, exclude={"preset"})

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -16,6 +16,7 @@ from transduce.config import Config, MetricName, SearchConfig
 from transduce.data.batching import Batches
 from transduce.data.corpus import Example
 from transduce.data.encoded import EncodedCorpus
+from transduce.data.parts import find_part
 from transduce.engine import choose_engine
 from transduce.errors import ConfigError, DataError
 from transduce.evaluation.metrics import (
@@ -54,6 +55,14 @@ class Evaluation:
         """Of the search alone."""
         return self.report.counts["sentences"] / max(self.report.seconds, 1e-9)
 
+    def table(self) -> str:
+        """For the terminal."""
+        return self.report.table()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return self.report.to_dict()
+
 
 def metric_names(config: Config) -> tuple[MetricName, ...]:
     """What the recipe measures, or what fits its target's tokenizer."""
@@ -66,20 +75,24 @@ def evaluate(
     options: SearchConfig | None = None,
     *,
     worst: int = 0,
+    part: str | None = None,
 ) -> Evaluation:
-    """Search and score all examples, ``worst`` of them shown. Raises DataError for no examples."""
+    """Search and score all examples, ``worst`` of them shown, all of one part of a mixture.
+
+    Raises DataError for no examples, ConfigError for a part that is none.
+    """
     if not examples:
         raise DataError("test set must hold at least one pair; got none")
     names = metric_names(trained.config)
     options = (options or trained.config.search).model_copy(update={"nbest": 1})
     sources = [example.source for example in examples]
     started = time.perf_counter()
-    outputs = [best for best, *_ in trained.predict(sources, options)]
+    outputs = [best for best, *_ in trained.predict(sources, options, part=part)]
     seconds = time.perf_counter() - started
     scores = score_outputs(trained.config, examples, outputs, names)
     losses = None
     if any(name in MODEL_METRICS for name in names):
-        losses = loss_totals(trained.model, list(_batches(trained, examples)))
+        losses = loss_totals(trained.model, list(_batches(trained, examples, part)))
     texts = [output.text for output in outputs]
     references = [example.references for example in examples]
     cases = worst_cases(scores, sources, texts, references, count=worst) if worst > 0 else ()
@@ -136,8 +149,17 @@ class DevScorer:
     the metric to choose by is not among the measured ones.
     """
 
-    def __init__(self, trained: TrainedModel, examples: Sequence[Example]) -> None:
+    def __init__(
+        self,
+        trained: TrainedModel,
+        examples: Sequence[Example],
+        *,
+        part: str | None = None,
+        sentences: int | None = None,
+    ) -> None:
+        """``part`` of a mixture that all examples are of; ``sentences``: decoded at most."""
         self.trained = trained
+        self.part = part
         self.names = metric_names(trained.config)
         chosen = trained.config.training.metric
         measured = tuple(dict.fromkeys((*MODEL_METRICS, *self.names)))
@@ -148,8 +170,9 @@ class DevScorer:
         if chosen in MODEL_METRICS:
             cheap = ("exact_match", "per", "bleu", "chrf")
             self.names = tuple(n for n in self.names if n in MODEL_METRICS or n in cheap)
-        self.examples = _spread(examples, trained.config.training.dev_sentences)
-        self.batches = list(_batches(trained, examples))
+        most = trained.config.training.dev_sentences if sentences is None else sentences
+        self.examples = _spread(examples, most)
+        self.batches = list(_batches(trained, examples, part))
         self.options = trained.config.search.model_copy(update={"beam": 1, "nbest": 1})
         # Compiles the kernels now, before a run's minutes count.
         choose_engine(trained.config.engine, trained.model.device)
@@ -160,7 +183,8 @@ class DevScorer:
             raise ValueError("model must be the one that the scorer was made for")
         totals = loss_totals(self.trained.model, self.batches)
         sources = (example.source for example in self.examples)
-        outputs = [best for best, *_ in self.trained.predict(sources, self.options)]
+        found = self.trained.predict(sources, self.options, part=self.part)
+        outputs = [best for best, *_ in found]
         scores = score_outputs(self.trained.config, self.examples, outputs, self.names)
         return {**totals.values(), **scores.values}
 
@@ -185,13 +209,20 @@ def normalizer(configs: Sequence[Config]) -> Callable[[str], str]:
     return partial(unicodedata.normalize, form)
 
 
-def _batches(trained: TrainedModel, examples: Sequence[Example]) -> Iterator[Batch]:
+def _batches(
+    trained: TrainedModel, examples: Sequence[Example], part: str | None
+) -> Iterator[Batch]:
     """All pairs of the examples, none left out for its length."""
+    chosen = find_part(trained.config, part)
     data = trained.config.data.model_copy(
         update={"max_source_length": None, "max_target_length": None, "max_length_ratio": None}
     )
     corpus = EncodedCorpus.build(
-        ((example.source, target) for example in examples for target in example.references),
+        (
+            (chosen.source(example.source), chosen.target(target))
+            for example in examples
+            for target in example.references
+        ),
         trained.source_tokenizer,
         trained.target_tokenizer,
         data,

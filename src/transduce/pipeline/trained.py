@@ -13,6 +13,7 @@ import torch
 
 from transduce.config import Config, SearchConfig, load_config
 from transduce.data.batching import make_source
+from transduce.data.parts import find_part
 from transduce.data.tokenizer import Tokenizer
 from transduce.engine import fast_stepper
 from transduce.errors import ModelError
@@ -106,13 +107,29 @@ class TrainedModel:
         write_text(folder / REPORT, json.dumps(self.report, indent=2, ensure_ascii=False) + "\n")
 
     def predict(
-        self, sources: Iterable[str], options: SearchConfig, *, window: int = 4096
+        self,
+        sources: Iterable[str],
+        options: SearchConfig,
+        *,
+        part: str | None = None,
+        window: int = 4096,
     ) -> Iterator[list[Output]]:
-        """The n-best outputs of each source, in order, as :meth:`Predictor.predict` gives them."""
-        predictor = Predictor(
-            self.stepper(), self.source_tokenizer, self.target_tokenizer, self.model.device
+        """The n-best outputs of each source, in order, as :meth:`Predictor.predict` gives them.
+
+        ``part`` names one of a mixture. Raises ConfigError where there is no such part, or none
+        is named and the model needs one.
+        """
+        return self.predictor(part).predict(sources, options, window=window)
+
+    def predictor(self, part: str | None = None, stepper: Stepper[Any] | None = None) -> Predictor:
+        """What predicts for a part of a mixture; ``stepper`` in place of the model's own."""
+        return Predictor(
+            stepper or self.stepper(),
+            self.source_tokenizer,
+            self.target_tokenizer,
+            self.model.device,
+            find_part(self.config, part),
         )
-        return predictor.predict(sources, options, window=window)
 
     def stepper(self) -> Stepper[Any]:
         """The model in evaluation mode, in the form that ``config.engine`` asks for.
@@ -127,10 +144,11 @@ class TrainedModel:
         return self._fast[1]
 
     @staticmethod
-    def ensemble(members: Sequence[TrainedModel]) -> Predictor:
+    def ensemble(members: Sequence[TrainedModel], part: str | None = None) -> Predictor:
         """Several models as one: the mean of their probabilities at each step.
 
-        Architectures may differ. Raises ModelError where tokenizers do, SearchError for no model.
+        ``part`` is one of the first model's mixture. Architectures may differ. Raises ModelError
+        where tokenizers do, SearchError for no model.
         """
         for number, member in enumerate(members, 1):
             first = members[0]
@@ -146,21 +164,20 @@ class TrainedModel:
                     )
             member.model.to(first.model.device)
         stepper = Ensemble([member.stepper() for member in members])
-        first = members[0]
-        return Predictor(
-            stepper, first.source_tokenizer, first.target_tokenizer, first.model.device
-        )
+        return members[0].predictor(part, stepper)
 
-    def attention(self, source: str, output: str) -> torch.Tensor:
+    def attention(self, source: str, output: str, part: str | None = None) -> torch.Tensor:
         """Weights over the source's symbols and end for each output symbol and end, ``[T, S]``.
 
-        Raises ModelError where the decoder has no attention.
+        The tags of a part are symbols too. Raises ModelError where the decoder has no attention.
         """
-        tokens = [BEGIN, *self.target_tokenizer.encode(output)]
+        chosen = find_part(self.config, part)
+        tokens = [BEGIN, *self.target_tokenizer.encode(chosen.target(output))]
         target = torch.tensor([tokens], device=self.model.device)
         self.model.eval()
         with torch.inference_mode():
-            encoded = make_source([self.source_tokenizer.encode(source)]).to(self.model.device)
+            read = self.source_tokenizer.encode(chosen.source(source))
+            encoded = make_source([read]).to(self.model.device)
             state = self.model.start(encoded, attention=True)
             weights = self.model.step(target, state)[1].attention
         if weights is None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import Any
 
 from transduce.errors import TrainingError
+from transduce.evaluation.by_part import parted
 from transduce.training.learner import Means
 from transduce.training.log import RunLog
 from transduce.training.progress import Progress, Status
@@ -28,9 +30,10 @@ def refuse_infinite(means: Means, step: int, rate: float) -> None:
 class Reporter:
     """Keeps the log and the display of a run, of the first process only."""
 
-    def __init__(self, log: RunLog, display: Progress) -> None:
+    def __init__(self, log: RunLog, display: Progress, metric: str = "loss") -> None:
         self.log = log
         self.display = display
+        self._metric = metric
         self._tokens, self._seconds = 0, 0.0
 
     def begin(self, position: Position, identity: dict[str, Any], resumed: bool) -> None:
@@ -66,6 +69,11 @@ class Reporter:
         )
 
     def scored(self, step: int, metrics: dict[str, float], best: bool) -> None:
-        """A dev scoring."""
+        """A dev scoring; of a mixture's parts a person sees what the best is chosen by."""
         self.log.write("dev", step, {**metrics, "best": best})
-        self.display.scored(step, metrics, best)
+        overall, by_part = parted(metrics)
+        self.display.scored(step, overall, best)
+        if by_part:
+            values = {part: found.get(self._metric, math.nan) for part, found in by_part.items()}
+            shown = "  ".join(f"{part} {value:.2f}" for part, value in values.items())
+            self.display.say(f"  {self._metric}  {shown}")

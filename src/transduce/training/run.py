@@ -71,7 +71,7 @@ class Run:
         self.learner = Learner(model, config, processes)
         self.selection = Selection(config.metric, config.patience)
         self.position = Position()
-        self.reporter = Reporter(RunLog(self.training / "log.jsonl"), display)
+        self.reporter = Reporter(RunLog(self.training / "log.jsonl"), display, config.metric)
         self._score = score
         self._identity = RunIdentity({}, "", processes.world)
         self._saved_step: int | None = None
