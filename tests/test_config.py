@@ -531,3 +531,56 @@ def test_any_text_is_a_recipe_or_a_config_error(
     path.write_text(text, encoding="utf-8")
     with contextlib.suppress(ConfigError):  # anything else that is raised is a bug
         assert isinstance(load_config(path, [f"name={text}"]), Config)
+
+
+# ---------------------------------------------------------------- mixtures
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"parts": {}}, "data.parts must be parts by name, {NAME: {train: FILES}}; got {}"),
+        ({"parts": [{"name": "ice"}]}, "data.parts must be parts by name, {NAME: {train: FILES}}"),
+        ({"parts": {"ice": {}}}, "data.parts.ice.train must be given"),
+        ({"parts": {"ice": None}}, "data.parts.ice must be a section of keys; got None"),
+        ({"parts": {"ice": {"trian": "a"}}}, "data.parts.ice.trian must be a known key; did you"),
+        ({"parts": {"train": {"trian": "a"}}}, "data.parts.train.trian must be a known key; did"),
+        ({"parts": {"train": {"train": 3}}}, "data.parts.train.train must be a path, {source: PA"),
+        ({"part": {"ice": {"train": "a"}}}, "data.part must be a known key; did you mean parts?"),
+        ({"parts": {False: {"train": "a"}}}, "data.parts must have names of text, in quotation m"),
+        ({"parts": {2021: {"train": "a"}}}, "in quotation marks; got 2021"),
+        ({"parts": {"a/b": {"train": "a"}}}, "names of parts must be letters, digits, - and _, "),
+        ({"parts": {"a": {"train": "a", "weight": -1}}}, "data.parts.a.weight must be more than 0"),
+        ({"parts": {"a": {"train": "a", "weight": 0}}}, "data.parts.a.weight must be more than 0"),
+        ({"parts": {"a": {"train": "a", "tag": "⟪"}}}, "tag must be some text without ⟪ and ⟫; g"),
+        ({"parts": {"a": {"train": "a", "tag": ""}}}, "tag must be some text without ⟪ and ⟫; got"),
+        ({"parts": {"a": {"train": "a", "tag": False}}}, "data.parts.a.tag must be text; got Fal"),
+        ({"parts": {"a": {"train": "a"}}, "train": "b"}, "train must be given in each of data.par"),
+        ({"parts": {"a": {"train": "a"}}, "test": "b"}, "test must be given in each of data.parts"),
+        ({"temperature": 0.5}, "data.temperature must be at least 1; got 0.5"),
+        ({"tags": "front"}, "data.tags must be one of source, target, both, none; got 'front'"),
+    ],
+)
+def test_wrong_mixtures_are_told_by_their_key(data: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        Config.from_mapping({"data": data})
+    assert message in str(raised.value)
+
+
+def test_a_part_named_twice_is_refused(tmp_path: Path) -> None:
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text("data:\n  parts:\n    ice: {train: a}\n    ice: {train: b}\n")
+    with pytest.raises(ConfigError, match=r"line 4: recipe must be valid YAML; key 'ice' is given"):
+        load_config(recipe)
+
+
+def test_parts_can_be_changed_one_by_one(tmp_path: Path) -> None:
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text("data:\n  parts:\n    ice: {train: a}\n    kor: {train: b}\n")
+    config = load_config(recipe, ["data.parts.kor.train=c", "data.parts.kor.weight=2"])
+    assert config.data.parts is not None
+    assert [str(part.train) for part in config.data.parts.values()] == ["a", "c"]
+    again = tmp_path / "again.yaml"
+    again.write_text(config.to_yaml())
+    assert load_config(again) == config
+    assert config.updated({"data.parts.ice.test": "t"}).data.parts["ice"].test == Path("t")  # type: ignore[index]

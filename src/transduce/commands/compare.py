@@ -45,6 +45,8 @@ def compare(
     if configs[0].data.parts is not None and part is None:
         if data is not None or plot is not None:
             raise ConfigError("--part must be given with --data and --plot for models of a mixture")
+        if any(config.data.parts is None for config in configs):
+            raise ConfigError("--part must be given to compare with a model of a single data set")
         tests = test_parts(configs[0], problems)
         by_part = {name: _compared(models, configs, own, name) for name, own in tests.items()}
         print(render_parts(by_part))

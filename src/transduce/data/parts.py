@@ -87,9 +87,7 @@ def find_part(config: Config, name: str | None) -> Part:
             return parts[""]
         if config.data.tags == "none":
             return Part("", part_data(config.data.model_copy(update={"parts": None}))[""])
-        raise ConfigError(
-            f"part must be one of {', '.join(parts)} for a model of a mixture; got none (--part NAME)"
-        )
+        raise ConfigError(f"part must be one of {', '.join(parts)} (--part NAME); got none")
     if not mixed:
         raise ConfigError(f"part must be none for a model of a single data set; got {name!r}")
     if name not in parts:
