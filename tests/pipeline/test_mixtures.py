@@ -218,7 +218,7 @@ def test_compare_by_part_and_with_a_model_of_one_data_set(
     capsys.readouterr()
     for arguments, message in (
         (["compare", mixed, twin, "--data", test], "--part must be given with --data and --plot"),
-        (["compare", mixed, tmp_path / "single"], "part must be none for a model of a single"),
+        (["compare", mixed, tmp_path / "single"], "--part must be given to compare with a"),
         (["compare", mixed, twin, "--part", "x"], "part must be one of copy, turn; got 'x'"),
     ):
         assert call(monkeypatch, *arguments) == 2
@@ -254,13 +254,13 @@ def test_a_run_says_what_it_draws_and_how_each_part_does(
 
 
 def test_a_resumed_mixture_has_the_weights_of_one_run(tmp_path: Path) -> None:
-    steps = {"schedule": "constant", "warmup_steps": 0, "evaluate_every": 40}
-    config = tiny(two_tasks(tmp_path), 40, training=steps)
+    steps = {"schedule": "constant", "warmup_steps": 0, "evaluate_every": 70}
+    config = tiny(two_tasks(tmp_path), 70, training=steps)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     train_tiny(config, whole)
     report = json.loads((whole / "report.json").read_text())
     assert report["training"]["epochs"] > 1.5  # so that the second half is of another epoch
-    half = config.updated({"training.max_steps": 17})
+    half = config.updated({"training.max_steps": 30})
     fit(half, open_corpora(half), parts)
     (parts / WEIGHTS).unlink()
     fit(config, open_corpora(config), parts, resume=True)

@@ -47,18 +47,20 @@ def predict(request: Request) -> None:
     config = trained.config = updated(trained.config, request.overrides)
     options = _search_options(config, request.beam, request.nbest)
     part = find_part(config, request.part)
-    predictor = trained.predictor(request.part)
-    if request.ensemble:
-        others = [TrainedModel.load(path) for path in request.ensemble]
-        for other in others:
-            other.config = other.config.updated({"engine": config.engine})
-        predictor = TrainedModel.ensemble([trained, *others], request.part)
     interactive = request.source == "-" and sys.stdin.isatty()
     stream = sys.stdin.buffer if request.source == "-" else request.source
     sources = read_sources(stream, part.data)
     window = _INTERACTIVE if interactive else _AHEAD
+    if request.ensemble:
+        others = [TrainedModel.load(path) for path in request.ensemble]
+        for other in others:
+            other.config = other.config.updated({"engine": config.engine})
+        several = TrainedModel.ensemble([trained, *others], request.part)
+        found = several.predict(sources, options, window=window)
+    else:
+        found = trained.predict(sources, options, part=request.part, window=window)
     with _writer(request.output) as answers:
-        for outputs in predictor.predict(sources, options, window=window):
+        for outputs in found:
             answers.write(_as_json(outputs) if request.form == "jsonl" else _as_text(outputs))
             if interactive:
                 answers.flush()
