@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from transduce.config_image import AugmentationConfig, ImageConfig
-from transduce.data.augmentation import augmented
+from transduce.config_image import ImageAugmentationConfig, ImageConfig
+from transduce.data.image_augmentation import augmented
 
 SIDE, HEIGHT, LONGEST = 16, 20, 8  # pixels of a digit and of a line; digits of a string
 PARTS = {"train": (0, 1, 2, 3), "dev": (4,), "test": (5,)}  # remainders of a digit's number by 6
 DISTORTION = ImageConfig(
-    height=SIDE, augmentation=AugmentationConfig(rotation=8, slant=12, scale=0.15, shift=0.04)
+    height=SIDE, augmentation=ImageAugmentationConfig(rotation=8, slant=12, scale=0.15, shift=0.04)
 )
 
 Pixels = NDArray[np.uint8]

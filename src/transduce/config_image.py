@@ -8,10 +8,10 @@ from pydantic import Field
 
 from transduce.config_base import PositiveInt, Section
 
-__all__ = ["AugmentationConfig", "ImageConfig"]
+__all__ = ["ImageAugmentationConfig", "ImageConfig"]
 
 
-class AugmentationConfig(Section):
+class ImageAugmentationConfig(Section):
     """What training pictures may differ by, each time anew. All zero: nothing.
 
     Each number is the largest change; what is drawn is uniform between it and its opposite,
@@ -47,7 +47,7 @@ class ImageConfig(Section):
     invert: bool = True  # paper is white and becomes 0; false: paper is black
     stretch: bool = False  # the palest of each picture becomes 0, the strongest 1
     max_pixels: Annotated[int, Field(ge=1, le=1 << 30)] = 50_000_000  # more are not unpacked
-    augmentation: AugmentationConfig = AugmentationConfig()
+    augmentation: ImageAugmentationConfig = ImageAugmentationConfig()
 
     @property
     def channels(self) -> int:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from transduce.config_image import AugmentationConfig, ImageConfig
+from transduce.config_image import ImageAugmentationConfig, ImageConfig
 from transduce.data.image import Pixels
 
 __all__ = ["augmented"]
@@ -30,7 +30,7 @@ def augmented(pixels: Pixels, config: ImageConfig, seed: int, epoch: int, index:
 
 
 def _moved(
-    pixels: Pixels, options: AugmentationConfig, paper: int, chance: np.random.Generator
+    pixels: Pixels, options: ImageAugmentationConfig, paper: int, chance: np.random.Generator
 ) -> Pixels:
     from PIL import Image  # lazy: an extra
 

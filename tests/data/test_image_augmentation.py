@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from transduce.config_image import AugmentationConfig, ImageConfig
-from transduce.data.augmentation import augmented
+from transduce.config_image import ImageAugmentationConfig, ImageConfig
+from transduce.data.image_augmentation import augmented
 
 
 def config(*, invert: bool = True, color: bool = False, **options: float) -> ImageConfig:
     return ImageConfig(
-        height=40, invert=invert, color=color, augmentation=AugmentationConfig(**options)
+        height=40, invert=invert, color=color, augmentation=ImageAugmentationConfig(**options)
     )
 
 
