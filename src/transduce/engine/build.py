@@ -109,7 +109,7 @@ def in_bfloat16(model: Seq2Seq) -> Seq2Seq:
 
 
 def _encoder(library: Library, number: Number, model: Seq2Seq) -> NativeEncoder:
-    entrance = Entrance(model)
+    entrance = Entrance(library, number, model)
     if isinstance(model.encoder, TransformerEncoder):
         return NativeTransformerEncoder(library, number, entrance, model.encoder)
     if isinstance(model.encoder, RecurrentEncoder):

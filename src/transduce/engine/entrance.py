@@ -1,4 +1,4 @@
-"""What stands before a native encoder: the embedding in its program, or a frontend in PyTorch."""
+"""What stands before a native encoder: the embedding in its program, or a frontend."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import copy
 
 from torch import Tensor
 
-from transduce.engine.program import Program
+from transduce.engine.convolution import NativeConvolutions
+from transduce.engine.library import Library
+from transduce.engine.program import Number, Program
 from transduce.interfaces import Source
-from transduce.models.seq2seq import Embedding, Seq2Seq
+from transduce.models.seq2seq import Embedding, Frontend, Seq2Seq
+from transduce.modules.frontend import ConvolutionFrontend
 
 __all__ = ["Entrance", "write_embedding"]
 
@@ -16,12 +19,16 @@ __all__ = ["Entrance", "write_embedding"]
 class Entrance:
     """A model's embedding or frontend, as the program of its encoder begins with it.
 
-    An embedding is the program's first operation. A frontend runs in PyTorch, once a batch; the
-    program begins with its vectors.
+    An embedding is the program's first operation. A frontend runs once a batch, convolutions over
+    time in programs of their own, others in PyTorch; the program begins with its vectors.
     """
 
-    def __init__(self, model: Seq2Seq) -> None:
-        self._frontend = copy.deepcopy(model.frontend)  # what is learned later is not seen
+    def __init__(self, library: Library, number: Number, model: Seq2Seq) -> None:
+        self._frontend: Frontend | NativeConvolutions | None
+        if isinstance(model.frontend, ConvolutionFrontend):
+            self._frontend = NativeConvolutions(library, number, model.frontend)
+        else:
+            self._frontend = copy.deepcopy(model.frontend)  # what is learned later is not seen
         self._embedding = model.source_embedding if model.frontend is None else None
         self.width = (model.frontend or model.source_embedding).width
 

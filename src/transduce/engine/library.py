@@ -187,6 +187,7 @@ def _declare(functions: ctypes.CDLL) -> None:
         "recurrence": (None, [_Pointer, _Int, _Int, _Pointer, *[_Int] * 7]),
         "ancestry_attention": (None, [_Pointer, *[_Int] * 12]),
         "source_attention": (None, [_Pointer, *[_Int] * 10]),
+        "windows": (None, [_Pointer, *[_Int] * 6]),
         "store_memory": (None, [_Pointer, *[_Int] * 7]),
         "memory_attention": (None, [_Pointer, *[_Int] * 11, _Float, _Pointer, _Int]),
         "vocabulary": (None, [_Pointer, _Int, _Pointer, *[_Int] * 4]),

@@ -252,6 +252,15 @@ class Program:
             *self._pair(rotary), self._optional(bias),
         )  # fmt: skip
 
+    def windows(
+        self, frames: str, out: int, *, counts: str, room: str, kernel: int, stride: int
+    ) -> None:
+        """What each place of a convolution over time looks at; see native/convolution.h."""
+        self._functions.transduce_windows(
+            self._handle, self.tensor(frames), self.tensor(counts), self.tensor(room), out, kernel,
+            stride,
+        )  # fmt: skip
+
     def store_memory(
         self, source: int, tensor: str, *, offset: int, pairs: int, width: int, keys: bool
     ) -> None:

@@ -19,10 +19,11 @@ from transduce.errors import ModelError
 from transduce.modules.positions import fairseq_table, sinusoidal_table
 from transduce.pretrained.ctranslate2_file import BinaryModel
 
-__all__ = ["Stack", "read_stack"]
+__all__ = ["GELU", "Stack", "read_stack"]
 
 # Its numbers for activations; relu, then GELU with tanh, SiLU (Swish) and GELU.
-_ACTIVATIONS = {0: "relu", 1: "gelu-tanh", 2: "silu", 3: "gelu"}
+GELU = 3
+_ACTIVATIONS = {0: "relu", 1: "gelu-tanh", 2: "silu", GELU: "gelu"}
 _GATED = {"gelu-tanh": "geglu", "silu": "swiglu"}
 _DEFAULT_HEADS = 8
 _SAME = 2e-3  # tables of sinusoids stored as bfloat16 differ by less
@@ -40,6 +41,7 @@ class Stack:
     theirs: str  # scope in the file: encoder, decoder
     ours: str  # scope in the model: encoder, decoder
     config: Mapping[str, Any]  # config.json
+    activation: int = 0  # where the file names none
     options: dict[str, Any] = field(default_factory=dict)
     weights: dict[str, Tensor] = field(default_factory=dict)
 
@@ -184,7 +186,7 @@ def _read_layers(stack: Stack, *, memory: bool) -> None:
 
 
 def _read_feed_forward(stack: Stack, theirs: str, ours: str) -> None:
-    number = int(stack.binary.number(f"{stack.theirs}/activation", 0))
+    number = int(stack.binary.number(f"{stack.theirs}/activation", stack.activation))
     activation = _ACTIVATIONS.get(number)
     if activation is None:
         raise stack.refuse("activation", f"ReLU, GELU or SiLU, 0 to 3 (got {number})")

@@ -42,7 +42,8 @@ class Numbering:
         if end not in places:
             raise ModelError(f"vocabulary must hold the end {end!r}; it has no such symbol")
         padding = next((name for name in _PADDINGS if name in places), None)
-        special = [places.get(name or "") for name in (padding, unknown, start, end)]
+        names = (padding, unknown, start, end)
+        special = [None if name is None else places.get(name) for name in names]
         if special[1] in (special[0], *special[2:]):
             special[1] = None  # the end stands in for it
         rest = [place for place in range(len(symbols)) if place not in special]

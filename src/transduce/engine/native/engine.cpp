@@ -1,5 +1,6 @@
 // The C interface: weights, programs, runs. Every function that can fail gives null or -1.
 #include "attention.h"
+#include "convolution.h"
 #include "layers.h"
 #include "loss.h"
 #include "memory.h"
@@ -121,6 +122,11 @@ void transduce_source_attention(void* program, int half, int in, int out, int qu
                                 int width, int lengths, int cosines, int sines, int bias) {
   add<SourceAttention>(program, in, out, Heads{queries, pairs, width}, lengths, cosines, sines,
                        bias, half != 0);
+}
+
+void transduce_windows(void* program, int frames, int counts, int room, int out, int kernel,
+                       int stride) {
+  add<Windows>(program, frames, counts, room, out, kernel, stride);
 }
 
 void transduce_store_memory(void* program, int half, int in, int offset, int tensor, int pairs,
