@@ -48,7 +48,8 @@ def test_layers_are_the_equation_s():
     for b, length in enumerate(lengths.tolist()):
         picture = values[b, :length].numpy().reshape(length, 2, 7).transpose(1, 2, 0)
         for block, stride in zip(frontend.blocks, ((2, 2), (3, 1)), strict=True):
-            picture = convolved(picture, block.convolution.weight.detach().numpy(), stride)
+            weight = block.convolution.weight.detach().numpy().transpose(0, 1, 3, 2)
+            picture = convolved(picture, weight, stride)
             centred = picture - picture.mean(axis=0)
             scale = np.sqrt(picture.var(axis=0) + block.norm.eps)
             gain, bias = (t.detach().numpy()[:, None, None] for t in block.norm.parameters())
@@ -56,7 +57,7 @@ def test_layers_are_the_equation_s():
         assert picture.shape[1:] == (2, left[b])
         weight, bias = (t.detach().numpy() for t in frontend.project.parameters())
         for column in range(int(left[b])):
-            expected = weight @ picture[:, :, column].reshape(-1) + bias
+            expected = weight @ picture[:, :, column].T.reshape(-1) + bias
             np.testing.assert_allclose(vectors[b, column], expected, atol=1e-10)
 
 

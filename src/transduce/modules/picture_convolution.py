@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from transduce.modules.dropout import Dropout
 from transduce.modules.frontend import hide_padding
 from transduce.modules.functional import linear, make_norm
-from transduce.modules.patches import as_pictures
 
 __all__ = ["PictureConvolution"]
 
@@ -24,15 +23,15 @@ class _Block(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: tuple[int, int]) -> None:
         super().__init__()
-        # The norm has the bias.
-        self.convolution = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+        # Of pictures on their side, as they come, column by column. The norm has the bias.
+        self.convolution = nn.Conv2d(inputs, outputs, 3, stride=stride[::-1], padding=1, bias=False)
         nn.init.kaiming_normal_(self.convolution.weight, nonlinearity="relu")
         self.norm = make_norm("layer", outputs, bias=True)
 
     def forward(self, picture: Tensor) -> Tensor:
-        """``[B, C, Y, X]`` to ``[B, C', ⌈Y / down⌉, ⌈X / across⌉]``."""
-        pixels = self.convolution(picture).permute(0, 2, 3, 1)
-        vectors: Tensor = nn.functional.relu(self.norm(pixels)).permute(0, 3, 1, 2)
+        """``[B, X, Y, C]`` to ``[B, ⌈X / across⌉, ⌈Y / down⌉, C']``, channels side by side."""
+        pixels = self.convolution(picture.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        vectors: Tensor = nn.functional.relu(self.norm(pixels))
         return vectors
 
 
@@ -78,10 +77,10 @@ class PictureConvolution(nn.Module):
 
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """``[B, S, C·Y]`` and int64 ``[B]`` to ``[B, S', D]`` and the lengths that are left."""
-        picture = as_pictures(frames.to(self.project.weight.dtype), lengths, self.channels)
+        columns = frames.to(self.project.weight.dtype).unflatten(2, (self.channels, -1))
+        picture = hide_padding(columns, lengths).transpose(2, 3)
         for block, across in zip(self.blocks, self.strides, strict=True):
             lengths = -(-lengths // across)
-            columns = block(picture).permute(0, 3, 1, 2)
-            picture = hide_padding(columns, lengths).permute(0, 2, 3, 1)
-        vectors = self.project(picture.permute(0, 3, 1, 2).flatten(2))
+            picture = hide_padding(block(picture), lengths)
+        vectors = self.project(picture.flatten(2))
         return hide_padding(self.dropout(vectors), lengths), lengths
