@@ -208,10 +208,22 @@ def show(
     engine: Annotated[
         bool, typer.Option("--engine", help="Say what predicts here, and why.")
     ] = False,
+    attention: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="SOURCE", help="Draw where it looks while it reads this source."),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="Where that goes (PNG).")
+    ] = Path("attention.png"),
 ) -> None:
     """Say what is in a model: parameters by part, sizes, vocabulary, training, scores."""
     from transduce.commands import show as room
 
+    if attention is not None:
+        from transduce.commands.attention import show_attention
+
+        print(show_attention(model, attention, output))
+        return
     print(room.show_engine(model) if engine else room.show(model))
 
 

@@ -1,0 +1,18 @@
+"""``transduce show MODEL --attention SOURCE``: where a model looks, as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from transduce.commands.arguments import require_file_place
+from transduce.pipeline.attention_picture import draw_attention_of
+from transduce.pipeline.trained import TrainedModel
+
+__all__ = ["show_attention"]
+
+
+def show_attention(model: Path, source: str, output: Path) -> str:
+    """Draw it; give what the model says of the source and where the picture is, as lines."""
+    require_file_place(output, "--output")
+    said = draw_attention_of(TrainedModel.load(model), source, output)
+    return f"{said}\nattention drawn in {output}"
