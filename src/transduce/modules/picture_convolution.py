@@ -77,8 +77,8 @@ class PictureConvolution(nn.Module):
 
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """``[B, S, C·Y]`` and int64 ``[B]`` to ``[B, S', D]`` and the lengths that are left."""
-        columns = frames.to(self.project.weight.dtype).unflatten(2, (self.channels, -1))
-        picture = hide_padding(columns, lengths).transpose(2, 3)
+        columns = hide_padding(frames.to(self.project.weight.dtype), lengths)
+        picture = columns.view(*columns.shape[:2], self.channels, -1).transpose(2, 3)
         for block, across in zip(self.blocks, self.strides, strict=True):
             lengths = -(-lengths // across)
             picture = hide_padding(block(picture), lengths)
