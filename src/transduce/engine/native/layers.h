@@ -113,26 +113,33 @@ struct Norm : Operation {
   }
 
  private:
+  // Σ of what is there for 16 places, or for one; four sums, since one would wait for itself.
+  template <class Many, class One>
+  static float total(int width, const Many& many, const One& one) {
+    Floats totals[4] = {};
+    int i = 0;
+    for (; i + 4 * kLanes <= width; i += 4 * kLanes)
+      for (int j = 0; j < 4; ++j) totals[j] += many(i + j * kLanes);
+    for (; i + kLanes <= width; i += kLanes) totals[0] += many(i);
+    float all = sum((totals[0] + totals[1]) + (totals[2] + totals[3]));
+    for (; i < width; ++i) all += one(i);
+    return all;
+  }
+
   void normalize(const float* from, float* to, int width) const {
-    float mean = 0, squares = 0;
-    if (centred) {
-      Floats total{};
-      int i = 0;
-      for (; i + kLanes <= width; i += kLanes) total += load(from + i);
-      mean = sum(total);
-      for (; i < width; ++i) mean += from[i];
-      mean /= width;
-    }
-    Floats total{};
+    const float mean = centred ? total(width, [&](int i) { return load(from + i); },
+                                       [&](int i) { return from[i]; }) / width
+                               : 0.0f;
+    const float squares = total(
+        width,
+        [&](int i) {
+          const Floats distance = load(from + i) - mean;
+          return distance * distance;
+        },
+        [&](int i) { return (from[i] - mean) * (from[i] - mean); });
+    const float scale = 1.0f / std::sqrt(squares / width + epsilon);
     int i = 0;
     for (; i + kLanes <= width; i += kLanes) {
-      const Floats distance = load(from + i) - mean;
-      total += distance * distance;
-    }
-    squares = sum(total);
-    for (; i < width; ++i) squares += (from[i] - mean) * (from[i] - mean);
-    const float scale = 1.0f / std::sqrt(squares / width + epsilon);
-    for (i = 0; i + kLanes <= width; i += kLanes) {
       Floats value = (load(from + i) - mean) * scale * load(weight + i);
       if (bias != nullptr) value += load(bias + i);
       store(to + i, value);

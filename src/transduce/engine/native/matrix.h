@@ -380,10 +380,10 @@ inline void multiply8(const Weight& w, int panel, const uint8_t* a, int64_t stri
   for (int v = 0; v < kPanelVectors; ++v) {
     const int place = panel * kPanel + v * kLanes;
     const Integers shift = load<Integers, int32_t>(w.sums.get() + place);
-    const Floats unit = load(w.scale.get() + place);
+    const Floats unit = load(w.scale.get() + place), bias = load(w.bias.get() + place);
     for (int r = 0; r < R; ++r)
       store(to + r * kPanel + v * kLanes,
-            __builtin_convertvector(totals[r][v] - shift, Floats) * (unit * scale[r]));
+            __builtin_convertvector(totals[r][v] - shift, Floats) * (unit * scale[r]) + bias);
   }
 }
 
@@ -418,6 +418,7 @@ inline void multiply_tile(const Weight& w, int panel, const float* input, int64_
     case 5: tile::multiply<5>(w, panel, input, stride, a, row, to); break;
     default: tile::multiply<6>(w, panel, input, stride, a, row, to); break;
   }
+  if (w.number == Number::kInt8) return;  // it is there already
   const float* bias = w.bias.get() + panel * kPanel;
   for (int r = 0; r < rows; ++r)
     for (int c = 0; c < kPanel; c += kLanes)

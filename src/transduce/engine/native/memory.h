@@ -11,8 +11,14 @@ struct FloatMemory {
 
   static int64_t key_size(int64_t d, int64_t P) { return d * P; }
   static int64_t value_size(int64_t S, int64_t e) { return S * e; }
-  static int64_t key_place(int64_t i, int64_t s, int64_t P) { return i * P + s; }
-  static int64_t value_place(int64_t s, int64_t i, int64_t e) { return s * e + i; }
+
+  static void store_key(float* to, const float* from, int d, int64_t s, int64_t P) {
+    for (int i = 0; i < d; ++i) to[i * P + s] = from[i];
+  }
+
+  static void store_value(float* to, const float* from, int e, int64_t s) {
+    write(to + s * e, from, e);
+  }
 
   // scores[s] = factor · Σ_i query[i] key[i, s]
   static void multiply(const float* query, const float* keys, int d, int P, float factor,
@@ -64,11 +70,32 @@ struct PairedMemory {
 
   static int64_t key_size(int64_t d, int64_t P) { return (d + 1) / 2 * P * 2; }
   static int64_t value_size(int64_t S, int64_t e) { return (S + 1) / 2 * e * 2; }
-  static int64_t key_place(int64_t i, int64_t s, int64_t P) {
-    return (i / 2 * P + s) * 2 + i % 2;
-  }
+
   static int64_t value_place(int64_t s, int64_t i, int64_t e) {
     return (s / 2 * e + i) * 2 + s % 2;
+  }
+
+  static void store_key(uint16_t* to, const float* from, int d, int64_t s, int64_t P) {
+    uint16_t halves[kLanes];
+    to += 2 * s;
+    for (int i = 0; i < d; i += kLanes) {
+      const int count = std::min(kLanes, d - i);
+      write(halves, from + i, count);
+      if (count % 2 == 1) halves[count] = 0;
+      for (int pair = 0; pair < count; pair += 2, to += 2 * P) std::memcpy(to, halves + pair, 4);
+    }
+  }
+
+  // The second of two rows is put beside the first.
+  static void store_value(uint16_t* to, const float* from, int e, int64_t s) {
+    const bool second = s % 2 == 1;
+    int i = 0;
+    for (; i + kLanes <= e; i += kLanes) {
+      const Words own = __builtin_convertvector(to_bfloat16(load(from + i)), Words);
+      uint16_t* place = to + value_place(s - second, i, e);
+      store(place, second ? load<Words, uint16_t>(place) | own << 16 : own);
+    }
+    for (; i < e; ++i) to[value_place(s, i, e)] = to_bfloat16(from[i]);
   }
 
   static void multiply(const float* query, const uint16_t* keys, int d, int P, float factor,
@@ -94,10 +121,15 @@ struct PairedMemory {
       store(scores + s + kLanes, (totals[1] + totals[3]) * factor);
     }
     for (; s < padded; s += kLanes) {
-      Floats totals[2] = {};
-      for (int i = 0; i < count; ++i)
-        totals[i % 2] = add_pairs(totals[i % 2], keys + int64_t{i} * row + 2 * s, pair_at(pairs, 2 * i));
-      store(scores + s, (totals[0] + totals[1]) * factor);
+      Floats totals[4] = {};  // one would wait for itself at each step
+      const uint16_t* from = keys + 2 * s;
+      int i = 0;
+      for (; i + 4 <= count; i += 4, from += 4 * row)
+        for (int j = 0; j < 4; ++j)
+          totals[j] = add_pairs(totals[j], from + j * row, pair_at(pairs, 2 * (i + j)));
+      for (; i < count; ++i, from += row)
+        totals[0] = add_pairs(totals[0], from, pair_at(pairs, 2 * i));
+      store(scores + s, ((totals[0] + totals[1]) + (totals[2] + totals[3])) * factor);
     }
   }
 
@@ -172,8 +204,8 @@ struct StoreMemory : Operation {
       auto* to = at.tensor<typename Form::Stored>(tensor) + item * size;
       for (int64_t s = 0; s < S; ++s) {
         const float* from = at.buffer(in).row(item / G * S + s) + offset + item % G * d;
-        for (int64_t i = 0; i < d; ++i)
-          write_one(to + (keys ? Form::key_place(i, s, P) : Form::value_place(s, i, d)), from[i]);
+        keys ? Form::store_key(to, from, static_cast<int>(d), s, P)
+             : Form::store_value(to, from, static_cast<int>(d), s);
       }
     }
   }

@@ -41,12 +41,13 @@ struct Buffer {
 };
 
 // Row n's best C tokens so far, best first (of equals the smaller token), and what the
-// log-probabilities need: the largest logit and Σ e^(logit - largest).
+// log-probabilities need: the largest logit and, in lanes, Σ e^(logit - largest).
 struct Best {
   float* values;
   int64_t* tokens;
   int count;
-  float top, total;
+  float top;
+  Floats totals;
 
   void take(float value, int64_t token) {
     int place = count - 1;

@@ -167,7 +167,8 @@ struct SourceAttention : Operation {
 #else
   static constexpr bool kMultipliesHalves = false;
 #endif
-  static constexpr int kLongest = 64;  // positions of a source that is read row by row
+  static constexpr int kLongest = 64;   // positions of a source that is read row by row
+  static constexpr int kTogether = 4;   // queries
 
   int key_column(int head) const { return (heads.queries + heads.of_pair(head)) * heads.width; }
   int value_column(int head) const { return key_column(head) + heads.pairs * heads.width; }
@@ -247,25 +248,38 @@ struct SourceAttention : Operation {
     }
     for (int i = 0; i < d; ++i)
       for (int s = count; s < padded; ++s) turned[i * padded + s] = 0;
-    float* scores = Scratch::sized(at.scratch.second, padded);
+    float* scores = Scratch::sized(at.scratch.second, int64_t{kTogether} * padded);
+    const auto to = [&](int query) { return at.buffer(out).row(sentence * S + query) + head * d; };
+    for (int query = 0; query < count; query += kTogether) {
+      const int rows = std::min(kTogether, count - query);
+      const float* queries[kTogether];
+      for (int r = 0; r < kTogether; ++r)
+        queries[r] = from.row(sentence * S + query + std::min(r, rows - 1)) + head * d;
+      score(queries, turned, padded, scores);
+      for (int r = 0; r < rows; ++r) {
+        float* own = scores + r * padded;
+        add_bias(at, own, head, query + r, count);
+        softmax(own, count, padded);
+        weighted_sum(to(query + r), own, count, d, [&](int s) {
+          return static_cast<const float*>(from.row(sentence * S + s) + value_column(head));
+        });
+      }
+    }
+    for (int64_t query = count; query < S; ++query)
+      std::memset(to(static_cast<int>(query)), 0, sizeof(float) * d);
+  }
+
+  // Scores [kTogether, padded] of a few queries, which share each load of the keys.
+  void score(const float* const* queries, const float* turned, int padded, float* scores) const {
+    const int d = heads.width;
     const float factor = 1.0f / std::sqrt(static_cast<float>(d));
-    for (int64_t query = 0; query < S; ++query) {
-      float* to = at.buffer(out).row(sentence * S + query) + head * d;
-      if (query >= count) {
-        std::memset(to, 0, sizeof(float) * d);
-        continue;
+    for (int s = 0; s < padded; s += kLanes) {
+      Floats totals[kTogether] = {};
+      for (int i = 0; i < d; ++i) {
+        const Floats key = load(turned + i * padded + s);
+        for (int r = 0; r < kTogether; ++r) totals[r] += queries[r][i] * key;
       }
-      const float* q = from.row(sentence * S + query) + head * d;
-      for (int s = 0; s < padded; s += kLanes) {
-        Floats total{};
-        for (int i = 0; i < d; ++i) total += q[i] * load(turned + i * padded + s);
-        store(scores + s, total * factor);
-      }
-      add_bias(at, scores, head, query, count);
-      softmax(scores, count, padded);
-      weighted_sum(to, scores, count, d, [&](int s) {
-        return static_cast<const float*>(from.row(sentence * S + s) + value_column(head));
-      });
+      for (int r = 0; r < kTogether; ++r) store(scores + r * padded + s, totals[r] * factor);
     }
   }
 };

@@ -57,7 +57,7 @@ struct Vocabulary : Operation {
     for (int row = 0; row < rows; ++row) {
       const size_t first = static_cast<size_t>(row) * count;
       scratch.best[row] = Best{scratch.values.data() + first, scratch.tokens.data() + first, count,
-                               kNothing, 0.0f};
+                               kNothing, Floats{}};
     }
     return scratch.best;
   }
@@ -65,17 +65,20 @@ struct Vocabulary : Operation {
   void examine(Best& best, const float* logits_of_panel, int panel) const {
     Floats most = load(logits_of_panel);
     for (int v = 1; v < kPanelVectors; ++v) most = larger(most, load(logits_of_panel + v * kLanes));
+    // The largest of all is at least the least of the best: where none is above that, nothing
+    // changes but the sum.
+    if (some_above(most, best.values[best.count - 1])) admit(best, most, logits_of_panel, panel);
+    for (int v = 0; v < kPanelVectors; ++v)
+      best.totals += share_of_one(load(logits_of_panel + v * kLanes) - best.top);
+  }
+
+  void admit(Best& best, const Floats& most, const float* logits_of_panel, int panel) const {
     const float top = largest(most);
     if (top > best.top) {
-      best.total = best.total == 0.0f ? 0.0f : best.total * std::exp(best.top - top);
+      best.totals *= std::exp(best.top - top);
       best.top = top;
     }
-    Floats total{};
-    for (int v = 0; v < kPanelVectors; ++v)
-      total += exponential(load(logits_of_panel + v * kLanes) - best.top);
-    best.total += sum(total);
     const int first = panel * kPanel;
-    if (!(top > best.values[best.count - 1])) return;
     const int width = std::min(kPanel, weight->columns - first);
     // PADDING, UNKNOWN and BEGIN stand before END in every vocabulary, and are never written.
     for (int i = std::max(0, end_token - first); i < width; ++i)
@@ -88,7 +91,7 @@ struct Vocabulary : Operation {
     int64_t* to_tokens = at.tensor<int64_t>(tokens);
     const Share rows = at.share(at.call.rows);
     for (int64_t row = rows.begin; row < rows.end; ++row) {
-      Best best{to_scores + row * count, to_tokens + row * count, count, kNothing, 0.0f};
+      Best best{to_scores + row * count, to_tokens + row * count, count, kNothing, Floats{}};
       std::fill_n(best.values, count, kNothing);
       std::fill_n(best.tokens, count, int64_t{0});
       // Threads hold rising ranges of tokens, so the first of equals is the smaller.
@@ -98,11 +101,14 @@ struct Vocabulary : Operation {
           best.take(part.values[i], part.tokens[i]);
         best.top = std::max(best.top, part.top);
       }
+      float total = 0;
       for (int thread = 0; thread < at.threads; ++thread) {
         const Best& part = at.team[thread].best[row];
-        if (part.total != 0) best.total += part.total * std::exp(part.top - best.top);
+        // A thread without columns has seen nothing.
+        const float seen = sum(part.totals);
+        if (seen != 0) total += seen * std::exp(part.top - best.top);
       }
-      const float normalizer = best.top + std::log(best.total);
+      const float normalizer = best.top + std::log(total);
       for (int i = 0; i < count; ++i) best.values[i] -= normalizer;
     }
   }
