@@ -78,11 +78,11 @@ def trained_case(folder: Path, limit: int | None) -> Case:
         folder.name,
         trained.model,
         trained.config.model,
-        trained.source_tokenizer.encode_batch([example.source for example in examples]),
+        trained.coders("")[0].encode_batch([example.source for example in examples]),
         0,
         trained.config.search.max_length,
         [example.references for example in examples],
-        trained.target_tokenizer.decode,
+        trained.coders("")[1].decode,
     )
 
 

@@ -66,7 +66,7 @@ def main() -> None:
     if data.test is None:
         parser.error(f"data.test must name a file with pairs; got none in {options.model}")
     examples = examples_from_files(data.test, data, Problems("stop"))
-    sources = trained.source_tokenizer.encode_batch([example.source for example in examples])
+    sources = trained.coders("")[0].encode_batch([example.source for example in examples])
     sources.sort(key=len)
     print("\n| beam | sentences | rows at work | of the whole, in steps | saved at most |")
     print("|---:|---:|---:|---:|---:|")

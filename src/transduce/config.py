@@ -168,6 +168,9 @@ class EvaluationConfig(Section):
     bleu_tokenizer: Literal["13a", "intl", "zh", "char", "none"] = "13a"
 
 
+_SIDES: tuple[Literal["source", "target"], ...] = ("source", "target")
+
+
 class Config(Section):
     """A whole recipe."""
 
@@ -180,6 +183,16 @@ class Config(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
     # What predicts: the fastest form that this machine has, the model itself, or named numbers.
     engine: EngineChoice = "auto"
+
+    @model_validator(mode="after")
+    def _agree(self) -> Config:
+        own = [name for side in _SIDES for name in self.tokenizer_names(side) if name]
+        if own and self.tokenizer.shared:
+            raise ValueError(
+                "tokenizer.shared must be false where parts have tokenizers of their own; got "
+                f"true, and data.parts.{own[0]}.tokenizer"
+            )
+        return self
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Config:
@@ -201,6 +214,21 @@ class Config(Section):
     def target_kind(self) -> TokenizerKind:
         """The kind of tokenizer that the target has."""
         return self.target_tokenizer.kind
+
+    def tokenizer_names(self, side: Literal["source", "target"]) -> list[str]:
+        """The parts with a tokenizer of their own on one side, first "" where any has none."""
+        parts = self.data.parts or {}
+        own = [name for name, part in parts.items() if getattr(part.tokenizer, side) is not None]
+        return own if parts and len(own) == len(parts) else ["", *own]
+
+    def for_part(self, name: str) -> Config:
+        """The config with a part's own tokenizers in the place of the section's."""
+        part = (self.data.parts or {}).get(name)
+        if part is None:
+            return self
+        sides = {"source": part.tokenizer.source, "target": part.tokenizer.target}
+        given = {side: options for side, options in sides.items() if options is not None}
+        return self.model_copy(update={"tokenizer": self.tokenizer.model_copy(update=given)})
 
     def updated(self, overrides: Mapping[str, Any]) -> Config:
         """A copy with dotted keys replaced: ``{"training.max_minutes": 10}``.

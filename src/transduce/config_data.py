@@ -67,6 +67,35 @@ class TextConfig(Section):
 InputConfig = Annotated[TextConfig | AudioConfig | ImageConfig, Field(discriminator="kind")]
 
 
+TokenizerKind = Literal["character", "whitespace", "word", "bpe", "unigram", "byte"]
+
+
+class TokenizerConfig(Section):
+    """How one side's text becomes symbols."""
+
+    kind: TokenizerKind = "character"
+    vocabulary_size: PositiveInt | None = None  # bpe, unigram: 8,000; others: all that occur
+    minimum_count: PositiveInt = 1  # character, whitespace, word
+    normalization: Literal["none", "nfc", "nfd", "nfkc"] = "none"  # nfd: Hangul as its letters
+    lowercase: bool = False
+    right_to_left: bool = False  # the last symbol first: for targets whose endings carry the case
+
+
+class TokenizersConfig(Section):
+    """The tokenizers of both sides. Shared: one, trained on both sides, from ``source``."""
+
+    source: TokenizerConfig = TokenizerConfig()
+    target: TokenizerConfig = TokenizerConfig()
+    shared: bool = False
+
+
+class PartTokenizersConfig(Section):
+    """Tokenizers of one part alone; a side without one has that of the section ``tokenizer``."""
+
+    source: TokenizerConfig | None = None
+    target: TokenizerConfig | None = None
+
+
 DataFormat = Literal["auto", "tsv", "csv", "jsonl", "parquet", "lines", "datasets"]
 
 
@@ -81,6 +110,7 @@ class PartConfig(Section):
     source: Columns | None = Field(default=None, description=_COLUMNS)
     target: int | str | None = Field(default=None, description=_COLUMN)
     tag: str | None = None  # none: the part's name
+    tokenizer: PartTokenizersConfig = PartTokenizersConfig()
     weight: Annotated[float, Field(gt=0)] = 1.0  # times what temperature makes of its size
 
     @field_validator("tag")
@@ -127,6 +157,11 @@ class DataConfig(Section):
         for key in ("train", "dev", "test"):
             if getattr(self, key) is not None:
                 raise ValueError(f"{key} must be given in each of data.parts; got it beside them")
+        if self.input.kind != "text" and self.tags in ("source", "both"):
+            raise ValueError(
+                f"tags must be target or none where sources are of kind {self.input.kind}, as a "
+                f"tag is text; got {self.tags}"
+            )
         for name in self.parts:
             if not _PART_NAME.fullmatch(name):
                 raise ValueError(
@@ -137,25 +172,3 @@ class DataConfig(Section):
 
 
 _PART_NAME = re.compile(r"[\w-]+")
-
-
-TokenizerKind = Literal["character", "whitespace", "word", "bpe", "unigram", "byte"]
-
-
-class TokenizerConfig(Section):
-    """How one side's text becomes symbols."""
-
-    kind: TokenizerKind = "character"
-    vocabulary_size: PositiveInt | None = None  # bpe, unigram: 8,000; others: all that occur
-    minimum_count: PositiveInt = 1  # character, whitespace, word
-    normalization: Literal["none", "nfc", "nfd", "nfkc"] = "none"  # nfd: Hangul as its letters
-    lowercase: bool = False
-    right_to_left: bool = False  # the last symbol first: for targets whose endings carry the case
-
-
-class TokenizersConfig(Section):
-    """The tokenizers of both sides. Shared: one, trained on both sides, from ``source``."""
-
-    source: TokenizerConfig = TokenizerConfig()
-    target: TokenizerConfig = TokenizerConfig()
-    shared: bool = False

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from transduce.data.joint import JointTokenizer
 from transduce.data.parts import parts_of
 from transduce.data.tokenizer import Tokenizer
 from transduce.engine import choose_engine, processor_features
@@ -87,7 +88,14 @@ def _parameters(trained: TrainedModel, folder: Path) -> str:
 
 def _vocabulary(trained: TrainedModel) -> str:
     both = (("source", trained.source_tokenizer), ("target", trained.target_tokenizer))
-    rows = [_tokenizer_row(side, tokenizer) for side, tokenizer in both]
+    rows = []
+    for side, tokenizer in both:
+        if not isinstance(tokenizer, JointTokenizer):
+            rows.append(_tokenizer_row(side, tokenizer))
+            continue
+        for name, member in tokenizer.members.items():
+            rows.append(_tokenizer_row(f"{side} of {name or 'other parts'}", member))
+        rows.append([side, "all together", "", f"{tokenizer.size:,}"])
     shared = ", shared" if trained.config.tokenizer.shared else ""
     columns = ["side", "kind", "some symbols", "symbols"]
     return render_table(f"vocabulary{shared}", columns, rows, texts=3)

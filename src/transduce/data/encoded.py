@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transduce.config import DataConfig
+from transduce.data.joint import Coder
 from transduce.data.padding import pad_source, pad_target
 from transduce.data.texts import portions
-from transduce.data.tokenizer import Tokenizer
 from transduce.errors import DataError
 from transduce.files import write_bytes
 from transduce.interfaces import END, Batch
@@ -77,11 +77,11 @@ class Texts:
     """The pairs of one part of a corpus, and what encodes them."""
 
     pairs: Iterable[tuple[str, str]]
-    source_tokenizer: Tokenizer
-    target_tokenizer: Tokenizer
+    source_tokenizer: Coder
+    target_tokenizer: Coder
 
     @property
-    def tokenizers(self) -> tuple[Tokenizer, Tokenizer]:
+    def tokenizers(self) -> tuple[Coder, Coder]:
         """Of source and target."""
         return self.source_tokenizer, self.target_tokenizer
 
@@ -106,8 +106,8 @@ class EncodedCorpus:
     def build(
         cls,
         pairs: Iterable[tuple[str, str]],
-        source_tokenizer: Tokenizer,
-        target_tokenizer: Tokenizer,
+        source_tokenizer: Coder,
+        target_tokenizer: Coder,
         config: DataConfig | None = None,
         folder: Path | None = None,
         fingerprint: str = "",

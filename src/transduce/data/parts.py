@@ -69,7 +69,7 @@ def parts_of(config: Config) -> dict[str, Part]:
             symbol if on_source else "",
             symbol if on_target else "",
             part.weight,
-            config.target_tokenizer.right_to_left,
+            config.for_part(name).target_tokenizer.right_to_left,
         )
     return parts
 

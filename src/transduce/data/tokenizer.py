@@ -121,6 +121,11 @@ class Tokenizer:
         """The tags that are one symbol each, brackets included, in the order of their numbers."""
         return tuple(self._tags)
 
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """All symbols as they stand in tokenizer.json, in the order of their numbers."""
+        return tuple(self._entries)
+
     def __len__(self) -> int:
         return self.size
 

@@ -30,17 +30,18 @@ def export_trained(trained: TrainedModel, folder: Path, quantization: str = "flo
     directory is not free or the package is missing, OSError.
     """
     require_transformers(trained.config.model)
+    source, target = trained.only_tokenizers()
     with _new(folder) as aside:
         _write(
             trained.model,
             trained.config.model,
-            _symbols(trained.source_tokenizer),
-            _symbols(trained.target_tokenizer),
+            _symbols(source),
+            _symbols(target),
             aside,
             quantization,
         )
-        trained.source_tokenizer.save(aside / SOURCE)
-        trained.target_tokenizer.save(aside / TARGET)
+        source.save(aside / SOURCE)
+        target.save(aside / TARGET)
 
 
 def export_model(

@@ -57,9 +57,7 @@ def compare(trained: TrainedModel, folder: Path, sources: Sequence[str]) -> list
     beams stop (CTranslate2 does not count the end where it divides by the length).
     """
     trained.model.eval()
-    predictor = Predictor(
-        trained.model, trained.source_tokenizer, trained.target_tokenizer, trained.model.device
-    )
+    predictor = Predictor(trained.model, *trained.only_tokenizers(), trained.model.device)
     full = [source for source in sources if source.strip()]
     shared = _shared(trained.config.search)
     found = []

@@ -21,14 +21,14 @@ from transduce.data.leakage import Leakage
 from transduce.data.mixture import MixtureSampler
 from transduce.data.parts import parts_of
 from transduce.data.tag_order import ShuffledTags
-from transduce.data.tokenizer import Tokenizer
 from transduce.errors import ConfigError, TrainingError
 from transduce.models.storage import load_weights
 from transduce.pipeline.corpora import Corpora
 from transduce.pipeline.mixture_scoring import MixtureScorer
 from transduce.pipeline.run_folder import prepare_folder, run_fingerprint
 from transduce.pipeline.scoring import DevScorer
-from transduce.pipeline.survey import survey
+from transduce.pipeline.survey import Tokenizers, survey
+from transduce.pipeline.tokenizers import load_side, tokenizer_files
 from transduce.pipeline.trained import CONFIG, WEIGHTS, TrainedModel, choose_device
 from transduce.training.distributed import launched_processes
 from transduce.training.inputs import BatchStream, Score
@@ -65,7 +65,9 @@ def fit(
             "data.dev_fraction"
         )
     fingerprint = run_fingerprint(config, corpora)
-    tokenizers, leakage = survey(config, corpora, _known_tokenizers(folder) if resume else None)
+    tokenizers, leakage = survey(
+        config, corpora, _known_tokenizers(folder, config) if resume else None
+    )
     torch.manual_seed(config.training.seed)
     trained = TrainedModel.fresh(config, *tokenizers)
     trained.model.to(choose_device(config.training.device))
@@ -138,16 +140,22 @@ def _batches(
             "training.tag_orders must be 1 where no source holds tags "
             f"(data.source={{tags: COLUMN}}); got {training.tag_orders}"
         )
-    parts = parts_of(trained.config).values()
-    fixed = {n for part in parts for n in tokenizer.encode(part.source_tag)}
+    fixed = {
+        number
+        for name, part in parts_of(trained.config).items()
+        for number in trained.coders(name)[0].encode(part.source_tag)
+    }
     return ShuffledTags(batches, tokenizer.first_tag, training.tag_orders, training.seed, fixed)
 
 
-def _known_tokenizers(folder: Path) -> tuple[Tokenizer, Tokenizer] | None:
-    paths = [folder / "source.tokenizer.json", folder / "target.tokenizer.json"]
-    if not all(path.is_file() for path in paths):
+def _known_tokenizers(folder: Path, config: Config) -> Tokenizers | None:
+    names = [
+        *tokenizer_files(config, "source").values(),
+        *tokenizer_files(config, "target").values(),
+    ]
+    if not all((folder / name).is_file() for name in names):
         return None
-    return Tokenizer.load(paths[0]), Tokenizer.load(paths[1])
+    return load_side(folder, config, "source"), load_side(folder, config, "target")
 
 
 def _encode(
@@ -162,14 +170,10 @@ def _encode(
             time.sleep(_PAUSE)  # the first process is writing it
         else:
             return known
-    streams = [part.train for part in corpora.parts] or [corpora.train]
+    streams = {part.part.name: part.train for part in corpora.parts} or {"": corpora.train}
     texts = [
-        Texts(
-            ((pair.source, pair.target or "") for pair in stream()),
-            trained.source_tokenizer,
-            trained.target_tokenizer,
-        )
-        for stream in streams
+        Texts(((pair.source, pair.target or "") for pair in stream()), *trained.coders(name))
+        for name, stream in streams.items()
     ]
     return EncodedCorpus.build_mixture(texts, config.data, cache, fingerprint)
 

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from transduce.config import SearchConfig
+from transduce.data.joint import Coder
 from transduce.data.parts import WHOLE, Part
-from transduce.data.tokenizer import Tokenizer
 from transduce.errors import SearchError
 from transduce.interfaces import END, Stepper
 from transduce.search import Constraints, Hypothesis, decode_all
@@ -48,8 +48,8 @@ class Predictor:
     """
 
     stepper: Stepper[Any]
-    source_tokenizer: Tokenizer
-    target_tokenizer: Tokenizer
+    source_tokenizer: Coder
+    target_tokenizer: Coder
     device: torch.device
     part: Part = WHOLE
 

@@ -83,13 +83,14 @@ def evaluate(
     """
     if not examples:
         raise DataError("test set must hold at least one pair; got none")
-    names = metric_names(trained.config)
+    own = trained.config.for_part(part or "")
+    names = metric_names(own)
     options = (options or trained.config.search).model_copy(update={"nbest": 1})
     sources = [example.source for example in examples]
     started = time.perf_counter()
     outputs = [best for best, *_ in trained.predict(sources, options, part=part)]
     seconds = time.perf_counter() - started
-    scores = score_outputs(trained.config, examples, outputs, names)
+    scores = score_outputs(own, examples, outputs, names)
     losses = None
     if any(name in MODEL_METRICS for name in names):
         losses = loss_totals(trained.model, list(_batches(trained, examples, part)))
@@ -100,7 +101,7 @@ def evaluate(
         scores,
         seconds=seconds,
         losses=losses,
-        lengths=[len(tokens) for tokens in trained.source_tokenizer.encode_batch(sources)],
+        lengths=[len(row) for row in trained.coders(part or "")[0].encode_batch(sources)],
         worst=cases,
     )
     return Evaluation(report, outputs, scores)
@@ -160,7 +161,8 @@ class DevScorer:
         """``part`` of a mixture that all examples are of; ``sentences``: decoded at most."""
         self.trained = trained
         self.part = part
-        self.names = metric_names(trained.config)
+        self.config = trained.config.for_part(part or "")
+        self.names = metric_names(self.config)
         chosen = trained.config.training.metric
         measured = tuple(dict.fromkeys((*MODEL_METRICS, *self.names)))
         if chosen not in measured:
@@ -185,7 +187,7 @@ class DevScorer:
         sources = (example.source for example in self.examples)
         found = self.trained.predict(sources, self.options, part=self.part)
         outputs = [best for best, *_ in found]
-        scores = score_outputs(self.trained.config, self.examples, outputs, self.names)
+        scores = score_outputs(self.config, self.examples, outputs, self.names)
         return {**totals.values(), **scores.values}
 
 
@@ -223,8 +225,7 @@ def _batches(
             for example in examples
             for target in example.references
         ),
-        trained.source_tokenizer,
-        trained.target_tokenizer,
+        *trained.coders(chosen.name),
         data,
         None,
     )

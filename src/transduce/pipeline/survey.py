@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
-from transduce.config import Config, DataConfig, TagColumn, TokenizersConfig
+from transduce.config import Config, DataConfig, TagColumn
 from transduce.data.corpus import Pair
+from transduce.data.joint import JointTokenizer
 from transduce.data.leakage import Leakage, LeakageCounter
 from transduce.data.parts import parts_of
 from transduce.data.tags import find_tags
@@ -15,10 +16,11 @@ from transduce.data.tokenizer import Tokenizer
 from transduce.data.vocabulary import VocabularyLearner, check_size
 from transduce.errors import DataError
 from transduce.pipeline.corpora import Corpora
+from transduce.pipeline.tokenizers import Side, SideTokenizer
 
-__all__ = ["survey"]
+__all__ = ["Tokenizers", "survey"]
 
-Tokenizers = tuple[Tokenizer, Tokenizer]
+Tokenizers = tuple[SideTokenizer, SideTokenizer]
 
 
 def survey(
@@ -31,64 +33,107 @@ def survey(
     the pairs. Raises DataError, ConfigError.
     """
     counter = LeakageCounter(corpora.dev_pairs())
-    pairs = corpora.train()
     if known is not None:
-        for portion in portions(pairs):
+        for _, portion in _portions(corpora):
             counter.add(portion)
         return known, counter.leakage()
-    learning = _Learning(config.tokenizer, *_tagged_sides(config))
-    for portion in portions(learning.begin(pairs)):
+    learning = _Learning(config, *_tagged_sides(config))
+    for name, portion in _portions(corpora, learning.begin):
         counter.add(portion)
-        learning.add(portion)
-    if learning.cut_tags and not any(learning.tags):  # then what looks like a tag is text
-        learning = _Learning(config.tokenizer, False, False)
-        for portion in portions(corpora.train()):
-            learning.add(portion)
+        learning.add(name, portion)
+    if learning.finds_no_tags():  # then what looks like a tag is text
+        learning = _Learning(config, False, False)
+        for name, portion in _portions(corpora, learning.begin):
+            learning.add(name, portion)
     return learning.tokenizers(), counter.leakage()
+
+
+def _portions(
+    corpora: Corpora, begin: Callable[[str], None] = lambda part: None
+) -> Iterator[tuple[str, list[Pair]]]:
+    """The training pairs in portions, each with the name of its part ("" where there are none).
+
+    ``begin`` is called when the first pair of a part is there.
+    """
+    streams = {part.part.name: part.train for part in corpora.parts} or {"": corpora.train}
+    for name, stream in streams.items():
+        pairs = stream()
+        first = next(pairs, None)
+        if first is not None:
+            begin(name)
+            for portion in portions(chain([first], pairs)):
+                yield name, portion
 
 
 class _Learning:
     """Both sides' vocabularies, learnt side by side from portions of pairs."""
 
-    def __init__(self, config: TokenizersConfig, cut_source: bool, cut_target: bool) -> None:
+    def __init__(self, config: Config, cut_source: bool, cut_target: bool) -> None:
         """``cut_…``: whether tags stand in the texts of that side."""
-        self.cut_tags = cut_source or cut_target
-        self.tags: tuple[set[str], set[str]] = (set(), set())
-        if config.shared:
-            both = VocabularyLearner(config.source, cut_tags=self.cut_tags)
-            self._learners = (both, both)
-        else:
-            self._learners = (
-                VocabularyLearner(config.source, cut_tags=cut_source),
-                VocabularyLearner(config.target, cut_tags=cut_target),
-            )
-        self._cut = (cut_source, cut_target)
+        self._tagged = cut_source, cut_target
+        self._cuts_tags = cut_source or cut_target
+        self._begun = False
+        cut = cut_source or (config.tokenizer.shared and cut_target)
+        self._source = _SideLearning(config, "source", cut_tags=cut)
+        self._target = self._source
+        if not config.tokenizer.shared:
+            self._target = _SideLearning(config, "target", cut_tags=cut_target)
 
-    def begin(self, pairs: Iterator[Pair]) -> Iterator[Pair]:
-        """The same pairs, after a look at the first one and at the source's options."""
-        first = next(pairs, None)
-        if first is None:
-            raise DataError("tokenizer must be trained on at least one text; got none")
-        if not self.cut_tags:
-            check_size(self._learners[0].config)
-        return chain([first], pairs)
+    def begin(self, part: str) -> None:
+        """A look at the source's options, which comes before what is wrong further on."""
+        self._begun = True
+        if not self._cuts_tags:
+            self._source.check_size(part)
 
-    def add(self, pairs: Sequence[Pair]) -> None:
-        sides = [pair.source for pair in pairs], [pair.target or "" for pair in pairs]
-        for texts, learner, tags, cut in zip(
-            sides, self._learners, self.tags, self._cut, strict=True
-        ):
-            if cut:
-                tags.update(chain.from_iterable(map(find_tags, texts)))
-            learner.add(texts)
+    def add(self, part: str, pairs: Sequence[Pair]) -> None:
+        self._source.add(part, [pair.source for pair in pairs], self._tagged[0])
+        self._target.add(part, [pair.target or "" for pair in pairs], self._tagged[1])
+
+    def finds_no_tags(self) -> bool:
+        """Whether there should have been tags and none came."""
+        return self._cuts_tags and not (self._source.tags or self._target.tags)
 
     def tokenizers(self) -> Tokenizers:
-        source, target = self._learners
-        if source is target:
-            both = Tokenizer.learnt(source, sorted(self.tags[0] | self.tags[1]))
-            return both, both
-        first = Tokenizer.learnt(source, sorted(self.tags[0]))
-        return first, Tokenizer.learnt(target, sorted(self.tags[1]))
+        if not self._begun:
+            raise DataError("tokenizer must be trained on at least one text; got none")
+        source = self._source.tokenizer()
+        return source, source if self._target is self._source else self._target.tokenizer()
+
+
+class _SideLearning:
+    """The vocabularies of one side: the recipe's, and those of parts with their own."""
+
+    def __init__(self, config: Config, side: Side, *, cut_tags: bool) -> None:
+        self._learners = {
+            name: VocabularyLearner(
+                getattr(config.for_part(name).tokenizer, side), cut_tags=cut_tags
+            )
+            for name in config.tokenizer_names(side)
+        }
+        self._tags: dict[str, set[str]] = {name: set() for name in self._learners}
+
+    @property
+    def tags(self) -> set[str]:
+        return set().union(*self._tags.values())
+
+    def check_size(self, part: str) -> None:
+        check_size(self._learners[self._owner(part)].config)
+
+    def add(self, part: str, texts: Sequence[str], tagged: bool) -> None:
+        owner = self._owner(part)
+        if tagged:
+            self._tags[owner].update(chain.from_iterable(map(find_tags, texts)))
+        self._learners[owner].add(texts)
+
+    def tokenizer(self) -> SideTokenizer:
+        members = {
+            name: Tokenizer.learnt(learner, sorted(self._tags[name]))
+            for name, learner in self._learners.items()
+        }
+        return members[""] if list(members) == [""] else JointTokenizer(members)
+
+    def _owner(self, part: str) -> str:
+        return part if part in self._learners else ""
 
 
 def _tagged_sides(config: Config) -> tuple[bool, bool]:

@@ -13,6 +13,7 @@ import torch
 
 from transduce.config import Config, SearchConfig, load_config
 from transduce.data.batching import make_source
+from transduce.data.joint import Coder, JointTokenizer, coder
 from transduce.data.parts import find_part
 from transduce.data.tokenizer import Tokenizer
 from transduce.engine import fast_stepper
@@ -24,6 +25,13 @@ from transduce.models.copying import copy_map
 from transduce.models.seq2seq import Seq2Seq
 from transduce.models.storage import load_weights, named_weights, save_weights
 from transduce.pipeline.prediction import Output, Predictor
+from transduce.pipeline.tokenizers import (
+    Side,
+    SideTokenizer,
+    load_side,
+    save_side,
+    tokenizer_files,
+)
 from transduce.search import Ensemble
 
 __all__ = [
@@ -37,7 +45,7 @@ __all__ = [
 ]
 
 CONFIG, WEIGHTS, REPORT = "config.yaml", "model.safetensors", "report.json"
-_SOURCE, _TARGET = "source.tokenizer.json", "target.tokenizer.json"
+_SIDES: tuple[Side, Side] = ("source", "target")
 
 
 @dataclass
@@ -45,14 +53,14 @@ class TrainedModel:
     """A model with its tokenizers. ``load`` reads the directory that ``save`` writes."""
 
     config: Config
-    source_tokenizer: Tokenizer
-    target_tokenizer: Tokenizer
+    source_tokenizer: SideTokenizer
+    target_tokenizer: SideTokenizer
     model: Seq2Seq
     report: dict[str, Any] = field(default_factory=dict)
     _fast: tuple[object, Stepper[Any]] | None = field(default=None, init=False, repr=False)
 
     @classmethod
-    def fresh(cls, config: Config, source: Tokenizer, target: Tokenizer) -> TrainedModel:
+    def fresh(cls, config: Config, source: SideTokenizer, target: SideTokenizer) -> TrainedModel:
         """Tokenizers with an untrained model. Raises ConfigError."""
         symbols = None
         if config.model.copy_source:
@@ -72,17 +80,11 @@ class TrainedModel:
     def load(cls, folder: str | Path, device: str = "auto") -> TrainedModel:
         """Read a model directory. Raises ModelError naming what is missing or broken."""
         folder = Path(folder)
-        missing = [n for n in (CONFIG, WEIGHTS, _SOURCE, _TARGET) if not (folder / n).is_file()]
-        if missing:
-            raise ModelError(
-                f"model must be a directory with {CONFIG}, {WEIGHTS} and tokenizers; "
-                f"got {folder}, which has no {missing[0]}"
-            )
-        trained = cls.fresh(
-            cls.read_config(folder),
-            Tokenizer.load(folder / _SOURCE),
-            Tokenizer.load(folder / _TARGET),
-        )
+        _require_files(folder, [CONFIG, WEIGHTS])
+        config = cls.read_config(folder)
+        for side in _SIDES:
+            _require_files(folder, list(tokenizer_files(config, side).values()))
+        trained = cls.fresh(config, *(load_side(folder, config, side) for side in _SIDES))
         load_weights(trained.model, folder / WEIGHTS)
         trained.model.to(choose_device(device)).eval()
         trained.report = read_report(folder)
@@ -99,8 +101,10 @@ class TrainedModel:
     def save_frame(self, folder: Path) -> None:
         """Write config and tokenizers, all that a model needs beside its weights."""
         write_text(folder / CONFIG, self.config.to_yaml())
-        self.source_tokenizer.save(folder / _SOURCE)
-        self.target_tokenizer.save(folder / _TARGET)
+        for side, tokenizer in zip(
+            _SIDES, (self.source_tokenizer, self.target_tokenizer), strict=True
+        ):
+            save_side(folder, self.config, side, tokenizer)
 
     def save_report(self, folder: Path) -> None:
         """Write the report as JSON."""
@@ -123,13 +127,13 @@ class TrainedModel:
 
     def predictor(self, part: str | None = None, stepper: Stepper[Any] | None = None) -> Predictor:
         """What predicts for a part of a mixture; ``stepper`` in place of the model's own."""
-        return Predictor(
-            stepper or self.stepper(),
-            self.source_tokenizer,
-            self.target_tokenizer,
-            self.model.device,
-            find_part(self.config, part),
-        )
+        chosen = find_part(self.config, part)
+        source, target = self.coders(chosen.name)
+        return Predictor(stepper or self.stepper(), source, target, self.model.device, chosen)
+
+    def coders(self, part: str) -> tuple[Coder, Coder]:
+        """What reads the sources and writes the targets of a part ("" where there are none)."""
+        return coder(self.source_tokenizer, part), coder(self.target_tokenizer, part)
 
     def stepper(self) -> Stepper[Any]:
         """The model in evaluation mode, in the form that ``config.engine`` asks for.
@@ -166,17 +170,28 @@ class TrainedModel:
         stepper = Ensemble([member.stepper() for member in members])
         return members[0].predictor(part, stepper)
 
+    def only_tokenizers(self) -> tuple[Tokenizer, Tokenizer]:
+        """Those of source and target, for what can hold no more than one a side.
+
+        Raises ModelError where parts of a mixture have their own.
+        """
+        source, target = self.source_tokenizer, self.target_tokenizer
+        if isinstance(source, JointTokenizer) or isinstance(target, JointTokenizer):
+            raise ModelError("model must have one tokenizer a side; got one with several by part")
+        return source, target
+
     def attention(self, source: str, output: str, part: str | None = None) -> torch.Tensor:
         """Weights over the source's symbols and end for each output symbol and end, ``[T, S]``.
 
         The tags of a part are symbols too. Raises ModelError where the decoder has no attention.
         """
         chosen = find_part(self.config, part)
-        tokens = [BEGIN, *self.target_tokenizer.encode(chosen.target(output))]
+        source_coder, target_coder = self.coders(chosen.name)
+        tokens = [BEGIN, *target_coder.encode(chosen.target(output))]
         target = torch.tensor([tokens], device=self.model.device)
         self.model.eval()
         with torch.inference_mode():
-            read = self.source_tokenizer.encode(chosen.source(source))
+            read = source_coder.encode(chosen.source(source))
             encoded = make_source([read]).to(self.model.device)
             state = self.model.start(encoded, attention=True)
             weights = self.model.step(target, state)[1].attention
@@ -191,6 +206,15 @@ class TrainedModel:
             part = name.split(".")[0]
             counts[part] = counts.get(part, 0) + parameter.numel()
         return counts
+
+
+def _require_files(folder: Path, names: Sequence[str]) -> None:
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise ModelError(
+            f"model must be a directory with {CONFIG}, {WEIGHTS} and tokenizers; "
+            f"got {folder}, which has no {missing[0]}"
+        )
 
 
 def _sample(model: Seq2Seq) -> tuple[float, ...]:
