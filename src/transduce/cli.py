@@ -215,6 +215,7 @@ def show(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="Where that goes (PNG).")
     ] = Path("attention.png"),
+    part: PartName = None,
 ) -> None:
     """Say what is in a model: parameters by part, sizes, vocabulary, training, scores."""
     from transduce.commands import show as room
@@ -222,7 +223,7 @@ def show(
     if attention is not None:
         from transduce.commands.attention import show_attention
 
-        print(show_attention(model, attention, output))
+        print(show_attention(model, attention, output, part))
         return
     print(room.show_engine(model) if engine else room.show(model))
 

@@ -110,6 +110,9 @@ class FakeCorpus:
     def __len__(self) -> int:
         return len(self.source_lengths)
 
+    def in_epoch(self, epoch: int) -> FakeCorpus:
+        return self
+
     def batch(self, indices: np.ndarray) -> Batch:
         rows = [[4] * (self.source_lengths[n] - 1) for n in indices.tolist()]
         return make_batch(rows, rows, indices.tolist())

@@ -28,6 +28,9 @@ class Corpus:
     def __len__(self) -> int:
         return len(self.sources)
 
+    def in_epoch(self, epoch: int) -> Corpus:
+        return self
+
     def batch(self, indices: np.ndarray) -> Batch:
         chosen = indices.tolist()
         return make_batch([self.sources[n] for n in chosen], [[4]] * len(chosen), chosen)

@@ -154,3 +154,15 @@ def test_where_all_parts_have_their_own_there_is_no_common_one(tmp_path: Path) -
 def test_pictures_and_recordings_take_no_tag_in_front() -> None:
     with pytest.raises(ConfigError, match="tags must be target or none where sources are of kind"):
         Config.from_mapping({"data": {"parts": {"a": {"train": "a"}}, "input": {"kind": "audio"}}})
+
+
+def test_attention_is_drawn_for_a_part(
+    run: Path, tmp_path: Path, monkeypatch: Patch, capsys: Capture
+) -> None:
+    picture = tmp_path / "a.png"
+    arguments = ["show", run, "--attention", "cab", "--output", picture]
+    assert call(monkeypatch, *arguments) == 2
+    assert "part must be one of say, spell" in capsys.readouterr().err
+    assert call(monkeypatch, *arguments, "--part", "say") == 0
+    assert capsys.readouterr().out.startswith("TS AA B\n")
+    assert picture.stat().st_size > 1000

@@ -11,8 +11,8 @@ from transduce.pipeline.trained import TrainedModel
 __all__ = ["show_attention"]
 
 
-def show_attention(model: Path, source: str, output: Path) -> str:
+def show_attention(model: Path, source: str, output: Path, part: str | None = None) -> str:
     """Draw it; give what the model says of the source and where the picture is, as lines."""
     require_file_place(output, "--output")
-    said = draw_attention_of(TrainedModel.load(model), source, output)
+    said = draw_attention_of(TrainedModel.load(model), source, output, part=part)
     return f"{said}\nattention drawn in {output}"
