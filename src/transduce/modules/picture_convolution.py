@@ -26,7 +26,8 @@ class _Block(nn.Module):
         # Of pictures on their side, as they come, column by column.
         self.convolution = nn.Conv2d(inputs, outputs, 3, stride=stride[::-1], padding=1)
         nn.init.kaiming_normal_(self.convolution.weight, nonlinearity="relu")
-        nn.init.zeros_(self.convolution.bias)
+        if self.convolution.bias is not None:
+            nn.init.zeros_(self.convolution.bias)
 
     def forward(self, picture: Tensor) -> Tensor:
         """``[B, X, Y, C]`` to ``[B, ⌈X / across⌉, ⌈Y / down⌉, C']``, channels side by side."""
