@@ -140,10 +140,14 @@ def evaluate(
 @app.command()
 def predict(
     model: ModelPath,
-    input: Annotated[
-        str, typer.Argument(metavar="INPUT", help="A file, or - for standard input.")
-    ] = "-",
-    overrides: Overrides = None,
+    inputs: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(
+            metavar="INPUT",
+            help="Files, or - for standard input (if none); recordings or pictures, folders or "
+            "lists of them, where the model reads such; then options as KEY=VALUE.",
+        ),
+    ] = None,
     output: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--output", "-o", metavar="FILE", help="Instead of standard output."),
@@ -163,18 +167,19 @@ def predict(
     """Write the model's output for each record of the input, one line a line."""
     from transduce.commands import predict as room
 
-    if "=" in input and not os.path.exists(input):
-        input, overrides = "-", [input, *(overrides or [])]
+    given = inputs or []
+    overrides = [text for text in given if "=" in text and not os.path.exists(text)]
+    sources = tuple(text for text in given if text not in overrides)
     room.predict(
         room.Request(
             model,
-            input,
+            sources or ("-",),
             output,
             format,
             beam,
             nbest,
             tuple(ensemble or ()),
-            tuple(overrides or ()),
+            tuple(overrides),
             part,
         )
     )

@@ -63,6 +63,7 @@ __all__ = [
     "TransformerEncoderConfig",
     "load_config",
     "parse_override",
+    "require_agreement",
 ]
 
 # ---------------------------------------------------------------- training, search, evaluation
@@ -262,6 +263,35 @@ class Config(Section):
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
+def require_agreement(config: Config) -> None:
+    """Raise ConfigError where model, tokenizer or training do not suit ``data.input``."""
+    kind, frontend = config.data.input.kind, config.model.frontend.kind
+    if kind == "text":
+        if frontend != "embedding":
+            raise ConfigError(
+                f"model.frontend.kind must be embedding where data.input is text; got {frontend}"
+            )
+        return
+    if frontend == "embedding":
+        raise ConfigError(
+            f"model.frontend.kind must be one for frames where data.input is {kind} "
+            "(subsampling, convolution, linear, convolution2d, patches); got embedding"
+        )
+    refused = (
+        ("tokenizer.shared", config.tokenizer.shared, "false"),
+        ("training.tag_orders", config.training.tag_orders > 1, "1"),
+        ("data.source", not isinstance(config.data.source, int | str), "one column"),
+        (
+            "data.tags",
+            config.data.parts is not None and config.data.tags in ("source", "both"),
+            "target or none",
+        ),
+    )
+    for key, wrong, wanted in refused:
+        if wrong:
+            raise ConfigError(f"{key} must be {wanted} where data.input is {kind}")
+
+
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """Read a recipe and apply ``KEY=VALUE`` overrides.
 
@@ -272,6 +302,8 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     for override in overrides:
         set_dotted(values, *parse_override(override))
     try:
-        return Config.from_mapping(values)
+        config = Config.from_mapping(values)
+        require_agreement(config)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
+    return config

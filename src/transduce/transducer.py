@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from transduce.config import Config, SearchConfig
+from transduce.data.frames import FrameSource
 from transduce.errors import ConfigError, DataError, ModelError
 from transduce.pipeline.corpora import corpora_from_lists
 from transduce.pipeline.fitting import fit
@@ -95,19 +96,22 @@ class Transducer:
 
     def fit(
         self,
-        sources: Iterable[str],
+        sources: Iterable[str | Path],
         targets: Iterable[str],
         *,
-        dev: tuple[Iterable[str], Iterable[str]] | None = None,
+        dev: tuple[Iterable[str | Path], Iterable[str]] | None = None,
         output: str | Path | None = None,
     ) -> Self:
         """Train on pairs; the best model on ``dev`` is kept (a share of the pairs if none).
 
+        Sources are texts or, where ``options`` say ``{"data.input.kind": "audio"}`` or another
+        kind that is no text, paths of files.
         ``output`` keeps the run's directory with checkpoints and log. Raises TransduceError.
         """
-        pairs = _zipped(sources, targets)
-        dev_pairs = None if dev is None else _zipped(*dev)
         config = self._config()
+        are_files = config.data.input.kind != "text"
+        pairs = _zipped(sources, targets, are_files)
+        dev_pairs = None if dev is None else _zipped(*dev, are_files)
         if config.data.parts is not None:
             raise ConfigError(
                 "data.parts must be none where sources and targets are given; train a mixture "
@@ -122,24 +126,28 @@ class Transducer:
         return self
 
     def predict(
-        self, sources: Iterable[str], *, part: str | None = None, **search: Any
+        self, sources: Iterable[FrameSource], *, part: str | None = None, **search: Any
     ) -> list[str]:
         """The best output of each source; ``search`` options by name: ``beam=4``.
 
+        A source is a text or, as the model was trained, a path, an array or ``(samples, rate)``.
         ``part`` names one of the mixture that a model was trained on.
         """
         return [outputs[0].text for outputs in self(sources, part=part, **search)]
 
     def __call__(
-        self, sources: Iterable[str], *, part: str | None = None, **search: Any
+        self, sources: Iterable[FrameSource], *, part: str | None = None, **search: Any
     ) -> list[list[Output]]:
         """The n-best outputs of each source, with scores."""
         trained, options = self._trained(), self._search(search)
-        return list(trained.predict(_texts(sources, "sources"), options, part=part))
+        given: list[FrameSource] = list(sources)
+        if trained.config.data.input.kind == "text":
+            given = [*_texts(sources if isinstance(sources, str) else given, "sources")]
+        return list(trained.predict(given, options, part=part))
 
     def score(
         self,
-        sources: Iterable[str],
+        sources: Iterable[FrameSource],
         targets: Iterable[str | Sequence[str]],
         *,
         part: str | None = None,
@@ -229,17 +237,22 @@ def _parameter_names() -> list[str]:
     return sorted(inspect.signature(Transducer).parameters)
 
 
-def _texts(values: Iterable[str], name: str) -> list[str]:
+def _texts(values: Iterable[object], name: str) -> list[str]:
     if isinstance(values, str):
         raise DataError(f"{name} must be a list of texts; got one text")
-    texts = list(values)
-    for number, text in enumerate(texts, 1):
+    texts: list[str] = []
+    for number, text in enumerate(values, 1):
         if not isinstance(text, str):
             raise DataError(f"{name} must be texts; got {type(text).__name__} (number {number})")
+        texts.append(text)
     return texts
 
 
-def _zipped(sources: Iterable[str], targets: Iterable[str]) -> list[tuple[str, str]]:
+def _zipped(
+    sources: Iterable[str | Path], targets: Iterable[str], are_files: bool
+) -> list[tuple[str, str]]:
+    if are_files and not isinstance(sources, str):
+        sources = [str(source) if isinstance(source, Path) else source for source in sources]
     left, right = _texts(sources, "sources"), _texts(targets, "targets")
     if len(left) != len(right):
         raise DataError(f"targets must be as many as sources ({len(left)}); got {len(right)}")

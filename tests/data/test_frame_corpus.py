@@ -51,7 +51,7 @@ def tokenizer() -> Tokenizer:
 
 def build(pairs, tokenizer, *, augment: bool = False, config=None, **options) -> FrameCorpus:
     reader = AudioReader(audio(**options))
-    return FrameCorpus.build(pairs, reader, tokenizer, config or DataConfig(), augment=augment)
+    return FrameCorpus.build([pairs], reader, [tokenizer], config or DataConfig(), augment=augment)
 
 
 def test_a_reader_for_each_kind() -> None:

@@ -149,7 +149,7 @@ def test_an_ensemble_needs_one_vocabulary(run: Run, tmp_path: Path) -> None:
         ModelError, match="share their source tokenizer; got another one in model 2"
     ):
         TrainedModel.ensemble([trained, other])
-    other.source_tokenizer = trained.source_tokenizer
+    other.source = trained.source
     with pytest.raises(
         ModelError, match="share their target tokenizer; got another one in model 2"
     ):

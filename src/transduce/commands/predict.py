@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,8 @@ from typing import TextIO
 
 from transduce.commands.arguments import require_file_place, updated
 from transduce.config import Config, SearchConfig
-from transduce.data.parts import find_part
+from transduce.data.frames import FrameReader, read_frame_sources
+from transduce.data.parts import Part, find_part
 from transduce.data.sources import read_sources
 from transduce.errors import ConfigError, DataError
 from transduce.pipeline.prediction import Output
@@ -28,7 +30,7 @@ class Request:
     """The options of the command, as they were given."""
 
     model: Path
-    source: str = "-"
+    sources: Sequence[str] = ("-",)
     output: Path | None = None
     form: str = "text"
     beam: int | None = None
@@ -42,14 +44,13 @@ def predict(request: Request) -> None:
     """Read sources, write outputs in their order; flush line by line at a terminal."""
     if request.form not in ("text", "jsonl"):
         raise ConfigError(f"--format must be text or jsonl; got {request.form!r}")
-    _check_places(request.source, request.output)
+    _check_places(request.sources, request.output)
     trained = TrainedModel.load(request.model)
     config = trained.config = updated(trained.config, request.overrides)
     options = _search_options(config, request.beam, request.nbest)
     part = find_part(config, request.part)
-    interactive = request.source == "-" and sys.stdin.isatty()
-    stream = sys.stdin.buffer if request.source == "-" else request.source
-    sources = read_sources(stream, part.data)
+    interactive = "-" in request.sources and sys.stdin.isatty()
+    named, sources = itertools.tee(_sources(request.sources, trained, part))
     window = _INTERACTIVE if interactive else _AHEAD
     if request.ensemble:
         others = [TrainedModel.load(path) for path in request.ensemble]
@@ -61,17 +62,31 @@ def predict(request: Request) -> None:
         found = trained.predict(sources, options, part=request.part, window=window)
     with _writer(request.output) as answers:
         for outputs in found:
-            answers.write(_as_json(outputs) if request.form == "jsonl" else _as_text(outputs))
+            name = next(named)
+            if request.form == "jsonl":
+                is_file = isinstance(trained.source, FrameReader)
+                answers.write(_as_json(outputs, name if is_file else None))
+            else:
+                answers.write(_as_text(outputs))
             if interactive:
                 answers.flush()
 
 
-def _check_places(source: str, output: Path | None) -> None:
+def _sources(paths: Sequence[str], trained: TrainedModel, part: Part) -> Iterator[str]:
+    """Texts, or the paths of recordings or pictures."""
+    if isinstance(trained.source, FrameReader):
+        return read_frame_sources(paths, part.data, trained.source)
+    streams = (sys.stdin.buffer if path == "-" else path for path in paths)
+    return itertools.chain.from_iterable(read_sources(s, part.data) for s in streams)
+
+
+def _check_places(sources: Sequence[str], output: Path | None) -> None:
     require_file_place(output, "--output")
-    if output is None or source == "-" or not output.exists():
+    if output is None or not output.exists():
         return
-    if Path(source).exists() and output.samefile(source):
-        raise ConfigError(f"--output must be another file than INPUT; got {output} for both")
+    for source in sources:
+        if source != "-" and Path(source).exists() and output.samefile(source):
+            raise ConfigError(f"--output must be another file than INPUT; got {output} for both")
 
 
 def _search_options(config: Config, beam: int | None, nbest: int | None) -> SearchConfig:
@@ -90,8 +105,10 @@ def _as_text(outputs: Sequence[Output]) -> str:
     return "\t".join(lines) + "\n"
 
 
-def _as_json(outputs: Sequence[Output]) -> str:
-    record = {"text": outputs[0].text, "hypotheses": [asdict(output) for output in outputs]}
+def _as_json(outputs: Sequence[Output], source: str | None) -> str:
+    """``source`` is the path of a recording or a picture."""
+    record: dict[str, object] = {} if source is None else {"source": source}
+    record |= {"text": outputs[0].text, "hypotheses": [asdict(output) for output in outputs]}
     return json.dumps(record, ensure_ascii=False) + "\n"
 
 

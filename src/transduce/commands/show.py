@@ -7,12 +7,14 @@ from typing import Any
 
 import torch
 
+from transduce.data.frames import FrameReader
 from transduce.data.joint import JointTokenizer
 from transduce.data.parts import parts_of
 from transduce.data.tokenizer import Tokenizer
 from transduce.engine import choose_engine, processor_features
 from transduce.evaluation.by_part import parted, table_by_part
 from transduce.evaluation.tables import number, render_table
+from transduce.pipeline.tokenizers import SideTokenizer
 from transduce.pipeline.trained import WEIGHTS, TrainedModel
 
 __all__ = ["show", "show_engine"]
@@ -28,6 +30,7 @@ def show(model: Path) -> str:
     parts = [
         _origin(trained),
         _parameters(trained, model),
+        _input(trained),
         _vocabulary(trained),
         _training(trained, record),
         _mixture(trained),
@@ -87,7 +90,9 @@ def _parameters(trained: TrainedModel, folder: Path) -> str:
 
 
 def _vocabulary(trained: TrainedModel) -> str:
-    both = (("source", trained.source_tokenizer), ("target", trained.target_tokenizer))
+    both: list[tuple[str, SideTokenizer]] = [("target", trained.target_tokenizer)]
+    if not isinstance(trained.source, FrameReader):
+        both.insert(0, ("source", trained.source))
     rows = []
     for side, tokenizer in both:
         if not isinstance(tokenizer, JointTokenizer):
@@ -99,6 +104,16 @@ def _vocabulary(trained: TrainedModel) -> str:
     shared = ", shared" if trained.config.tokenizer.shared else ""
     columns = ["side", "kind", "some symbols", "symbols"]
     return render_table(f"vocabulary{shared}", columns, rows, texts=3)
+
+
+def _input(trained: TrainedModel) -> str:
+    """How recordings or pictures become frames."""
+    if not isinstance(trained.source, FrameReader):
+        return ""
+    options = trained.config.data.input.model_dump(mode="json", exclude={"augmentation"})
+    rows = [[name.replace("_", " "), str(value)] for name, value in options.items()]
+    rows.append(["numbers of a frame", str(trained.source.features)])
+    return render_table("source", ["", "value"], rows, texts=2)
 
 
 def _tokenizer_row(side: str, tokenizer: Tokenizer) -> list[str]:

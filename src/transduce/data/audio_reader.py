@@ -44,6 +44,7 @@ class AudioReader:
     def __init__(self, config: AudioConfig) -> None:
         self.config = config
         self.features = config.features
+        self.frames_a_second: float | None = config.sampling_rate / config.hop_samples
         self._count = lru_cache(maxsize=1 << 16)(sample_count)  # a clip may stand in many lines
 
     def length(self, source: str) -> int:

@@ -4,7 +4,8 @@ Formats: TSV (no quoting), CSV (RFC 4180), JSON lines, Parquet, two parallel
 plain files, a folder written by Hugging Face ``datasets``. Text files may be
 packed (``.gz``, ``.zst``). With ``format: auto`` the suffix decides: ``.tsv``,
 ``.csv``, ``.jsonl``, ``.parquet``, a folder, a ``{source:, target:}`` pair of
-files; a file with another suffix must be TSV.
+files; a file with another suffix must be TSV. Where sources are files, a folder holds these, each
+beside a ``.txt`` file of its name.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 from transduce.config import DataConfig, Files, ParallelFiles
 from transduce.data.columns import Layout, SourceColumn, layout_of
 from transduce.data.formats import format_of, keyed_rows
+from transduce.data.frames import FrameReader, files_in, frame_reader, what_is_wrong
 from transduce.data.problems import BadFileError, BadRecordError, Problems
 from transduce.data.records import csv_rows, same_width, tsv_rows
 from transduce.data.sources import read_sources
@@ -61,10 +63,17 @@ def group_examples(pairs: Iterable[Pair]) -> list[Example]:
 def read_pairs(files: Files, config: DataConfig, problems: Problems) -> Iterator[Pair]:
     """Stream the pairs of one file or several, in order, in flat memory.
 
-    What cannot be used goes to ``problems``, which raises DataError or counts it.
-    Raises DataError where not a single pair could be read and ConfigError where
-    the columns asked for do not fit the format.
+    Sources that are files (``data.input``) stand as paths, relative ones as seen from the folder
+    of their manifest; each file's header is read. What cannot be used goes to ``problems``,
+    which raises DataError or counts it. Raises DataError where not a single pair could be read
+    and ConfigError where the columns asked for do not fit the format.
     """
+    pairs = _all_pairs(files, config, problems)
+    reader = frame_reader(config)
+    return pairs if reader is None else _readable(pairs, reader, problems)
+
+
+def _all_pairs(files: Files, config: DataConfig, problems: Problems) -> Iterator[Pair]:
     listed = files if isinstance(files, list) else [files]
     if not listed:
         raise ConfigError("data files must be at least one; got an empty list")
@@ -97,6 +106,9 @@ def _pairs_of(item: Path | ParallelFiles, config: DataConfig, problems: Problems
             )
         return _parallel_pairs(item, problems)
     kind = format_of(item) if config.format == "auto" else config.format
+    reader = frame_reader(config)
+    if reader is not None and config.format == "auto" and item.is_dir():
+        return _folder_pairs(item, reader, problems)
     match kind:
         case "jsonl" | "parquet" | "datasets":
             return _keyed_pairs(item, kind, layout.keyed(kind), problems)
@@ -209,6 +221,34 @@ def _parallel_pairs(files: ParallelFiles, problems: Problems) -> Iterator[Pair]:
                 problems.add("empty target", "target must be text; got nothing", names[1], number)
             else:
                 yield Pair(source, target, names[0], number)
+
+
+def _readable(pairs: Iterable[Pair], reader: FrameReader, problems: Problems) -> Iterator[Pair]:
+    """Pairs with their sources' paths made whole; those that cannot be opened are noted."""
+    for pair in pairs:
+        try:
+            source = reader.located(pair.source, Path(pair.file).parent)
+            reader.length(source)
+        except DataError as error:
+            problems.add("unreadable source", what_is_wrong(error), pair.file, pair.line)
+            continue
+        yield pair._replace(source=source)
+
+
+def _folder_pairs(folder: Path, reader: FrameReader, problems: Problems) -> Iterator[Pair]:
+    """Each recording (or picture) of a folder with the text file of its name beside it."""
+    for path in files_in(folder, reader):
+        beside = path.with_suffix(".txt")
+        try:
+            text = " ".join(beside.read_text(encoding="utf-8").split())
+        except (OSError, UnicodeDecodeError):
+            message = f"{path.name} must have a text in UTF-8 beside it; got none"
+            problems.add("missing text", message, beside)
+            continue
+        if text:
+            yield Pair(path.name, text, str(beside), 1)
+        else:
+            problems.add("empty target", "target must be text; got nothing", beside)
 
 
 class _Ended:

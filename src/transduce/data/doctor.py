@@ -16,12 +16,14 @@ from transduce.config import Config, DataConfig, Files
 from transduce.data.corpus import Pair, read_pairs
 from transduce.data.doctor_report import (
     CheckReport,
+    FrameReport,
     Lengths,
     PartReport,
     Share,
     SideReport,
     Vocabulary,
 )
+from transduce.data.frames import FrameReader, frame_reader, what_is_wrong
 from transduce.data.leakage import Fingerprints, Leakage, find_leakage
 from transduce.data.mixture import shares
 from transduce.data.parts import part_data, part_tags, parts_of, refuse_tags
@@ -117,7 +119,9 @@ class _Examination:
         self._part_tags = tags
         self._problems = Problems("skip")
         self.fingerprints = Fingerprints()
-        self._source, self._target = _Side(), _Side()
+        self._reader = frame_reader(config)
+        self._source = _Side() if self._reader is None else _FrameSide(self._reader)
+        self._target = _Side()
         self._source_lengths, self._target_lengths = array("i"), array("i")
         self._equal = array("q")
         self._leaks: npt.NDArray[np.intp] = np.empty(0, dtype=np.intp)
@@ -132,6 +136,8 @@ class _Examination:
 
     def _pairs(self, problems: Problems) -> Iterator[Pair]:
         pairs = read_pairs(self._files, self._config, problems)
+        if isinstance(self._source, _FrameSide):
+            pairs = self._source.readable(pairs, problems)
         return refuse_tags(pairs, self._part_tags, problems)
 
     def note_leakage(self, train: Fingerprints) -> Leakage:
@@ -187,6 +193,8 @@ class _Examination:
         usual = float(np.median(target / source))
         expected = source * usual
         odd = np.maximum(target / expected, expected / target) > _ODD_FACTOR
+        if self._reader is not None:  # how long a recording is says little of its text
+            return usual, np.empty(0, dtype=np.intp)
         # Among short texts a large factor means little.
         odd &= np.abs(target - expected) >= _ODD_CHARACTERS
         return usual, np.flatnonzero(odd)
@@ -248,6 +256,33 @@ class _Side:
             _vocabulary(self._words, self._words_complete),
             tuple(self._tags.most_common()),
         )
+
+
+class _FrameSide:
+    """Lengths of recordings or pictures, each read from beginning to end."""
+
+    def __init__(self, reader: FrameReader) -> None:
+        self._reader = reader
+        self._lengths: Counter[int] = Counter()
+
+    def readable(self, pairs: Iterator[Pair], problems: Problems) -> Iterator[Pair]:
+        """The pairs whose file is sound; the others are noted."""
+        for pair in pairs:
+            try:
+                self._reader.read(pair.source)
+            except DataError as error:
+                problems.add("unreadable source", what_is_wrong(error), pair.file, pair.line)
+                continue
+            yield pair
+
+    def count(self, sources: list[str]) -> list[int]:
+        """Take in files; give their lengths in frames."""
+        lengths = [self._reader.length(source) for source in sources]
+        self._lengths.update(lengths)
+        return lengths
+
+    def report(self) -> FrameReport:
+        return FrameReport(Lengths(dict(self._lengths)), self._reader.frames_a_second)
 
 
 def _vocabulary(counts: Counter[str], complete: bool) -> Vocabulary:

@@ -8,7 +8,15 @@ from typing import Any
 
 from transduce.data.leakage import Leakage
 
-__all__ = ["CheckReport", "Lengths", "PartReport", "Share", "SideReport", "Vocabulary"]
+__all__ = [
+    "CheckReport",
+    "FrameReport",
+    "Lengths",
+    "PartReport",
+    "Share",
+    "SideReport",
+    "Vocabulary",
+]
 
 _BAR = 40  # characters of the longest bar of a histogram
 _BINS = 12
@@ -135,6 +143,40 @@ class SideReport:
 
 
 @dataclass(frozen=True)
+class FrameReport:
+    """The sources of one part where they are recordings or pictures (no frames a second)."""
+
+    frames: Lengths
+    frames_a_second: float | None = None
+
+    @property
+    def hours(self) -> float:
+        """Of all recordings."""
+        frames = sum(length * count for length, count in self.frames.counts.items())
+        return frames / (self.frames_a_second or 1.0) / 3600
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        values: dict[str, Any] = {"frames": self.frames.to_dict()}
+        if self.frames_a_second is not None:
+            values["hours"] = round(self.hours, 4)
+        return values
+
+    def render(self, name: str) -> list[str]:
+        """Lines of text."""
+        lengths = self.frames
+        lines = [
+            f"  {name}",
+            f"    frames: mean {lengths.mean:.1f}, median {lengths.quantile(0.5):,}, "
+            f"99 % up to {lengths.quantile(0.99):,}, longest {lengths.longest:,}",
+        ]
+        lines += [f"    {line}" for line in lengths.histogram()]
+        if self.frames_a_second is not None:
+            lines.append(f"    {self.hours:.2f} hours, {self.frames_a_second:g} frames a second")
+        return lines
+
+
+@dataclass(frozen=True)
 class PartReport:
     """One part of the data: train, dev or test.
 
@@ -144,7 +186,7 @@ class PartReport:
 
     pairs: int
     seconds: float
-    source: SideReport
+    source: SideReport | FrameReport
     target: SideReport
     usual_ratio: float
     findings: Mapping[str, int]

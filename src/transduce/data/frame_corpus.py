@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from transduce.config_data import DataConfig
 from transduce.data.encoded import EncodedSide
 from transduce.data.frames import FrameReader
+from transduce.data.joint import Coder
 from transduce.data.padding import pad_target
 from transduce.data.texts import portions
-from transduce.data.tokenizer import Tokenizer
 from transduce.interfaces import END, Batch, Source
 
 __all__ = ["FrameCorpus"]
@@ -46,15 +46,17 @@ class FrameCorpus:
     @classmethod
     def build(
         cls,
-        pairs: Iterable[tuple[str, str]],
+        parts: Sequence[Iterable[tuple[str, str]]],
         reader: FrameReader,
-        target_tokenizer: Tokenizer,
+        target_tokenizers: Sequence[Coder],
         config: DataConfig,
         *,
         augment: bool = False,
         seed: int = 1,
     ) -> FrameCorpus:
-        """Read every file's header and encode the targets, in one pass.
+        """Read every file's header and encode the targets, in one pass over the parts' pairs.
+
+        There is a tokenizer for each part; all number their symbols alike.
 
         Limits as for texts, lengths of sources being frames. A source is never cut: with
         ``too_long: truncate`` a pair whose source is too long is left out. Raises DataError.
@@ -64,9 +66,10 @@ class FrameCorpus:
         rows: list[NDArray[np.uint32]] = []
         filtered: dict[str, int] = {}
         truncated: dict[str, int] = {}
-        for portion in portions(pairs):
-            targets = target_tokenizer.encode_batch([target for _, target in portion])
-            for (source, _), tokens in zip(portion, targets, strict=True):
+        sizes = []
+        for pairs, tokenizer in zip(parts, target_tokenizers, strict=True):
+            before = len(rows)
+            for source, tokens in _encoded(pairs, tokenizer):
                 length, row = reader.length(source), [*tokens, END]
                 if reason := _too_long(length, len(row), config):
                     if reason != "max_target_length" or config.too_long == "skip":
@@ -78,6 +81,7 @@ class FrameCorpus:
                 ends.append(len(names))
                 lengths.append(length)
                 rows.append(np.array(row, np.uint32))
+            sizes.append(len(rows) - before)
         counts = np.fromiter(map(len, rows), np.int32, len(rows))
         target = EncodedSide.of(np.concatenate([np.empty(0, np.uint32), *rows]), counts)
         return cls(
@@ -90,6 +94,7 @@ class FrameCorpus:
             seed,
             filtered=filtered,
             truncated=truncated,
+            part_sizes=tuple(sizes),
         )
 
     def __len__(self) -> int:
@@ -122,6 +127,12 @@ class FrameCorpus:
         if self.augment:
             return self.reader.augmented(self.name(index), self.seed, self.epoch, index)
         return self.reader.read(self.name(index))
+
+
+def _encoded(pairs: Iterable[tuple[str, str]], tokenizer: Coder) -> Iterator[tuple[str, list[int]]]:
+    for portion in portions(pairs):
+        targets = tokenizer.encode_batch([target for _, target in portion])
+        yield from zip((source for source, _ in portion), targets, strict=True)
 
 
 def _too_long(source: int, target: int, config: DataConfig) -> str | None:

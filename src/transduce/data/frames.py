@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,19 +14,31 @@ from transduce.config_data import DataConfig
 from transduce.config_image import ImageConfig
 from transduce.data.audio_reader import AudioReader
 from transduce.data.image_reader import ImageReader
+from transduce.data.sources import read_sources
+from transduce.errors import DataError
 
-__all__ = ["FrameReader", "FrameSource", "Frames", "frame_reader"]
+__all__ = [
+    "FrameReader",
+    "FrameSource",
+    "Frames",
+    "files_in",
+    "frame_reader",
+    "read_frame_sources",
+    "what_is_wrong",
+]
 
 Frames = NDArray[np.float32]  # [S, F]
 # What a person may give: a path, an array, or (recordings) an array with its sampling rate.
 FrameSource = str | Path | NDArray[Any] | tuple[NDArray[Any], int]
 
 
+@runtime_checkable
 class FrameReader(Protocol):
     """A kind of source. Sources of files are strings, as they stand in a manifest."""
 
     features: int  # numbers of a frame, F
     suffixes: tuple[str, ...]  # of files, in small letters
+    frames_a_second: float | None  # None where frames have nothing to do with time
 
     def length(self, source: str) -> int:
         """Frames of a file, from its header where that tells. Raises DataError."""
@@ -42,6 +55,49 @@ class FrameReader(Protocol):
     def located(self, source: str, folder: Path) -> str:
         """The source with its relative paths taken from ``folder``."""
         ...
+
+
+def what_is_wrong(error: DataError) -> str:
+    """The message with the file's name behind it, for a list in which its path is too long."""
+    if error.file is None:
+        return str(error)
+    return f"{str(error).removeprefix(f'{error.file}: ')} ({Path(error.file).name})"
+
+
+def files_in(folder: Path, reader: FrameReader) -> Iterator[Path]:
+    """The recordings (or pictures) below a folder, by name."""
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in reader.suffixes)
+    return (path for path in found if path.is_file())
+
+
+def read_frame_sources(
+    paths: Sequence[str], config: DataConfig, reader: FrameReader
+) -> Iterator[str]:
+    """What is to be predicted: each path is a source, a folder of such, or a list of paths.
+
+    A list is read as :func:`~transduce.data.sources.read_sources` reads texts, and its relative
+    paths are taken from its folder (from the current one for standard input, ``-``). Raises
+    DataError.
+    """
+    for path in paths:
+        if Path(path).suffix.lower() in reader.suffixes:
+            yield path
+        elif Path(path).is_dir():
+            found = False
+            for found_path in files_in(Path(path), reader):
+                found = True
+                yield str(found_path)
+            if not found:
+                known = ", ".join(reader.suffixes)
+                raise DataError(f"folder must hold a file named {known}; got none", file=path)
+        else:
+            folder = Path() if path == "-" else Path(path).parent
+            for number, source in enumerate(read_sources(path, config), 1):
+                if not source.strip():
+                    raise DataError(
+                        "line must be the path of a source; got nothing", file=path, line=number
+                    )
+                yield reader.located(source, folder)
 
 
 def frame_reader(config: DataConfig) -> FrameReader | None:

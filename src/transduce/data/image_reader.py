@@ -33,6 +33,7 @@ class ImageReader:
     def __init__(self, config: ImageConfig) -> None:
         self.config = config
         self.features = config.features
+        self.frames_a_second: float | None = None
         self._kept: dict[str, tuple[tuple[int, int], Pixels]] = {}
         self._room = _KEPT_BYTES
 

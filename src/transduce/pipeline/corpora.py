@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -107,7 +108,7 @@ def _open(
         return CorpusPart(part, _counted(part, tags, problems, set()), dev)
     unnoticed = Problems(data.on_error)
     pairs = refuse_tags(read_pairs(_train_files(part), data, unnoticed), tags, unnoticed)
-    dev = group_examples(filter(_held_out(data.dev_fraction), pairs))
+    dev = group_examples(filter(_held_out(data.dev_fraction, data.input.kind), pairs))
     held_out = {example.source for example in dev}
     return CorpusPart(part, _counted(part, tags, problems, held_out), dev)
 
@@ -171,9 +172,17 @@ def _counted(
     return stream
 
 
-def _held_out(fraction: float) -> Callable[[Pair], bool]:
+def _held_out(fraction: float, kind: str = "text") -> Callable[[Pair], bool]:
     part_of = splitter({"train": 1 - fraction, "dev": fraction})
-    return lambda pair: part_of(pair.source) == "dev"
+    if kind == "text":
+        return lambda pair: part_of(pair.source) == "dev"
+    return lambda pair: part_of(_name(pair)) == "dev"
+
+
+def _name(pair: Pair) -> str:
+    """A source's path as seen from its manifest, which may move together with it."""
+    folder = os.path.join(os.path.dirname(pair.file), "")
+    return pair.source.replace(folder, "")
 
 
 def _pairs(pairs: Iterable[tuple[str, str]], name: str) -> Iterator[Pair]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -13,10 +13,14 @@ from typing import Any
 
 import torch
 
-from transduce.config import Config
+from transduce.config import Config, require_agreement
 from transduce.data.batching import Batches
+from transduce.data.corpus import Pair
 from transduce.data.doctor_report import Share
 from transduce.data.encoded import EncodedCorpus, Texts
+from transduce.data.frame_corpus import FrameCorpus
+from transduce.data.frames import FrameReader
+from transduce.data.joint import coder
 from transduce.data.leakage import Leakage
 from transduce.data.mixture import MixtureSampler
 from transduce.data.parts import parts_of
@@ -28,7 +32,7 @@ from transduce.pipeline.mixture_scoring import MixtureScorer
 from transduce.pipeline.run_folder import prepare_folder, run_fingerprint
 from transduce.pipeline.scoring import DevScorer
 from transduce.pipeline.survey import Tokenizers, survey
-from transduce.pipeline.tokenizers import load_side, tokenizer_files
+from transduce.pipeline.tokenizers import load_side, load_source, tokenizer_files
 from transduce.pipeline.trained import CONFIG, WEIGHTS, TrainedModel, choose_device
 from transduce.training.distributed import launched_processes
 from transduce.training.inputs import BatchStream, Score
@@ -55,6 +59,7 @@ def fit(
 
     ``say`` receives plain lines about the data. Raises TransduceError.
     """
+    require_agreement(config)
     folder = Path(folder)
     main = launched_processes()[0] == 0
     if main:
@@ -101,7 +106,9 @@ def fit(
     return trained
 
 
-def _sampler(config: Config, corpora: Corpora, corpus: EncodedCorpus) -> MixtureSampler | None:
+def _sampler(
+    config: Config, corpora: Corpora, corpus: EncodedCorpus | FrameCorpus
+) -> MixtureSampler | None:
     """What draws the pairs of an epoch; None where the data is no mixture."""
     if not corpora.parts or not len(corpus):
         return None
@@ -110,7 +117,7 @@ def _sampler(config: Config, corpora: Corpora, corpus: EncodedCorpus) -> Mixture
     return MixtureSampler(corpus.part_sizes, weights, data.temperature, seed)
 
 
-def _refuse_emptied(corpora: Corpora, corpus: EncodedCorpus) -> None:
+def _refuse_emptied(corpora: Corpora, corpus: EncodedCorpus | FrameCorpus) -> None:
     if not len(corpus):
         raise TrainingError("training data must hold at least one pair; got none after filtering")
     for part, size in zip(corpora.parts, corpus.part_sizes, strict=False):
@@ -128,13 +135,14 @@ def _dev_scorer(trained: TrainedModel, corpora: Corpora) -> Score:
 
 
 def _batches(
-    corpus: EncodedCorpus, trained: TrainedModel, sampler: MixtureSampler | None
+    corpus: EncodedCorpus | FrameCorpus, trained: TrainedModel, sampler: MixtureSampler | None
 ) -> BatchStream:
-    training, tokenizer = trained.config.training, trained.source_tokenizer
+    training = trained.config.training
     draw = None if sampler is None else sampler.draw
     batches = Batches(corpus, training.batch_tokens, training.seed, draw)
     if training.tag_orders == 1:
         return batches
+    tokenizer = trained.source_tokenizer
     if not tokenizer.tags:
         raise ConfigError(
             "training.tag_orders must be 1 where no source holds tags "
@@ -155,13 +163,26 @@ def _known_tokenizers(folder: Path, config: Config) -> Tokenizers | None:
     ]
     if not all((folder / name).is_file() for name in names):
         return None
-    return load_side(folder, config, "source"), load_side(folder, config, "target")
+    return load_source(folder, config), load_side(folder, config, "target")
 
 
 def _encode(
     config: Config, corpora: Corpora, trained: TrainedModel, folder: Path, fingerprint: str
-) -> EncodedCorpus:
-    """Small data stays in memory; large data is encoded into files once, also across a resume."""
+) -> EncodedCorpus | FrameCorpus:
+    """Small data stays in memory; large data is encoded into files once, also across a resume.
+
+    Of recordings and pictures only paths, lengths and targets are held.
+    """
+    streams = {part.part.name: part.train for part in corpora.parts} or {"": corpora.train}
+    if isinstance(trained.source, FrameReader):
+        return FrameCorpus.build(
+            [_texts_of(stream()) for stream in streams.values()],
+            trained.source,
+            [coder(trained.target_tokenizer, name) for name in streams],
+            config.data,
+            augment=True,
+            seed=config.training.seed,
+        )
     cache = folder / "training" / "corpus" if corpora.bytes > _IN_MEMORY else None
     if cache:
         while (known := EncodedCorpus.open(cache, fingerprint)) is None:
@@ -170,16 +191,19 @@ def _encode(
             time.sleep(_PAUSE)  # the first process is writing it
         else:
             return known
-    streams = {part.part.name: part.train for part in corpora.parts} or {"": corpora.train}
-    texts = [
-        Texts(((pair.source, pair.target or "") for pair in stream()), *trained.coders(name))
-        for name, stream in streams.items()
-    ]
+    texts = [Texts(_texts_of(stream()), *trained.coders(name)) for name, stream in streams.items()]
     return EncodedCorpus.build_mixture(texts, config.data, cache, fingerprint)
 
 
+def _texts_of(pairs: Iterator[Pair]) -> Iterator[tuple[str, str]]:
+    return ((pair.source, pair.target or "") for pair in pairs)
+
+
 def _describe_data(
-    corpora: Corpora, corpus: EncodedCorpus, leakage: Leakage, sampler: MixtureSampler | None
+    corpora: Corpora,
+    corpus: EncodedCorpus | FrameCorpus,
+    leakage: Leakage,
+    sampler: MixtureSampler | None,
 ) -> dict[str, Any]:
     described = {
         "train_pairs": len(corpus),
@@ -226,7 +250,9 @@ def _data_lines(report: dict[str, Any]) -> list[str]:
 
 
 def _report(trained: TrainedModel, data: dict[str, Any], record: TrainingRecord) -> dict[str, Any]:
-    sizes = {"source": trained.source_tokenizer.size, "target": trained.target_tokenizer.size}
+    sizes = {"target": trained.target_tokenizer.size}
+    if not isinstance(trained.source, FrameReader):
+        sizes = {"source": trained.source.size, **sizes}
     return {
         "name": trained.config.name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

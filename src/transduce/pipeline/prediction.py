@@ -10,9 +10,11 @@ from typing import Any
 import torch
 
 from transduce.config import SearchConfig
+from transduce.data.batching import prefetch
+from transduce.data.frames import FrameReader, FrameSource
 from transduce.data.joint import Coder
 from transduce.data.parts import WHOLE, Part
-from transduce.errors import SearchError
+from transduce.errors import DataError, SearchError
 from transduce.interfaces import END, Stepper
 from transduce.search import Constraints, Hypothesis, decode_all
 
@@ -36,38 +38,65 @@ class Output:
     constraints_met: bool = True
 
 
+_FILES_AHEAD = 16  # read while others are decoded
 _EMPTY = Output("", (), 0.0, 0.0, ())
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """A stepper between its tokenizers. Its models must be in evaluation mode.
+    """A stepper between what reads sources and the target's tokenizer.
+
+    Its models must be in evaluation mode.
 
     ``part`` of a mixture: whose tags stand in front of sources and begin outputs. The latter
     is among an output's tokens and scores, and not in its text.
     """
 
     stepper: Stepper[Any]
-    source_tokenizer: Coder
+    source: Coder | FrameReader
     target_tokenizer: Coder
     device: torch.device
     part: Part = WHOLE
 
     def predict(
-        self, sources: Iterable[str], options: SearchConfig, *, window: int = 4096
+        self, sources: Iterable[FrameSource], options: SearchConfig, *, window: int = 4096
     ) -> Iterator[list[Output]]:
         """The n-best outputs of each source, in order, reading ``window`` sources ahead.
 
-        An empty source has an empty output. Raises SearchError where the options contradict
-        each other or the tokenizer, before anything is decoded.
+        A source is a text or, for models of recordings and pictures, a path or an array. An empty
+        text has an empty output. Raises DataError for a file that cannot be read, SearchError
+        where the options contradict each other or the tokenizer, before anything is decoded.
         """
         constraints = self._constraints(options)
-        remaining, decoded_before = iter(sources), 0
+        reader = self.source
+        if not isinstance(reader, FrameReader):
+            texts = (_text(source) for source in sources)
+            return self._of_texts(texts, reader, options, constraints, window)
+        frames = map(reader.read, sources)
+        found = decode_all(
+            self.stepper,
+            prefetch(frames, _FILES_AHEAD) if window > 1 else frames,
+            options,
+            constraints,
+            device=self.device,
+            window=window,
+        )
+        return ([self._output(h) for h in hypotheses] for hypotheses in found)
+
+    def _of_texts(
+        self,
+        sources: Iterator[str],
+        tokenizer: Coder,
+        options: SearchConfig,
+        constraints: Constraints | None,
+        window: int,
+    ) -> Iterator[list[Output]]:
+        remaining, decoded_before = sources, 0
         while texts := list(itertools.islice(remaining, window)):
             full = [text for text in texts if text.strip()]
             decoded = decode_all(
                 self.stepper,
-                self.source_tokenizer.encode_batch([self.part.source(text) for text in full]),
+                tokenizer.encode_batch([self.part.source(text) for text in full]),
                 options,
                 constraints,
                 device=self.device,
@@ -111,3 +140,9 @@ class Predictor:
             finished=hypothesis.finished,
             constraints_met=hypothesis.constraints_met,
         )
+
+
+def _text(source: FrameSource) -> str:
+    if not isinstance(source, str):
+        raise DataError(f"source must be text for this model; got {type(source).__name__}")
+    return source

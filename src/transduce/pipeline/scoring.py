@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -13,9 +13,12 @@ import torch
 from torch import nn
 
 from transduce.config import Config, MetricName, SearchConfig
-from transduce.data.batching import Batches
+from transduce.data.batching import Batches, prefetch
 from transduce.data.corpus import Example
 from transduce.data.encoded import EncodedCorpus
+from transduce.data.frame_corpus import FrameCorpus
+from transduce.data.frames import FrameReader
+from transduce.data.joint import coder
 from transduce.data.parts import find_part
 from transduce.engine import choose_engine
 from transduce.errors import ConfigError, DataError
@@ -93,7 +96,7 @@ def evaluate(
     scores = score_outputs(own, examples, outputs, names)
     losses = None
     if any(name in MODEL_METRICS for name in names):
-        losses = loss_totals(trained.model, list(_batches(trained, examples, part)))
+        losses = loss_totals(trained.model, _batches(trained, examples, part))
     texts = [output.text for output in outputs]
     references = [example.references for example in examples]
     cases = worst_cases(scores, sources, texts, references, count=worst) if worst > 0 else ()
@@ -101,7 +104,7 @@ def evaluate(
         scores,
         seconds=seconds,
         losses=losses,
-        lengths=[len(row) for row in trained.coders(part or "")[0].encode_batch(sources)],
+        lengths=_lengths(trained, sources, part),
         worst=cases,
     )
     return Evaluation(report, outputs, scores)
@@ -125,7 +128,7 @@ def score_outputs(
     )
 
 
-def loss_totals(model: Seq2Seq, batches: Sequence[Batch]) -> LossTotals:
+def loss_totals(model: Seq2Seq, batches: Iterable[Batch]) -> LossTotals:
     """Sums of log-likelihood under teacher forcing, in evaluation mode."""
     totals = LossTotals()
     model.eval()
@@ -174,7 +177,7 @@ class DevScorer:
             self.names = tuple(n for n in self.names if n in MODEL_METRICS or n in cheap)
         most = trained.config.training.dev_sentences if sentences is None else sentences
         self.examples = _spread(examples, most)
-        self.batches = list(_batches(trained, examples, part))
+        self.batches = _batches(trained, examples, part)
         self.options = trained.config.search.model_copy(update={"beam": 1, "nbest": 1})
         # Compiles the kernels now, before a run's minutes count.
         choose_engine(trained.config.engine, trained.model.device)
@@ -213,20 +216,41 @@ def normalizer(configs: Sequence[Config]) -> Callable[[str], str]:
 
 def _batches(
     trained: TrainedModel, examples: Sequence[Example], part: str | None
-) -> Iterator[Batch]:
-    """All pairs of the examples, none left out for its length."""
+) -> Iterable[Batch]:
+    """All pairs of the examples, none left out for its length.
+
+    Of texts they are held; files are read anew each time.
+    """
     chosen = find_part(trained.config, part)
     data = trained.config.data.model_copy(
         update={"max_source_length": None, "max_target_length": None, "max_length_ratio": None}
     )
-    corpus = EncodedCorpus.build(
-        (
-            (chosen.source(example.source), chosen.target(target))
-            for example in examples
-            for target in example.references
-        ),
-        *trained.coders(chosen.name),
-        data,
-        None,
+    pairs = (
+        (chosen.source(example.source), chosen.target(target))
+        for example in examples
+        for target in example.references
     )
-    return Batches(corpus, trained.config.training.batch_tokens, seed=0).iterate(0)
+    budget = trained.config.training.batch_tokens
+    if isinstance(trained.source, FrameReader):
+        target_coder = coder(trained.target_tokenizer, chosen.name)
+        files = FrameCorpus.build([pairs], trained.source, [target_coder], data)
+        return _Anew(Batches(files, budget, seed=0))
+    texts = EncodedCorpus.build(pairs, *trained.coders(chosen.name), data, None)
+    return list(Batches(texts, budget, seed=0).iterate(0))
+
+
+@dataclass(frozen=True)
+class _Anew:
+    """Batches whose files are read each time that they are asked for, ahead of time."""
+
+    batches: Batches
+
+    def __iter__(self) -> Iterator[Batch]:
+        return prefetch(self.batches.iterate(0))
+
+
+def _lengths(trained: TrainedModel, sources: Sequence[str], part: str | None) -> list[int]:
+    """Of sources in tokens or frames."""
+    if isinstance(trained.source, FrameReader):
+        return [trained.source.length(source) for source in sources]
+    return [len(row) for row in trained.coders(part or "")[0].encode_batch(sources)]

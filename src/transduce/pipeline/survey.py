@@ -7,6 +7,7 @@ from itertools import chain
 
 from transduce.config import Config, DataConfig, TagColumn
 from transduce.data.corpus import Pair
+from transduce.data.frames import FrameReader, frame_reader
 from transduce.data.joint import JointTokenizer
 from transduce.data.leakage import Leakage, LeakageCounter
 from transduce.data.parts import parts_of
@@ -20,13 +21,13 @@ from transduce.pipeline.tokenizers import Side, SideTokenizer
 
 __all__ = ["Tokenizers", "survey"]
 
-Tokenizers = tuple[SideTokenizer, SideTokenizer]
+Tokenizers = tuple[SideTokenizer | FrameReader, SideTokenizer]
 
 
 def survey(
     config: Config, corpora: Corpora, known: Tokenizers | None = None
 ) -> tuple[Tokenizers, Leakage]:
-    """The tokenizers of source and target, and how much of dev the training pairs hold.
+    """What reads sources and the tokenizer of targets, and how much of dev the training pairs hold.
 
     The pass is the first over the training files, the one that counts what is wrong in
     them. ``known`` tokenizers are given back as they are. Memory does not grow with
@@ -73,6 +74,7 @@ class _Learning:
         self._tagged = cut_source, cut_target
         self._cuts_tags = cut_source or cut_target
         self._begun = False
+        self._reader = frame_reader(config.data)
         cut = cut_source or (config.tokenizer.shared and cut_target)
         self._source = _SideLearning(config, "source", cut_tags=cut)
         self._target = self._source
@@ -82,11 +84,12 @@ class _Learning:
     def begin(self, part: str) -> None:
         """A look at the source's options, which comes before what is wrong further on."""
         self._begun = True
-        if not self._cuts_tags:
+        if not self._cuts_tags and self._reader is None:
             self._source.check_size(part)
 
     def add(self, part: str, pairs: Sequence[Pair]) -> None:
-        self._source.add(part, [pair.source for pair in pairs], self._tagged[0])
+        if self._reader is None:
+            self._source.add(part, [pair.source for pair in pairs], self._tagged[0])
         self._target.add(part, [pair.target or "" for pair in pairs], self._tagged[1])
 
     def finds_no_tags(self) -> bool:
@@ -96,6 +99,8 @@ class _Learning:
     def tokenizers(self) -> Tokenizers:
         if not self._begun:
             raise DataError("tokenizer must be trained on at least one text; got none")
+        if self._reader is not None:
+            return self._reader, self._target.tokenizer()
         source = self._source.tokenizer()
         return source, source if self._target is self._source else self._target.tokenizer()
 

@@ -6,17 +6,23 @@ from pathlib import Path
 from typing import Literal
 
 from transduce.config import Config
+from transduce.data.frames import FrameReader, frame_reader
 from transduce.data.joint import JointTokenizer
 from transduce.data.tokenizer import Tokenizer
 
-__all__ = ["Side", "SideTokenizer", "load_side", "save_side", "tokenizer_files"]
+__all__ = ["Side", "SideTokenizer", "load_side", "load_source", "save_side", "tokenizer_files"]
 
 Side = Literal["source", "target"]
 SideTokenizer = Tokenizer | JointTokenizer
 
 
 def tokenizer_files(config: Config, side: Side) -> dict[str, str]:
-    """The files of one side by the name of their part; "" is the recipe's own tokenizer."""
+    """The files of one side by the name of their part; "" is the recipe's own tokenizer.
+
+    None for sources that are not text.
+    """
+    if side == "source" and config.data.input.kind != "text":
+        return {}
     return {
         name: f"{side}.{name}.tokenizer.json" if name else f"{side}.tokenizer.json"
         for name in config.tokenizer_names(side)
@@ -29,6 +35,11 @@ def load_side(folder: Path, config: Config, side: Side) -> SideTokenizer:
     if list(files) == [""]:
         return Tokenizer.load(folder / files[""])
     return JointTokenizer({name: Tokenizer.load(folder / file) for name, file in files.items()})
+
+
+def load_source(folder: Path, config: Config) -> SideTokenizer | FrameReader:
+    """What reads sources: tokenizers, or what the config alone describes. Raises ModelError."""
+    return frame_reader(config.data) or load_side(folder, config, "source")
 
 
 def save_side(folder: Path, config: Config, side: Side, tokenizer: SideTokenizer) -> None:

@@ -13,13 +13,14 @@ import torch
 
 from transduce.config import Config, SearchConfig, load_config
 from transduce.data.batching import make_source
+from transduce.data.frames import FrameReader, FrameSource
 from transduce.data.joint import Coder, JointTokenizer, coder
-from transduce.data.parts import find_part
+from transduce.data.parts import Part, find_part
 from transduce.data.tokenizer import Tokenizer
 from transduce.engine import fast_stepper
 from transduce.errors import ModelError
 from transduce.files import write_text
-from transduce.interfaces import BEGIN, Stepper
+from transduce.interfaces import BEGIN, Source, Stepper
 from transduce.models.build import build_model
 from transduce.models.copying import copy_map
 from transduce.models.seq2seq import Seq2Seq
@@ -29,6 +30,7 @@ from transduce.pipeline.tokenizers import (
     Side,
     SideTokenizer,
     load_side,
+    load_source,
     save_side,
     tokenizer_files,
 )
@@ -50,26 +52,38 @@ _SIDES: tuple[Side, Side] = ("source", "target")
 
 @dataclass
 class TrainedModel:
-    """A model with its tokenizers. ``load`` reads the directory that ``save`` writes."""
+    """A model with what reads its sources (tokenizers, or a reader of recordings or pictures) and
+    the target's tokenizer. ``load`` reads the directory that ``save`` writes.
+    """
 
     config: Config
-    source_tokenizer: SideTokenizer
+    source: SideTokenizer | FrameReader
     target_tokenizer: SideTokenizer
     model: Seq2Seq
     report: dict[str, Any] = field(default_factory=dict)
     _fast: tuple[object, Stepper[Any]] | None = field(default=None, init=False, repr=False)
 
     @classmethod
-    def fresh(cls, config: Config, source: SideTokenizer, target: SideTokenizer) -> TrainedModel:
-        """Tokenizers with an untrained model. Raises ConfigError."""
+    def fresh(
+        cls, config: Config, source: SideTokenizer | FrameReader, target: SideTokenizer
+    ) -> TrainedModel:
+        """An untrained model between its sides. Raises ConfigError."""
         symbols = None
-        if config.model.copy_source:
-            symbols = copy_map(
-                source.symbols(range(source.size)), target.symbols(range(target.size))
-            )
-        return cls(
-            config, source, target, build_model(config.model, source.size, target.size, symbols)
-        )
+        if isinstance(source, FrameReader):
+            size = source.features
+        else:
+            size = source.size
+            if config.model.copy_source:
+                symbols = copy_map(source.symbols(range(size)), target.symbols(range(target.size)))
+        return cls(config, source, target, build_model(config.model, size, target.size, symbols))
+
+    @property
+    def source_tokenizer(self) -> SideTokenizer:
+        """What reads sources that are text. Raises ModelError where they are none."""
+        if isinstance(self.source, FrameReader):
+            kind = self.config.data.input.kind
+            raise ModelError(f"source must be text for this; the model reads {kind} files")
+        return self.source
 
     @staticmethod
     def read_config(folder: str | Path) -> Config:
@@ -84,7 +98,8 @@ class TrainedModel:
         config = cls.read_config(folder)
         for side in _SIDES:
             _require_files(folder, list(tokenizer_files(config, side).values()))
-        trained = cls.fresh(config, *(load_side(folder, config, side) for side in _SIDES))
+        source = load_source(folder, config)
+        trained = cls.fresh(config, source, load_side(folder, config, "target"))
         load_weights(trained.model, folder / WEIGHTS)
         trained.model.to(choose_device(device)).eval()
         trained.report = read_report(folder)
@@ -101,10 +116,9 @@ class TrainedModel:
     def save_frame(self, folder: Path) -> None:
         """Write config and tokenizers, all that a model needs beside its weights."""
         write_text(folder / CONFIG, self.config.to_yaml())
-        for side, tokenizer in zip(
-            _SIDES, (self.source_tokenizer, self.target_tokenizer), strict=True
-        ):
-            save_side(folder, self.config, side, tokenizer)
+        if not isinstance(self.source, FrameReader):
+            save_side(folder, self.config, "source", self.source)
+        save_side(folder, self.config, "target", self.target_tokenizer)
 
     def save_report(self, folder: Path) -> None:
         """Write the report as JSON."""
@@ -112,7 +126,7 @@ class TrainedModel:
 
     def predict(
         self,
-        sources: Iterable[str],
+        sources: Iterable[FrameSource],
         options: SearchConfig,
         *,
         part: str | None = None,
@@ -128,7 +142,16 @@ class TrainedModel:
     def predictor(self, part: str | None = None, stepper: Stepper[Any] | None = None) -> Predictor:
         """What predicts for a part of a mixture; ``stepper`` in place of the model's own."""
         chosen = find_part(self.config, part)
-        source, target = self.coders(chosen.name)
+        target = coder(self.target_tokenizer, chosen.name)
+        source = self.source
+        if not isinstance(source, FrameReader):
+            return Predictor(
+                stepper or self.stepper(),
+                coder(source, chosen.name),
+                target,
+                self.model.device,
+                chosen,
+            )
         return Predictor(stepper or self.stepper(), source, target, self.model.device, chosen)
 
     def coders(self, part: str) -> tuple[Coder, Coder]:
@@ -157,11 +180,11 @@ class TrainedModel:
         for number, member in enumerate(members, 1):
             first = members[0]
             both_sides = (
-                ("source", member.source_tokenizer, first.source_tokenizer),
-                ("target", member.target_tokenizer, first.target_tokenizer),
+                ("source", _reading(member), _reading(first)),
+                ("target", member.target_tokenizer.to_json(), first.target_tokenizer.to_json()),
             )
             for side, own, shared in both_sides:
-                if own.to_json() != shared.to_json():
+                if own != shared:
                     raise ModelError(
                         f"models of an ensemble must share their {side} tokenizer; "
                         f"got another one in model {number}"
@@ -180,24 +203,29 @@ class TrainedModel:
             raise ModelError("model must have one tokenizer a side; got one with several by part")
         return source, target
 
-    def attention(self, source: str, output: str, part: str | None = None) -> torch.Tensor:
+    def attention(self, source: FrameSource, output: str, part: str | None = None) -> torch.Tensor:
         """Weights over the source's symbols and end for each output symbol and end, ``[T, S]``.
 
-        The tags of a part are symbols too. Raises ModelError where the decoder has no attention.
+        Over the vectors that a frontend makes of frames, where there are such. The tags of a
+        part are symbols too. Raises ModelError where the decoder has no attention.
         """
         chosen = find_part(self.config, part)
-        source_coder, target_coder = self.coders(chosen.name)
+        target_coder = coder(self.target_tokenizer, chosen.name)
         tokens = [BEGIN, *target_coder.encode(chosen.target(output))]
         target = torch.tensor([tokens], device=self.model.device)
         self.model.eval()
         with torch.inference_mode():
-            read = source_coder.encode(chosen.source(source))
-            encoded = make_source([read]).to(self.model.device)
+            encoded = self._encoded(source, chosen).to(self.model.device)
             state = self.model.start(encoded, attention=True)
             weights = self.model.step(target, state)[1].attention
         if weights is None:
             raise ModelError("decoder must have an attention to draw it; got attention: none")
         return weights[0].float().cpu()
+
+    def _encoded(self, source: FrameSource, part: Part) -> Source:
+        if isinstance(self.source, FrameReader):
+            return Source.of_frames([self.source.read(source)], self.source.features)
+        return make_source([coder(self.source, part.name).encode(part.source(str(source)))])
 
     def parameters_by_part(self) -> dict[str, int]:
         """Parameters of each part of the model; tied ones count where they come first."""
@@ -215,6 +243,13 @@ def _require_files(folder: Path, names: Sequence[str]) -> None:
             f"model must be a directory with {CONFIG}, {WEIGHTS} and tokenizers; "
             f"got {folder}, which has no {missing[0]}"
         )
+
+
+def _reading(trained: TrainedModel) -> object:
+    """How a model reads its sources, to be compared."""
+    if isinstance(trained.source, FrameReader):
+        return trained.config.data.input
+    return trained.source.to_json()
 
 
 def _sample(model: Seq2Seq) -> tuple[float, ...]:
