@@ -104,6 +104,14 @@ class TrainingConfig(Section):
     tensorboard: bool = False
 
 
+# ``bound``: a beam closes when nothing open could beat its n-th best. The others are what
+# ``generate`` of Hugging Face transformers does with ``early_stopping`` false, true and never: it
+# closes once K outputs are there and the best open hypothesis, if it ended now (never: at the
+# maximum length), would not be better than the worst of them; at once; and outputs that reach
+# the maximum length without an end rank among the others.
+Stopping = Literal["bound", "generate", "generate-early", "generate-never"]
+
+
 class SearchConfig(Section):
     """How a trained model writes its output. ``sample`` draws; otherwise beam search."""
 
@@ -116,8 +124,10 @@ class SearchConfig(Section):
     seed: int = 1
     diverse_groups: PositiveInt = 1  # Vijayakumar et al. 2018
     diversity: Annotated[float, Field(ge=0)] = 0.5
-    length_normalization: Literal["none", "average", "gnmt"] = "average"
-    length_alpha: Annotated[float, Field(ge=0)] = 0.6  # gnmt: ((5 + n) / 6) ** alpha
+    length_normalization: Literal["none", "average", "gnmt", "power"] = "average"
+    length_alpha: float = 0.6  # gnmt: ((5 + n) / 6) ** alpha, power: n ** alpha
+    stopping: Stopping = "bound"  # when a beam closes; see Stopping
+    forced_end: bool = False  # at the maximum length what is still open ends, at no cost
     coverage_penalty: Annotated[float, Field(ge=0)] = 0.0  # Wu et al. 2016, equation 14
     min_length: Annotated[int, Field(ge=0)] = 0
     max_length: PositiveInt = 256
@@ -138,6 +148,14 @@ class SearchConfig(Section):
                 f"beam must be a multiple of diverse_groups ({self.diverse_groups}); "
                 f"got {self.beam}"
             )
+        if self.forced_end and self.stopping == "bound":
+            raise ValueError("stopping must be generate where forced_end is true; got bound")
+        if self.length_alpha < 0 and self.stopping == "bound":
+            raise ValueError(
+                f"length_alpha must be at least 0 where stopping is bound; got {self.length_alpha}"
+            )
+        if self.stopping != "bound" and self.diverse_groups > 1:
+            raise ValueError(f"stopping must be bound with diverse_groups; got {self.stopping}")
         if self.sample and self.beam > 1:
             raise ValueError(f"beam must be 1 when sample is true; got {self.beam}")
         return self

@@ -22,12 +22,14 @@ class Constraints:
     """Token sequences (without BEGIN and END) that bind every output of a search.
 
     Outputs begin with ``prefix``, never hold a phrase of ``forbidden`` and, as far as the
-    search finds a way, hold each phrase of ``required`` (phrases may overlap).
+    search finds a way, hold each phrase of ``required`` (phrases may overlap). The first
+    ``free`` tokens of the prefix are no choice of the model's and score 0: a language code.
     """
 
     prefix: Phrase = ()
     forbidden: tuple[Phrase, ...] = ()
     required: tuple[Phrase, ...] = ()
+    free: int = 0
 
     @property
     def largest_token(self) -> int:

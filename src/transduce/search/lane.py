@@ -25,6 +25,7 @@ class Output:
     row: int
     end_score: float | None
     met: bool
+    behind: bool = False  # ranked after all that took END
 
     @property
     def finished(self) -> bool:
@@ -34,7 +35,7 @@ class Output:
     @property
     def order(self) -> tuple[bool, bool, float]:
         """Best first: all phrases before one missing, finished before cut, then by score."""
-        return not self.met, self.end_score is None, -self.score
+        return not self.met, self.behind, -self.score
 
 
 @dataclass(slots=True)
@@ -49,6 +50,7 @@ class Lane:
     maximum: int
     done: bool = False
     count: int = 0
+    room: int = 0  # stopping like generate: places of the last step that END left to others
     outputs: list[Output] = field(default_factory=list)
 
     def add(self, output: Output, width: int) -> None:
@@ -72,6 +74,8 @@ class Lane:
         """
         if self.count >= width and (width == 1 or phrases):
             return True
+        if options.stopping != "bound":
+            return len(self.outputs) >= width and self._generate_stops(best, length, options)
         needed = min(options.nbest, width)
         if width == 1 or len(self.outputs) < needed:
             return False
@@ -86,3 +90,11 @@ class Lane:
         # A continuation never gains probability, its length penalty is at most that of the
         # longest output with END, and the coverage penalty is never above zero.
         return last.score >= normalize(best, self.maximum + 1, options)
+
+    def _generate_stops(self, best: float, length: int, options: SearchConfig) -> bool:
+        """Whether ``generate`` of transformers would stop with these W outputs."""
+        if options.stopping == "generate-early":
+            return True
+        if options.stopping == "generate-never" and options.length_alpha > 0:
+            length = self.maximum + options.forced_end
+        return normalize(best, length, options) <= self.outputs[-1].score

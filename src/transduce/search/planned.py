@@ -19,7 +19,7 @@ def planned(
     stepper: Stepper[Any], source: Source, options: SearchConfig, constraints: Constraints
 ) -> list[list[Hypothesis]] | None:
     """The outputs of ``stepper.search``; None where it has none (``Searcher``), where the options
-    need full rows or attention, and where the stepper passes.
+    need full rows, attention or another way to stop, and where the stepper passes.
 
     Raises SearchError where the model's scores are not numbers.
     """
@@ -28,6 +28,8 @@ def planned(
     if (
         search is None
         or options.coverage_penalty
+        or options.stopping != "bound"
+        or constraints.free
         or proposer(stepper, options, constraints) is None
     ):
         return None

@@ -43,6 +43,7 @@ class Reader:
         self._source = source
         self._device = source.device
         self._prefix = constraints.prefix
+        self._free = constraints.free
         self._largest_token = constraints.largest_token
         self._width = width
         self._weight = options.coverage_penalty
@@ -69,6 +70,7 @@ class Reader:
             self._check_size(log_probs.shape[2])
             outlook = log_probs[:, -1]
             scores = log_probs[:, :-1].gather(2, read[:, 1:, None])[..., 0].clamp(min=_IMPOSSIBLE)
+            scores[:, : self._free] = 0
         attention = self._attention()
         if attention is not None:
             attention = attention.repeat_interleave(rows, dim=0)

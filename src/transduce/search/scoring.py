@@ -19,14 +19,16 @@ _ROUNDING = 1e-9
 def length_penalty(length: int, options: SearchConfig) -> float:
     """What log-probabilities are divided by, for a hypothesis of n scored tokens (END counted).
 
-    none: 1; average: n; gnmt: ((5 + n) / 6) ** alpha (Wu et al. 2016, section 7).
+    none: 1; average: n; power: n ** alpha; gnmt: ((5 + n) / 6) ** alpha (Wu et al. 2016,
+    section 7).
     """
     if options.length_normalization == "none":
         return 1.0
     count = max(length, 1)
     if options.length_normalization == "average":
         return float(count)
-    penalty: float = ((5.0 + count) / 6.0) ** options.length_alpha
+    base = float(count) if options.length_normalization == "power" else (5.0 + count) / 6.0
+    penalty: float = base**options.length_alpha
     return penalty
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
+
 import numpy as np
 
 from transduce.config import SearchConfig
@@ -37,6 +40,8 @@ class Steps:
         self._longest_minimum = max(lane.minimum for lane in lanes)
         self.history = History()
         self.lanes = lanes  # those of sentences still open
+        for lane in lanes:
+            lane.room = scores.shape[1]
         self.scores = scores
         self.length = prefix  # tokens of each open hypothesis
 
@@ -58,6 +63,8 @@ class Steps:
         ``met`` bool ``[N]``: which open hypotheses hold all required phrases; None: all do.
         """
         width, length = self.scores.shape[1], self.length
+        if self._like_generate:
+            decision = self._without_late_ends(decision)
         ended = decision.ended_rows.tolist()
         if ended:
             self._take_ended(decision, ended, met)
@@ -70,14 +77,42 @@ class Steps:
             over = score == -np.inf or length >= lane.maximum
             if over or (lane.count and self._enough(lane, score, phrases=met is not None)):
                 any_done = lane.done = True
-                if over and lane.count < width:
+                if over and (lane.count < width or self._like_generate):
                     wanting.append(place)
         if wanting:
             self._take_cut(wanting, set(ended), met)
+        if self._like_generate:
+            self._note_room(ended)
         return self._drop() if any_done else None
+
+    @property
+    def _like_generate(self) -> bool:
+        return self._options.stopping != "bound"
+
+    def _without_late_ends(self, decision: Decision) -> Decision:
+        """Nothing takes END in a lane at its maximum: what is open is cut, or ends for free."""
+        width = self.scores.shape[1]
+        late = [row // width for row in decision.ended_rows.tolist()]
+        kept = np.array([self.length < self.lanes[place].maximum for place in late], dtype=bool)
+        return replace(
+            decision,
+            ended_rows=decision.ended_rows[kept],
+            ended_token_scores=decision.ended_token_scores[kept],
+            ended_scores=decision.ended_scores[kept],
+        )
+
+    def _note_room(self, ended: list[int]) -> None:
+        """Of W places of this step END took some: so many fewer go on, should this be the last."""
+        width = self.scores.shape[1]
+        taken = Counter(row // width for row in ended)
+        for place, lane in enumerate(self.lanes):
+            lane.room = width - taken[place]
 
     def _enough(self, lane: Lane, best: float, *, phrases: bool) -> bool:
         width = self.scores.shape[1]
+        cut_next = self._like_generate and not self._options.forced_end
+        if cut_next and width > 1 and self.length + 1 >= lane.maximum:
+            return False  # what the next step cuts counts as of this one
         return lane.enough(best, self.length + 1, width, self._options, phrases=phrases)
 
     def follow(self, decision: Decision) -> None:
@@ -100,13 +135,19 @@ class Steps:
         """Hypotheses, as they were before this step, of lanes that go no further."""
         width = self.scores.shape[1]
         scores = self.scores.ravel().tolist()
+        free_end = self._options.forced_end
         rows = [
             row
             for place in places
-            for row in range(place * width, (place + 1) * width)
+            for row in range(place * width, place * width + self._most_cut(self.lanes[place]))
             if row not in ended and scores[row] > -np.inf
         ]
-        self._add(rows, [scores[row] for row in rows], None, met)
+        ends = [0.0] * len(rows) if free_end else None
+        self._add(rows, [scores[row] for row in rows], ends, met)
+
+    def _most_cut(self, lane: Lane) -> int:
+        width: int = self.scores.shape[1]
+        return lane.room if self._like_generate and not self._options.forced_end else width
 
     def _add(
         self,
@@ -125,7 +166,8 @@ class Steps:
             score = normalize(log_probability, scored, self._options) + penalties[place]
             end_score = None if end_scores is None else end_scores[place]
             holds = met is None or bool(met[row])
-            output = Output(score, log_probability, steps, row, end_score, holds)
+            behind = end_score is None and not self._like_generate
+            output = Output(score, log_probability, steps, row, end_score, holds, behind)
             self.lanes[row // width].add(output, width)
 
     def _drop(self) -> IntArray | None:
