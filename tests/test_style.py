@@ -45,11 +45,15 @@ def unsafe_uses(tree: ast.Module) -> Iterator[str]:
 
 
 def _refuses_pickle(call: ast.Call) -> bool:
-    """``np.load(..., allow_pickle=False)`` reads plain arrays; yaml.load with a safe loader."""
+    """``np.load(..., allow_pickle=False)`` reads plain arrays; yaml.load with a safe loader;
+    ``torch.load(..., weights_only=True)`` tensors and nothing that runs.
+    """
     words = {word.arg: ast.unparse(word.value) for word in call.keywords}
     if ast.unparse(call.func) == "yaml.load":
         loader = words.get("Loader", ast.unparse(call.args[1]) if len(call.args) > 1 else "")
         return "Safe" in loader or loader.endswith("UniqueKeys")
+    if ast.unparse(call.func) == "torch.load":
+        return words.get("weights_only") == "True"
     return words.get("allow_pickle") == "False"
 
 
@@ -153,5 +157,8 @@ def test_a_broken_rule_is_seen(
 
 
 def test_safe_readers_are_allowed() -> None:
-    code = "np.load('x', allow_pickle=False)\nyaml.load('1', Loader=yaml.SafeLoader)"
+    code = (
+        "np.load('x', allow_pickle=False)\nyaml.load('1', Loader=yaml.SafeLoader)\n"
+        "torch.load('x', weights_only=True)"
+    )
     assert list(unsafe_uses(ast.parse(code))) == []

@@ -67,7 +67,8 @@ class TextConfig(Section):
 InputConfig = Annotated[TextConfig | AudioConfig | ImageConfig, Field(discriminator="kind")]
 
 
-TokenizerKind = Literal["character", "whitespace", "word", "bpe", "unigram", "byte"]
+# imported: a published checkpoint's own, never trained
+TokenizerKind = Literal["character", "whitespace", "word", "bpe", "unigram", "byte", "imported"]
 
 
 class TokenizerConfig(Section):

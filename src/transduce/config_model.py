@@ -107,7 +107,8 @@ class ModelConfig(Section):
     decoder: DecoderConfig = RecurrentDecoderConfig(kind="lstm")
     embedding_width: PositiveInt | None = None  # none: the width of encoder and decoder
     scale_embeddings: bool = True  # multiply them by the root of their width where they are read
-    tie: Literal["none", "target", "all"] = "none"  # target: its embedding with the output
+    # target: its embedding with the output; embeddings: both of them; all: both and the output
+    tie: Literal["none", "target", "embeddings", "all"] = "none"
     copy_source: bool = Field(default=False, alias="copy")  # pointer-generator (See et al. 2017)
 
     model_config = ConfigDict(populate_by_name=True)

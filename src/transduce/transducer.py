@@ -15,6 +15,7 @@ from transduce.pipeline.corpora import corpora_from_lists
 from transduce.pipeline.fitting import fit
 from transduce.pipeline.trained import Output, TrainedModel
 from transduce.presets import PRESETS
+from transduce.pretrained.reader import read_pretrained
 
 __all__ = ["Transducer"]
 
@@ -174,7 +175,38 @@ class Transducer:
     @classmethod
     def load(cls, folder: str | Path, device: str = "auto") -> Transducer:
         """Read a model directory, whoever trained it. Raises ModelError."""
-        trained = TrainedModel.load(folder, device)
+        return cls._around(TrainedModel.load(folder, device))
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        path: str | Path,
+        *,
+        device: str = "auto",
+        source_language: str | None = None,
+        target_language: str | None = None,
+        legacy_weights: bool = False,
+    ) -> Transducer:
+        """Read a published model from its files, as one of our own.
+
+        ``path`` is a directory of Hugging Face transformers (T5, mT5, ByT5, BART, mBART-50, Marian,
+        M2M-100, NLLB, Pegasus), of CTranslate2 or of ours, or g2p-en's checkpoint. The languages
+        are for models of many (``eng_Latn``, ``en_XX``, ``en``). ``legacy_weights`` permits
+        pytorch_model.bin, read by torch's restricted unpickler. Nothing is downloaded and no
+        code of the checkpoint is run. Raises ModelError.
+        """
+        return cls._around(
+            read_pretrained(
+                path,
+                device=device,
+                source_language=source_language,
+                target_language=target_language,
+                legacy_weights=legacy_weights,
+            )
+        )
+
+    @classmethod
+    def _around(cls, trained: TrainedModel) -> Transducer:
         config = trained.config
         loaded = cls(
             config.model.model_dump(mode="json", by_alias=True),

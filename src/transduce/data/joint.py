@@ -30,8 +30,17 @@ class Coder(Protocol):
         """Symbols of the whole vocabulary."""
         ...
 
+    @property
+    def first(self) -> tuple[int, ...]:
+        """What every output begins with, before what the model chooses."""
+        ...
+
     def encode(self, text: str) -> list[int]:
         """Numbers of a text's symbols, without BEGIN and END."""
+        ...
+
+    def encode_phrase(self, text: str) -> list[int]:
+        """Numbers of a part of a text."""
         ...
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
@@ -104,10 +113,15 @@ class PartTokenizer:
         self._member, self._joint = member, joint
         self._numbers = None if list(numbers) == list(range(len(numbers))) else list(numbers)
         self._own = {number: own for own, number in enumerate(numbers)}
+        self.first: tuple[int, ...] = ()
 
     def encode(self, text: str) -> list[int]:
         """Numbers of a text's symbols, without BEGIN and END."""
         return self.encode_batch([text])[0]
+
+    def encode_phrase(self, text: str) -> list[int]:
+        """Numbers of a part of a text."""
+        return self.encode(text)
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Numbers of many texts, as :meth:`Tokenizer.encode_batch`."""

@@ -9,9 +9,11 @@ from itertools import chain
 from pathlib import Path
 
 from tokenizers import Tokenizer as Pipeline
+from tokenizers import models
 
 from transduce.config import TokenizerConfig
 from transduce.data.direct import direct_encoder
+from transduce.data.imported import ImportedSymbols
 from transduce.data.pipelines import (
     BYTES,
     SPECIALS,
@@ -47,6 +49,7 @@ class Tokenizer:
     word          ``normal``, where all its words and punctuation are known
     bpe, unigram  ``normal``, always: characters outside the vocabulary are spelled as bytes
     byte          ``normal``, always
+    imported      what the published tokenizer gives (:meth:`imported`)
     ============  =====================================================================
 
     Text can never become one of the four special symbols: ``"<eos>"`` is read as
@@ -59,6 +62,7 @@ class Tokenizer:
         """Wrap a pipeline made by :mod:`transduce.data.pipelines`; use ``train`` or ``load``."""
         self.config = config
         self._pipeline = pipeline
+        self._imported: ImportedSymbols | None = None
         self._normalizer = make_normalizer(config)
         self._first_tag = pipeline.get_vocab_size(with_added_tokens=False)
         self.size = pipeline.get_vocab_size()
@@ -75,6 +79,28 @@ class Tokenizer:
             first = len(SPECIALS)
             self._bytes[first : first + 256] = [bytes([value]) for value in range(256)]
         self._direct = self._direct_encoder()
+
+    @classmethod
+    def imported(cls, symbols: ImportedSymbols) -> Tokenizer:
+        """The tokenizer of a published checkpoint; it has no tags of ours."""
+        tokenizer = cls(Pipeline(models.WordLevel({})), TokenizerConfig(kind="imported"))
+        tokenizer._pipeline = symbols.pipeline
+        tokenizer._imported = symbols
+        tokenizer.size = tokenizer._first_tag = symbols.size
+        return tokenizer
+
+    def speaking(self, language: str) -> Tokenizer:
+        """An imported one with another language code before its texts. Raises ModelError."""
+        if self._imported is None:
+            raise ModelError(
+                f"tokenizer must be an imported one to have languages; got {self.kind}"
+            )
+        return Tokenizer.imported(self._imported.speaking(language))
+
+    @property
+    def first(self) -> tuple[int, ...]:
+        """What every output begins with: an imported tokenizer's forced tokens."""
+        return () if self._imported is None else self._imported.first
 
     @classmethod
     def train(
@@ -108,7 +134,7 @@ class Tokenizer:
 
     @property
     def kind(self) -> str:
-        """``character``, ``whitespace``, ``word``, ``bpe``, ``unigram`` or ``byte``."""
+        """``character``, ``whitespace``, ``word``, ``bpe``, ``unigram``, ``byte``, ``imported``."""
         return self.config.kind
 
     @property
@@ -146,6 +172,12 @@ class Tokenizer:
         """Numbers of a text's symbols, without BEGIN and END."""
         return self.encode_batch([text])[0]
 
+    def encode_phrase(self, text: str) -> list[int]:
+        """Numbers of a part of a text: nothing is put before it."""
+        if self._imported is None:
+            return self.encode(text)
+        return self._imported.encode([text], whole=False)[0]
+
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Numbers of many texts, fastest in large batches; with ``right_to_left`` the last first.
 
@@ -156,6 +188,8 @@ class Tokenizer:
         return [row[::-1] for row in rows] if self.config.right_to_left else rows
 
     def _encode_forward(self, texts: Sequence[str]) -> list[list[int]]:
+        if self._imported is not None:
+            return self._imported.encode(texts)
         encode = self._direct
         if encode is None:
             return self._encode_by_library(texts)
@@ -211,6 +245,8 @@ class Tokenizer:
         kept = [number for number in ids if number not in (PADDING, BEGIN, END)]
         if self.config.right_to_left:
             kept.reverse()
+        if self._imported is not None:
+            return self._imported.decode(kept)
         if self.kind == "whitespace":
             return " ".join([self._surfaces[number] for number in kept])
         if self.kind in ("character", "byte") or not kept:
@@ -232,6 +268,8 @@ class Tokenizer:
 
         Bytes are ``<0xE9>``, or the character itself where they are printable ASCII.
         """
+        if self._imported is not None:
+            return self._imported.symbols(ids)
         if self.kind not in ("byte", "bpe", "unigram"):
             return [self._surfaces[number] for number in ids]
         first = len(SPECIALS)
@@ -244,7 +282,10 @@ class Tokenizer:
 
     def to_json(self) -> str:
         """What stands in tokenizer.json; ``tokenizers.Tokenizer.from_str`` reads it too."""
-        return json.dumps(to_state(self._pipeline, self.config), ensure_ascii=False, indent=1)
+        state = to_state(self._pipeline, self.config)
+        if self._imported is not None:
+            state["model"]["transduce"]["imported"] = self._imported.to_state()
+        return json.dumps(state, ensure_ascii=False, indent=1)
 
     @classmethod
     def from_json(cls, text: str, name: str | Path = "tokenizer.json") -> Tokenizer:
@@ -252,11 +293,13 @@ class Tokenizer:
         try:
             state = json.loads(text)
             options = dict(state["model"]["transduce"])
-            version = options.pop("version")
+            version, imported = options.pop("version"), options.pop("imported", None)
             if version != 1:
                 raise ModelError(f"{name}: tokenizer must be of version 1; got {version}")
             config = TokenizerConfig.model_validate(options)
             pipeline = Pipeline.from_str(text)
+            if imported is not None:
+                return cls.imported(ImportedSymbols.from_state(pipeline, imported))
         except ModelError:
             raise
         except (KeyError, TypeError):

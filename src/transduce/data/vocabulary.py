@@ -86,6 +86,8 @@ class VocabularyLearner:
                 return _word_level(self._counts, self.config)
             case "bpe" | "unigram":
                 return _learn_pieces(self._sample.texts, size, self.config)
+            case "imported":
+                raise ConfigError("tokenizer of kind imported must come with its model")
 
     def _learn(self, texts: Sequence[str]) -> None:
         match self.config.kind:
@@ -112,6 +114,8 @@ class VocabularyLearner:
 
 def check_size(config: TokenizerConfig) -> int:
     """The number of symbols to aim at, 0 for no limit; raises ConfigError where it is too small."""
+    if config.kind == "imported":
+        raise ConfigError("tokenizer of kind imported must come with its model")
     if config.kind in ("bpe", "unigram"):
         needed = len(SPECIALS + BYTES) + 1
         size = config.vocabulary_size or DEFAULT_PIECES

@@ -38,7 +38,7 @@ TEXT_METRICS: tuple[MetricName, ...] = tuple(
 )
 LOWER_IS_BETTER: frozenset[str] = frozenset({"loss", "perplexity", "ter", "wer", "cer", "per"})
 
-TokenizerKind = Literal["character", "whitespace", "word", "bpe", "unigram", "byte"]
+TokenizerKind = Literal["character", "whitespace", "word", "bpe", "unigram", "byte", "imported"]
 
 
 def default_metrics(target_kind: TokenizerKind) -> tuple[MetricName, ...]:

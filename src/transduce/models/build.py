@@ -56,13 +56,13 @@ def build_model(
         _embedding_dropout(config.decoder),
         scaled=config.scale_embeddings,
     )
-    if config.tie == "all":
+    if config.tie in ("all", "embeddings"):
         _tie_embeddings(entrance, target_embedding)
     encoder = _build_encoder(config.encoder, entrance.width)
     decoder = _build_decoder(
         config.decoder, target_embedding.weight.shape[1], encoder.width, _summary_layers(config)
     )
-    tied = None if config.tie == "none" else target_embedding
+    tied = target_embedding if config.tie in ("target", "all") else None
     output = Output(decoder.width, target_size, tied)
     pointer = None
     if config.copy_source:

@@ -108,8 +108,8 @@ class Predictor:
                 yield [self._output(h) for h in next(decoded)] if text.strip() else [_EMPTY]
 
     def _constraints(self, options: SearchConfig) -> Constraints | None:
-        begin = self._begin()
-        if not (begin or options.prefix or options.forbidden or options.required):
+        first, begin = self.target_tokenizer.first, self._begin()
+        if not (first or begin or options.prefix or options.forbidden or options.required):
             return None
         if options.prefix and self.target_tokenizer.config.right_to_left:
             # The search would hold it to be the first tokens, which are the last of the text.
@@ -117,9 +117,10 @@ class Predictor:
                 "search.prefix must be empty where the tokenizer of the target is right_to_left, "
                 f"as outputs are then written from their end; got {options.prefix!r}"
             )
-        encode = self.target_tokenizer.encode
+        encode = self.target_tokenizer.encode_phrase
         return Constraints(
-            prefix=(*begin, *encode(options.prefix or "")),
+            prefix=(*first, *begin, *encode(options.prefix or "")),
+            free=len(first),
             forbidden=tuple(tuple(encode(phrase)) for phrase in options.forbidden),
             required=tuple(tuple(encode(phrase)) for phrase in options.required),
         )
@@ -129,10 +130,14 @@ class Predictor:
         tag = self.part.target_tag
         return tuple(self.target_tokenizer.encode(tag)) if tag else ()
 
+    def _unwritten(self) -> int:
+        """How many of an output's first tokens are no text."""
+        return len(self.target_tokenizer.first) + bool(self.part.target_tag)
+
     def _output(self, hypothesis: Hypothesis) -> Output:
         tokens = [token for token in hypothesis.tokens if token != END]
         return Output(
-            text=self.target_tokenizer.decode(tokens[1:] if self.part.target_tag else tokens),
+            text=self.target_tokenizer.decode(tokens[self._unwritten() :]),
             tokens=tuple(self.target_tokenizer.symbols(tokens)),
             score=hypothesis.score,
             log_probability=hypothesis.log_probability,

@@ -1,0 +1,157 @@
+"""The symbols of a published checkpoint, cut as its own tokenizer cuts, numbered as ours are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from tokenizers import Tokenizer as Pipeline
+
+from transduce.data.numbering import Numbering
+from transduce.data.pipelines import SPECIALS
+from transduce.data.texts import portions, to_bytes
+from transduce.errors import ModelError
+from transduce.interfaces import UNKNOWN
+
+__all__ = ["ImportedSymbols"]
+
+_SPECIALS = len(SPECIALS)
+
+
+@dataclass(frozen=True)
+class ImportedSymbols:
+    """A pipeline of Hugging Face ``tokenizers`` as it was published, and what stands around it.
+
+    All numbers here are the checkpoint's own. ``before`` stands before every whole text (BART's
+    ``<s>``, a language code); a search begins with it too where it is ``forced``. ``hidden``
+    are passed over when text is made of numbers. Where pieces are numbered by a list of
+    their own (Marian, M2M-100), ``entries`` is that list. ``languages`` are the codes that
+    :meth:`speaking` may put into ``before``.
+    """
+
+    pipeline: Pipeline
+    numbering: Numbering
+    before: tuple[int, ...] = ()
+    forced: bool = False
+    hidden: frozenset[int] = frozenset()
+    entries: Mapping[str, int] | None = None
+    languages: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Symbols in our numbering, the four special ones among them."""
+        return len(self._rows)
+
+    @property
+    def first(self) -> tuple[int, ...]:
+        """Our numbers of what every output begins with."""
+        return tuple(self.numbering.translate(self.before)) if self.forced else ()
+
+    def speaking(self, language: str) -> ImportedSymbols:
+        """The same with the code of another language before each text. Raises ModelError."""
+        if language not in self.languages:
+            known = ", ".join(sorted(self.languages)) or "none"
+            raise ModelError(f"language must be one of {known}; got {language!r}")
+        return replace(self, before=(self.languages[language],))
+
+    # ------------------------------------------------ texts and numbers
+
+    def encode(self, texts: Sequence[str], *, whole: bool = True) -> list[list[int]]:
+        """Our numbers of texts, with ``before`` where they are ``whole``.
+
+        Raises DataError where a text is not valid Unicode.
+        """
+        ours = self._ours
+        before = self.numbering.translate(self.before) if whole else []
+        return [[*before, *(ours[n] for n in row)] for row in self._cut(texts)]
+
+    def decode(self, numbers: Sequence[int]) -> str:
+        """The text of our numbers. UNKNOWN is ``<unk>``, as with all our tokenizers."""
+        runs: list[list[int]] = [[]]
+        for number in numbers:
+            if number == UNKNOWN:
+                runs += [[UNKNOWN], []]
+            elif number >= _SPECIALS and self._rows[number] not in self.hidden:
+                runs[-1].append(self._rows[number])
+        texts = [SPECIALS[UNKNOWN] if run == [UNKNOWN] else self._text(run) for run in runs if run]
+        return " ".join(texts)
+
+    def symbols(self, numbers: Sequence[int]) -> list[str]:
+        """Each symbol as the checkpoint writes it; ours for the four special ones."""
+        return [
+            SPECIALS[n] if n < _SPECIALS else self._piece(self._rows[n]) or f"<{self._rows[n]}>"
+            for n in numbers
+        ]
+
+    def _cut(self, texts: Sequence[str]) -> list[list[int]]:
+        rows: list[list[int]] = []
+        for portion in portions(texts):
+            try:
+                encodings = self.pipeline.encode_batch(portion, add_special_tokens=False)
+            except TypeError:
+                for text in portion:
+                    to_bytes(text)
+                raise
+            if self.entries is None:
+                rows += [encoding.ids for encoding in encodings]
+            else:
+                rows += [[self._entry(piece) for piece in found.tokens] for found in encodings]
+        return rows
+
+    def _entry(self, piece: str) -> int:
+        unknown = self.numbering.end if self.numbering.unknown is None else self.numbering.unknown
+        return unknown if self.entries is None else self.entries.get(piece, unknown)
+
+    def _text(self, theirs: list[int]) -> str:
+        if self.entries is None:
+            return self.pipeline.decode(theirs, skip_special_tokens=False)
+        pieces = [self._pieces[number] for number in theirs if number in self._pieces]
+        return self.pipeline.decoder.decode(pieces) if pieces else ""
+
+    def _piece(self, theirs: int) -> str | None:
+        if self.entries is None:
+            return self.pipeline.id_to_token(theirs)
+        return self._pieces.get(theirs)
+
+    @cached_property
+    def _rows(self) -> list[int]:
+        return self.numbering.rows()
+
+    @cached_property
+    def _ours(self) -> list[int]:
+        ours = self.numbering.numbers()
+        # what a pipeline knows beyond the rows of the model is unknown to the model
+        beyond = self.pipeline.get_vocab_size() - len(ours)
+        return ours + [UNKNOWN] * max(0, beyond)
+
+    @cached_property
+    def _pieces(self) -> dict[int, str]:
+        return {number: piece for piece, number in (self.entries or {}).items()}
+
+    # ------------------------------------------------ files
+
+    def to_state(self) -> dict[str, Any]:
+        """All but the pipeline, as JSON holds it."""
+        return {
+            "numbering": asdict(self.numbering),
+            "before": list(self.before),
+            "forced": self.forced,
+            "hidden": sorted(self.hidden),
+            "entries": None if self.entries is None else dict(self.entries),
+            "languages": dict(self.languages),
+        }
+
+    @classmethod
+    def from_state(cls, pipeline: Pipeline, state: Mapping[str, Any]) -> ImportedSymbols:
+        """The inverse of ``to_state``. Raises KeyError and TypeError for anything else."""
+        return cls(
+            pipeline,
+            Numbering(**state["numbering"]),
+            tuple(state["before"]),
+            bool(state["forced"]),
+            frozenset(state["hidden"]),
+            state["entries"],
+            state["languages"],
+        )

@@ -1,0 +1,64 @@
+"""Between the numbers that a published checkpoint gives its symbols and ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
+
+__all__ = ["Numbering"]
+
+_SPECIALS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Numbering:
+    """Ours are PADDING, UNKNOWN, BEGIN, END, then all of theirs in order but pad, unk and eos.
+
+    ``start`` is what their decoder reads first, so BEGIN stands for it; it keeps its own place
+    too where it is an ordinary symbol. ``end`` is their eos. A checkpoint without ``padding`` or
+    ``unknown`` (None) has those stand for its eos, which no text can hold.
+    """
+
+    size: int
+    padding: int | None
+    unknown: int | None
+    start: int
+    end: int
+
+    def rows(self) -> list[int]:
+        """For each of our numbers theirs."""
+        specials = (self.padding, self.unknown, self.start, self.end)
+        taken = {self.padding, self.unknown, self.end}
+        others = [number for number in range(self.size) if number not in taken]
+        return [self.end if number is None else number for number in specials] + others
+
+    def numbers(self) -> list[int]:
+        """For each of their numbers ours; their pad, unk and eos in a text are UNKNOWN."""
+        ours = [UNKNOWN] * self.size
+        for number, theirs in enumerate(self.rows()):
+            if number >= _SPECIALS:
+                ours[theirs] = number
+        return ours
+
+    def permuted(self, table: Tensor) -> Tensor:
+        """Rows ``[V, …]`` of a table of theirs in our order."""
+        return table[torch.tensor(self.rows(), device=table.device)]
+
+    def invented(self) -> list[int]:
+        """Our numbers that only repeat another: they take no part in a softmax."""
+        taken = {END: self.end, PADDING: self.padding, UNKNOWN: self.unknown}
+        return [BEGIN, *(number for number, theirs in taken.items() if theirs is None)]
+
+    def translate(self, theirs: Iterable[int]) -> list[int]:
+        """Our numbers of theirs, special ones among them."""
+        special = {self.end: END, self.unknown: UNKNOWN, self.padding: PADDING}
+        taken = {number for number in special if number is not None}
+        return [
+            special.get(number, number + _SPECIALS - sum(other < number for other in taken))
+            for number in theirs
+        ]

@@ -1,0 +1,99 @@
+"""BART, mBART-50, Marian, M2M-100, NLLB and Pegasus: their symbols around their weights."""
+
+from __future__ import annotations
+
+from transduce.data.numbering import Numbering
+from transduce.errors import ModelError
+from transduce.pretrained.bart import BART, M2M100, MARIAN, MBART, PEGASUS, Shape, read_weights
+from transduce.pretrained.conversion import Conversion, Side
+from transduce.pretrained.folder import Checkpoint
+from transduce.pretrained.generation import generation_settings
+from transduce.pretrained.languages import many_languages
+from transduce.pretrained.vocabulary import (
+    Vocabulary,
+    byte_level_vocabulary,
+    marian_vocabularies,
+    pegasus_vocabulary,
+)
+
+__all__ = ["convert_bart", "convert_m2m100", "convert_marian", "convert_mbart", "convert_pegasus"]
+
+
+def convert_bart(checkpoint: Checkpoint) -> Conversion:
+    """BART (Lewis et al. 2020): every text begins with ``<s>``. Raises ModelError."""
+    vocabulary = byte_level_vocabulary(checkpoint)
+    numbering = _numbering(checkpoint, _unknown(vocabulary))
+    forced = generation_settings(checkpoint).get("forced_bos_token_id") is not None
+    begin = (checkpoint.number("bos_token_id", 0),)
+    both = Side(numbering, vocabulary, begin, forced)
+    return _conversion(checkpoint, BART, both, both)
+
+
+def convert_pegasus(checkpoint: Checkpoint) -> Conversion:
+    """Pegasus (Zhang et al. 2020). Raises ModelError."""
+    vocabulary = pegasus_vocabulary(checkpoint)
+    side = Side(_numbering(checkpoint, _unknown(vocabulary)), vocabulary)
+    return _conversion(checkpoint, PEGASUS, side, side)
+
+
+def convert_marian(checkpoint: Checkpoint) -> Conversion:
+    """Marian's OPUS-MT (Junczys-Dowmunt et al. 2018): two SentencePiece models, one or two
+    lists of pieces. Raises ModelError.
+    """
+    source, target = marian_vocabularies(checkpoint)
+    target_size = checkpoint.option("decoder_vocab_size", checkpoint.number("vocab_size"))
+    sides = (
+        Side(_numbering(checkpoint, _unknown(source)), source),
+        Side(_numbering(checkpoint, _unknown(target), target_size), target),
+    )
+    return _conversion(checkpoint, MARIAN, *sides)
+
+
+def convert_mbart(checkpoint: Checkpoint) -> Conversion:
+    """mBART-50 (Tang et al. 2020): a language's code before each text. Raises ModelError."""
+    return _many(checkpoint, MBART)
+
+
+def convert_m2m100(checkpoint: Checkpoint) -> Conversion:
+    """M2M-100 (Fan et al. 2020) and NLLB (2022): the same. Raises ModelError."""
+    return _many(checkpoint, M2M100)
+
+
+def _many(checkpoint: Checkpoint, shape: Shape) -> Conversion:
+    vocabulary, source, target = many_languages(checkpoint)
+    numbering = _numbering(checkpoint, _unknown(vocabulary))
+    if numbering.start != numbering.end:
+        raise ModelError(
+            f"{checkpoint.folder}: decoder_start_token_id must be the end's "
+            f"({numbering.end}); got {numbering.start} (mBART-25 is not read, mBART-50 is)"
+        )
+    return _conversion(
+        checkpoint,
+        shape,
+        Side(numbering, vocabulary, (vocabulary.languages[source],)),
+        Side(numbering, vocabulary, (vocabulary.languages[target],), forced=True),
+    )
+
+
+def _conversion(checkpoint: Checkpoint, shape: Shape, source: Side, target: Side) -> Conversion:
+    model, weights = read_weights(checkpoint, shape, source.numbering, target.numbering)
+    return Conversion(model, weights, source, target, shared=source == target)
+
+
+def _numbering(checkpoint: Checkpoint, unknown: int | None, size: int | None = None) -> Numbering:
+    size = size or checkpoint.number("vocab_size")
+    end = checkpoint.symbol("eos_token_id", 2, size)
+    return Numbering(
+        size=size,
+        padding=checkpoint.symbol("pad_token_id", 1, size),
+        unknown=unknown,
+        start=checkpoint.symbol("decoder_start_token_id", end, size),
+        end=end,
+    )
+
+
+def _unknown(vocabulary: Vocabulary) -> int | None:
+    if vocabulary.entries is not None:
+        return vocabulary.entries.get("<unk>")
+    number: int | None = vocabulary.pipeline.token_to_id("<unk>")
+    return number

@@ -1,0 +1,76 @@
+"""From the path of a published model to one of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from transduce.errors import ModelError
+from transduce.pipeline.trained import CONFIG, TrainedModel, choose_device
+from transduce.pretrained.conversion import Conversion, trained_model
+from transduce.pretrained.ctranslate2 import is_ctranslate2, read_ctranslate2
+from transduce.pretrained.fairseq import (
+    convert_bart,
+    convert_m2m100,
+    convert_marian,
+    convert_mbart,
+    convert_pegasus,
+)
+from transduce.pretrained.folder import Checkpoint
+from transduce.pretrained.g2p_en import is_g2p_en, read_g2p_en
+from transduce.pretrained.t5 import convert_t5
+
+__all__ = ["FAMILIES", "read_pretrained"]
+
+FAMILIES: dict[str, Callable[[Checkpoint], Conversion]] = {
+    "t5": convert_t5,
+    "mt5": convert_t5,
+    "bart": convert_bart,
+    "mbart": convert_mbart,
+    "marian": convert_marian,
+    "m2m_100": convert_m2m100,
+    "pegasus": convert_pegasus,
+}
+
+
+def read_pretrained(
+    path: str | Path,
+    *,
+    device: str = "auto",
+    source_language: str | None = None,
+    target_language: str | None = None,
+    legacy_weights: bool = False,
+) -> TrainedModel:
+    """A model of ours, of CTranslate2, of g2p-en or of Hugging Face transformers, from files.
+
+    The languages are for models of many; ``legacy_weights`` permits pytorch_model.bin. Nothing is
+    asked of the network and no code is run. Raises ModelError naming what is missing, broken
+    or not known here.
+    """
+    path = Path(path)
+    if is_g2p_en(path):
+        trained = read_g2p_en(path)
+    elif (path / CONFIG).is_file():
+        return TrainedModel.load(path, device)
+    elif is_ctranslate2(path):
+        trained = read_ctranslate2(path)
+    else:
+        checkpoint = Checkpoint(
+            path,
+            legacy_weights=legacy_weights,
+            source_language=source_language,
+            target_language=target_language,
+        )
+        trained = _read_checkpoint(checkpoint)
+    trained.model.to(choose_device(device)).eval()
+    return trained
+
+
+def _read_checkpoint(checkpoint: Checkpoint) -> TrainedModel:
+    convert = FAMILIES.get(checkpoint.family)
+    if convert is None:
+        raise ModelError(
+            f"{checkpoint.folder / 'config.json'}: model_type must be one of "
+            f"{', '.join(FAMILIES)}; got {checkpoint.family or 'none'}"
+        )
+    return trained_model(checkpoint, convert(checkpoint))
