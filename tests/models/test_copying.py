@@ -39,9 +39,24 @@ def test_mixture_of_generating_and_copying() -> None:
     found = pointer(
         *(torch.tensor(values) for values in (logits, outputs, embedded, attention, tokens))
     )
-    probabilities = found.exp().detach().numpy()
-    np.testing.assert_allclose(probabilities.sum(-1), 1.0, atol=1e-5)
-    np.testing.assert_allclose(probabilities, expected, atol=1e-6)
+    probabilities = found.softmax(-1).detach().numpy()
+    np.testing.assert_allclose(probabilities, expected, atol=1e-12)
+
+
+def test_gradients_of_the_mixture() -> None:
+    symbols = torch.tensor([1, 1, 1, 3, 4, 6, 5])
+    pointer = PointerGenerator(3, 2, symbols).double()
+    # 1: a symbol twice, 2: an unknown one, 3: END
+    tokens = torch.tensor([[4, 5, 4, 3], [6, 2, 2, 3]])
+    torch.manual_seed(2)
+    inputs = [torch.randn(2, 2, size).double().requires_grad_() for size in (7, 3, 2)]
+    attention = torch.rand(2, 2, 4).double().requires_grad_()
+
+    def log_probabilities(*given: torch.Tensor) -> torch.Tensor:
+        mixed: torch.Tensor = pointer(*given, tokens)
+        return mixed.log_softmax(-1)
+
+    assert torch.autograd.gradcheck(log_probabilities, (*inputs, attention))
 
 
 def test_symbols_are_matched_by_their_text() -> None:

@@ -173,9 +173,9 @@ class EngineStepper:
         """Read int64 ``[N, 1]``, give the ``count`` most probable tokens of each row."""
         column, count = tokens[:, 0].contiguous(), min(count, self._vocabulary - END)
         if self._pointer is not None:
-            log_probs, state = self._logits(column, state)  # a pointer's logits are normalized
+            logits, state = self._logits(column, state)
             # END is the first of the symbols that an output may hold.
-            found = log_probs[:, END:].sort(dim=1, descending=True, stable=True)
+            found = logits.log_softmax(dim=1)[:, END:].sort(dim=1, descending=True, stable=True)
             best, places = found.values[:, :count], found.indices[:, :count] + END
             return Candidates(best, places), state
         rows = len(column)

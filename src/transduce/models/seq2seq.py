@@ -143,7 +143,7 @@ class Seq2Seq(nn.Module):
     def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """Read int64 ``[N, T]``, give logits ``[N, T, V]`` for the token after each.
 
-        With a pointer the logits are log-probabilities of the mixture.
+        With a pointer their softmax is the mixture of generating and copying.
         """
         embedded = self.target_embedding(tokens)
         outputs, state = self.decoder.step(embedded, state)
