@@ -130,11 +130,15 @@ def evaluate(
         int, typer.Option(min=0, metavar="N", help="Show so many of the worst cases.")
     ] = 0,
     part: PartName = None,
+    sheet: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="FILE", help="Draw the best and worst under their pictures (PNG)."),
+    ] = None,
 ) -> None:
     """Measure a model on pairs; on its own test set, the model keeps the scores."""
     from transduce.commands import evaluate as room
 
-    room.evaluate(model, data or [], json, worst, part)
+    room.evaluate(model, data or [], json, worst, part, sheet)
 
 
 @app.command()

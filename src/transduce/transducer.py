@@ -11,6 +11,7 @@ from typing import Any, Self
 from transduce.config import Config, SearchConfig
 from transduce.data.frames import FrameSource
 from transduce.errors import ConfigError, DataError, ModelError
+from transduce.pipeline.attention_picture import draw_attention_of
 from transduce.pipeline.corpora import corpora_from_lists
 from transduce.pipeline.fitting import fit
 from transduce.pipeline.trained import Output, TrainedModel
@@ -165,6 +166,13 @@ class Transducer:
             raise DataError("sources must hold at least one text; got none")
         right = sum(text in among for text, among in zip(predicted, references, strict=True))
         return right / len(predicted)
+
+    def draw_attention(self, source: FrameSource, path: str | Path) -> str:
+        """Draw where the model looks while it reads a source (PNG); give what it says of it.
+
+        Raises ModelError where its decoder has no attention.
+        """
+        return draw_attention_of(self._trained(), source, path)
 
     # -------------------------------------------------------- directories
 

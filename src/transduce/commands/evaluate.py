@@ -16,8 +16,9 @@ from transduce.commands.arguments import (
     updated,
 )
 from transduce.data.problems import Problems
-from transduce.errors import DataError
+from transduce.errors import ConfigError, DataError
 from transduce.files import write_text
+from transduce.pipeline.contact_sheet import draw_sheet, require_pictures
 from transduce.pipeline.mixture_scoring import MixtureEvaluation, evaluate_parts
 from transduce.pipeline.scoring import Evaluation
 from transduce.pipeline.scoring import evaluate as score
@@ -27,24 +28,37 @@ __all__ = ["evaluate"]
 
 
 def evaluate(
-    model: Path, arguments: Sequence[str], output: Path | None, worst: int, part: str | None = None
+    model: Path,
+    arguments: Sequence[str],
+    output: Path | None,
+    worst: int,
+    part: str | None = None,
+    sheet: Path | None = None,
 ) -> None:
     """Print the scores; write all figures to ``output`` as JSON.
 
     Those on the recipe's own test set, with its own options, are kept in the model's report. A
     model of a mixture is measured on each part that has a test set, or on ``part`` alone.
+    ``sheet`` is for the best and worst outputs of a model that reads pictures, under these.
     """
     require_file_place(output, "--json")
+    require_file_place(sheet, "--sheet")
     files, overrides = split_overrides(arguments)
     trained = TrainedModel.load(model)
     trained.config = updated(trained.config, overrides)
     problems = Problems(trained.config.data.on_error)
+    if sheet is not None:
+        require_pictures(trained)
     evaluation: Evaluation | MixtureEvaluation
     if trained.config.data.parts is not None and part is None and not files:
+        if sheet is not None:
+            raise ConfigError("--sheet must be asked for with --part where a model has several")
         evaluation = evaluate_parts(trained, test_parts(trained.config, problems), worst=worst)
     else:
         examples = test_examples(trained.config, list(files) or None, problems, part)
         evaluation = score(trained, examples, worst=worst, part=part)
+        if sheet is not None:
+            draw_sheet(trained, examples, evaluation, sheet)
     print(evaluation.table())
     print(f"{evaluation.sentences_per_second:,.0f} sentences a second")
     if problems.total:

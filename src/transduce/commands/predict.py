@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -50,7 +51,8 @@ def predict(request: Request) -> None:
     options = _search_options(config, request.beam, request.nbest)
     part = find_part(config, request.part)
     interactive = "-" in request.sources and sys.stdin.isatty()
-    named, sources = itertools.tee(_sources(request.sources, trained, part))
+    names: deque[str] = deque()  # of sources that are read ahead, in another thread
+    sources = _noting(_sources(request.sources, trained, part), names)
     window = _INTERACTIVE if interactive else _AHEAD
     if request.ensemble:
         others = [TrainedModel.load(path) for path in request.ensemble]
@@ -62,7 +64,7 @@ def predict(request: Request) -> None:
         found = trained.predict(sources, options, part=request.part, window=window)
     with _writer(request.output) as answers:
         for outputs in found:
-            name = next(named)
+            name = names.popleft()
             if request.form == "jsonl":
                 is_file = isinstance(trained.source, FrameReader)
                 answers.write(_as_json(outputs, name if is_file else None))
@@ -78,6 +80,13 @@ def _sources(paths: Sequence[str], trained: TrainedModel, part: Part) -> Iterato
         return read_frame_sources(paths, part.data, trained.source)
     streams = (sys.stdin.buffer if path == "-" else path for path in paths)
     return itertools.chain.from_iterable(read_sources(s, part.data) for s in streams)
+
+
+def _noting(sources: Iterator[str], names: deque[str]) -> Iterator[str]:
+    """The same sources, each noted as it is read."""
+    for source in sources:
+        names.append(source)
+        yield source
 
 
 def _check_places(sources: Sequence[str], output: Path | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transduce.config_audio import AudioConfig
-from transduce.config_data import DataConfig
+from transduce.config_data import DataConfig, InputConfig
 from transduce.config_image import ImageConfig
 from transduce.data.audio_reader import AudioReader
 from transduce.data.image_reader import ImageReader
@@ -101,8 +102,16 @@ def read_frame_sources(
 
 
 def frame_reader(config: DataConfig) -> FrameReader | None:
-    """What reads the sources of a recipe; None where they are text."""
-    match config.input:
+    """What reads the sources of a recipe; None where they are text.
+
+    Equal options have one reader, so that what it keeps serves all passes over the files.
+    """
+    return _reader(config.input)
+
+
+@lru_cache(maxsize=8)
+def _reader(options: InputConfig) -> FrameReader | None:
+    match options:
         case AudioConfig() as audio:
             return AudioReader(audio)
         case ImageConfig() as image:

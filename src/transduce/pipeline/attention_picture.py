@@ -4,35 +4,73 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
+from transduce.data.frames import FrameReader, FrameSource
+from transduce.data.image_reader import ImageReader
+from transduce.data.joint import coder
 from transduce.data.parts import find_part
+from transduce.evaluation.panels import draw_picture_attention
 from transduce.evaluation.pictures import draw_attention
+from transduce.modules.patches import PatchFrontend
+from transduce.modules.picture_convolution import PictureConvolution
 from transduce.pipeline.trained import Output, TrainedModel
 
 __all__ = ["draw_attention_of"]
 
 _END = "end"
+_SECONDS = 0.5  # between two marks on a recording
 
 
 def draw_attention_of(
     trained: TrainedModel,
-    source: str,
+    source: FrameSource,
     path: str | Path,
     output: str | None = None,
     part: str | None = None,
 ) -> str:
     """Draw the attention of each symbol that the model writes, as a PNG file; give the text.
 
-    ``output`` is what it is made to write; none: what it writes by itself.
-    ``part`` names one of a mixture; its tags are drawn as well. Raises
-    ModelError where the decoder has no attention and DataError where the file cannot be written.
+    Over a picture there is one panel a symbol; texts and recordings run from left to right.
+    ``output`` is what the model is made to write; none: what it writes by itself.
+    ``part`` names one of a mixture; its tags are drawn as well. Raises ModelError where the
+    decoder has no attention and DataError where a file cannot be read or written.
     """
     if output is None:
         best: Output = next(trained.predict([source], trained.config.search, part=part))[0]
         output = best.text
     weights = trained.attention(source, output, part).numpy()
     chosen = find_part(trained.config, part)
-    reader, writer = trained.coders(chosen.name)
-    symbols = writer.symbols(writer.encode(chosen.target(output)))
-    read = reader.symbols(reader.encode(chosen.source(source)))
-    draw_attention(weights, [*read, _END], [*symbols, _END], path)
+    writer = coder(trained.target_tokenizer, chosen.name)
+    symbols = [*writer.symbols(writer.encode(chosen.target(output))), _END]
+    reader = trained.source
+    if isinstance(reader, ImageReader):
+        pixels = reader.pixels(source)
+        rows, cell_width = _cells(trained, pixels.shape[1], weights.shape[1])
+        grid = weights.reshape(len(symbols), -1, rows).transpose(0, 2, 1)
+        draw_picture_attention(grid, pixels, symbols, path, cell_width=cell_width, title=output)
+    elif isinstance(reader, FrameReader):
+        draw_attention(weights, _times(reader, source, weights.shape[1]), symbols, path)
+    else:
+        text = coder(reader, chosen.name)
+        read = text.symbols(text.encode(chosen.source(str(source))))
+        draw_attention(weights, [*read, _END], symbols, path)
     return output
+
+
+def _cells(trained: TrainedModel, width: int, vectors: int) -> tuple[int, int]:
+    """Vectors that a column of a picture has, and pixels that each column is wide."""
+    frontend = trained.model.frontend
+    if isinstance(frontend, PatchFrontend | PictureConvolution):
+        return frontend.rows, frontend.cell_width
+    return 1, -(-width // vectors)  # any other makes one vector of so many columns of pixels
+
+
+def _times(reader: FrameReader, source: FrameSource, count: int) -> list[str]:
+    """A mark at every half second, for ``count`` vectors of a recording."""
+    seconds = len(reader.read(source)) / (reader.frames_a_second or 1.0)
+    ends = np.arange(1, count + 1) * seconds / count
+    marks = (ends // _SECONDS).astype(int)
+    new = np.diff(marks, prepend=0) > 0
+    pairs = zip(marks.tolist(), new.tolist(), strict=True)
+    return [f"{mark * _SECONDS:g} s" if is_new else "" for mark, is_new in pairs]

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from transduce.config import Config, SearchConfig, load_config
+from transduce.config_image import ImageConfig
 from transduce.data.batching import make_source
 from transduce.data.frames import FrameReader, FrameSource
 from transduce.data.joint import Coder, JointTokenizer, coder
@@ -75,7 +76,10 @@ class TrainedModel:
             size = source.size
             if config.model.copy_source:
                 symbols = copy_map(source.symbols(range(size)), target.symbols(range(target.size)))
-        return cls(config, source, target, build_model(config.model, size, target.size, symbols))
+        data = config.data.input
+        channels = data.channels if isinstance(data, ImageConfig) else 1
+        model = build_model(config.model, size, target.size, symbols, picture_channels=channels)
+        return cls(config, source, target, model)
 
     @property
     def source_tokenizer(self) -> SideTokenizer:
