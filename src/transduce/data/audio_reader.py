@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from transduce.config_audio import AudioConfig
 from transduce.data.audio import array_samples, read_samples, sample_count
 from transduce.data.audio_augmentation import change_frames, change_samples, draw_warp
+from transduce.data.audio_windows import cut_where_quiet
 from transduce.data.log_mel import Frames, Samples, frame_count, log_mel
 from transduce.errors import DataError
 
@@ -59,6 +60,14 @@ class AudioReader:
     def read(self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int]) -> Frames:
         """Float32 ``[S, F]``. Raises DataError naming the file and what is wrong."""
         return log_mel(self.samples(source), self.config)
+
+    def parts(self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int]) -> list[Frames]:
+        """The same in parts of at most ``cut_at`` seconds, where the config has that."""
+        samples, longest = self.samples(source), self.config.cut_at
+        if longest is None:
+            return [log_mel(samples, self.config)]
+        cut = cut_where_quiet(samples, self.config.sampling_rate, longest)
+        return [log_mel(part, self.config) for part in cut]
 
     def augmented(self, source: str, seed: int, epoch: int, index: int) -> Frames:
         """The same, changed as ``augmentation`` says."""

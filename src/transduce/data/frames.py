@@ -49,6 +49,10 @@ class FrameReader(Protocol):
         """Float32 ``[S, F]``. Raises DataError naming the file and what is wrong."""
         ...
 
+    def parts(self, source: FrameSource) -> list[Frames]:
+        """The same in the parts that outputs are made of one by one; most have only one."""
+        ...
+
     def augmented(self, source: str, seed: int, epoch: int, index: int) -> Frames:
         """The same, changed as the config says; all of it follows from the three numbers."""
         ...

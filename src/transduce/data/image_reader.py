@@ -47,6 +47,10 @@ class ImageReader:
         """Float32 ``[S, F]``. Raises DataError naming the file and what is wrong."""
         return to_frames(self.pixels(source), self.config)
 
+    def parts(self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int]) -> list[Frames]:
+        """The whole picture as its only part."""
+        return [self.read(source)]
+
     def augmented(self, source: str, seed: int, epoch: int, index: int) -> Frames:
         """The same, changed as ``augmentation`` says."""
         pixels = augmented(self.pixels(source), self.config, seed, epoch, index)

@@ -28,7 +28,8 @@ class ImportedSymbols:
     ``<s>``, a language code); a search begins with it too where it is ``forced``. ``hidden``
     are passed over when text is made of numbers. Where pieces are numbered by a list of
     their own (Marian, M2M-100), ``entries`` is that list. ``languages`` are the codes that
-    :meth:`speaking` may put into ``before``.
+    :meth:`speaking` may put into ``before``. ``not_first`` is what no output begins with, after
+    that.
     """
 
     pipeline: Pipeline
@@ -38,6 +39,7 @@ class ImportedSymbols:
     hidden: frozenset[int] = frozenset()
     entries: Mapping[str, int] | None = None
     languages: Mapping[str, int] = field(default_factory=dict)
+    not_first: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
@@ -49,12 +51,20 @@ class ImportedSymbols:
         """Our numbers of what every output begins with."""
         return tuple(self.numbering.translate(self.before)) if self.forced else ()
 
+    @property
+    def banned_first(self) -> tuple[int, ...]:
+        """Our numbers of what no output may begin with, after :attr:`first`."""
+        return tuple(self.numbering.translate(self.not_first))
+
     def speaking(self, language: str) -> ImportedSymbols:
         """The same with the code of another language before each text. Raises ModelError."""
         if language not in self.languages:
             known = ", ".join(sorted(self.languages)) or "none"
             raise ModelError(f"language must be one of {known}; got {language!r}")
-        return replace(self, before=(self.languages[language],))
+        own, codes = self.languages[language], set(self.languages.values())
+        if not codes & set(self.before):
+            return replace(self, before=(own,))
+        return replace(self, before=tuple(own if n in codes else n for n in self.before))
 
     # ------------------------------------------------ texts and numbers
 
@@ -141,6 +151,7 @@ class ImportedSymbols:
             "hidden": sorted(self.hidden),
             "entries": None if self.entries is None else dict(self.entries),
             "languages": dict(self.languages),
+            "not_first": list(self.not_first),
         }
 
     @classmethod
@@ -154,4 +165,5 @@ class ImportedSymbols:
             frozenset(state["hidden"]),
             state["entries"],
             state["languages"],
+            tuple(state["not_first"]),
         )

@@ -35,6 +35,11 @@ class Coder(Protocol):
         """What every output begins with, before what the model chooses."""
         ...
 
+    @property
+    def banned_first(self) -> tuple[int, ...]:
+        """What no output may begin with, after :attr:`first`."""
+        ...
+
     def encode(self, text: str) -> list[int]:
         """Numbers of a text's symbols, without BEGIN and END."""
         ...
@@ -114,6 +119,7 @@ class PartTokenizer:
         self._numbers = None if list(numbers) == list(range(len(numbers))) else list(numbers)
         self._own = {number: own for own, number in enumerate(numbers)}
         self.first: tuple[int, ...] = ()
+        self.banned_first: tuple[int, ...] = ()
 
     def encode(self, text: str) -> list[int]:
         """Numbers of a text's symbols, without BEGIN and END."""

@@ -102,6 +102,11 @@ class Tokenizer:
         """What every output begins with: an imported tokenizer's forced tokens."""
         return () if self._imported is None else self._imported.first
 
+    @property
+    def banned_first(self) -> tuple[int, ...]:
+        """What no output may begin with, after :attr:`first`: an imported tokenizer's."""
+        return () if self._imported is None else self._imported.banned_first
+
     @classmethod
     def train(
         cls, texts: Iterable[str], config: TokenizerConfig, tags: Iterable[str] = ()

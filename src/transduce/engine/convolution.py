@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from transduce.engine.library import Library
-from transduce.engine.program import Extent, Number, Program
+from transduce.engine.program import Number, Program
 from transduce.modules.frontend import ConvolutionFrontend
 
 __all__ = ["NativeConvolutions"]
@@ -52,11 +52,10 @@ class _Convolution:
         B, S, _ = frames.shape
         places = (S - 1) // self._stride + 1
         vectors = torch.empty(B, places, self._width)
-        tensors = {
+        of_sentences = {
             "frames": frames.float().contiguous(),
             "counts": lengths.contiguous(),
-            "room": torch.tensor([S]),
             "vectors": vectors,
         }
-        self._program.run(tensors, Extent(rows=B * places, sentences=B, source=places))
+        self._program.run_sources(of_sentences, {"room": torch.tensor([S])}, places)
         return vectors, (lengths - 1).div(self._stride, rounding_mode="floor") + 1

@@ -30,6 +30,7 @@ _ACTIVATIONS: dict[Activation, int] = {
 }
 _CELLS: dict[Cell, int] = {"rnn": 0, "lstm": 1, "gru": 2}
 _NOWHERE = -1
+_MOST_ROWS = 4096  # of a run over whole sources: more would not stay in the processor's caches
 
 
 class _Call(ctypes.Structure):
@@ -352,6 +353,22 @@ class Program:
             if (tensor := tensors.get(name)) is not None:
                 pointers[number] = tensor.data_ptr()
         return pointers
+
+    def run_sources(
+        self, of_sentences: Mapping[str, Tensor], shared: Mapping[str, Tensor], source: int
+    ) -> None:
+        """Run over B whole sources of S = ``source`` positions, some sentences at a time.
+
+        The first tensors have an entry for each sentence, contiguous; the others are the same for
+        all. Raises EngineError like :meth:`run`.
+        """
+        count = len(next(iter(of_sentences.values())))
+        together = max(1, _MOST_ROWS // max(source, 1))
+        for first in range(0, count, together):
+            part = {name: tensor[first : first + together] for name, tensor in of_sentences.items()}
+            sentences = min(together, count - first)
+            extent = Extent(rows=sentences * source, sentences=sentences, source=source)
+            self.run({**shared, **part}, extent)
 
     # ------------------------------------------------------------ arguments
 

@@ -67,15 +67,11 @@ class NativeTransformerEncoder:
         first = layers[0] if len(layers) else None
         width = first.attention.head_width if isinstance(first, EncoderLayer) else 0
         vectors = torch.empty(B, S, self._encoder.width)
-        tensors = {
-            **entered,
-            "lengths": source.lengths.contiguous(),
-            "vectors": vectors,
-            **self._positions.tables(S, self._encoder.width, width),
-        }
+        tables = self._positions.tables(S, self._encoder.width, width)
         if self._encoder.relative is not None:
-            tensors["bias"] = self._encoder.relative(S, S).float().contiguous()
-        self._program.run(tensors, Extent(rows=B * S, sentences=B, source=S))
+            tables["bias"] = self._encoder.relative(S, S).float().contiguous()
+        of_sentences = {**entered, "lengths": source.lengths.contiguous(), "vectors": vectors}
+        self._program.run_sources(of_sentences, tables, S)
         return memory_of(vectors, source)
 
 
@@ -190,7 +186,7 @@ class NativeTransformerDecoder:
         for layer in range(self.layers):
             keys, values = room_for_memory(B, pairs, S, width, self.stored)
             tensors |= {f"memory_key.{layer}": keys, f"memory_value.{layer}": values}
-        self._memory.run(tensors, Extent(rows=B * S, sentences=B, source=S))
+        self._memory.run_sources(tensors, {}, S)
         del tensors["vectors"]
         return tensors | {"lengths": memory.mask.sum(1)}
 

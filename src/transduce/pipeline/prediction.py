@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import torch
 
 from transduce.config import SearchConfig
 from transduce.data.batching import prefetch
-from transduce.data.frames import FrameReader, FrameSource
+from transduce.data.frames import FrameReader, Frames, FrameSource
 from transduce.data.joint import Coder
 from transduce.data.parts import WHOLE, Part
 from transduce.errors import DataError, SearchError
@@ -67,21 +69,42 @@ class Predictor:
         text has an empty output. Raises DataError for a file that cannot be read, SearchError
         where the options contradict each other or the tokenizer, before anything is decoded.
         """
-        constraints = self._constraints(options)
         reader = self.source
-        if not isinstance(reader, FrameReader):
-            texts = (_text(source) for source in sources)
-            return self._of_texts(texts, reader, options, constraints, window)
-        frames = map(reader.read, sources)
+        if isinstance(reader, FrameReader):
+            return self.predict_frames(map(reader.parts, sources), options, window=window)
+        texts = (_text(source) for source in sources)
+        return self._of_texts(texts, reader, options, self._constraints(options), window)
+
+    def predict_frames(
+        self, sources: Iterable[list[Frames]], options: SearchConfig, *, window: int = 4096
+    ) -> Iterator[list[Output]]:
+        """The same for sources that are read already, each in the parts that its reader gives.
+
+        Where there are several parts, only the best outputs are kept and joined.
+        """
+        return self._of_frames(iter(sources), options, self._constraints(options), window)
+
+    def _of_frames(
+        self,
+        sources: Iterator[list[Frames]],
+        options: SearchConfig,
+        constraints: Constraints | None,
+        window: int,
+    ) -> Iterator[list[Output]]:
+        counts: deque[int] = deque()  # parts of each source that is read and not yet given
+
+        def parts() -> Iterator[Frames]:
+            for source in prefetch(sources, _FILES_AHEAD) if window > 1 else sources:
+                counts.append(len(source))
+                yield from source
+
         found = decode_all(
-            self.stepper,
-            prefetch(frames, _FILES_AHEAD) if window > 1 else frames,
-            options,
-            constraints,
-            device=self.device,
-            window=window,
+            self.stepper, parts(), options, constraints, device=self.device, window=window
         )
-        return ([self._output(h) for h in hypotheses] for hypotheses in found)
+        for first in found:
+            count = counts.popleft()
+            rest = list(itertools.islice(found, count - 1))
+            yield _joined([[self._output(h) for h in part] for part in (first, *rest)])
 
     def _of_texts(
         self,
@@ -109,7 +132,9 @@ class Predictor:
 
     def _constraints(self, options: SearchConfig) -> Constraints | None:
         first, begin = self.target_tokenizer.first, self._begin()
-        if not (first or begin or options.prefix or options.forbidden or options.required):
+        banned = self.target_tokenizer.banned_first
+        wanted = options.prefix or options.forbidden or options.required
+        if not (first or banned or begin or wanted):
             return None
         if options.prefix and self.target_tokenizer.config.right_to_left:
             # The search would hold it to be the first tokens, which are the last of the text.
@@ -121,6 +146,7 @@ class Predictor:
         return Constraints(
             prefix=(*first, *begin, *encode(options.prefix or "")),
             free=len(first),
+            banned_first=banned,
             forbidden=tuple(tuple(encode(phrase)) for phrase in options.forbidden),
             required=tuple(tuple(encode(phrase)) for phrase in options.required),
         )
@@ -145,6 +171,24 @@ class Predictor:
             finished=hypothesis.finished,
             constraints_met=hypothesis.constraints_met,
         )
+
+
+def _joined(parts: Sequence[list[Output]]) -> list[Output]:
+    """The outputs of a source's parts as its own: where there are several, the best of each."""
+    if len(parts) == 1:
+        return parts[0]
+    best = [outputs[0] for outputs in parts]
+    return [
+        Output(
+            text=" ".join(output.text for output in best if output.text),
+            tokens=tuple(chain.from_iterable(output.tokens for output in best)),
+            score=sum(output.score for output in best),
+            log_probability=sum(output.log_probability for output in best),
+            token_scores=tuple(chain.from_iterable(output.token_scores for output in best)),
+            finished=all(output.finished for output in best),
+            constraints_met=all(output.constraints_met for output in best),
+        )
+    ]
 
 
 def _text(source: FrameSource) -> str:

@@ -17,9 +17,10 @@ from transduce.errors import ModelError
 from transduce.models.storage import set_weights
 from transduce.pipeline.trained import TrainedModel
 from transduce.pretrained.ctranslate2_file import BINARY, BinaryModel, naming, read_binary
-from transduce.pretrained.ctranslate2_stack import Stack, read_stack
+from transduce.pretrained.ctranslate2_stack import IDLE, Stack, read_stack
 from transduce.pretrained.ctranslate2_vocabulary import Numbering, read_config, read_symbols
 from transduce.pretrained.symbols import listed_tokenizer
+from transduce.pretrained.whisper import read_whisper_ctranslate2
 
 __all__ = ["is_ctranslate2", "never_written", "read_ctranslate2"]
 
@@ -27,10 +28,6 @@ _ENCODER, _DECODER = "encoder/embeddings_0", "decoder/embeddings"
 _OUTPUT = "decoder/projection"
 _SOURCE_TOKENIZER, _TARGET_TOKENIZER = "source.tokenizer.json", "target.tokenizer.json"
 _NEVER = -1e4  # as a logit: below every other
-# What our models do otherwise, or only tells CTranslate2 how to go about it.
-_IDLE = ("decoder/alignment_heads", "decoder/alignment_layer", "encoder/embeddings_merge",
-         "encoder/multi_query_attention", "decoder/alibi_use_positive_positions",
-         "decoder/scale_alibi")  # fmt: skip
 
 
 def is_ctranslate2(folder: Path) -> bool:
@@ -46,6 +43,8 @@ def read_ctranslate2(folder: Path) -> TrainedModel:
     and what our Transformer has no place for.
     """
     binary, settings = read_binary(folder / BINARY), read_config(folder)
+    if binary.specification == "WhisperSpec":
+        return read_whisper_ctranslate2(folder, binary, settings)
     if binary.specification != "TransformerSpec":
         raise ModelError(
             f"{binary.path}: model must be a TransformerSpec or WhisperSpec; "
@@ -59,7 +58,7 @@ def read_ctranslate2(folder: Path) -> TrainedModel:
     read_stack(decoder, memory=True)
     with naming(binary.path):
         model, weights = _embeddings(binary, source, target)
-    binary.require_read(*_IDLE)
+    binary.require_read(*IDLE)
     tokenizers = _tokenizers(folder, source, target)
     config = Config.from_mapping(
         {

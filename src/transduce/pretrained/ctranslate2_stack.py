@@ -19,7 +19,7 @@ from transduce.errors import ModelError
 from transduce.modules.positions import fairseq_table, sinusoidal_table
 from transduce.pretrained.ctranslate2_file import BinaryModel
 
-__all__ = ["GELU", "Stack", "read_stack"]
+__all__ = ["GELU", "IDLE", "Stack", "read_stack"]
 
 # Its numbers for activations; relu, then GELU with tanh, SiLU (Swish) and GELU.
 GELU = 3
@@ -27,6 +27,15 @@ _ACTIVATIONS = {0: "relu", 1: "gelu-tanh", 2: "silu", GELU: "gelu"}
 _GATED = {"gelu-tanh": "geglu", "silu": "swiglu"}
 _DEFAULT_HEADS = 8
 _SAME = 2e-3  # tables of sinusoids stored as bfloat16 differ by less
+# What our models do otherwise, or only tells CTranslate2 how to go about it.
+IDLE = (
+    "decoder/alibi_use_positive_positions",
+    "decoder/alignment_heads",
+    "decoder/alignment_layer",
+    "decoder/scale_alibi",
+    "encoder/embeddings_merge",
+    "encoder/multi_query_attention",
+)
 _BUCKETS, _MAX_DISTANCE = 32, 128  # of our relative positions
 _ROTARY_BASE = 10_000
 _LONGEST = 1024  # positions written out where the file itself has no last one

@@ -19,6 +19,7 @@ from transduce.pretrained.fairseq import (
 from transduce.pretrained.folder import Checkpoint
 from transduce.pretrained.g2p_en import is_g2p_en, read_g2p_en
 from transduce.pretrained.t5 import convert_t5
+from transduce.pretrained.whisper import read_whisper
 
 __all__ = ["FAMILIES", "read_pretrained"]
 
@@ -31,6 +32,9 @@ FAMILIES: dict[str, Callable[[Checkpoint], Conversion]] = {
     "m2m_100": convert_m2m100,
     "pegasus": convert_pegasus,
 }
+
+
+_WHISPER = "whisper"  # whose sources are recordings
 
 
 def read_pretrained(
@@ -67,10 +71,12 @@ def read_pretrained(
 
 
 def _read_checkpoint(checkpoint: Checkpoint) -> TrainedModel:
+    if checkpoint.family == _WHISPER:
+        return read_whisper(checkpoint)
     convert = FAMILIES.get(checkpoint.family)
     if convert is None:
         raise ModelError(
             f"{checkpoint.folder / 'config.json'}: model_type must be one of "
-            f"{', '.join(FAMILIES)}; got {checkpoint.family or 'none'}"
+            f"{', '.join((*FAMILIES, _WHISPER))}; got {checkpoint.family or 'none'}"
         )
     return trained_model(checkpoint, convert(checkpoint))

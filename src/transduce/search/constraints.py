@@ -24,17 +24,19 @@ class Constraints:
     Outputs begin with ``prefix``, never hold a phrase of ``forbidden`` and, as far as the
     search finds a way, hold each phrase of ``required`` (phrases may overlap). The first
     ``free`` tokens of the prefix are no choice of the model's and score 0: a language code.
+    ``banned_first`` are tokens that do not follow the prefix.
     """
 
     prefix: Phrase = ()
     forbidden: tuple[Phrase, ...] = ()
     required: tuple[Phrase, ...] = ()
     free: int = 0
+    banned_first: tuple[int, ...] = ()
 
     @property
     def largest_token(self) -> int:
         """The largest token of all phrases; -1 where there is none."""
-        phrases = (self.prefix, *self.forbidden, *self.required)
+        phrases = (self.prefix, self.banned_first, *self.forbidden, *self.required)
         return max((token for phrase in phrases for token in phrase), default=-1)
 
 

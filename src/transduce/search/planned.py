@@ -30,6 +30,7 @@ def planned(
         or options.coverage_penalty
         or options.stopping != "bound"
         or constraints.free
+        or constraints.banned_first
         or proposer(stepper, options, constraints) is None
     ):
         return None
@@ -40,7 +41,8 @@ def planned(
 
 
 def _plan(source: Source, options: SearchConfig, prefix: tuple[int, ...]) -> BeamPlan:
-    bounds = [limits(length - 1, options, len(prefix)) for length in source.lengths.tolist()]
+    lengths = (source.lengths - int(source.is_tokens)).tolist()
+    bounds = [limits(length, options, len(prefix)) for length in lengths]
     most = tuple(maximum for _, maximum in bounds)
     return BeamPlan(
         options.beam,

@@ -44,6 +44,7 @@ class Reader:
         self._device = source.device
         self._prefix = constraints.prefix
         self._free = constraints.free
+        self._banned_first = list(constraints.banned_first)
         self._largest_token = constraints.largest_token
         self._width = width
         self._weight = options.coverage_penalty
@@ -62,13 +63,14 @@ class Reader:
         self._copies, count = rows, len(self._source.lengths)
         read = torch.tensor([BEGIN, *self._prefix], device=self._device).repeat(count, 1)
         outlook: Outlook
-        if self._propose is not None and not self._prefix:
+        if self._propose is not None and not self._prefix and not self._banned_first:
             candidates = self._proposed(self._propose, read, end_is_banned)
             outlook, scores = candidates, candidates.log_probs[:, :0]
         else:
             log_probs = self._stepped(read)
             self._check_size(log_probs.shape[2])
             outlook = log_probs[:, -1]
+            outlook[:, self._banned_first] = -torch.inf
             scores = log_probs[:, :-1].gather(2, read[:, 1:, None])[..., 0].clamp(min=_IMPOSSIBLE)
             scores[:, : self._free] = 0
         attention = self._attention()
