@@ -154,6 +154,7 @@ OVER_FRAMES = {
     "subsampling-transformer-rotary": _transformer(
         positions="rotary", model={"frontend": {"kind": "subsampling", "channels": 4}}
     ),
+    "linear-lstm-ctc": {**_recurrent("lstm"), "frontend": {"kind": "linear"}, "ctc": True},
     "subsampling-to-gru": _mixed(
         _transformer(positions="relative"),
         _recurrent("gru"),

@@ -113,7 +113,7 @@ REFUSED: list[tuple[dict[Any, Any], str]] = [
     ({"data": {"source": {"tag": 1}}}, "data.source.tag must be a known key; did you mean tags?"),
     ({"model": {"copy_sources": True}}, "model.copy_sources must be a known key; "
      "known here: preset, frontend, encoder, decoder, embedding_width, scale_embeddings, tie, "
-     "copy"),
+     "copy, ctc"),
     ({"model": {"encoder": {"kind": "lstm", "layer": 3}}},
      "model.encoder.layer must be a known key of kind lstm; did you mean layers?"),
     ({"model": {"encoder": {"kind": "lstm", "feedforward": 3}}},

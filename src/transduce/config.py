@@ -87,6 +87,7 @@ class TrainingConfig(Section):
     )
     clip_norm: Annotated[float, Field(gt=0)] | None = 1.0
     label_smoothing: Probability = 0.1
+    ctc_weight: Probability = 0.3  # model.ctc: share of the loss that it is, beside the decoder's
     scheduled_sampling: Probability = 0.0  # share of decoder inputs taken from the model itself
     word_dropout: Probability = 0.0  # share of decoder inputs hidden (Bowman et al. 2016)
     tag_orders: PositiveInt = 1  # orders in which a source's tags are read, an epoch each
@@ -128,6 +129,7 @@ class SearchConfig(Section):
     length_alpha: float = 0.6  # gnmt: ((5 + n) / 6) ** alpha, power: n ** alpha
     stopping: Stopping = "bound"  # when a beam closes; see Stopping
     forced_end: bool = False  # at the maximum length what is still open ends, at no cost
+    ctc_weight: Probability = 0.0  # model.ctc: its share of the scores (Watanabe et al. 2017)
     coverage_penalty: Annotated[float, Field(ge=0)] = 0.0  # Wu et al. 2016, equation 14
     min_length: Annotated[int, Field(ge=0)] = 0
     max_length: PositiveInt = 256

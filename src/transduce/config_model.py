@@ -110,5 +110,6 @@ class ModelConfig(Section):
     # target: its embedding with the output; embeddings: both of them; all: both and the output
     tie: Literal["none", "target", "embeddings", "all"] = "none"
     copy_source: bool = Field(default=False, alias="copy")  # pointer-generator (See et al. 2017)
+    ctc: bool = False  # a second output, on the encoder (Graves et al. 2006)
 
     model_config = ConfigDict(populate_by_name=True)

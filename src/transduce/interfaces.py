@@ -27,6 +27,7 @@ __all__ = [
     "BeamPlan",
     "Candidates",
     "Ended",
+    "Listener",
     "Memory",
     "Proposer",
     "Searcher",
@@ -225,6 +226,18 @@ class Stepper(Protocol[S]):
 
     def step(self, tokens: Tensor, state: S) -> tuple[Tensor, S]:
         """Read int64 ``[N, T]`` (T ≥ 1), give logits ``[N, T, V]`` for the token after each."""
+        ...
+
+
+class Listener(Stepper[S], Protocol[S]):
+    """A stepper with a second output, on the encoder: connectionist temporal classification."""
+
+    def heard(self, state: S) -> Tensor | None:
+        """Log-probabilities of each memory position's symbol, float32 ``[B, S, V]``.
+
+        PADDING is the blank, certain where nothing real stands. None where the model has no
+        such output.
+        """
         ...
 
 

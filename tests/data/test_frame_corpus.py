@@ -189,5 +189,7 @@ def test_noise_is_as_loud_as_said(tmp_path: Path) -> None:
         chance = np.random.Generator(np.random.PCG64([1, epoch]))
         changed = change_samples(samples, audio(augmentation={"noise": 0.1}), chance)
         shares.append(np.sqrt(np.mean((changed - samples) ** 2) / np.mean(samples**2)))
-    assert 0.0009 < min(shares) < 0.003
-    assert 0.05 < max(shares) <= 0.101
+    noisy = [share for share in shares if share > 0]
+    assert 2 <= len(shares) - len(noisy) <= 20  # a quarter of 40, more or less
+    assert 0.0009 < min(noisy) < 0.005
+    assert 0.05 < max(noisy) <= 0.101

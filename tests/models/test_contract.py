@@ -237,7 +237,11 @@ def test_gradients_reach_every_parameter(model):
     logits = model(
         make_source_for(model, sentences(6, 5, 4, seed=5)), make_target(sentences(5, 6, 4, seed=6))
     )
-    logits.log_softmax(-1)[:, :, 4:9].sum().backward()
+    loss = logits.log_softmax(-1)[:, :, 4:9].sum()
+    if model.ctc is not None:
+        state = model.start(make_source_for(model, sentences(6, 5, 4, seed=5)))
+        loss = loss + model.ctc(state.memory)[:, :, 4:9].sum()
+    loss.backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
         assert bool(parameter.grad.isfinite().all()), name

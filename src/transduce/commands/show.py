@@ -64,10 +64,12 @@ def _origin(trained: TrainedModel) -> str:
     model = trained.config.model
     attention = getattr(model.decoder, "attention", None)
     details = [
+        *([f"{model.frontend.kind} frontend"] if model.frontend.kind != "embedding" else []),
         f"{model.encoder.kind} encoder",
         f"{model.decoder.kind} decoder",
         *([f"{attention} attention"] if attention not in (None, "none") else []),
         *(["copying"] if model.copy_source else []),
+        *(["CTC"] if model.ctc else []),
     ]
     lines = [f"{trained.config.name}: {', '.join(details)}"]
     versions = _section(trained.report, "versions")

@@ -19,7 +19,8 @@ def change_samples(samples: Samples, config: AudioConfig, chance: np.random.Gene
     """Speed (Ko et al. 2015), gain and noise, in this order, float32 ``[N']``.
 
     Speed changes tempo and pitch together. Noise is between white and brown, its
-    root mean square a share of the signal's, drawn evenly on a logarithmic scale.
+    root mean square a share of the signal's, drawn evenly on a logarithmic scale; a quarter of
+    the recordings stay without it.
     """
     options = config.augmentation
     speed, gain, level, slope = chance.uniform(-1, 1, 4)  # always as many, whatever is asked for
@@ -28,9 +29,9 @@ def change_samples(samples: Samples, config: AudioConfig, chance: np.random.Gene
         samples = resampled(samples, rate * _factor(options.speed, speed), rate)
     if options.gain:
         samples = samples * np.float32(10 ** (options.gain * gain / 20))
-    if options.noise > _FAINTEST:
+    if options.noise > _FAINTEST and level > -0.5:
         low, high = math.log(_FAINTEST), math.log(options.noise)
-        share = math.exp(low + (level + 1) / 2 * (high - low))
+        share = math.exp(low + (level + 0.5) / 1.5 * (high - low))
         samples = samples + _noise(samples, share, slope + 1, chance)
     return samples
 
@@ -67,10 +68,11 @@ def _factor(largest: float, draw: float) -> float:
 
 def _noise(samples: Samples, share: float, slope: float, chance: np.random.Generator) -> Samples:
     """Noise whose power falls with the frequency to the power of ``slope`` (0 white, 2 brown)."""
-    count = len(samples)
-    spectrum = np.fft.rfft(chance.standard_normal(count, dtype=np.float32))
-    spectrum *= np.maximum(np.arange(len(spectrum)), 1) ** np.float32(-slope / 2)
-    noise = np.fft.irfft(spectrum, count)
+    count = max(2, 1 << (len(samples) - 1).bit_length())  # fast to transform
+    numbers = chance.standard_normal(count + 2, dtype=np.float32)
+    spectrum = numbers.view(np.complex64)
+    spectrum *= np.arange(1, len(spectrum) + 1, dtype=np.float32) ** np.float32(-slope / 2)
+    noise = np.fft.irfft(spectrum, count)[: len(samples)]
     size = float(np.sqrt(np.mean(np.square(noise)))) or 1.0
     loud = share * float(np.sqrt(np.mean(np.square(samples)))) / size
     scaled: Samples = (noise * loud).astype(np.float32)

@@ -100,6 +100,7 @@ def fast_stepper(
         width=model.decoder.width,
         target_embedding=model.target_embedding,
         pointer=model.pointer,
+        ctc=model.ctc,
     )
 
 

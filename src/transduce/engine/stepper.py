@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -13,6 +14,7 @@ from transduce.engine.program import Extent
 from transduce.engine.search import SearchedDecoder, search
 from transduce.interfaces import END, BeamPlan, Candidates, Ended, Memory, Source
 from transduce.models.copying import PointerGenerator
+from transduce.models.ctc import CTCOutput
 from transduce.models.seq2seq import Embedding
 from transduce.models.state import DecoderState
 
@@ -129,6 +131,7 @@ class EngineStepper:
         width: int,
         target_embedding: Embedding,
         pointer: PointerGenerator | None,
+        ctc: CTCOutput | None = None,
     ) -> None:
         self._encoder = encoder
         self._decoder = decoder
@@ -136,6 +139,7 @@ class EngineStepper:
         self._width = width
         self._target_embedding = target_embedding
         self._pointer = pointer
+        self._ctc = copy.deepcopy(ctc)  # what is learned later is not seen
 
     @torch.no_grad()
     def start(self, source: Source, *, attention: bool = False) -> EngineState:
@@ -151,6 +155,11 @@ class EngineStepper:
             keep_attention=attention or self._pointer is not None,
         )
         return EngineState(decoder, Cache.empty(self._decoder, count, positions))
+
+    @torch.no_grad()
+    def heard(self, state: EngineState) -> Tensor | None:
+        """Log-probabilities of the CTC output, float32 ``[B, S, V]``; None without one."""
+        return None if self._ctc is None else self._ctc(state.decoder.memory)
 
     @torch.no_grad()
     def step(self, tokens: Tensor, state: EngineState) -> tuple[Tensor, EngineState]:

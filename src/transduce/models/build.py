@@ -23,6 +23,7 @@ from transduce.config_frontend import (
 )
 from transduce.errors import ConfigError
 from transduce.models.copying import PointerGenerator
+from transduce.models.ctc import CTCOutput
 from transduce.models.recurrent import RecurrentDecoder, RecurrentEncoder
 from transduce.models.seq2seq import Decoder, Embedding, Encoder, Frontend, Output, Seq2Seq
 from transduce.models.transformer import TransformerDecoder, TransformerEncoder
@@ -67,7 +68,8 @@ def build_model(
     pointer = None
     if config.copy_source:
         pointer = _build_pointer(config, decoder.width, target_embedding.weight.shape[1], copy_map)
-    return Seq2Seq(entrance, encoder, target_embedding, decoder, output, pointer)
+    ctc = CTCOutput(encoder.width, target_size) if config.ctc else None
+    return Seq2Seq(entrance, encoder, target_embedding, decoder, output, pointer, ctc)
 
 
 def _build_entrance(

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from transduce.interfaces import Memory, Source
 from transduce.models.copying import PointerGenerator
+from transduce.models.ctc import CTCOutput
 from transduce.models.state import DecoderState
 from transduce.modules.dropout import Dropout
 
@@ -107,6 +108,7 @@ class Seq2Seq(nn.Module):
         decoder: Decoder,
         output: Output,
         pointer: PointerGenerator | None = None,
+        ctc: CTCOutput | None = None,
     ) -> None:
         super().__init__()
         self.frontend: Frontend | None = None
@@ -119,6 +121,7 @@ class Seq2Seq(nn.Module):
         self.decoder = decoder
         self.output = output
         self.pointer = pointer
+        self.ctc = ctc
 
     @property
     def device(self) -> torch.device:
@@ -139,6 +142,10 @@ class Seq2Seq(nn.Module):
         """Encode once; the state has N = B rows."""
         memory = self.encoder(*self.enter(source))
         return self.decoder.start(memory, attention=attention or self.pointer is not None)
+
+    def heard(self, state: DecoderState) -> Tensor | None:
+        """Log-probabilities of the CTC output, float32 ``[B, S, V]``; None without one."""
+        return None if self.ctc is None else self.ctc(state.memory)
 
     def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """Read int64 ``[N, T]``, give logits ``[N, T, V]`` for the token after each.

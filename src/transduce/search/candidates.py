@@ -30,6 +30,7 @@ def proposer(
     """``stepper.propose`` where it has one (``Proposer``) and the options need no full rows."""
     needs_rows = (
         options.sample
+        or options.ctc_weight > 0
         or options.diverse_groups > 1
         or options.no_repeat_ngram is not None
         or constraints.forbidden

@@ -14,6 +14,7 @@ from transduce.interfaces import BEGIN, Candidates, Source, Stepper
 from transduce.search.candidates import Propose, proposer, wanted
 from transduce.search.constraints import Constraints
 from transduce.search.coverage import Coverage
+from transduce.search.ctc_prefix import PrefixScorer
 from transduce.search.decision import FloatArray, IntArray
 
 __all__ = ["Outlook", "Reader"]
@@ -48,10 +49,12 @@ class Reader:
         self._largest_token = constraints.largest_token
         self._width = width
         self._weight = options.coverage_penalty
+        self._ctc_weight = options.ctc_weight
         self._propose = proposer(stepper, options, constraints)
         self._state: Any = stepper.start(source, attention=self._weight > 0)
         self._copies = 1  # how many rows each row of the state still stands for
         self.coverage: Coverage | None = None
+        self._ctc = self._listen() if self._ctc_weight else None
 
     def begin(self, rows: int, *, end_is_banned: bool) -> tuple[Outlook, FloatArray]:
         """Read BEGIN and the prefix once a sentence.
@@ -67,7 +70,7 @@ class Reader:
             candidates = self._proposed(self._propose, read, end_is_banned)
             outlook, scores = candidates, candidates.log_probs[:, :0]
         else:
-            log_probs = self._stepped(read)
+            log_probs = self._joined(self._stepped(read), self._prefix)
             self._check_size(log_probs.shape[2])
             outlook = log_probs[:, -1]
             outlook[:, self._banned_first] = -torch.inf
@@ -88,18 +91,29 @@ class Reader:
         flat = rows.ravel()
         # Hypotheses that keep their places, as they often do, need nothing moved.
         if self._copies == 1 and self._width > 1 and (flat != np.arange(len(flat))).any():
-            self._state = self._state.reorder(torch.from_numpy(flat).to(self._device))
+            order = torch.from_numpy(flat).to(self._device)
+            self._state = self._state.reorder(order)
+            if self._ctc is not None:
+                self._ctc.reorder(order)
         if stay is not None:
-            self._state = self._state.select(torch.from_numpy(stay).to(self._device))
+            left = torch.from_numpy(stay).to(self._device)
+            self._state = self._state.select(left)
+            if self._ctc is not None:
+                self._ctc.select(left)
         if self._copies > 1:
-            self._state, self._copies = self._state.expand(self._copies), 1
+            self._state = self._state.expand(self._copies)
+            if self._ctc is not None:
+                self._ctc.expand(self._copies)
+            self._copies = 1
 
     def read(self, tokens: IntArray, *, end_is_banned: bool) -> Outlook:
         """Read one token a row, ``[M, W]``. ``end_is_banned``: for some row, after it."""
         after = torch.from_numpy(tokens.reshape(-1, 1)).to(self._device)
         outlook: Outlook
         if self._propose is None:
-            outlook = self._stepped(after)[:, -1]
+            if self._ctc is not None:
+                self._ctc.advance(after[:, 0])
+            outlook = self._joined(self._stepped(after))[:, -1]
         else:
             outlook = self._proposed(self._propose, after, end_is_banned)
         if self.coverage is not None:
@@ -118,6 +132,25 @@ class Reader:
         if logits.dtype in (torch.float16, torch.bfloat16):
             logits = logits.float()
         return torch.log_softmax(logits, dim=-1)
+
+    def _listen(self) -> PrefixScorer:
+        heard = getattr(self._stepper, "heard", None)
+        log_probs = None if heard is None else heard(self._state)
+        if log_probs is None:
+            raise SearchError(
+                f"ctc_weight must be 0 for a model without model.ctc; got {self._ctc_weight}"
+            )
+        return PrefixScorer(log_probs)
+
+    def _joined(self, log_probs: Tensor, tokens: tuple[int, ...] = ()) -> Tensor:
+        """The decoder's ``[N, T, V]`` and CTC's together; before the last come ``tokens``."""
+        if self._ctc is None:
+            return log_probs
+        own = [self._ctc.scores()]
+        for token in tokens:
+            self._ctc.advance(torch.full_like(own[0][:, 0], token, dtype=torch.int64))
+            own.append(self._ctc.scores())
+        return (1 - self._ctc_weight) * log_probs + self._ctc_weight * torch.stack(own, dim=1)
 
     def _check_size(self, size: int) -> None:
         if self._largest_token >= size:

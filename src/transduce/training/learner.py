@@ -16,8 +16,10 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from transduce.config import TrainingConfig
 from transduce.errors import TrainingError
 from transduce.interfaces import BEGIN, END, PADDING, Batch, Source
+from transduce.models.seq2seq import Seq2Seq
 from transduce.models.storage import named_weights, set_weights
 from transduce.training.average import choose_average
+from transduce.training.ctc import WithCTC, ctc_loss
 from transduce.training.decoder_inputs import hide_inputs, mix_inputs
 from transduce.training.distributed import Processes
 from transduce.training.loss import token_loss
@@ -48,7 +50,10 @@ class Learner:
         self.precision = choose_precision(config, processes.device)
         self._config = config
         self._processes = processes
-        self._wrapped = processes.wrap(model)  # all processes now have the first one's weights
+        has_ctc = isinstance(model, Seq2Seq) and model.ctc is not None
+        self._ctc = config.ctc_weight if has_ctc else 0.0
+        both = WithCTC(model) if isinstance(model, Seq2Seq) and self._ctc else model
+        self._wrapped = processes.wrap(both)  # all processes now have the first one's weights
         self.average = choose_average(model, config)
         self._parameters = list(model.parameters())
         self._optimizer = _adamw(model, config)
@@ -130,8 +135,13 @@ class Learner:
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=use_bfloat16):
             inputs = mix_inputs(self.model, batch.source, batch.target_input, share)
             inputs = hide_inputs(inputs, self._config.word_dropout)
-            logits = self._wrapped(batch.source, inputs)
+            if self._ctc:
+                logits, heard, lengths = self._wrapped(batch.source, inputs)
+            else:
+                logits = self._wrapped(batch.source, inputs)
         objective, loss = token_loss(logits, batch.target_output, self._config.label_smoothing)
+        if self._ctc:
+            objective = (1 - self._ctc) * objective + self._ctc * ctc_loss(heard, lengths, batch)
         # Between processes gradients are averaged, and a mean of sums is wanted: hence ``world``.
         (objective * (self._processes.world / tokens)).backward()  # type: ignore[no-untyped-call]
         self._sums[0] += objective.detach()

@@ -1,0 +1,160 @@
+"""CTC prefix scores against all ways of writing, and the joint search against all outputs."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from search_fakes import TableStepper, make_source
+
+from transduce.config import SearchConfig
+from transduce.errors import SearchError
+from transduce.interfaces import END, PADDING
+from transduce.search import decode
+from transduce.search.ctc_prefix import PrefixScorer
+
+V, S = 6, 5
+SYMBOLS = (4, 5)
+
+
+def random_log_probs(sentences: int, seed: int = 0, positions: int = S) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    logits = 2 * torch.randn(sentences, positions, V, generator=generator, dtype=torch.float64)
+    return logits.log_softmax(-1)
+
+
+def written(path: tuple[int, ...]) -> tuple[int, ...]:
+    """What a way of writing says: repeats merged, then blanks taken out."""
+    return tuple(symbol for symbol, _ in itertools.groupby(path) if symbol != PADDING)
+
+
+def probabilities(log_probs: np.ndarray) -> dict[tuple[int, ...], float]:
+    """P(text) of every text, by adding up all V^S ways of writing."""
+    found: dict[tuple[int, ...], float] = {}
+    for path in itertools.product(range(V), repeat=len(log_probs)):
+        chance = float(
+            np.exp(sum(row[symbol] for row, symbol in zip(log_probs, path, strict=True)))
+        )
+        found[written(path)] = found.get(written(path), 0.0) + chance
+    return found
+
+
+def prefix_probability(texts: dict[tuple[int, ...], float], prefix: tuple[int, ...]) -> float:
+    return sum(chance for text, chance in texts.items() if text[: len(prefix)] == prefix)
+
+
+@pytest.mark.parametrize("prefix", [(), (4,), (4, 4), (5, 4), (4, 5, 4), (5, 5)])
+def test_scores_are_ratios_of_prefix_probabilities(prefix: tuple[int, ...]) -> None:
+    log_probs = random_log_probs(2, seed=3)
+    scorer = PrefixScorer(log_probs)
+    for token in prefix:
+        scorer.advance(torch.full((2,), token))
+    scores = scorer.scores().numpy()
+    for sentence in range(2):
+        texts = probabilities(log_probs[sentence].numpy())
+        before = prefix_probability(texts, prefix)
+        for token in (1, 4, 5):
+            expected = np.log(prefix_probability(texts, (*prefix, token)) / before)
+            assert scores[sentence, token] == pytest.approx(expected, abs=1e-6)
+        assert scores[sentence, END] == pytest.approx(np.log(texts[prefix] / before), abs=1e-6)
+        assert scores[sentence, PADDING] < -1e9
+
+
+def test_what_takes_more_positions_than_there_are_is_never() -> None:
+    scorer = PrefixScorer(random_log_probs(1, positions=2))
+    for token in (4, 4):  # three positions with the blank between
+        scorer.advance(torch.tensor([token]))
+    assert bool(scorer.scores().isfinite().all())
+    scorer = PrefixScorer(random_log_probs(1, positions=2))
+    scorer.advance(torch.tensor([4]))
+    assert scorer.scores()[0, 4] < -1e8
+    assert scorer.scores()[0, 5] > -100
+
+
+def test_padding_changes_nothing() -> None:
+    log_probs = random_log_probs(1, positions=3)
+    certain = torch.full((1, 2, V), -1e10, dtype=torch.float64)
+    certain[..., PADDING] = 0
+    padded = PrefixScorer(torch.cat([log_probs, certain], 1))
+    plain = PrefixScorer(log_probs)
+    for token in (4, 5):
+        torch.testing.assert_close(padded.scores()[:, 3:], plain.scores()[:, 3:])
+        for scorer in (padded, plain):
+            scorer.advance(torch.tensor([token]))
+    torch.testing.assert_close(padded.scores()[:, END], plain.scores()[:, END])
+
+
+def test_rows_move_as_a_state_moves() -> None:
+    log_probs = random_log_probs(3)
+    scorer = PrefixScorer(log_probs)
+    scorer.expand(2)
+    scorer.advance(torch.tensor([4, 5, 4, 5, 5, 4]))
+    scorer.reorder(torch.tensor([1, 0, 2, 2, 5, 4]))
+    scorer.select(torch.tensor([0, 2]))
+    found = scorer.scores()
+    for row, (sentence, token) in enumerate([(0, 5), (0, 4), (2, 4), (2, 5)]):
+        alone = PrefixScorer(log_probs[sentence : sentence + 1])
+        alone.advance(torch.tensor([token]))
+        torch.testing.assert_close(found[row], alone.scores()[0])
+
+
+class Hearing(TableStepper):
+    """A table that hears as well: CTC log-probabilities for each sentence by its number."""
+
+    def __init__(self, log_probs: torch.Tensor, **options: object) -> None:
+        super().__init__(size=V, **options)
+        self.heard_probs = log_probs.float()
+
+    def heard(self, state: object) -> torch.Tensor:
+        return self.heard_probs
+
+
+@pytest.mark.parametrize("weight", [0.3, 0.7])
+def test_joint_search_finds_what_scoring_everything_finds(weight: float) -> None:
+    sources = [[4, 5], [5], [4, 4, 5]]
+    log_probs = random_log_probs(3, seed=5)
+    stepper = Hearing(log_probs)
+    longest = 3
+    options = SearchConfig(
+        beam=200, nbest=3, max_length=longest, ctc_weight=weight, length_normalization="none"
+    )
+    found = decode(stepper, make_source(sources), options)
+    for sentence, source in enumerate(sources):
+        texts = probabilities(log_probs[sentence].numpy())
+        scored = []
+        # UNKNOWN is never written by a search, but is a symbol like others to CTC.
+        for length in range(longest + 1):
+            for text in itertools.product(SYMBOLS, repeat=length):
+                own = sum(
+                    TableStepper.log_probs(stepper, source, text[:k])[token]
+                    for k, token in enumerate((*text, END))
+                )
+                scored.append(((1 - weight) * own + weight * np.log(texts[text]), text))
+        best = sorted(scored, reverse=True)
+        finished = [h for h in found[sentence] if h.finished]
+        assert finished[0].tokens == best[0][1]
+        assert finished[0].score == pytest.approx(best[0][0], abs=1e-4)
+
+
+def test_greedy_and_beam_run_with_a_prefix() -> None:
+    from transduce.search import Constraints
+
+    stepper = Hearing(random_log_probs(1, seed=2))
+    options = SearchConfig(beam=3, max_length=4, ctc_weight=0.5)
+    constraints = Constraints(prefix=(5, 4))
+    ((best, *_),) = decode(stepper, make_source([[4]]), options, constraints)
+    assert best.tokens[:2] == (5, 4)
+    greedy = replace_options(options, beam=1)
+    assert decode(stepper, make_source([[4]]), greedy)[0][0].tokens
+
+
+def replace_options(options: SearchConfig, **changes: object) -> SearchConfig:
+    return options.model_copy(update=changes)
+
+
+def test_a_model_that_hears_nothing_is_refused() -> None:
+    options = SearchConfig(ctc_weight=0.3)
+    with pytest.raises(SearchError, match=r"ctc_weight must be 0 for a model without model.ctc"):
+        decode(TableStepper(size=V), make_source([[4]]), options)

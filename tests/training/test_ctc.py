@@ -1,0 +1,92 @@
+"""The CTC loss against all ways of writing a target, and learning from it."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from architectures import ARCHITECTURES, make_model, make_source_for, sentences
+from transduce.config import SearchConfig, TrainingConfig
+from transduce.data.batching import make_batch
+from transduce.engine import fast_stepper
+from transduce.interfaces import PADDING, Batch
+from transduce.search import decode
+from transduce.training.ctc import WithCTC, ctc_loss
+from transduce.training.distributed import Processes
+from transduce.training.learner import Learner
+
+V = 7
+
+
+def negative_log_likelihood(log_probs: np.ndarray, target: tuple[int, ...]) -> float:
+    total = 0.0
+    for path in itertools.product(range(V), repeat=len(log_probs)):
+        merged = tuple(s for s, _ in itertools.groupby(path) if s != PADDING)
+        if merged == target:
+            scores = (row[symbol] for row, symbol in zip(log_probs, path, strict=True))
+            total += float(np.exp(sum(scores)))
+    return -float(np.log(total))
+
+
+def test_loss_is_the_sum_over_all_ways_of_writing() -> None:
+    generator = torch.Generator().manual_seed(1)
+    log_probs = torch.randn(3, 5, V, generator=generator).log_softmax(-1)
+    lengths, targets = [5, 3, 4], [(4, 5), (6,), (5, 5)]
+    batch = make_batch([[4]] * 3, [list(target) for target in targets])
+    found = float(ctc_loss(log_probs, torch.tensor(lengths), batch))
+    expected = sum(
+        negative_log_likelihood(row[:length].double().numpy(), target)
+        for row, length, target in zip(log_probs, lengths, targets, strict=True)
+    )
+    assert found == pytest.approx(expected, abs=1e-4)
+
+
+def test_what_cannot_be_written_costs_nothing() -> None:
+    log_probs = torch.zeros(2, 2, V).log_softmax(-1)
+    batch = make_batch([[4]] * 2, [[4, 4], [5]])  # the first needs three positions
+    alone = make_batch([[4]], [[5]])
+    lengths = torch.tensor([2, 2])
+    assert float(ctc_loss(log_probs, lengths, batch)) == pytest.approx(
+        float(ctc_loss(log_probs[1:], lengths[1:], alone))
+    )
+    nothing = Batch(alone.source, alone.target[:, :2], torch.tensor([0]), ())
+    assert float(ctc_loss(log_probs[1:], lengths[1:], nothing)) == 0
+
+
+def test_a_learner_learns_both_outputs_and_search_hears_them() -> None:
+    model = make_model(ARCHITECTURES["linear-lstm-ctc"]).train()
+    targets = sentences(3, 2, 3, 1, seed=4)
+    source = make_source_for(model, targets)
+    batch = make_batch(targets, targets)
+    batch = Batch(source, batch.target, batch.target_lengths, (0, 1, 2, 3))
+    config = TrainingConfig(
+        max_steps=1, ctc_weight=0.5, label_smoothing=0.0, precision="float32", average="none"
+    )
+    learner = Learner(model, config, Processes(0, 1, torch.device("cpu")))
+    tokens = float(batch.target_lengths.sum())
+    learner.step([batch], tokens, 0.0, 0.0)
+    first = learner.means()
+    assert first is not None
+    with torch.no_grad():
+        _, heard, lengths = WithCTC(model)(batch.source, batch.target_input)
+        own = float(ctc_loss(heard, lengths, batch)) / tokens
+    assert first.objective == pytest.approx(0.5 * first.loss + 0.5 * own, rel=1e-4)
+    for _ in range(150):
+        learner.step([batch], tokens, 2e-2, 0.0)
+    model.eval()
+    for stepper in (model, fast_stepper(model, "float32")):
+        for weight in (0.0, 0.5, 0.99):
+            options = SearchConfig(beam=3, max_length=6, ctc_weight=weight)
+            found = [list(best.tokens) for best, *_ in decode(stepper, source, options)]
+            assert found == targets
+
+
+def test_without_ctc_the_weight_changes_nothing() -> None:
+    model = make_model(ARCHITECTURES["linear-gru"])
+    learner = Learner(
+        model, TrainingConfig(max_steps=1, ctc_weight=0.5), Processes(0, 1, torch.device("cpu"))
+    )
+    assert learner._ctc == 0
