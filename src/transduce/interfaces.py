@@ -274,7 +274,9 @@ class BeamPlan:
 
     ``least`` and ``most`` are the tokens that each sentence's output may have (END not
     counted, ``prefix`` counted); ``penalties[n]`` is what the log-probability of n scored
-    tokens (END counted) is divided by, for n up to the largest of ``most`` plus 2.
+    tokens (END counted) is divided by, for n up to the largest of ``most`` plus 2. The first
+    ``free`` tokens of ``prefix`` score 0, no token of ``not_first`` follows it. Without
+    ``late_end`` what has reached its maximum is cut, even where END would be next.
     """
 
     beam: int
@@ -283,6 +285,9 @@ class BeamPlan:
     most: tuple[int, ...]
     penalties: tuple[float, ...]
     prefix: tuple[int, ...] = ()
+    free: int = 0
+    not_first: tuple[int, ...] = ()
+    late_end: bool = True
 
 
 @dataclass(frozen=True, slots=True)

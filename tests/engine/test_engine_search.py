@@ -76,6 +76,7 @@ def searches(draw: st.DrawFn) -> dict[str, Any]:
         "max_length": draw(st.sampled_from([1, 2, 9, 40])),
         "min_length_ratio": draw(st.sampled_from([None, None, 0.8])),
         "max_length_ratio": draw(st.sampled_from([None, None, 1.5])),
+        "stopping": draw(st.sampled_from(["bound", "generate"])) if beam == 1 else "bound",
     }
 
 
@@ -83,6 +84,8 @@ def searches(draw: st.DrawFn) -> dict[str, Any]:
     name=st.sampled_from(NAMES),
     values=searches(),
     prefix=st.sampled_from([(), (), (5,), (7, 13, 4)]),
+    free=st.sampled_from([0, 0, 1, 2]),
+    banned_first=st.sampled_from([(), (), (END,), (5, END, 9), tuple(range(4, SYMBOLS))]),
     seed=st.integers(0, 10_000),
     end=st.sampled_from([-2.0, 0.0, 1.5]),
     sentences=st.integers(1, len(SOURCES)),
@@ -91,13 +94,16 @@ def searches(draw: st.DrawFn) -> dict[str, Any]:
 )
 @settings(max_examples=150, deadline=None)
 def test_every_search_finds_what_its_steps_find(
-    name, values, prefix, seed, end, sentences, team, together
+    name, values, prefix, free, banned_first, seed, end, sentences, team, together
 ):
     kernels()
     longest = max(values["max_length"], values["min_length"], len(prefix))
     options = SearchConfig(**{**values, "max_length": longest})
     engine = fast_stepper(talkative(name, seed, end), "float32")
-    source, constraints = make_source(SOURCES[:sentences]), Constraints(prefix=prefix)
+    source, constraints = (
+        make_source(SOURCES[:sentences]),
+        Constraints(prefix=prefix, free=free, banned_first=banned_first),
+    )
     expected = decode(Stepwise(engine), source, options, constraints)
     with threads(team), pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine_search, "_together", lambda *_: together)

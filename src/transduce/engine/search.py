@@ -40,6 +40,10 @@ class _Plan(ctypes.Structure):
         ("penalties", _Pointer),
         ("prefix", _Pointer),
         ("prefix_length", _Long),
+        ("free", _Long),
+        ("not_first", _Pointer),
+        ("not_first_count", _Long),
+        ("late_end", _Long),
         ("begin_token", _Long),
         ("end_token", _Long),
     )
@@ -124,9 +128,10 @@ def search(
     slots, kept = _slots(decoder, carried, vocabulary)
     least, most = np.array(plan.least, np.int64), np.array(plan.most, np.int64)
     penalties, prefix = np.array(plan.penalties, np.float64), np.array(plan.prefix, np.int64)
+    not_first = np.array(plan.not_first, np.int64)
     told = _Plan(
-        plan.beam, plan.nbest, _at(least), _at(most), _at(penalties), _at(prefix), len(plan.prefix),
-        BEGIN, END,
+        plan.beam, plan.nbest, _at(least), _at(most), _at(penalties), _at(prefix), len(prefix),
+        plan.free, _at(not_first), len(not_first), plan.late_end, BEGIN, END,
     )  # fmt: skip
     outputs = _Outputs(sentences, plan.nbest, longest + 1)
     tensors = {**prepared, **tables, **carried}

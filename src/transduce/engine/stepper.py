@@ -195,10 +195,11 @@ class EngineStepper:
 
     @torch.no_grad()
     def search(self, source: Source, plan: BeamPlan) -> list[list[Ended]] | None:
-        """All steps of a search in one call; None for a model that copies, and for a prefix of
+        """All steps of a search in one call; None for a model that copies, and where the plan names
         unknown tokens.
         """
-        if self._pointer is not None or max(plan.prefix, default=0) >= self._vocabulary:
+        named = (*plan.prefix, *plan.not_first)
+        if self._pointer is not None or max(named, default=0) >= self._vocabulary:
             return None
         memory = self._encoder(source)
         return search(

@@ -25,22 +25,24 @@ def planned(
     """
     search: Callable[[Source, BeamPlan], list[list[Ended]] | None] | None
     search = getattr(stepper, "search", None)
-    if (
-        search is None
-        or options.coverage_penalty
-        or options.stopping != "bound"
-        or constraints.free
-        or constraints.banned_first
-        or proposer(stepper, options, constraints) is None
-    ):
+    if search is None or proposer(stepper, options, constraints) is None or _special(options):
         return None
-    ended = search(source, _plan(source, options, constraints.prefix))
+    ended = search(source, _plan(source, options, constraints))
     if ended is None:
         return None
     return [[_hypothesis(output) for output in outputs] for outputs in ended]
 
 
-def _plan(source: Source, options: SearchConfig, prefix: tuple[int, ...]) -> BeamPlan:
+def _special(options: SearchConfig) -> bool:
+    """Whether the options need more than a plan tells. With a beam of one all ways to stop are one,
+    but for what comes at the maximum length.
+    """
+    stops = options.forced_end or (options.beam > 1 and options.stopping != "bound")
+    return stops or options.coverage_penalty > 0
+
+
+def _plan(source: Source, options: SearchConfig, constraints: Constraints) -> BeamPlan:
+    prefix = constraints.prefix
     lengths = (source.lengths - int(source.is_tokens)).tolist()
     bounds = [limits(length, options, len(prefix)) for length in lengths]
     most = tuple(maximum for _, maximum in bounds)
@@ -51,6 +53,9 @@ def _plan(source: Source, options: SearchConfig, prefix: tuple[int, ...]) -> Bea
         most,
         tuple(length_penalty(count, options) for count in range(max(most) + 3)),
         prefix,
+        constraints.free,
+        constraints.banned_first,
+        late_end=options.stopping == "bound",
     )
 
 

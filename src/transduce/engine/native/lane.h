@@ -17,6 +17,10 @@ struct Plan {
   const double* penalties;          // [max(most) + 3]
   const int64_t* prefix;            // [P] what every output begins with
   int64_t prefix_length;            // P
+  int64_t free;                     // so many of the prefix score 0
+  const int64_t* not_first;         // tokens that do not follow the prefix
+  int64_t not_first_count;
+  int64_t late_end;                 // whether END may come at the maximum length
   int64_t begin_token, end_token;
 };
 

@@ -125,7 +125,9 @@ class Search {
       outcome_ = Outcome::kNoPositions;
       return;
     }
-    const int64_t each = in_prefix(step) ? 0 : wanted() + (length_ < longest_minimum_);
+    const int64_t banned =
+        (length_ < longest_minimum_) + (step == plan_.prefix_length ? plan_.not_first_count : 0);
+    const int64_t each = in_prefix(step) ? 0 : wanted() + banned;
     call_.rows = rows();
     call_.sentences = static_cast<int64_t>(open_.size());
     call_.position = step;
@@ -173,7 +175,7 @@ class Search {
   // ------------------------------------------------------------ after a step
 
   void take(int64_t step) {
-    if (in_prefix(step)) return force(plan_.prefix[step]);
+    if (in_prefix(step)) return force(plan_.prefix[step], step < plan_.free);
     history_.begin_step();
     next_.clear();
     keep_.clear();
@@ -192,15 +194,16 @@ class Search {
   }
 
   // Every row reads this token next.
-  void force(int64_t token) {
+  void force(int64_t token, bool free) {
     history_.begin_step();
     for (int64_t row = 0; row < rows(); ++row) {
       const float* logits = logits_.data() + row * slots_.vocabulary;
       const float top = *std::max_element(logits, logits + slots_.vocabulary);
       double total = 0;
       for (int64_t i = 0; i < slots_.vocabulary; ++i) total += std::exp(double(logits[i]) - top);
-      const float score = std::max(logits[token] - top - float(std::log(total)), kImpossible);
+      float score = std::max(logits[token] - top - float(std::log(total)), kImpossible);
       if (std::isnan(score)) outcome_ = Outcome::kNoNumbers;
+      if (free) score = 0;
       history_.append(token, score, row);
       scores_[row] += score;
       tokens_[row] = token;
@@ -218,7 +221,8 @@ class Search {
       const int64_t* tokens = found_tokens_.data() + row * each;
       if (std::isnan(values[0])) outcome_ = Outcome::kNoNumbers;
       for (int64_t i = 0; i < each; ++i) {
-        const bool banned = tokens[i] == plan_.end_token && lane.least > length_;
+        const bool banned = (tokens[i] == plan_.end_token && lane.least > length_) ||
+                            (length_ == plan_.prefix_length && not_first(tokens[i]));
         const float value = banned ? kNothing : values[i];
         best_.push_back({value + scores_[row], value, tokens[i], row});
       }
@@ -234,6 +238,11 @@ class Search {
     best_.resize(count);
   }
 
+  bool not_first(int64_t token) const {
+    const int64_t* end = plan_.not_first + plan_.not_first_count;
+    return std::find(plan_.not_first, end, token) != end;
+  }
+
   // The best into those that end, which go to the lane, and the W that go on; the score of the best
   // of these.
   float split(Lane& lane) {
@@ -243,7 +252,8 @@ class Search {
       const Candidate& candidate = best_[rank];
       if (candidate.token != plan_.end_token) {
         if (static_cast<int64_t>(going_.size()) < width) going_.push_back(candidate);
-      } else if (static_cast<int64_t>(rank) < width && candidate.score > kNothing) {
+      } else if (static_cast<int64_t>(rank) < width && candidate.score > kNothing &&
+                 (plan_.late_end || length_ < lane.most)) {
         const double log_probability = candidate.score;
         ended_.push_back(candidate.row);
         lane.add({log_probability / plan_.penalties[length_ + 1], log_probability, history_.steps() - 1,
