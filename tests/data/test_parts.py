@@ -95,6 +95,11 @@ def test_a_part_is_found_by_name() -> None:
         find_part(mixture, "zzz")
 
 
+def test_the_only_part_needs_no_name() -> None:
+    alone = config(parts={"ice": {"train": "i.tsv"}})
+    assert find_part(alone, None) == find_part(alone, "ice")
+
+
 def test_one_data_set_has_no_parts() -> None:
     single = config(train="a.tsv", source=3)
     assert find_part(single, None).data.source == 3

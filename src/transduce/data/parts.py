@@ -77,14 +77,15 @@ def parts_of(config: Config) -> dict[str, Part]:
 def find_part(config: Config, name: str | None) -> Part:
     """The part that is asked for.
 
-    None is all there is, for data that is no mixture, and for a mixture without tags one that is
-    read as the section ``data`` says. Raises ConfigError, suggesting the nearest name.
+    None is all there is: the data that is no mixture, or a mixture's only part. In a mixture
+    without tags it is one that is read as the section ``data`` says. Raises ConfigError,
+    suggesting the nearest name.
     """
     parts = parts_of(config)
     mixed = config.data.parts is not None
     if name is None:
-        if not mixed:
-            return parts[""]
+        if len(parts) == 1:
+            return next(iter(parts.values()))
         if config.data.tags == "none":
             return Part("", part_data(config.data.model_copy(update={"parts": None}))[""])
         raise ConfigError(f"part must be one of {', '.join(parts)} (--part NAME); got none")
