@@ -12,9 +12,7 @@ for every system.
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -32,6 +30,7 @@ from benchmarks.decode_results import (
 )
 from benchmarks.decode_worker import Reply, Request, Worker
 from benchmarks.machine import describe_machine
+from benchmarks.side_by_side import add_arguments, pause
 from transduce.evaluation.translation import bleu
 
 SYSTEMS = (
@@ -46,7 +45,6 @@ SIZES = {
     "small": {"layers": 3, "width": 256, "feedforward": 1024, "heads": 4, "size": 8_000},
     "tiny": {"layers": 1, "width": 64, "feedforward": 128, "heads": 4, "size": 200},
 }
-_PAUSE = 0.25  # seconds: the threads of some libraries go on spinning for a while
 _QUALITY_BATCH = 32
 
 
@@ -84,21 +82,16 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    both = [1, len(os.sched_getaffinity(0))]
     parser.add_argument("--random", nargs="*", choices=SIZES, default=["large", "small"])
     parser.add_argument("--model", type=Path, help="a trained model directory, real stopping")
     parser.add_argument("--limit", type=int, help="test sentences at most")
     parser.add_argument("--systems", nargs="+", default=SYSTEMS, help="ours ENGINE comes first")
-    parser.add_argument("--threads", nargs="+", type=int, default=sorted(set(both)))
     parser.add_argument("--sentences", nargs="+", type=int, default=[1, 8, 32, 128])
     parser.add_argument("--beams", nargs="+", type=int, default=[1, 4, 5])
-    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--singles", type=int, default=20, help="sentences a round, one by one")
     parser.add_argument("--least", type=int, default=128, help="trained: sentences a round")
     parser.add_argument("--starts", type=int, default=3, help="processes timed from their start")
-    parser.add_argument("--quick", action="store_true", help="at most 5 minutes")
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--plot", type=Path)
+    add_arguments(parser)
     options = parser.parse_args()
     if not options.systems[0].startswith("ours "):
         parser.error(f"--systems must begin with ours ENGINE; got {options.systems[0]}")
@@ -150,7 +143,7 @@ def _rounds(workers: Sequence[Worker], request: Request, rounds: int) -> dict[st
     replies: dict[str, list[Reply]] = {worker.system: [] for worker in workers}
     for _ in range(rounds + 1):
         for worker in workers:
-            time.sleep(_PAUSE)
+            pause()
             replies[worker.system].append(worker.ask(request))
     return {system: found[1:] for system, found in replies.items()}
 
@@ -174,7 +167,7 @@ def _start_up(
     first: dict[str, float] = {}
     for _ in range(options.starts):
         for system in systems:
-            time.sleep(_PAUSE)
+            pause()
             with Worker(system, folder, max(options.threads), _request(case, 1, 1, 1)) as worker:
                 seconds[system].append(worker.start_up)
                 first[system] = worker.memory

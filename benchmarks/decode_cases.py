@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from benchmarks import peers_ctranslate2, peers_huggingface
+from benchmarks.random_models import random_model, random_sources
 from transduce.config import ModelConfig
 from transduce.data.problems import Problems
 from transduce.errors import ConfigError
-from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
-from transduce.models.build import build_model
 from transduce.models.seq2seq import Seq2Seq
 from transduce.models.storage import named_weights, save_weights
 from transduce.pipeline.corpora import examples_from_files
@@ -24,7 +20,6 @@ from transduce.pipeline.trained import TrainedModel
 __all__ = ["Case", "random_case", "trained_case", "write_case"]
 
 _WRITTEN = 30  # tokens that a random model writes, no more and no less
-_NEVER = -1e4  # as a logit
 
 
 @dataclass(frozen=True)
@@ -46,8 +41,7 @@ def random_case(
 ) -> Case:
     """A post-norm Transformer that has learned nothing, and sources of 10 to 29 random tokens.
 
-    END and the other special symbols are out of reach in the weights themselves, so that
-    all systems write 30 tokens, and normalise over the same symbols when they forbid them.
+    All systems write 30 tokens.
     """
     part = {
         "kind": "transformer",
@@ -58,12 +52,7 @@ def random_case(
         "norm_position": "post",
     }
     config = ModelConfig.model_validate({"encoder": part, "decoder": part})
-    torch.manual_seed(1)
-    model = build_model(config, size, size).eval()
-    with torch.no_grad():
-        model.output.bias[[PADDING, UNKNOWN, BEGIN, END]] = _NEVER
-    chance = random.Random(1)
-    sources = [chance.choices(range(END + 1, size), k=chance.randint(10, 29)) for _ in range(count)]
+    model, sources = random_model(config, size), random_sources(count, size)
     return Case(name, model, config, sources, _WRITTEN, _WRITTEN)
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.decode_worker import Reply
+from transduce.evaluation import figures
 from transduce.files import replacing
 
 __all__ = ["HEADER", "Row", "Spread", "StartUp", "draw", "line", "summarize", "write_json"]
@@ -127,17 +128,11 @@ def write_json(
 
 def draw(path: Path, rows: Sequence[Row], machine: Mapping[str, str]) -> None:
     """Tokens a second of all systems with the most threads: one panel a case, PNG."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     threads = max(row.threads for row in rows)
     shown = [row for row in rows if row.threads == threads]
     cases, systems = (list(dict.fromkeys(names)) for names in _names(shown))
-    figure, panels = pyplot.subplots(
-        len(cases), 1, figsize=(9, 3.2 * len(cases)), layout="constrained", squeeze=False
-    )
+    drawn = figures.figure(9, 3.2 * len(cases))
+    panels = drawn.subplots(len(cases), 1, squeeze=False)
     for axes, case in zip(panels[:, 0], cases, strict=True):
         found = {
             (row.beam, row.sentences, row.system): row.rate for row in shown if row.case == case
@@ -166,12 +161,10 @@ def draw(path: Path, rows: Sequence[Row], machine: Mapping[str, str]) -> None:
         axes.set_title(case, loc="left")
         axes.grid(axis="y", alpha=0.3)
     bars, names = panels[0, 0].get_legend_handles_labels()
-    figure.legend(bars, names, loc="outside upper center", ncols=len(systems), fontsize="small")
+    drawn.legend(bars, names, loc="outside upper center", ncols=len(systems), fontsize="small")
     cores = "1 thread" if threads == 1 else f"{threads} threads"
-    figure.supxlabel(f"{cores} of {machine['processor']}, {machine['features']}", fontsize="small")
-    with replacing(path) as aside:
-        figure.savefig(aside, format="png", dpi=120)
-    pyplot.close(figure)
+    drawn.supxlabel(f"{cores} of {machine['processor']}, {machine['features']}", fontsize="small")
+    figures.save(drawn, path)
 
 
 def _names(rows: Sequence[Row]) -> tuple[list[str], list[str]]:

@@ -10,18 +10,14 @@ both), as ratios: the two sides in turn, median of the rounds, smallest to large
 from __future__ import annotations
 
 import argparse
-import random
 import time
 from collections.abc import Callable, Sequence
 
-import torch
-
 from benchmarks.decode_results import Spread
 from benchmarks.machine import describe_machine
+from benchmarks.random_models import random_model, random_sources
 from transduce.config import ModelConfig, SearchConfig
 from transduce.engine import fast_stepper
-from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
-from transduce.models.build import build_model
 from transduce.search import decode_all
 
 SIZE = 8_000
@@ -48,7 +44,8 @@ def main() -> None:
         print(f"{name}: {value}")
     print("\n| model | beam | per token, 10 × sentences | per sentence, 4 × length |")
     print("|---|---:|---:|---:|", flush=True)
-    few, many, long = _sources(SENTENCES, 1), _sources(10 * SENTENCES, 1), _sources(SENTENCES, 4)
+    few, many = random_sources(SENTENCES, SIZE), random_sources(10 * SENTENCES, SIZE)
+    long = random_sources(SENTENCES, SIZE, times=4)
     for name, sections in MODELS.items():
         for beam in options.beams:
             decode = _decoder(sections, beam)
@@ -62,20 +59,9 @@ def main() -> None:
             print(f"| {name} | {beam} | {' | '.join(cells)} |", flush=True)
 
 
-def _sources(count: int, times: int) -> list[list[int]]:
-    """``count`` sources of 10 to 29 random tokens, times ``times``."""
-    chance = random.Random(1)
-    lengths = [times * chance.randint(10, 29) for _ in range(count)]
-    return [chance.choices(range(END + 1, SIZE), k=length) for length in lengths]
-
-
 def _decoder(sections: dict[str, dict[str, object]], beam: int) -> Decode:
     """What decodes sources to exactly so many tokens with a fresh model."""
-    torch.manual_seed(1)
-    model = build_model(ModelConfig.model_validate(sections), SIZE, SIZE).eval()
-    with torch.no_grad():
-        model.output.bias[[PADDING, UNKNOWN, BEGIN, END]] = -1e4
-    stepper = fast_stepper(model, "auto")
+    stepper = fast_stepper(random_model(ModelConfig.model_validate(sections), SIZE), "auto")
 
     def decode(sources: Sequence[Sequence[int]], length: int) -> None:
         options = SearchConfig(beam=beam, min_length=length, max_length=length)

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from transduce.config import Config, load_config
-from transduce.files import replacing
+from transduce.evaluation import figures
 from transduce.pipeline.corpora import open_corpora
 from transduce.pipeline.fitting import fit
 
@@ -76,12 +76,8 @@ def _print(curves: dict[tuple[str, int], Curve], seeds: Sequence[int]) -> None:
 
 
 def _draw(curves: dict[tuple[str, int], Curve], path: Path, name: str) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(6.4, 3.6), layout="constrained")
+    drawn = figures.figure(6.4, 3.6)
+    axes = drawn.subplots()
     for (precision, seed), curve in curves.items():
         axes.plot(
             list(curve),
@@ -97,9 +93,7 @@ def _draw(curves: dict[tuple[str, int], Curve], path: Path, name: str) -> None:
     axes.set_title(name, loc="left")
     axes.grid(alpha=0.3, which="both")
     axes.legend(fontsize="small")
-    with replacing(path) as aside:
-        figure.savefig(aside, format="png", dpi=120)
-    pyplot.close(figure)
+    figures.save(drawn, path)
 
 
 if __name__ == "__main__":

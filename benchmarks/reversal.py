@@ -17,7 +17,7 @@ from pathlib import Path
 
 from transduce.config import Config
 from transduce.data.corpus import Example
-from transduce.files import replacing
+from transduce.evaluation import figures
 from transduce.pipeline.corpora import corpora_from_lists
 from transduce.pipeline.fitting import fit
 from transduce.pipeline.trained import TrainedModel
@@ -88,12 +88,8 @@ def _right(trained: TrainedModel, pairs: list[tuple[str, str]]) -> float:
 
 
 def _draw(found: dict[str, dict[int, float]], path: Path, steps: int) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(6.4, 3.6), layout="constrained")
+    drawn = figures.figure(6.4, 3.6)
+    axes = drawn.subplots()
     for name, by_length in found.items():
         axes.plot(list(by_length), list(by_length.values()), marker="o", label=name)
     axes.set_xlabel("length of the string")
@@ -103,9 +99,7 @@ def _draw(found: dict[str, dict[int, float]], path: Path, steps: int) -> None:
     axes.grid(alpha=0.3)
     axes.legend()
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as aside:
-        figure.savefig(aside, format="png", dpi=120)
-    pyplot.close(figure)
+    figures.save(drawn, path)
 
 
 if __name__ == "__main__":

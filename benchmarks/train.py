@@ -32,12 +32,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.machine import describe_machine
+from benchmarks.side_by_side import add_arguments, pause
 from benchmarks.train_cases import CASES, make_case
 from benchmarks.train_protocol import Case, Request
 from benchmarks.train_results import HEADER, Leg, Row, draw, line, summarize, write_json
 from benchmarks.train_worker import System, Worker
 
-_PAUSE = 0.25  # seconds: the threads of some libraries go on spinning for a while
 # steps in a burst and seconds of a case (but one round at least) with --quick
 _QUICK = {
     "transformer": (2, 150),
@@ -84,7 +84,6 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    both = [1, len(os.sched_getaffinity(0))]
     usual = [name for name in CASES if name != "tiny"]
     for peer in ("huggingface", "joeynmt", "yoyodyne"):
         parser.add_argument(
@@ -94,12 +93,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--data", nargs=2, type=Path, metavar=("SRC", "TGT"), help="the Transformer's text"
     )
-    parser.add_argument("--threads", nargs="+", type=int, default=sorted(set(both)))
-    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, help="in a burst, instead of the case's own")
-    parser.add_argument("--quick", action="store_true", help="at most 5 minutes")
-    parser.add_argument("--json", type=Path)
-    parser.add_argument("--plot", type=Path)
+    add_arguments(parser)
     options = parser.parse_args()
     if options.rounds < 1:
         parser.error(f"--rounds must be at least 1; got {options.rounds}")
@@ -173,7 +168,7 @@ def _measure(
 
 def _leg(case: Case, worker: Worker, number: int) -> Leg:
     """Leg ``number`` of a worker; each goes over the same batches."""
-    time.sleep(_PAUSE)
+    pause()
     first = number * case.steps
     reply = worker.ask(Request(first, case.steps))
     return Leg(case.amount(first, case.steps) / reply.seconds, reply.loss, reply.memory)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.decode_results import Spread
 from benchmarks.train_protocol import Ready
+from transduce.evaluation import figures
 from transduce.files import replacing
 
 __all__ = ["HEADER", "Leg", "Row", "draw", "line", "summarize", "write_json"]
@@ -111,23 +112,12 @@ def write_json(
 
 def draw(path: Path, rows: Sequence[Row], machine: Mapping[str, str]) -> None:
     """Rates of all systems as bars, one panel a case, PNG."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     cases = list(dict.fromkeys(row.case for row in rows))
     systems = list(dict.fromkeys(row.system for row in rows))
     colours = {name: f"C{number}" for number, name in enumerate(systems)}
     widths = [1 + 0.6 * sum(row.case == case for row in rows) for case in cases]
-    figure, panels = pyplot.subplots(
-        1,
-        len(cases),
-        figsize=(sum(widths), 4.2),
-        width_ratios=widths,
-        layout="constrained",
-        squeeze=False,
-    )
+    drawn = figures.figure(sum(widths), 4.2)
+    panels = drawn.subplots(1, len(cases), width_ratios=widths, squeeze=False)
     for axes, case in zip(panels[0], cases, strict=True):
         shown = [row for row in rows if row.case == case]
         for place, row in enumerate(shown):
@@ -156,10 +146,8 @@ def draw(path: Path, rows: Sequence[Row], machine: Mapping[str, str]) -> None:
         axes.set_ylabel(f"{shown[0].unit} a second")
         axes.set_title(case, loc="left")
         axes.grid(axis="y", alpha=0.3)
-    figure.supxlabel(f"training on {machine['processor']}, {machine['features']}", fontsize="small")
-    with replacing(path) as aside:
-        figure.savefig(aside, format="png", dpi=120)
-    pyplot.close(figure)
+    drawn.supxlabel(f"training on {machine['processor']}, {machine['features']}", fontsize="small")
+    figures.save(drawn, path)
 
 
 def _threads(count: int) -> str:
