@@ -35,24 +35,20 @@ class Query {
   static bool takes(int width, const uint16_t*) { return width % kHalves == 0; }
 
   // What sums up to the product of the query at ``offset`` with a key.
-  Floats products(const float* key, int offset, int width) const {
-    Floats total{};
-    for (int i = 0; i < width; i += kLanes) total += load(values_ + offset + i) * load(key + i);
-    return total;
-  }
-
-  Floats products(const uint16_t* key, int offset, int width) const {
+  template <class Stored>
+  Floats products(const Stored* key, int offset, int width) const {
 #if defined(__AVX512BF16__)
-    __m512 total = _mm512_setzero_ps();
-    for (int i = 0; i < width; i += kHalves)
-      total = _mm512_dpbf16_ps(total, (__m512bh)_mm512_loadu_si512(halves_ + offset + i),
-                               (__m512bh)_mm512_loadu_si512(key + i));
-    return (Floats)total;
-#else
+    if constexpr (sizeof(Stored) == 2) {
+      __m512 total = _mm512_setzero_ps();
+      for (int i = 0; i < width; i += kHalves)
+        total = _mm512_dpbf16_ps(total, (__m512bh)_mm512_loadu_si512(halves_ + offset + i),
+                                 (__m512bh)_mm512_loadu_si512(key + i));
+      return (Floats)total;
+    }
+#endif
     Floats total{};
     for (int i = 0; i < width; i += kLanes) total += load(values_ + offset + i) * read(key + i);
     return total;
-#endif
   }
 
   template <class Stored>

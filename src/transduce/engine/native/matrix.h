@@ -348,8 +348,8 @@ inline void multiply16(const uint16_t* b, int groups, const uint16_t* a, int64_t
         sums[r][v] = (Floats)_mm512_dpbf16_ps((__m512)sums[r][v], (__m512bh)values,
                                               (__m512bh)columns[v]);
 #else
-        sums[r][v] += (Floats)(values << 16) * (Floats)(columns[v] << 16);
-        sums[r][v] += (Floats)(values & 0xffff0000u) * (Floats)(columns[v] & 0xffff0000u);
+        sums[r][v] += first_of_pairs(values) * first_of_pairs(columns[v]);
+        sums[r][v] += second_of_pairs(values) * second_of_pairs(columns[v]);
 #endif
       }
     }

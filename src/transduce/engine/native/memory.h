@@ -139,9 +139,7 @@ struct PairedMemory {
       Floats total{};
       for (int i = 0; i < d; ++i) {
         const Words both = load<Words, uint16_t>(keys + (int64_t{i / 2} * P + s) * 2);
-        const Words bits = i % 2 == 0 ? both << 16 : both & 0xffff0000u;
-        Floats key;
-        std::memcpy(&key, &bits, sizeof(bits));
+        const Floats key = i % 2 == 0 ? first_of_pairs(both) : second_of_pairs(both);
         total += vector[i] * sigmoid(query[i] + key);
       }
       store(scores + s, total);

@@ -251,18 +251,26 @@ inline uint32_t pair_at(const uint16_t* halves, int place) {
   return pair;
 }
 
+// The first numbers of 16 pairs of bfloat16, and the second ones.
+inline Floats first_of_pairs(const Words& pairs) {
+  const Words bits = pairs << 16;
+  return load(reinterpret_cast<const float*>(&bits));
+}
+
+inline Floats second_of_pairs(const Words& pairs) {
+  const Words bits = pairs & 0xffff0000u;
+  return load(reinterpret_cast<const float*>(&bits));
+}
+
 // total + the products of 16 pairs of bfloat16, side by side, with one pair.
 inline Floats add_pairs(const Floats& total, const uint16_t* pairs, uint32_t factors) {
 #if defined(__AVX512BF16__)
   return (Floats)_mm512_dpbf16_ps((__m512)total, (__m512bh)_mm512_loadu_si512(pairs),
                                   (__m512bh)_mm512_set1_epi32(static_cast<int>(factors)));
 #else
-  const Words both = load<Words, uint16_t>(pairs), low = both << 16, high = both & 0xffff0000u;
-  Floats firsts, seconds;
-  std::memcpy(&firsts, &low, sizeof(low));
-  std::memcpy(&seconds, &high, sizeof(high));
-  return total + from_bfloat16(static_cast<uint16_t>(factors)) * firsts +
-         from_bfloat16(static_cast<uint16_t>(factors >> 16)) * seconds;
+  const Words both = load<Words, uint16_t>(pairs);
+  return total + from_bfloat16(static_cast<uint16_t>(factors)) * first_of_pairs(both) +
+         from_bfloat16(static_cast<uint16_t>(factors >> 16)) * second_of_pairs(both);
 #endif
 }
 
