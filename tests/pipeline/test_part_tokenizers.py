@@ -90,8 +90,13 @@ def test_each_part_is_measured_by_its_own_targets(
     assert min(part["metrics"]["exact_match"] for part in parts.values()) > 80
     twin = tmp_path / "twin"
     twin.symlink_to(run)
+    capsys.readouterr()
     assert call(monkeypatch, "compare", run, twin) == 0
-    assert "mean of parts" in capsys.readouterr().out
+    table = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line}
+    assert "per" in table["part"]
+    assert "cer" in table["part"]
+    assert table["say"].split().count("-") == 2  # chrf and cer are for spelling
+    assert table["spell"].split().count("-") == 1
     assert call(monkeypatch, "show", run) == 0
     shown = capsys.readouterr().out
     for phrase in ("source of other parts", "target of say", "all together"):

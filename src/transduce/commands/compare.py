@@ -70,7 +70,8 @@ def _compared(
     examples: Sequence[Example],
     part: str | None,
 ) -> Comparison:
-    first, normal = configs[0], normalizer(configs)
+    first = configs[0].for_part(part or "")
+    normal = normalizer([config.for_part(part or "") for config in configs])
     if part is not None and all(config.data.parts is None for config in configs):
         find_part(first, part)  # says that there is no mixture
     return compare_systems(

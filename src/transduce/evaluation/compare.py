@@ -15,6 +15,7 @@ import numpy as np
 
 from transduce.config import EvaluationConfig
 from transduce.errors import ConfigError, DataError
+from transduce.evaluation.by_part import means
 from transduce.evaluation.metrics import LOWER_IS_BETTER, TextScores, score_texts
 from transduce.evaluation.statistics import Numbers, SentenceStatistics
 from transduce.evaluation.tables import number, render_table
@@ -172,21 +173,26 @@ class Comparison:
 def render_parts(by_part: Mapping[str, Comparison]) -> str:
     """For the terminal: comparisons on the parts of a mixture, a line for each part and system."""
     first = next(iter(by_part.values()))
+    # Parts may be measured by different metrics, each by what fits its targets.
+    metrics = list(dict.fromkeys(name for found in by_part.values() for name in found.metrics))
     rows = [
         [
             "" if place else name,
             row.name,
             "" if place else f"{found.sentences:,}",
-            *(_marked(row.scores[metric], metric) for metric in first.metrics),
+            *(_marked(row.scores[m], m) if m in row.scores else "-  " for m in metrics),
         ]
         for name, found in by_part.items()
         for place, row in enumerate(found.rows)
     ]
     for place, system in enumerate(first.rows):
-        scores = [[c.rows[place].scores[m].score for c in by_part.values()] for m in first.metrics]
-        cells = [f"{number(sum(values) / len(values))}  " for values in scores]
+        own = {
+            name: {metric: found.score for metric, found in c.rows[place].scores.items()}
+            for name, c in by_part.items()
+        }
+        cells = [f"{number(value)}  " for value in means(own).values()]
         rows.append(["" if place else "mean of parts", system.name, "", *cells])
-    heads = [f"{name} {'↓' if name in LOWER_IS_BETTER else '↑'}" for name in first.metrics]
+    heads = [f"{name} {'↓' if name in LOWER_IS_BETTER else '↑'}" for name in metrics]
     columns = ["part", "system", "sentences", *heads]
     note = f"+ better, - worse than {first.rows[0].name} with p < {_SIGNIFICANT:g}\n"
     return render_table("by part", columns, rows, texts=2) + note
