@@ -167,6 +167,10 @@ def predict(
         typer.Option(metavar="MODEL", help="Another model to decide with; may be repeated."),
     ] = None,
     part: PartName = None,
+    timings: Annotated[
+        bool,
+        typer.Option("--timings", help="When each word of a recording was said (with jsonl)."),
+    ] = False,
 ) -> None:
     """Write the model's output for each record of the input, one line a line."""
     from transduce.commands import predict as room
@@ -185,6 +189,7 @@ def predict(
             tuple(ensemble or ()),
             tuple(overrides),
             part,
+            timings,
         )
     )
 

@@ -138,14 +138,22 @@ class Transducer:
         return [outputs[0].text for outputs in self(sources, part=part, **search)]
 
     def __call__(
-        self, sources: Iterable[FrameSource], *, part: str | None = None, **search: Any
+        self,
+        sources: Iterable[FrameSource],
+        *,
+        part: str | None = None,
+        timings: bool = False,
+        **search: Any,
     ) -> list[list[Output]]:
-        """The n-best outputs of each source, with scores."""
+        """The n-best outputs of each source, with scores.
+
+        ``timings`` asks when each word of a recording was said: ``output.words``.
+        """
         trained, options = self._trained(), self._search(search)
         given: list[FrameSource] = list(sources)
         if trained.config.data.input.kind == "text":
             given = [*_texts(sources if isinstance(sources, str) else given, "sources")]
-        return list(trained.predict(given, options, part=part))
+        return list(trained.predict(given, options, part=part, timings=timings))
 
     def score(
         self,

@@ -281,3 +281,30 @@ def test_options_that_contradict_the_input(tmp_path, changes, message) -> None:
 def test_text_is_no_recording(model: Path) -> None:
     with pytest.raises(ModelError, match="source must be text for this; the model reads audio"):
         _ = TrainedModel.load(model).source_tokenizer
+
+
+# ---------------------------------------------------------------- timings
+
+
+def test_words_have_times(run, model: Path, tmp_path: Path) -> None:
+    path = write_recording(tmp_path / "a.wav", "abc", 3)
+    output = Transducer.load(model)([path], timings=True)[0][0]
+    assert [word.text for word in output.words] == output.text.split()
+    assert 0 <= output.words[0].start < output.words[-1].end <= 0.32
+    done = run("predict", str(model), str(path), "--format", "jsonl", "--timings")
+    words = json.loads(done.stdout)["hypotheses"][0]["words"]
+    assert words[0]["text"] == output.words[0].text
+    assert words[0]["start"] == pytest.approx(output.words[0].start, abs=0.05)
+    plain = run("predict", str(model), str(path), "--format", "jsonl")
+    assert "words" not in json.loads(plain.stdout)["hypotheses"][0]
+    refused = run("predict", str(model), str(path), "--timings")
+    assert (
+        refused.stderr == "transduce: --timings must be asked for with --format jsonl; got text\n"
+    )
+
+
+def test_text_has_no_times() -> None:
+    texts = ["ab", "ba", "abc", "ca"] * 4
+    reverse = Transducer("gru-tiny", max_steps=1, dev_fraction=0.3).fit(texts, texts)
+    with pytest.raises(ModelError, match="timings must be asked of a model of recordings"):
+        reverse(["ab"], timings=True)

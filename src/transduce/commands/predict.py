@@ -8,7 +8,7 @@ import json
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -39,12 +39,15 @@ class Request:
     ensemble: Sequence[Path] = ()
     overrides: Sequence[str] = ()
     part: str | None = None
+    timings: bool = False
 
 
 def predict(request: Request) -> None:
     """Read sources, write outputs in their order; flush line by line at a terminal."""
     if request.form not in ("text", "jsonl"):
         raise ConfigError(f"--format must be text or jsonl; got {request.form!r}")
+    if request.timings and request.form != "jsonl":
+        raise ConfigError("--timings must be asked for with --format jsonl; got text")
     _check_places(request.sources, request.output)
     trained = TrainedModel.load(request.model)
     config = trained.config = updated(trained.config, request.overrides)
@@ -59,9 +62,12 @@ def predict(request: Request) -> None:
         for other in others:
             other.config = other.config.updated({"engine": config.engine})
         several = TrainedModel.ensemble([trained, *others], request.part)
-        found = several.predict(sources, options, window=window)
+        predictor = replace(several, timings=request.timings)
+        found = predictor.predict(sources, options, window=window)
     else:
-        found = trained.predict(sources, options, part=request.part, window=window)
+        found = trained.predict(
+            sources, options, part=request.part, window=window, timings=request.timings
+        )
     with _writer(request.output) as answers:
         for outputs in found:
             name = names.popleft()
@@ -117,8 +123,14 @@ def _as_text(outputs: Sequence[Output]) -> str:
 def _as_json(outputs: Sequence[Output], source: str | None) -> str:
     """``source`` is the path of a recording or a picture."""
     record: dict[str, object] = {} if source is None else {"source": source}
-    record |= {"text": outputs[0].text, "hypotheses": [asdict(output) for output in outputs]}
+    record |= {"text": outputs[0].text, "hypotheses": [_plain(output) for output in outputs]}
     return json.dumps(record, ensure_ascii=False) + "\n"
+
+
+def _plain(output: Output) -> dict[str, object]:
+    """``words`` only where there are any."""
+    values = asdict(output)
+    return values if output.words else {k: v for k, v in values.items() if k != "words"}
 
 
 @contextlib.contextmanager

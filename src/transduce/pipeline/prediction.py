@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -16,8 +16,9 @@ from transduce.data.batching import prefetch
 from transduce.data.frames import FrameReader, Frames, FrameSource
 from transduce.data.joint import Coder
 from transduce.data.parts import WHOLE, Part
-from transduce.errors import DataError, SearchError
-from transduce.interfaces import END, Stepper
+from transduce.errors import DataError, ModelError, SearchError
+from transduce.interfaces import BEGIN, END, Source, Stepper
+from transduce.pipeline.timings import Word, timed_words
 from transduce.search import Constraints, Hypothesis, decode_all
 
 __all__ = ["Output", "Predictor"]
@@ -28,7 +29,8 @@ class Output:
     """One hypothesis as a person reads it.
 
     ``score`` is what the search ranked by; ``log_probability`` (nats) and
-    ``token_scores`` are the model's own, the last token score that of the end.
+    ``token_scores`` are the model's own, the last token score that of the end. ``words`` say
+    when each word of a recording was said, where that was asked for.
     """
 
     text: str
@@ -38,6 +40,7 @@ class Output:
     token_scores: tuple[float, ...]
     finished: bool = True
     constraints_met: bool = True
+    words: tuple[Word, ...] = ()
 
 
 _FILES_AHEAD = 16  # read while others are decoded
@@ -59,6 +62,7 @@ class Predictor:
     target_tokenizer: Coder
     device: torch.device
     part: Part = WHOLE
+    timings: bool = False  # of the words of recordings
 
     def predict(
         self, sources: Iterable[FrameSource], options: SearchConfig, *, window: int = 4096
@@ -70,6 +74,8 @@ class Predictor:
         where the options contradict each other or the tokenizer, before anything is decoded.
         """
         reader = self.source
+        if self.timings and getattr(reader, "frames_a_second", None) is None:
+            raise ModelError("timings must be asked of a model of recordings; got another")
         if isinstance(reader, FrameReader):
             return self.predict_frames(map(reader.parts, sources), options, window=window)
         texts = (_text(source) for source in sources)
@@ -92,10 +98,13 @@ class Predictor:
         window: int,
     ) -> Iterator[list[Output]]:
         counts: deque[int] = deque()  # parts of each source that is read and not yet given
+        waiting: deque[Frames] = deque()  # the parts themselves, where attention will need them
 
         def parts() -> Iterator[Frames]:
             for source in prefetch(sources, _FILES_AHEAD) if window > 1 else sources:
                 counts.append(len(source))
+                if self.timings:
+                    waiting.extend(source)
                 yield from source
 
         found = decode_all(
@@ -103,8 +112,12 @@ class Predictor:
         )
         for first in found:
             count = counts.popleft()
-            rest = list(itertools.islice(found, count - 1))
-            yield _joined([[self._output(h) for h in part] for part in (first, *rest)])
+            outputs, before = [], 0.0
+            for part in (first, *itertools.islice(found, count - 1)):
+                frames = waiting.popleft() if self.timings else None
+                outputs.append([self._output(h, frames, before) for h in part])
+                before += 0.0 if frames is None else self._seconds(frames)
+            yield _joined(outputs)
 
     def _of_texts(
         self,
@@ -160,7 +173,30 @@ class Predictor:
         """How many of an output's first tokens are no text."""
         return len(self.target_tokenizer.first) + bool(self.part.target_tag)
 
-    def _output(self, hypothesis: Hypothesis) -> Output:
+    def _seconds(self, frames: Frames) -> float:
+        rate = self.source.frames_a_second if isinstance(self.source, FrameReader) else None
+        if rate is None:
+            raise ModelError("timings must be asked of a model of recordings; got another")
+        return len(frames) / rate
+
+    def _words(self, hypothesis: Hypothesis, frames: Frames, before: float) -> tuple[Word, ...]:
+        """When each word was said, ``before`` being the seconds that came earlier."""
+        source = Source.of_frames([frames], frames.shape[1]).to(self.device)
+        read = [token for token in hypothesis.tokens if token != END]
+        state = self.stepper.start(source, attention=True)
+        tokens = torch.tensor([[BEGIN, *read]], device=self.device)
+        weights = self.stepper.step(tokens, state)[1].attention
+        if weights is None:
+            raise ModelError("timings must be asked of a model with attention; got another")
+        skipped = self._unwritten()
+        own = weights[0, skipped:].float().cpu().numpy()
+        decode = self.target_tokenizer.decode
+        found = timed_words(own, read[skipped:], decode, self._seconds(frames))
+        return tuple(replace(w, start=w.start + before, end=w.end + before) for w in found)
+
+    def _output(
+        self, hypothesis: Hypothesis, frames: Frames | None = None, before: float = 0.0
+    ) -> Output:
         tokens = [token for token in hypothesis.tokens if token != END]
         return Output(
             text=self.target_tokenizer.decode(tokens[self._unwritten() :]),
@@ -170,6 +206,7 @@ class Predictor:
             token_scores=hypothesis.token_scores,
             finished=hypothesis.finished,
             constraints_met=hypothesis.constraints_met,
+            words=() if frames is None else self._words(hypothesis, frames, before),
         )
 
 
@@ -187,6 +224,7 @@ def _joined(parts: Sequence[list[Output]]) -> list[Output]:
             token_scores=tuple(chain.from_iterable(output.token_scores for output in best)),
             finished=all(output.finished for output in best),
             constraints_met=all(output.constraints_met for output in best),
+            words=tuple(chain.from_iterable(output.words for output in best)),
         )
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -135,13 +135,16 @@ class TrainedModel:
         *,
         part: str | None = None,
         window: int = 4096,
+        timings: bool = False,
     ) -> Iterator[list[Output]]:
         """The n-best outputs of each source, in order, as :meth:`Predictor.predict` gives them.
 
-        ``part`` names one of a mixture. Raises ConfigError where there is no such part, or none
-        is named and the model needs one.
+        ``part`` names one of a mixture; ``timings`` asks when each word of a recording was said.
+        Raises ConfigError where there is no such part, or none is named and the model needs one,
+        ModelError where there are no timings to be had.
         """
-        return self.predictor(part).predict(sources, options, window=window)
+        predictor = replace(self.predictor(part), timings=timings)
+        return predictor.predict(sources, options, window=window)
 
     def predictor(self, part: str | None = None, stepper: Stepper[Any] | None = None) -> Predictor:
         """What predicts for a part of a mixture; ``stepper`` in place of the model's own."""
