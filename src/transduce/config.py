@@ -88,6 +88,9 @@ class TrainingConfig(Section):
     clip_norm: Annotated[float, Field(gt=0)] | None = 1.0
     label_smoothing: Probability = 0.1
     ctc_weight: Probability = 0.3  # model.ctc: share of the loss that it is, beside the decoder's
+    freeze: tuple[str, ...] = ()  # parts that do not learn: encoder, decoder.layers.0, …
+    lora_rank: PositiveInt | None = None  # only changes of this rank are learnt (Hu et al. 2021)
+    lora_alpha: Annotated[float, Field(gt=0)] = 16.0  # they are multiplied by alpha / rank
     scheduled_sampling: Probability = 0.0  # share of decoder inputs taken from the model itself
     word_dropout: Probability = 0.0  # share of decoder inputs hidden (Bowman et al. 2016)
     tag_orders: PositiveInt = 1  # orders in which a source's tags are read, an epoch each

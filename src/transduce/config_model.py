@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator
@@ -102,6 +103,9 @@ class ModelConfig(Section):
     """An encoder, a decoder and what joins them to the vocabulary."""
 
     preset: str | None = None
+    # a run's directory, or a published model's: its architecture, weights and symbols
+    from_: Path | None = Field(default=None, alias="from")
+    new_symbols: tuple[str, ...] = ()  # with from: symbols that its vocabulary gets besides
     frontend: FrontendConfig = EmbeddingConfig()  # others: where the source is no text
     encoder: EncoderConfig = RecurrentEncoderConfig(kind="lstm")
     decoder: DecoderConfig = RecurrentDecoderConfig(kind="lstm")

@@ -120,11 +120,12 @@ class Transducer:
                 "from files with `transduce train`"
             )
         corpora = corpora_from_lists(pairs, dev_pairs, self.dev_fraction)
+        base = None if config.model.from_ is None else read_pretrained(config.model.from_)
         if output is not None:
-            self.trained_ = fit(config, corpora, output)
+            self.trained_ = fit(config, corpora, output, base=base)
             return self
         with tempfile.TemporaryDirectory() as folder:
-            self.trained_ = fit(config, corpora, Path(folder) / "run")
+            self.trained_ = fit(config, corpora, Path(folder) / "run", base=base)
         return self
 
     def predict(
@@ -253,6 +254,15 @@ class Transducer:
         config = self._trained().config
         return config.updated({f"search.{name}": value for name, value in changed.items()}).search
 
+    def _tokenizer_section(self) -> dict[str, Any]:
+        if isinstance(self.model, Mapping) and "from" in self.model:
+            return {}  # those of the model that training goes on from
+        return {
+            "source": {"kind": self.source},
+            "target": {"kind": self.target},
+            "shared": self.shared,
+        }
+
     def _config(self) -> Config:
         limits = {
             "max_minutes": self.max_minutes,
@@ -263,11 +273,7 @@ class Transducer:
             limits["max_epochs"] = 30
         values: dict[str, Any] = {
             "model": _model_section(self.model),
-            "tokenizer": {
-                "source": {"kind": self.source},
-                "target": {"kind": self.target},
-                "shared": self.shared,
-            },
+            "tokenizer": self._tokenizer_section(),
             "training": {"seed": self.seed, "metric": self.metric, **limits},
             "search": {"beam": self.beam},
         }

@@ -25,14 +25,14 @@ SMALL = {
 }
 
 
-def t5(folder: Path) -> Pair:
+def t5(folder: Path, scale: float = 0.4) -> Pair:
     tokenizer = unigram(["<pad>", "</s>", "<unk>"])
     config = transformers.T5Config(
         # six rows more than the tokenizer has, as published ones have
         vocab_size=tokenizer.get_vocab_size() + 6, d_model=32, d_kv=12, d_ff=48, num_layers=2,
         num_heads=4, decoder_start_token_id=0,
     )  # fmt: skip
-    model = randomized(transformers.T5ForConditionalGeneration(config), scale=0.4)
+    model = randomized(transformers.T5ForConditionalGeneration(config), scale=scale)
     return Pair(model, saved(model, tokenizer, folder))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from transduce.config import load_config
 from transduce.pipeline.corpora import open_corpora
 from transduce.pipeline.fitting import fit
+from transduce.pretrained.reader import read_pretrained
 from transduce.training.distributed import launched_processes
 from transduce.training.progress import choose_progress
 
@@ -18,10 +19,12 @@ __all__ = ["train"]
 def train(recipe: Path, overrides: Sequence[str], output: Path, *, resume: bool) -> bool:
     """Train and say where the model is; false where somebody stopped it."""
     config = load_config(recipe, overrides)
+    base = None if config.model.from_ is None else read_pretrained(config.model.from_)
     trained = fit(
         config,
         open_corpora(config),
         output,
+        base=base,
         resume=resume,
         progress=choose_progress(),
         say=lambda line: print(line, file=sys.stderr),

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from tokenizers import AddedToken
 from tokenizers import Tokenizer as Pipeline
 
 from transduce.data.numbering import Numbering
@@ -65,6 +66,30 @@ class ImportedSymbols:
         if not codes & set(self.before):
             return replace(self, before=(own,))
         return replace(self, before=tuple(own if n in codes else n for n in self.before))
+
+    def with_symbols(self, names: Sequence[str]) -> ImportedSymbols:
+        """The same with more symbols, each found in texts as it is written."""
+        pipeline = Pipeline.from_str(self.pipeline.to_str())
+        new = [name for name in dict.fromkeys(names) if pipeline.token_to_id(name) is None]
+        pipeline.add_tokens([AddedToken(name, normalized=False) for name in new])
+        entries, size = self.entries, self.numbering.size
+        if entries is not None:  # in the list, behind all that the model has rows for
+            entries = {**entries, **{name: size + place for place, name in enumerate(new)}}
+            size += len(new)
+        size = max(size, 0 if entries is not None else pipeline.get_vocab_size())
+        return replace(
+            self, pipeline=pipeline, entries=entries, numbering=replace(self.numbering, size=size)
+        )
+
+    def origins(self, now: ImportedSymbols) -> list[int | None]:
+        """For each of the numbers of ``now``, made by :meth:`with_symbols`, ours; None if new."""
+        known = self.pipeline.get_vocab_size() if self.entries is None else self.numbering.size
+        new = range(known, now.pipeline.get_vocab_size()) if self.entries is None else range(0)
+        ours: dict[int, int] = {row: n for n, row in enumerate(self._rows) if n >= _SPECIALS}
+        return [
+            number if number < _SPECIALS else None if row in new else ours.get(row)
+            for number, row in enumerate(now._rows)
+        ]
 
     # ------------------------------------------------ texts and numbers
 

@@ -97,6 +97,18 @@ class Tokenizer:
             )
         return Tokenizer.imported(self._imported.speaking(language))
 
+    def with_symbols(self, names: Sequence[str]) -> Tokenizer:
+        """An imported one that holds ``names`` too, found in texts as they are written."""
+        if self._imported is None:
+            raise ModelError(f"tokenizer must be an imported one to grow so; got {self.kind}")
+        return Tokenizer.imported(self._imported.with_symbols(names)) if names else self
+
+    def origins(self, now: Tokenizer) -> list[int | None]:
+        """For each number of a grown imported tokenizer this one's number, None for new ones."""
+        if self._imported is None or now._imported is None:
+            raise ModelError("tokenizers must both be imported ones")
+        return self._imported.origins(now._imported)
+
     @property
     def first(self) -> tuple[int, ...]:
         """What every output begins with: an imported tokenizer's forced tokens."""

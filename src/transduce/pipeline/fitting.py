@@ -26,7 +26,9 @@ from transduce.data.mixture import MixtureSampler
 from transduce.data.parts import parts_of
 from transduce.data.tag_order import ShuffledTags
 from transduce.errors import ConfigError, TrainingError
+from transduce.models.lora import add_low_rank, merge_low_rank
 from transduce.models.storage import load_weights
+from transduce.pipeline.continuing import Beginning
 from transduce.pipeline.corpora import Corpora
 from transduce.pipeline.mixture_scoring import MixtureScorer
 from transduce.pipeline.run_folder import prepare_folder, run_fingerprint
@@ -35,6 +37,7 @@ from transduce.pipeline.survey import Tokenizers, survey
 from transduce.pipeline.tokenizers import load_side, load_source, tokenizer_files
 from transduce.pipeline.trained import CONFIG, WEIGHTS, TrainedModel, choose_device
 from transduce.training.distributed import launched_processes
+from transduce.training.freezing import freeze
 from transduce.training.inputs import BatchStream, Score
 from transduce.training.loop import train
 from transduce.training.progress import Progress
@@ -51,14 +54,19 @@ def fit(
     corpora: Corpora,
     folder: str | Path,
     *,
+    base: TrainedModel | None = None,
     resume: bool = False,
     progress: Progress | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> TrainedModel:
     """Train as the config says; the model directory is ``folder``.
 
-    ``say`` receives plain lines about the data. Raises TransduceError.
+    ``base`` is what ``model.from`` names, read. ``say`` receives plain lines about the data.
+    Raises TransduceError.
     """
+    beginning = _beginning(config, base)
+    if beginning is not None:
+        config = beginning.config(config)
     require_agreement(config)
     folder = Path(folder)
     main = launched_processes()[0] == 0
@@ -70,11 +78,17 @@ def fit(
             "data.dev_fraction"
         )
     fingerprint = run_fingerprint(config, corpora)
-    tokenizers, leakage = survey(
-        config, corpora, _known_tokenizers(folder, config) if resume else None
-    )
+    known = _known_tokenizers(folder, config) if resume else None
+    if known is None and beginning is not None and not beginning.learns:
+        known = beginning.tokenizers(config, None)
+    tokenizers, leakage = survey(config, corpora, known)
+    if known is None and beginning is not None:
+        tokenizers = beginning.tokenizers(config, tokenizers)
     torch.manual_seed(config.training.seed)
     trained = TrainedModel.fresh(config, *tokenizers)
+    if beginning is not None:
+        beginning.fill(trained)
+    _choose_what_learns(trained, base)
     trained.model.to(choose_device(config.training.device))
     corpus = _encode(config, corpora, trained, folder, fingerprint)
     sampler = _sampler(config, corpora, corpus)
@@ -96,6 +110,7 @@ def fit(
         progress=progress,
         fingerprint=fingerprint,
     )
+    merge_low_rank(trained.model)
     if (folder / WEIGHTS).is_file():
         load_weights(trained.model, folder / WEIGHTS)
     trained.model.eval()
@@ -104,6 +119,38 @@ def fit(
         trained.save_frame(folder)  # a resumed run may have other limits than it began with
         trained.save_report(folder)
     return trained
+
+
+def _beginning(config: Config, base: TrainedModel | None) -> Beginning | None:
+    if base is not None:
+        return Beginning(base)
+    if config.model.from_ is not None:
+        raise ConfigError(f"model.from must have been read; got {config.model.from_}")
+    if config.model.new_symbols:
+        raise ConfigError(
+            f"model.new_symbols must be none without model.from; got {config.model.new_symbols[0]}"
+        )
+    return None
+
+
+def _choose_what_learns(trained: TrainedModel, base: TrainedModel | None) -> None:
+    """Frozen parts, or low-rank changes; symbols that are new learn in any case."""
+    training = trained.config.training
+    if training.lora_rank is not None:
+        if training.freeze:
+            raise ConfigError(
+                "training.freeze must be none with training.lora_rank, where only low-rank "
+                f"changes learn; got {training.freeze[0]}"
+            )
+        grown = base is not None and _tables(trained) != _tables(base)
+        learning = ("source_embedding.", "target_embedding.", "output.") if grown else ()
+        add_low_rank(trained.model, training.lora_rank, training.lora_alpha, learning=learning)
+    freeze(trained.model, training.freeze)
+
+
+def _tables(trained: TrainedModel) -> list[int]:
+    names = ("source_embedding.weight", "target_embedding.weight")
+    return [len(w) for name, w in trained.model.named_parameters() if name in names]
 
 
 def _sampler(

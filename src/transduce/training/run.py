@@ -17,6 +17,7 @@ from transduce.config import TrainingConfig
 from transduce.data.batching import prefetch
 from transduce.errors import CheckpointError, ModelError, TrainingError
 from transduce.interfaces import Batch
+from transduce.models.lora import merged_weights
 from transduce.models.storage import named_weights, save_weights
 from transduce.training.average import swapped
 from transduce.training.checkpoint import (
@@ -265,7 +266,7 @@ class Run:
             metrics = self._score(self.model)
             best = self.selection.offer(self.position.step, metrics)
             if best:
-                weights = named_weights(self.model)
+                weights = merged_weights(self.model)
                 best_weights = {name: tensor.clone() for name, tensor in weights.items()}
         self.model.train()
         self.position.history.append({"step": self.position.step, **metrics})
@@ -340,7 +341,7 @@ class Run:
             return
         try:
             with swapped(self.model, self.learner.average):
-                save_weights(named_weights(self.model), path)
+                save_weights(merged_weights(self.model), path)
         except OSError as error:
             raise CheckpointError(f"{path}: weights cannot be written ({error.strerror})") from None
 

@@ -1,0 +1,156 @@
+"""Training that goes on from a model: what stays, what is new, what learns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from transduce.config import Config
+from transduce.errors import ConfigError
+from transduce.models.lora import add_low_rank, merge_low_rank, merged_weights
+from transduce.models.storage import named_weights
+from transduce.pipeline.corpora import corpora_from_lists
+from transduce.pipeline.fitting import fit
+from transduce.pipeline.trained import TrainedModel
+
+FIRST = [("ab", "x y"), ("ba", "y x"), ("abb", "x y y"), ("aab", "x x y")] * 4
+SECOND = [("ac", "x z"), ("ca", "z x"), ("acc", "x z z"), ("caa", "z x x")] * 4
+STEPS = {"max_steps": 3, "batch_tokens": 64, "average": "none", "label_smoothing": 0.0}
+WIDE = {"width": 8, "dropout": 0.0}
+
+
+def recipe(**sections: object) -> Config:
+    return Config.from_mapping(
+        {
+            "tokenizer": {"source": {"kind": "character"}, "target": {"kind": "whitespace"}},
+            "model": {"encoder": {"kind": "gru", **WIDE}, "decoder": {"kind": "gru", **WIDE}},
+            "training": STEPS,
+            "engine": "reference",
+            **sections,
+        }
+    )
+
+
+def continued(base: TrainedModel, folder: Path, model: dict, **training: object) -> TrainedModel:
+    config = Config.from_mapping(
+        {"model": {"from": str(folder), **model}, "training": {**STEPS, **training},
+         "engine": "reference"}
+    )  # fmt: skip
+    data = corpora_from_lists(SECOND, SECOND[:2], 0.1)
+    return fit(config, data, folder / "continued", base=base)
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> TrainedModel:
+    return fit(recipe(), corpora_from_lists(FIRST, FIRST[:2], 0.1), tmp_path / "base")
+
+
+@pytest.fixture
+def transformer(tmp_path: Path) -> TrainedModel:
+    part = {"kind": "transformer", "heads": 2, "feedforward": 12, "layers": 1, **WIDE}
+    config = recipe(model={"encoder": part, "decoder": part})
+    return fit(config, corpora_from_lists(FIRST, FIRST[:2], 0.1), tmp_path / "base")
+
+
+def test_new_symbols_stand_behind_the_old_ones(base, tmp_path):
+    now = continued(base, tmp_path, {})
+    before = base.target_tokenizer.symbols(range(base.target_tokenizer.size))
+    after = now.target_tokenizer.symbols(range(now.target_tokenizer.size))
+    assert after == [*before, "z"]
+    assert now.config.tokenizer == base.config.tokenizer
+    assert now.config.model.encoder == base.config.model.encoder
+    assert "c" in now.source_tokenizer.symbols(range(now.source_tokenizer.size))
+    loaded = TrainedModel.load(tmp_path / "continued", "cpu")
+    search = loaded.config.search
+    assert list(loaded.predict(["ac"], search)) == list(now.predict(["ac"], search))
+
+
+def test_begins_with_the_weights_of_the_base(base, tmp_path):
+    now = continued(base, tmp_path, {}, learning_rate=1e-12)
+    before, after = named_weights(base.model), named_weights(now.model)
+    assert before.keys() == after.keys()
+    for name, weight in before.items():
+        torch.testing.assert_close(after[name][: len(weight)], weight, atol=1e-6, rtol=0)
+    ordinary = before["target_embedding.weight"][4:]
+    new = after["target_embedding.weight"][-1]
+    assert (new - ordinary.mean(0)).abs().max() < ordinary.std()
+    assert (new - ordinary.mean(0)).abs().max() > 0
+    torch.testing.assert_close(after["output.bias"][-1], before["output.bias"][4:].mean())
+
+
+def test_symbols_can_be_named(base, tmp_path):
+    now = continued(base, tmp_path, {"new_symbols": ["w"]})
+    assert now.target_tokenizer.encode("w") == [now.target_tokenizer.size - 1]
+
+
+def test_frozen_parts_stay(base, tmp_path):
+    now = continued(base, tmp_path, {}, freeze=["encoder", "decoder.stack"], learning_rate=0.1)
+    before, after = named_weights(base.model), named_weights(now.model)
+    for name, weight in before.items():
+        same = torch.equal(after[name][: len(weight)], weight)
+        if name.startswith(("encoder.", "decoder.stack.")):
+            assert same, name
+    assert not torch.equal(
+        after["output.bias"][: len(before["output.bias"])], before["output.bias"]
+    )
+
+
+def test_low_rank_changes_are_merged(transformer, tmp_path):
+    now = continued(transformer, tmp_path, {}, lora_rank=2, learning_rate=0.1)
+    before, after = named_weights(transformer.model), named_weights(now.model)
+    assert before.keys() == after.keys()
+    changed = [name for name in before if name.startswith(("encoder", "decoder"))
+               and not torch.equal(before[name], after[name])]  # fmt: skip
+    assert changed
+    for name in changed:
+        change = after[name] - before[name]
+        assert torch.linalg.matrix_rank(change, atol=1e-5) <= 2, name
+    loaded = TrainedModel.load(tmp_path / "continued", "cpu")
+    assert named_weights(loaded.model).keys() == before.keys()
+
+
+def test_low_rank_begins_at_the_model(transformer):
+    before = {name: weight.clone() for name, weight in named_weights(transformer.model).items()}
+    add_low_rank(transformer.model, 2, 4.0, learning=())
+    learning = [n for n, p in transformer.model.named_parameters() if p.requires_grad]
+    assert learning
+    assert all(name.endswith((".up", ".down")) for name in learning)
+    merged = merged_weights(transformer.model)
+    assert merged.keys() == before.keys()
+    assert all(torch.equal(merged[name], before[name]) for name in before)
+    layer = transformer.model.encoder.layers[0].attention.query
+    with torch.no_grad():
+        change = layer.parametrizations.weight[0]
+        change.up.normal_()
+    expected = before["encoder.layers.0.attention.query.weight"] + change.up @ change.down * 2
+    torch.testing.assert_close(layer.weight, expected)
+    merge_low_rank(transformer.model)
+    assert named_weights(transformer.model).keys() == before.keys()
+    torch.testing.assert_close(layer.weight, expected)
+
+
+@pytest.mark.parametrize(
+    ("model", "training", "message"),
+    [
+        ({"tie": "target"}, {}, "model.tie must be that of model.from: leave it out"),
+        ({}, {"freeze": ["encodr"]}, "training.freeze must name parts of the model"),
+        (
+            {},
+            {"freeze": ["source_embedding", "encoder", "target_embedding", "decoder", "output"]},
+            "training.freeze must leave a part that learns",
+        ),
+        ({}, {"lora_rank": 2, "freeze": ["encoder"]}, "training.freeze must be none with"),
+    ],
+)
+def test_what_does_not_go_together_is_named(model, training, message, base, tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        continued(base, tmp_path, model, **training)
+    assert message in str(caught.value)
+
+
+def test_from_has_to_be_read(tmp_path):
+    data = corpora_from_lists(FIRST, FIRST[:2], 0.1)
+    with pytest.raises(ConfigError, match=r"model\.new_symbols must be none without model\.from"):
+        fit(recipe(model={"new_symbols": ["w"]}), data, tmp_path)
