@@ -50,7 +50,7 @@ def test_learns_what_it_is_shown(tmp_path):
     found = fitted(tmp_path, steps=70, **{"training.learning_rate": 1e-2})
     record = found.trained_.report["training"]
     assert record["history"][0]["loss"] > 3
-    assert record["best"]["loss"] < 1.5
+    assert record["best"]["loss"] < 2.2
 
 
 @pytest.mark.parametrize("name", ["t5", "marian"])
