@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -226,12 +228,21 @@ def test_ensemble(run: Run, monkeypatch: Patch, capsys: Capture) -> None:
     assert capsys.readouterr().out == "cba\nad\n"
 
 
+def _answering(written: list[list[Output]]) -> Callable[..., Iterator[list[Output]]]:
+    """A ``predict`` that reads a source for each of these answers."""
+
+    def predict(_: object, sources: Iterable[str], *__: object, **___: object) -> Any:
+        return (outputs for _, outputs in zip(sources, written, strict=True))
+
+    return predict
+
+
 def test_a_line_for_a_line_whatever_the_outputs_hold(
     run: Run, monkeypatch: Patch, capsys: Capture
 ) -> None:
     texts = ["a\nb", "c\r\nd\u2028e", "f\tg", ""]
     written = [[Output(text, (), 0.0, 0.0, ())] for text in texts]
-    monkeypatch.setattr(TrainedModel, "predict", lambda *_, **__: iter(written))
+    monkeypatch.setattr(TrainedModel, "predict", _answering(written))
     feed(monkeypatch, "1\n2\n3\n4\n")
     assert call(monkeypatch, "predict", run.folder) == 0
     assert capsys.readouterr().out == "a b\nc d e\nf\tg\n\n"
@@ -245,7 +256,7 @@ def test_tabs_in_outputs_do_not_look_like_more_of_them(
     run: Run, monkeypatch: Patch, capsys: Capture
 ) -> None:
     both = [Output("f\tg", (), 0.0, 0.0, ()), Output("h", (), 0.0, 0.0, ())]
-    monkeypatch.setattr(TrainedModel, "predict", lambda *_, **__: iter([both]))
+    monkeypatch.setattr(TrainedModel, "predict", _answering([both]))
     feed(monkeypatch, "1\n")
     assert call(monkeypatch, "predict", run.folder, "--nbest", 2) == 0
     assert capsys.readouterr().out == "f g\th\n"
