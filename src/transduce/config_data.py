@@ -146,7 +146,9 @@ class DataConfig(Section):
     target: int | str = Field(default=1, description=_COLUMN)
     dev_fraction: Annotated[float, Field(ge=0, le=0.5)] = 0.05  # taken from train where dev is none
     on_error: Literal["stop", "skip"] = "stop"
-    max_source_length: PositiveInt | None = None  # in tokens; longer training pairs are left out
+    max_source_length: PositiveInt | None = (
+        None  # tokens or frames; longer training pairs are left out
+    )
     max_target_length: PositiveInt | None = None
     max_length_ratio: Annotated[float, Field(gt=1)] | None = None
     too_long: Literal["skip", "truncate"] = "skip"

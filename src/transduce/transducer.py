@@ -151,9 +151,12 @@ class Transducer:
         ``timings`` asks when each word of a recording was said: ``output.words``.
         """
         trained, options = self._trained(), self._search(search)
-        given: list[FrameSource] = list(sources)
         if trained.config.data.input.kind == "text":
-            given = [*_texts(sources if isinstance(sources, str) else given, "sources")]
+            given: list[FrameSource] = [*_texts(sources, "sources")]
+        elif isinstance(sources, str | Path):
+            raise DataError(f"sources must be a list of them; got {str(sources)!r} alone")
+        else:
+            given = list(sources)
         return list(trained.predict(given, options, part=part, timings=timings))
 
     def score(

@@ -133,6 +133,21 @@ def test_without_augment_files_are_read_as_they_are(pairs, tokenizer) -> None:
     assert torch.equal(changing.batch([0]).source.values, plain.batch([0]).source.values)
 
 
+def test_damage_behind_a_sound_header(pairs, tokenizer, caplog: pytest.LogCaptureFixture) -> None:
+    path = Path(pairs[1][0])
+    silent = path.read_bytes()[:44] + bytes(path.stat().st_size - 44)
+    path.write_bytes(silent)
+    with pytest.raises(DataError, match=r"1.wav: recording must hold sound; got silence"):
+        build(pairs, tokenizer).batch([0, 1])
+    corpus = build(pairs, tokenizer, config=DataConfig(on_error="skip"))
+    batch = corpus.batch([0, 1, 2])
+    assert batch.indices == (0, 2)
+    assert len(batch.target) == len(batch.source.values) == 2
+    assert "left out: " in caplog.text
+    with pytest.raises(DataError, match="got silence"):
+        corpus.batch([1])
+
+
 # ---------------------------------------------------------------- sources
 
 

@@ -158,6 +158,7 @@ def test_other_commands_know_recordings(
     tested = run("evaluate", str(model), "--worst", "1")
     assert tested.returncode == 0, tested.stderr
     assert "cer" in tested.stdout
+    assert "times as fast as it was spoken" in tested.stdout
     (tmp_path / "same").symlink_to(model)
     compared = run("compare", str(model), str(tmp_path / "same"))
     assert compared.returncode == 0, compared.stderr

@@ -12,7 +12,7 @@ from search_fakes import TableStepper, make_source
 from transduce.config import SearchConfig
 from transduce.errors import SearchError
 from transduce.interfaces import END, PADDING
-from transduce.search import decode
+from transduce.search import Ensemble, decode
 from transduce.search.ctc_prefix import PrefixScorer
 
 V, S = 6, 5
@@ -152,6 +152,17 @@ def test_greedy_and_beam_run_with_a_prefix() -> None:
 
 def replace_options(options: SearchConfig, **changes: object) -> SearchConfig:
     return options.model_copy(update=changes)
+
+
+def test_an_ensemble_hears_the_mean() -> None:
+    one, two = Hearing(random_log_probs(1, seed=1)), Hearing(random_log_probs(1, seed=2))
+    both = Ensemble([one, two])
+    heard = both.heard(both.start(make_source([[4]])))
+    assert heard is not None
+    torch.testing.assert_close(heard.exp(), (one.heard_probs.exp() + two.heard_probs.exp()) / 2)
+    assert decode(both, make_source([[4]]), SearchConfig(beam=2, max_length=3, ctc_weight=0.5))
+    deaf = Ensemble([one, TableStepper(size=V)])
+    assert deaf.heard(deaf.start(make_source([[4]]))) is None
 
 
 def test_a_model_that_hears_nothing_is_refused() -> None:

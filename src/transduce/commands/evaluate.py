@@ -61,6 +61,8 @@ def evaluate(
             draw_sheet(trained, examples, evaluation, sheet)
     print(evaluation.table())
     print(f"{evaluation.sentences_per_second:,.0f} sentences a second")
+    if isinstance(evaluation, Evaluation) and evaluation.recorded:
+        print(f"{evaluation.times_real_time:,.0f} times as fast as it was spoken")
     if problems.total:
         print(f"not tested: {problems.summary()}")
     values = evaluation.to_dict()

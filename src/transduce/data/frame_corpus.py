@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -15,6 +16,7 @@ from transduce.data.frames import FrameReader
 from transduce.data.joint import Coder
 from transduce.data.padding import pad_target
 from transduce.data.texts import portions
+from transduce.errors import DataError
 from transduce.interfaces import END, Batch, Source
 
 __all__ = ["FrameCorpus"]
@@ -37,6 +39,7 @@ class FrameCorpus:
     source_lengths: NDArray[np.int32]  # [P], frames before any augmentation
     target: EncodedSide
     augment: bool = False
+    skip: bool = False  # what is found to be damaged when it is read
     seed: int = 1
     epoch: int = 0
     filtered: dict[str, int] = field(default_factory=dict)
@@ -91,6 +94,7 @@ class FrameCorpus:
             np.array(lengths, np.int32),
             target,
             augment,
+            config.on_error == "skip",
             seed,
             filtered=filtered,
             truncated=truncated,
@@ -115,13 +119,33 @@ class FrameCorpus:
         return bytes(self.names[start : int(self.name_ends[index])]).decode()
 
     def batch(self, indices: Sequence[int] | Integers) -> Batch:
-        """Some pairs, their files read; no pairs give frames ``[0, 1, F]``. Raises DataError."""
-        numbers = np.asarray(indices, dtype=np.int64)
+        """Some pairs, their files read; no pairs give frames ``[0, 1, F]``.
+
+        A header may be sound and the rest not: with ``skip`` such a pair is left out, and the log
+        says so. Raises DataError without it, and where nothing of the batch can be read.
+        """
+        numbers, frames = self._read(np.asarray(indices, dtype=np.int64))
         target = self.target
         padded, lengths = pad_target(target.tokens, target.starts[numbers], target.lengths[numbers])
-        frames = [self._frames(index) for index in numbers.tolist()]
         source = Source.of_frames(frames, self.reader.features)
         return Batch(source, padded, lengths, tuple(numbers.tolist()))
+
+    def _read(self, numbers: Integers) -> tuple[Integers, list[NDArray[np.float32]]]:
+        """The pairs whose sources are sound, and these."""
+        frames, sound = [], []
+        problem: DataError | None = None
+        for index in numbers.tolist():
+            try:
+                frames.append(self._frames(index))
+                sound.append(index)
+            except DataError as error:
+                if not self.skip:
+                    raise
+                problem = error
+                logging.getLogger("transduce").warning("left out: %s", error)
+        if problem is not None and not sound:
+            raise problem
+        return np.array(sound, dtype=np.int64), frames
 
     def _frames(self, index: int) -> NDArray[np.float32]:
         if self.augment:

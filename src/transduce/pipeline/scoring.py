@@ -52,6 +52,12 @@ class Evaluation:
     report: EvaluationReport
     outputs: Sequence[Output]
     scores: TextScores
+    recorded: float = 0.0  # seconds of recordings, where sources are such
+
+    @property
+    def times_real_time(self) -> float:
+        """Seconds of recordings a second of the search, their reading included."""
+        return self.recorded / max(self.report.seconds, 1e-9)
 
     @property
     def sentences_per_second(self) -> float:
@@ -100,14 +106,9 @@ def evaluate(
     texts = [output.text for output in outputs]
     references = [example.references for example in examples]
     cases = worst_cases(scores, sources, texts, references, count=worst) if worst > 0 else ()
-    report = make_report(
-        scores,
-        seconds=seconds,
-        losses=losses,
-        lengths=_lengths(trained, sources, part),
-        worst=cases,
-    )
-    return Evaluation(report, outputs, scores)
+    lengths = _lengths(trained, sources, part)
+    report = make_report(scores, seconds=seconds, losses=losses, lengths=lengths, worst=cases)
+    return Evaluation(report, outputs, scores, _seconds(trained, lengths))
 
 
 def score_outputs(
@@ -247,6 +248,13 @@ class _Anew:
 
     def __iter__(self) -> Iterator[Batch]:
         return prefetch(self.batches.iterate(0))
+
+
+def _seconds(trained: TrainedModel, lengths: Sequence[int]) -> float:
+    """Of recordings; 0 for other sources."""
+    reader = trained.source
+    rate = reader.frames_a_second if isinstance(reader, FrameReader) else None
+    return 0.0 if rate is None else sum(lengths) / rate
 
 
 def _lengths(trained: TrainedModel, sources: Sequence[str], part: str | None) -> list[int]:
