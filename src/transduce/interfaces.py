@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self, TypeVar
+from typing import Literal, Protocol, Self, TypeVar
 
 import numpy as np
 import torch
@@ -275,8 +275,8 @@ class BeamPlan:
     ``least`` and ``most`` are the tokens that each sentence's output may have (END not
     counted, ``prefix`` counted); ``penalties[n]`` is what the log-probability of n scored
     tokens (END counted) is divided by, for n up to the largest of ``most`` plus 2. The first
-    ``free`` tokens of ``prefix`` score 0, no token of ``not_first`` follows it. Without
-    ``late_end`` what has reached its maximum is cut, even where END would be next.
+    ``free`` tokens of ``prefix`` score 0, no token of ``not_first`` follows it. ``stopping``
+    and ``forced_end`` as in ``SearchConfig``.
     """
 
     beam: int
@@ -287,7 +287,8 @@ class BeamPlan:
     prefix: tuple[int, ...] = ()
     free: int = 0
     not_first: tuple[int, ...] = ()
-    late_end: bool = True
+    stopping: Literal["bound", "generate", "generate-early", "generate-never"] = "bound"
+    forced_end: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -33,12 +34,16 @@ class Stepwise:
         self.start, self.step, self.propose = stepper.start, stepper.step, stepper.propose
 
 
-def talkative(name: str, seed: int, end: float) -> Seq2Seq:
-    """A random model with opinions, whose END is as probable as ``end`` makes it."""
+def talkative(name: str, seed: int, end: float, scale: float = 1.0) -> Seq2Seq:
+    """A random model with opinions, whose END is as probable as ``end`` makes it.
+
+    Where ``scale`` is small many continuations are about as good: then it matters when a beam
+    closes.
+    """
     torch.manual_seed(seed)
     model = make_model(ARCHITECTURES[name])
     with torch.no_grad():
-        model.output.weight.normal_(0, 1.0)
+        model.output.weight.normal_(0, scale)
         model.output.bias.normal_(0, 0.5)
         model.output.bias[END] = end
     return model
@@ -67,16 +72,21 @@ def assert_same(found: list[list[Hypothesis]], expected: list[list[Hypothesis]])
 @st.composite
 def searches(draw: st.DrawFn) -> dict[str, Any]:
     beam = draw(st.integers(1, 7))
+    likely = ["bound", "bound", "generate", "generate-early", "generate-never"]
+    stopping = draw(st.sampled_from(likely))
     return {
         "beam": beam,
         "nbest": draw(st.integers(1, beam)),
-        "length_normalization": draw(st.sampled_from(["none", "average", "gnmt"])),
-        "length_alpha": draw(st.sampled_from([0.0, 0.6, 1.5])),
+        "length_normalization": draw(st.sampled_from(["none", "average", "gnmt", "power"])),
+        "length_alpha": draw(
+            st.sampled_from([0.0, 0.6, 1.5, *([-0.5] if stopping != "bound" else [])])
+        ),
         "min_length": draw(st.sampled_from([0, 0, 2, 5])),
-        "max_length": draw(st.sampled_from([1, 2, 9, 40])),
+        "max_length": draw(st.sampled_from([1, 2, 5, 9, 25])),
         "min_length_ratio": draw(st.sampled_from([None, None, 0.8])),
         "max_length_ratio": draw(st.sampled_from([None, None, 1.5])),
-        "stopping": draw(st.sampled_from(["bound", "generate"])) if beam == 1 else "bound",
+        "stopping": stopping,
+        "forced_end": stopping != "bound" and draw(st.booleans()),
     }
 
 
@@ -87,19 +97,20 @@ def searches(draw: st.DrawFn) -> dict[str, Any]:
     free=st.sampled_from([0, 0, 1, 2]),
     banned_first=st.sampled_from([(), (), (END,), (5, END, 9), tuple(range(4, SYMBOLS))]),
     seed=st.integers(0, 10_000),
-    end=st.sampled_from([-2.0, 0.0, 1.5]),
+    end=st.floats(-2.0, 2.5),
+    scale=st.sampled_from([0.1, 0.3, 1.0]),
     sentences=st.integers(1, len(SOURCES)),
     team=st.integers(1, 3),
     together=st.booleans(),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_every_search_finds_what_its_steps_find(
-    name, values, prefix, free, banned_first, seed, end, sentences, team, together
+    name, values, prefix, free, banned_first, seed, end, scale, sentences, team, together
 ):
     kernels()
     longest = max(values["max_length"], values["min_length"], len(prefix))
     options = SearchConfig(**{**values, "max_length": longest})
-    engine = fast_stepper(talkative(name, seed, end), "float32")
+    engine = fast_stepper(talkative(name, seed, end, scale), "float32")
     source, constraints = (
         make_source(SOURCES[:sentences]),
         Constraints(prefix=prefix, free=free, banned_first=banned_first),
@@ -109,6 +120,28 @@ def test_every_search_finds_what_its_steps_find(
         patch.setattr(engine_search, "_together", lambda *_: together)
         found = decode(engine, source, options, constraints)
     assert_same(found, expected)
+
+
+@pytest.mark.parametrize("end", [-0.5, 1.0, 2.0])
+@pytest.mark.parametrize("scale", [0.1, 0.4, 0.8])
+def test_beams_close_when_their_steps_close(scale, end):
+    kernels()
+    engine = fast_stepper(talkative("gru-cosine", 5, end, scale), "float32")
+    chance = random.Random(5)
+    for _ in range(50):
+        stopping = chance.choice(["bound", "generate", "generate-early", "generate-never"])
+        beam = chance.randint(2, 6)
+        options = SearchConfig(
+            beam=beam,
+            nbest=chance.choice([1, beam]),
+            max_length=chance.choice([2, 3, 5, 12]),
+            length_normalization=chance.choice(["none", "average", "gnmt", "power"]),
+            length_alpha=chance.choice([0.0, 0.6, 1.5, 3.0]),
+            stopping=stopping,
+            forced_end=stopping != "bound" and chance.random() < 0.4,
+        )
+        expected = decode(Stepwise(engine), make_source(SOURCES), options)
+        assert_same(decode(engine, make_source(SOURCES), options), expected)
 
 
 def test_more_candidates_than_symbols():

@@ -19,6 +19,7 @@ __all__ = ["SearchedDecoder", "search"]
 
 _NO_NUMBERS, _NO_POSITIONS = 1, 2
 _NOT_THERE = -1
+_STOPPING = {"bound": 0, "generate": 1, "generate-early": 2, "generate-never": 3}
 _ENDLESS = 1 << 40
 
 # A thread with fewer rows than this waits for the weights, not for products; then all threads
@@ -43,7 +44,8 @@ class _Plan(ctypes.Structure):
         ("free", _Long),
         ("not_first", _Pointer),
         ("not_first_count", _Long),
-        ("late_end", _Long),
+        ("stopping", _Long),
+        ("forced_end", _Long),
         ("begin_token", _Long),
         ("end_token", _Long),
     )
@@ -131,7 +133,8 @@ def search(
     not_first = np.array(plan.not_first, np.int64)
     told = _Plan(
         plan.beam, plan.nbest, _at(least), _at(most), _at(penalties), _at(prefix), len(prefix),
-        plan.free, _at(not_first), len(not_first), plan.late_end, BEGIN, END,
+        plan.free, _at(not_first), len(not_first), _STOPPING[plan.stopping], plan.forced_end,
+        BEGIN, END,
     )  # fmt: skip
     outputs = _Outputs(sentences, plan.nbest, longest + 1)
     tensors = {**prepared, **tables, **carried}

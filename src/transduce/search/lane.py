@@ -6,7 +6,7 @@ from bisect import insort
 from dataclasses import dataclass, field
 
 from transduce.config import SearchConfig
-from transduce.search.scoring import normalize
+from transduce.search.scoring import length_penalty, normalize
 
 __all__ = ["Lane", "Output"]
 
@@ -95,6 +95,7 @@ class Lane:
         """Whether ``generate`` of transformers would stop with these W outputs."""
         if options.stopping == "generate-early":
             return True
-        if options.stopping == "generate-never" and options.length_alpha > 0:
+        longer_is_dearer = length_penalty(2, options) > length_penalty(1, options)
+        if options.stopping == "generate-never" and longer_is_dearer:
             length = self.maximum + options.forced_end
         return normalize(best, length, options) <= self.outputs[-1].score

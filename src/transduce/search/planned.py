@@ -19,26 +19,19 @@ def planned(
     stepper: Stepper[Any], source: Source, options: SearchConfig, constraints: Constraints
 ) -> list[list[Hypothesis]] | None:
     """The outputs of ``stepper.search``; None where it has none (``Searcher``), where the options
-    need full rows, attention or another way to stop, and where the stepper passes.
+    need full rows or attention, and where the stepper passes.
 
     Raises SearchError where the model's scores are not numbers.
     """
     search: Callable[[Source, BeamPlan], list[list[Ended]] | None] | None
     search = getattr(stepper, "search", None)
-    if search is None or proposer(stepper, options, constraints) is None or _special(options):
+    rows = options.coverage_penalty > 0 or proposer(stepper, options, constraints) is None
+    if search is None or rows:
         return None
     ended = search(source, _plan(source, options, constraints))
     if ended is None:
         return None
     return [[_hypothesis(output) for output in outputs] for outputs in ended]
-
-
-def _special(options: SearchConfig) -> bool:
-    """Whether the options need more than a plan tells. With a beam of one all ways to stop are one,
-    but for what comes at the maximum length.
-    """
-    stops = options.forced_end or (options.beam > 1 and options.stopping != "bound")
-    return stops or options.coverage_penalty > 0
 
 
 def _plan(source: Source, options: SearchConfig, constraints: Constraints) -> BeamPlan:
@@ -55,7 +48,8 @@ def _plan(source: Source, options: SearchConfig, constraints: Constraints) -> Be
         prefix,
         constraints.free,
         constraints.banned_first,
-        late_end=options.stopping == "bound",
+        options.stopping,
+        options.forced_end,
     )
 
 

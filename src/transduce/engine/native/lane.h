@@ -10,7 +10,10 @@
 
 namespace transduce {
 
-// What a search is told. ``penalties[n]`` is what the log-probability of n scored tokens is divided by.
+// When a beam closes; the last three as transformers' ``generate`` does (config.py says how).
+enum class Stopping : int64_t { kBound = 0, kGenerate = 1, kEarly = 2, kNever = 3 };
+
+// What a search is told. ``penalties[n]`` is what a log-probability of n scored tokens is divided by.
 struct Plan {
   int64_t beam, nbest;              // W, and how many outputs are wanted
   const int64_t *least, *most;      // [B] tokens of an output, END not counted
@@ -20,8 +23,11 @@ struct Plan {
   int64_t free;                     // so many of the prefix score 0
   const int64_t* not_first;         // tokens that do not follow the prefix
   int64_t not_first_count;
-  int64_t late_end;                 // whether END may come at the maximum length
+  Stopping stopping;
+  int64_t forced_end;               // whether what is cut at the maximum ends there, at no cost
   int64_t begin_token, end_token;
+
+  bool like_generate() const { return stopping != Stopping::kBound; }
 };
 
 // A hypothesis that goes no further: hypothesis ``row`` after ``steps`` entries of the history.
@@ -29,16 +35,16 @@ struct Output {
   double score, log_probability;
   int64_t steps, row;
   float end_score;
-  bool finished;
+  bool finished, behind;  // behind all that took END
 
-  // Best first: finished before cut, then by score.
   bool before(const Output& other) const {
-    return finished != other.finished ? finished : score > other.score;
+    return behind != other.behind ? other.behind : score > other.score;
   }
 };
 
 struct Lane {
   int64_t sentence, least, most;
+  int64_t room;                 // like generate: of the W places of the last step, those not ENDs
   int64_t count = 0;            // outputs that ever came in finished
   std::vector<Output> outputs;  // at most W, best first
 
@@ -56,12 +62,22 @@ struct Lane {
   // log-probability ``best`` after ``length`` tokens; search/lane.py says why so.
   bool enough(double best, int64_t length, const Plan& plan) const {
     if (plan.beam == 1) return count >= 1;
+    if (plan.like_generate()) return generate_stops(best, length, plan);
     const int64_t needed = std::min(plan.nbest, plan.beam);
     if (static_cast<int64_t>(outputs.size()) < needed) return false;
     const Output& last = outputs[needed - 1];
     if (count >= plan.beam)
       return last.log_probability >= best || last.score >= best / plan.penalties[length + 1];
     return last.finished && last.score >= best / plan.penalties[most + 1];
+  }
+
+  bool generate_stops(double best, int64_t length, const Plan& plan) const {
+    if (length >= most && !plan.forced_end) return false;  // what the next step cuts counts too
+    if (static_cast<int64_t>(outputs.size()) < plan.beam) return false;
+    if (plan.stopping == Stopping::kEarly) return true;
+    if (plan.stopping == Stopping::kNever && plan.penalties[2] > plan.penalties[1])
+      length = most + plan.forced_end;
+    return best / plan.penalties[length] <= outputs.back().score;
   }
 };
 

@@ -46,7 +46,7 @@ class Search {
         tensors_(call.tensors, call.tensors + slots.tensor_count) {
     call_.tensors = tensors_.data();
     for (const int64_t sentence : sentences) {
-      lanes_.push_back({sentence, plan.least[sentence], plan.most[sentence], 0, {}});
+      lanes_.push_back({sentence, plan.least[sentence], plan.most[sentence], plan.beam, 0, {}});
       longest_minimum_ = std::max(longest_minimum_, plan.least[sentence]);
     }
     for (size_t lane = 0; lane < lanes_.size(); ++lane) open_.push_back(lane);
@@ -187,6 +187,7 @@ class Search {
       const float best = split(lane);
       if (!close(lane, static_cast<int64_t>(place), best)) {
         keep_.push_back(static_cast<int64_t>(place));
+        lane.room = width - static_cast<int64_t>(ended_.size());
         next_.insert(next_.end(), going_.begin(), going_.end());
       }
     }
@@ -253,11 +254,11 @@ class Search {
       if (candidate.token != plan_.end_token) {
         if (static_cast<int64_t>(going_.size()) < width) going_.push_back(candidate);
       } else if (static_cast<int64_t>(rank) < width && candidate.score > kNothing &&
-                 (plan_.late_end || length_ < lane.most)) {
+                 (!plan_.like_generate() || length_ < lane.most)) {
         const double log_probability = candidate.score;
         ended_.push_back(candidate.row);
         lane.add({log_probability / plan_.penalties[length_ + 1], log_probability, history_.steps() - 1,
-                  candidate.row, candidate.token_score, true},
+                  candidate.row, candidate.token_score, true, false},
                  width);
       }
     }
@@ -272,15 +273,20 @@ class Search {
   bool close(Lane& lane, int64_t place, float best) {
     const bool over = best == kNothing || length_ >= lane.most;
     if (!over && !(lane.count > 0 && lane.enough(best, length_ + 1, plan_))) return false;
-    if (!over || lane.count >= plan_.beam) return true;
-    for (int64_t row = place * width_; row < (place + 1) * width_; ++row) {
+    if (over && (lane.count < plan_.beam || plan_.like_generate())) cut(lane, place);
+    return true;
+  }
+
+  void cut(Lane& lane, int64_t place) const {
+    const bool ends = plan_.forced_end;
+    const int64_t most = plan_.like_generate() && !ends ? std::min(lane.room, width_) : width_;
+    for (int64_t row = place * width_; row < place * width_ + most; ++row) {
       if (scores_[row] == kNothing || std::count(ended_.begin(), ended_.end(), row)) continue;
       const double log_probability = scores_[row];
-      lane.add({log_probability / plan_.penalties[length_], log_probability, history_.steps() - 1, row,
-                0.0f, false},
+      lane.add({log_probability / plan_.penalties[length_ + ends], log_probability,
+                history_.steps() - 1, row, 0.0f, ends, !ends && !plan_.like_generate()},
                plan_.beam);
     }
-    return true;
   }
 
   // Go on with ``next_``, hypotheses of the lanes in ``keep_``.
