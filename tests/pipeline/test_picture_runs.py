@@ -105,7 +105,9 @@ def test_a_line_of_shapes_is_read(model: Path, monkeypatch: Patch, capsys: Captu
     assert scores["metrics"]["exact_match"] >= 80
     assert call(monkeypatch, "show", model) == 0
     shown = capsys.readouterr().out
-    assert "convolution2d" in shown or "image" in shown
+    assert "shapes: convolution2d frontend, gru encoder, gru decoder" in shown
+    assert "frontend " in shown.split("parameters", 1)[1]  # its parameters
+    assert "max width" in shown
 
 
 @pytest.mark.learning
@@ -227,6 +229,26 @@ def test_check_names_bad_pictures(tmp_path: Path, monkeypatch: Patch, capsys: Ca
     assert len(error.splitlines()) == 1
     run = tmp_path / "skipped"
     assert call(monkeypatch, "train", path, "data.on_error=skip", "--output", run) == 0
+
+
+def test_a_folder_of_pictures_with_texts(
+    tmp_path: Path, monkeypatch: Patch, capsys: Capture
+) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    values = recipe(tmp_path, "convolution2d", max_steps=1)
+    values["data"] |= {"train": str(folder), "dev": None, "test": None, "dev_fraction": 0.3}
+    path = tmp_path / "r.yaml"
+    path.write_text(yaml.safe_dump(values))
+    assert call(monkeypatch, "train", path, "--output", tmp_path / "run") == 2
+    error = capsys.readouterr().err
+    assert error == (
+        f"transduce: {folder}: folder must hold files named .png, .jpg, .jpeg, .webp; got none\n"
+    )
+    for number in range(12):
+        shapes("IO", np.random.default_rng(number)).save(folder / f"{number}.png")
+        (folder / f"{number}.txt").write_text("IO\n")
+    assert call(monkeypatch, "train", path, "--output", tmp_path / "run") == 0
 
 
 @pytest.mark.learning

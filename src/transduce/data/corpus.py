@@ -237,7 +237,11 @@ def _readable(pairs: Iterable[Pair], reader: FrameReader, problems: Problems) ->
 
 def _folder_pairs(folder: Path, reader: FrameReader, problems: Problems) -> Iterator[Pair]:
     """Each recording (or picture) of a folder with the text file of its name beside it."""
-    for path in files_in(folder, reader):
+    found = list(files_in(folder, reader))
+    if not found:
+        message = f"folder must hold files named {', '.join(reader.suffixes)}; got none"
+        raise BadFileError("no such files", message, folder)
+    for path in found:
         beside = path.with_suffix(".txt")
         try:
             text = " ".join(beside.read_text(encoding="utf-8").split())
