@@ -113,7 +113,7 @@ def frame_reader(config: DataConfig) -> FrameReader | None:
     return _reader(config.input)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=2)
 def _reader(options: InputConfig) -> FrameReader | None:
     match options:
         case AudioConfig() as audio:
