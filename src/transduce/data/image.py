@@ -27,7 +27,7 @@ __all__ = ["Pixels", "array_pixels", "picture_width", "read_pixels", "to_frames"
 
 Pixels = NDArray[np.uint8]  # [Y, X, C]
 
-_PAPER = 0.15  # what differs less from paper is no ink where margins are looked for
+_PAPER = 38  # of 255: what differs less from paper is no ink where margins are looked for
 _HEAD = 12  # bytes that tell the format
 # EXIF orientation, 2 to 8, as the PIL.Image.Transpose that undoes it.
 _ORIENTATION = 0x0112
@@ -193,6 +193,8 @@ def _plain(image: Image.Image, config: ImageConfig) -> Image.Image:
     from PIL import Image  # lazy: an extra
 
     mode = "RGB" if config.color else "L"
+    if image.mode == "P" and "transparency" in image.info:
+        image = _opaque(image)
     if image.mode.startswith("I"):  # 16 bits, which a plain conversion would clip
         wide = np.clip(np.asarray(image, dtype=np.int64), 0, 65535)
         return Image.fromarray((wide // 257).astype(np.uint8)).convert(mode)
@@ -201,6 +203,20 @@ def _plain(image: Image.Image, config: ImageConfig) -> Image.Image:
         paper = Image.new("RGBA", clear.size, "white")
         return Image.alpha_composite(paper, clear).convert(mode)
     return image.convert(mode)
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """A picture with a palette (few colours, many pixels): its colours, each once, on white."""
+    from PIL import Image  # lazy: an extra
+
+    colours = image.crop((0, 0, 256, 1))
+    colours.putdata(range(256))
+    clear = colours.convert("RGBA")
+    flat = Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear).convert("RGB")
+    opaque = image.copy()
+    del opaque.info["transparency"]
+    opaque.putpalette(flat.tobytes())
+    return opaque
 
 
 def _scaled(image: Image.Image, config: ImageConfig, name: str) -> Pixels:
@@ -231,11 +247,12 @@ def _inner(size: tuple[int, int], config: ImageConfig) -> tuple[int, int]:
 
 def _trimmed(image: Image.Image, config: ImageConfig, name: str) -> Image.Image:
     """Without the rows and columns at the edges that are paper."""
-    values = np.asarray(image, dtype=np.int16)
-    paper = 255 if config.invert else 0
-    far = np.abs(values - paper)
-    ink = (far.max(axis=2) if far.ndim == 3 else far) > round(_PAPER * 255)
-    rows, columns = np.flatnonzero(ink.max(axis=1)), np.flatnonzero(ink.max(axis=0))
+    values = np.asarray(image)
+    ink = values < 255 - _PAPER if config.invert else values > _PAPER
+    if ink.ndim == 3:
+        ink = np.logical_or.reduce(ink, axis=2)
+    rows = np.flatnonzero(np.logical_or.reduce(ink, axis=1))
+    columns = np.flatnonzero(np.logical_or.reduce(ink, axis=0))
     if not len(rows):
         raise DataError("picture must show something; got a blank one", file=name)
     return image.crop((int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1))
