@@ -7,7 +7,7 @@ import torch
 from engine_kernels import kernels
 
 from transduce.engine.convolution import NativeConvolutions
-from transduce.engine.program import Number
+from transduce.engine.weights import Number
 from transduce.modules.frontend import ConvolutionFrontend
 
 TOLERANCE: dict[Number, float] = {"float32": 1e-5, "bfloat16": 2e-2, "int8": 5e-2}

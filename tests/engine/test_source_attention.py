@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from transduce.engine.library import Library
-from transduce.engine.program import Extent, Number, Program
+from transduce.engine.program import Extent, Program
+from transduce.engine.weights import Number
 from transduce.modules.positions import rotary_table
 
 Array = NDArray[np.float64]

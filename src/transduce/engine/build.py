@@ -14,10 +14,10 @@ import torch
 from transduce.config import EngineChoice
 from transduce.engine.entrance import Entrance
 from transduce.engine.library import Library, load_library
-from transduce.engine.program import Number
 from transduce.engine.recurrent import NativeRecurrentDecoder, NativeRecurrentEncoder
 from transduce.engine.stepper import EngineStepper, NativeDecoder, NativeEncoder
 from transduce.engine.transformer import NativeTransformerDecoder, NativeTransformerEncoder
+from transduce.engine.weights import Number
 from transduce.errors import EngineError
 from transduce.interfaces import Stepper
 from transduce.models.recurrent import RecurrentDecoder, RecurrentEncoder

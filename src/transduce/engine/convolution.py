@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from transduce.engine.library import Library
-from transduce.engine.program import Number, Program
+from transduce.engine.program import Program
+from transduce.engine.weights import Number
 from transduce.modules.frontend import ConvolutionFrontend
 
 __all__ = ["NativeConvolutions"]

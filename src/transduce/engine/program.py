@@ -11,15 +11,14 @@ import torch
 from torch import Tensor
 
 from transduce.engine.library import Library
+from transduce.engine.weights import Number, Weights, plain
 from transduce.errors import EngineError
 
 __all__ = ["Activation", "Extent", "Number", "Program", "Weights"]
 
-Number = Literal["float32", "bfloat16", "int8"]
 Activation = Literal["none", "relu", "gelu", "tanh", "gelu-tanh", "silu"]
 Cell = Literal["rnn", "lstm", "gru"]
 
-_NUMBERS: dict[Number, int] = {"float32": 0, "bfloat16": 1, "int8": 2}
 _ACTIVATIONS: dict[Activation, int] = {
     "none": 0,
     "relu": 1,
@@ -68,36 +67,6 @@ class Extent:
     capacity: int = 0
     ancestry: int = 0
     distances: int = 0
-
-
-class Weights:
-    """One packed matrix ``[N, K]`` with its bias ``[N]``, freed with this object.
-
-    ``bfloat16`` halves the bytes; ``int8`` quarters them, each column over its own largest
-    size, activations over that of their row. Raises EngineError where memory is short.
-    """
-
-    def __init__(
-        self, library: Library, number: Number, weight: Tensor, bias: Tensor | None = None
-    ) -> None:
-        matrix = _plain(weight)
-        vector = None if bias is None else _plain(bias)
-        columns, depth = matrix.shape
-        self._free = library.functions.transduce_free_weight
-        self.handle: int | None = library.functions.transduce_weight(
-            _NUMBERS[number],
-            matrix.data_ptr(),
-            None if vector is None else vector.data_ptr(),
-            columns,
-            depth,
-            float("-inf"),  # what is beyond the last column is never the best
-        )
-        if not self.handle:
-            raise EngineError(f"memory is too short for packed weights of {columns} x {depth}")
-
-    def __del__(self) -> None:
-        if getattr(self, "handle", None):
-            self._free(self.handle)
 
 
 class Program:
@@ -378,9 +347,9 @@ class Program:
         )
 
     def _point(self, tensor: Tensor) -> int:
-        plain = _plain(tensor)
-        self._kept.append(plain)
-        return plain.data_ptr()
+        kept = plain(tensor)
+        self._kept.append(kept)
+        return kept.data_ptr()
 
     def _optional(self, name: str | None) -> int:
         return _NOWHERE if name is None else self.tensor(name)
@@ -391,8 +360,3 @@ class Program:
             if names is None
             else (self.tensor(names[0]), self.tensor(names[1]))
         )
-
-
-def _plain(tensor: Tensor) -> Tensor:
-    """The same numbers as contiguous float32 on the CPU, shared where they are that already."""
-    return tensor.detach().to("cpu", torch.float32).contiguous()

@@ -13,7 +13,8 @@ from transduce.engine.blocks import heads_of, write_output
 from transduce.engine.entrance import Entrance
 from transduce.engine.library import Library
 from transduce.engine.memory import LANES, in_twos
-from transduce.engine.program import Extent, Number, Program
+from transduce.engine.program import Extent, Program
+from transduce.engine.weights import Number
 from transduce.errors import EngineError
 from transduce.interfaces import Memory, Source
 from transduce.models.recurrent import RecurrentDecoder, RecurrentEncoder

@@ -14,7 +14,8 @@ from transduce.engine.blocks import Blocks, heads_of, joined, norm, write_output
 from transduce.engine.entrance import Entrance, write_embedding
 from transduce.engine.library import Library
 from transduce.engine.memory import room_for_memory
-from transduce.engine.program import Extent, Number, Program
+from transduce.engine.program import Extent, Program
+from transduce.engine.weights import Number
 from transduce.interfaces import Memory, Source
 from transduce.models.seq2seq import Embedding, Output
 from transduce.models.transformer import TransformerDecoder, TransformerEncoder, memory_of
