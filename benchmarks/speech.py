@@ -41,7 +41,8 @@ SYSTEMS = (
 )
 HEADER = (
     "| threads | beam | recordings | system | real-time factor | ms a recording "
-    "| ours is × faster (min-max) |\n|---:|---:|---:|---|---:|---:|---:|"
+    "| ours is × faster (min-max) | processor ms a recording, least | ratio "
+    "|\n|---:|---:|---:|---|---:|---:|---:|---:|---:|"
 )
 _RATE = 16_000
 _PAUSE = 0.25  # seconds: the threads of some libraries go on spinning for a while
@@ -58,7 +59,11 @@ class Clip:
 
 @dataclass(frozen=True)
 class Row:
-    """One system in one setting; ``speedup`` is our rate over this one, round by round."""
+    """One system in one setting; ``speedup`` is our rate over this one, round by round.
+
+    ``processor`` is the least of the rounds' milliseconds on processors, which other work beside
+    hardly changes, and ``processor_ratio`` how many times ours that is.
+    """
 
     threads: int
     beam: int
@@ -67,6 +72,8 @@ class Row:
     real_time_factor: Spread
     milliseconds: Spread
     speedup: Spread
+    processor: float
+    processor_ratio: float
 
 
 def main() -> None:
@@ -144,9 +151,12 @@ def _measure(clips: Sequence[Clip], threads: int, options: argparse.Namespace) -
             spoken = sum(clip.seconds for clip in chosen)
             for beam in options.beams:
                 rounds = _rounds(workers, Request(batches, beam), options.rounds)
-                ours = [sum(reply.seconds) for reply in rounds[options.systems[0]]]
+                first = rounds[options.systems[0]]
+                ours = [sum(reply.seconds) for reply in first]
+                least = min(sum(reply.processor) for reply in first)
                 for system, replies in rounds.items():
                     seconds = [sum(reply.seconds) for reply in replies]
+                    used = min(sum(reply.processor) for reply in replies)
                     yield Row(
                         threads,
                         beam,
@@ -155,6 +165,8 @@ def _measure(clips: Sequence[Clip], threads: int, options: argparse.Namespace) -
                         Spread.of([value / spoken for value in seconds]),
                         Spread.of([1000 * value / len(chosen) for value in seconds]),
                         Spread.of([b / a for a, b in zip(ours, seconds, strict=True)]),
+                        1000 * used / len(chosen),
+                        used / least,
                     )
 
 
@@ -173,7 +185,8 @@ def _line(row: Row) -> str:
     return (
         f"| {row.threads} | {row.beam} | {row.recordings} | {row.system} "
         f"| {row.real_time_factor.median:.4f} | {row.milliseconds.median:,.0f} "
-        f"| {speedup.median:.2f} ({speedup.minimum:.2f}-{speedup.maximum:.2f}) |"
+        f"| {speedup.median:.2f} ({speedup.minimum:.2f}-{speedup.maximum:.2f}) "
+        f"| {row.processor:,.0f} | {row.processor_ratio:.2f} |"
     )
 
 

@@ -44,9 +44,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """Seconds of each batch, all texts in order, the process's peak memory in MB."""
+    """Seconds of each batch, by the clock and of all threads on processors, all texts in order, the
+    process's peak memory in MB.
+    """
 
     seconds: list[float]
+    processor: list[float]
     texts: list[str]
     memory: float
 
@@ -152,17 +155,19 @@ def main() -> None:
     reader, known = AudioReader(AudioConfig(pad_to=30.0)), dict[str, Frames]()
     for line in sys.stdin:
         request = Request(**json.loads(line))
-        seconds, texts = [], []
+        seconds, processor, texts = [], [], []
         for batch in request.batches:
             for path in batch:
                 if path not in known:
                     known[path] = reader.read(_source(path))
             frames = [known[path] for path in batch]
-            started = time.perf_counter()
+            started, used = time.perf_counter(), time.process_time()
             found = system.recognise(frames, request.beam)
+            processor.append(time.process_time() - used)
             seconds.append(time.perf_counter() - started)
             texts += found
-        print(json.dumps(vars(Reply(seconds, texts, peak_memory()))), file=channel, flush=True)
+        reply = Reply(seconds, processor, texts, peak_memory())
+        print(json.dumps(vars(reply)), file=channel, flush=True)
 
 
 def _source(path: str) -> str | NDArray[np.float32]:
