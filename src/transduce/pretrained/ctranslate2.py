@@ -35,8 +35,10 @@ def is_ctranslate2(folder: Path) -> bool:
     return (folder / BINARY).is_file()
 
 
-def read_ctranslate2(folder: Path) -> TrainedModel:
-    """A Transformer with its tokenizers.
+def read_ctranslate2(
+    folder: Path, source_language: str | None = None, target_language: str | None = None
+) -> TrainedModel:
+    """A Transformer with its tokenizers, or a Whisper, which may be told its languages.
 
     Where the directory has no tokenizers of ours the symbols of the vocabulary are the text's,
     parted by spaces, which is what CTranslate2 itself takes. Raises ModelError naming the file
@@ -44,7 +46,8 @@ def read_ctranslate2(folder: Path) -> TrainedModel:
     """
     binary, settings = read_binary(folder / BINARY), read_config(folder)
     if binary.specification == "WhisperSpec":
-        return read_whisper_ctranslate2(folder, binary, settings)
+        languages = source_language, target_language
+        return read_whisper_ctranslate2(folder, binary, settings, *languages)
     if binary.specification != "TransformerSpec":
         raise ModelError(
             f"{binary.path}: model must be a TransformerSpec or WhisperSpec; "

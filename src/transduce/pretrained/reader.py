@@ -57,7 +57,7 @@ def read_pretrained(
     elif (path / CONFIG).is_file():
         return TrainedModel.load(path, device)
     elif is_ctranslate2(path):
-        trained = read_ctranslate2(path)
+        trained = read_ctranslate2(path, source_language, target_language)
     else:
         checkpoint = Checkpoint(
             path,

@@ -93,9 +93,16 @@ def read_whisper(checkpoint: Checkpoint) -> TrainedModel:
 
 
 def read_whisper_ctranslate2(
-    folder: Path, binary: BinaryModel, settings: Mapping[str, Any]
+    folder: Path,
+    binary: BinaryModel,
+    settings: Mapping[str, Any],
+    source_language: str | None = None,
+    target_language: str | None = None,
 ) -> TrainedModel:
-    """A directory of CTranslate2 whose ``model.bin`` is a WhisperSpec. Raises ModelError."""
+    """A directory of CTranslate2 whose ``model.bin`` is a WhisperSpec. Raises ModelError.
+
+    For the languages see :func:`read_whisper`.
+    """
     encoder = Stack(binary, "encoder", "encoder", settings, activation=GELU)
     decoder = Stack(binary, "decoder", "decoder", settings)
     read_stack(encoder, memory=False)
@@ -121,6 +128,8 @@ def read_whisper_ctranslate2(
             settings.get("suppress_ids") or (),
             settings.get("suppress_ids_begin") or (),
             len(embedding) <= _ENGLISH_ONLY,
+            source_language,
+            target_language,
         )
     )
 
