@@ -35,7 +35,7 @@ FLOORS = [
     ["pipeline"],
     ["pretrained"],
     ["export"],
-    ["transducer"],
+    ["transducer", "tasks"],
     ["__init__"],
     ["demo"],
     ["commands"],

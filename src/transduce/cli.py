@@ -261,6 +261,29 @@ def export(
     room.export(model, format, output, quantization, check)
 
 
+@app.command("import")
+def import_model(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A published model's directory.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="A new directory.")],
+    source_language: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="CODE", help="Of a model of many languages: eng_Latn, en_XX, en."),
+    ] = None,
+    target_language: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="CODE", help="Likewise."),
+    ] = None,
+    legacy_weights: Annotated[
+        bool,
+        typer.Option("--legacy-weights", help="Read pytorch_model.bin, tensors alone."),
+    ] = False,
+) -> None:
+    """Make a published model (T5, BART, Marian, NLLB, …) one of ours."""
+    from transduce.commands import importing as room
+
+    room.import_model(path, output, source_language, target_language, legacy_weights=legacy_weights)
+
+
 def main() -> None:
     """Run the command line; a person's error is one line on standard error and status 2."""
     debug = "--debug" in sys.argv

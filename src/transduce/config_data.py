@@ -145,6 +145,7 @@ class DataConfig(Section):
     source: Columns = Field(default=0, description=_COLUMNS)
     target: int | str = Field(default=1, description=_COLUMN)
     dev_fraction: Annotated[float, Field(ge=0, le=0.5)] = 0.05  # taken from train where dev is none
+    source_prefix: str = ""  # text put before every source: T5's "translate English to French: "
     on_error: Literal["stop", "skip"] = "stop"
     max_source_length: PositiveInt | None = (
         None  # tokens or frames; longer training pairs are left out

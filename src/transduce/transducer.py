@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from transduce.config import Config, SearchConfig
 from transduce.data.frames import FrameSource
+from transduce.data.parts import find_part
 from transduce.errors import ConfigError, DataError, ModelError
 from transduce.pipeline.attention_picture import draw_attention_of
 from transduce.pipeline.corpora import corpora_from_lists
@@ -119,7 +120,7 @@ class Transducer:
                 "data.parts must be none where sources and targets are given; train a mixture "
                 "from files with `transduce train`"
             )
-        corpora = corpora_from_lists(pairs, dev_pairs, self.dev_fraction)
+        corpora = corpora_from_lists(pairs, dev_pairs, self.dev_fraction, find_part(config, None))
         base = None if config.model.from_ is None else read_pretrained(config.model.from_)
         if output is not None:
             self.trained_ = fit(config, corpora, output, base=base)

@@ -12,7 +12,7 @@ from published import write_json
 from safetensors.torch import load_file, save_file
 
 from transduce import Transducer
-from transduce.errors import ModelError
+from transduce.errors import ConfigError, ModelError
 from transduce.pretrained.generation import to_search
 
 
@@ -171,3 +171,17 @@ def test_another_language(tmp_path):
 def test_generation_options_in_our_words(theirs, ours):
     found = to_search(theirs)
     assert {name: found[name] for name in ours} == ours
+
+
+def test_import_writes_a_directory_of_ours(folder, tmp_path, capsys):
+    from transduce.commands.importing import import_model
+    from transduce.commands.show import show
+
+    output = tmp_path / "imported"
+    import_model(folder, output, None, None, legacy_weights=False)
+    assert "parameters" in capsys.readouterr().out
+    expected = Transducer.from_pretrained(folder, device="cpu").predict(["abc"], max_length=5)
+    assert Transducer.load(output, "cpu").predict(["abc"], max_length=5) == expected
+    assert "imported" in show(output)
+    with pytest.raises(ConfigError, match="--output must be a new directory"):
+        import_model(folder, output, None, None, legacy_weights=False)

@@ -33,8 +33,8 @@ class Part:
     target_reversed: bool = False
 
     def source(self, text: str) -> str:
-        """A source with the part's tag in front."""
-        return self.source_tag + text
+        """A source with the part's tag, and ``data.source_prefix``, in front."""
+        return self.source_tag + self.data.source_prefix + text
 
     def target(self, text: str) -> str:
         """A target with the part's tag where it becomes the decoder's first token."""
@@ -42,7 +42,7 @@ class Part:
 
     def tagged(self, pairs: Iterator[Pair]) -> Iterator[Pair]:
         """Pairs as the model reads them."""
-        if not (self.source_tag or self.target_tag):
+        if not (self.source_tag or self.target_tag or self.data.source_prefix):
             return pairs
         return (
             Pair(self.source(pair.source), self.target(pair.target or ""), pair.file, pair.line)

@@ -67,8 +67,14 @@ class Beginning:
                 "tokenizer": base.tokenizer,
                 "training": config.training.model_copy(update=kept),
                 "search": base.updated(search).search,
+                "data": config.data.model_copy(update=self._prefix(config)),
             }
         )
+
+    def _prefix(self, config: Config) -> dict[str, str]:
+        given = "source_prefix" in config.data.model_fields_set
+        prefix = config.data.source_prefix if given else self._base.config.data.source_prefix
+        return {"source_prefix": prefix}
 
     def tokenizers(self, config: Config, learn: Tokenizers | None) -> Tokenizers:
         """The base's, with what ``learn`` found in the data and ``model.new_symbols`` added."""

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -62,10 +61,11 @@ class Corpora:
     bytes: int = 0
     dev_problems: Problems = field(default_factory=Problems)
     parts: tuple[CorpusPart, ...] = ()
+    whole: Part = WHOLE  # how all is read where there are no parts
 
     def dev_pairs(self) -> Iterator[Pair]:
         """All dev examples as pairs, as the model reads them."""
-        parts = self.parts or (CorpusPart(WHOLE, self.train, self.dev),)
+        parts = self.parts or (CorpusPart(self.whole, self.train, self.dev),)
         return chain.from_iterable(part.dev_pairs() for part in parts)
 
     @property
@@ -96,6 +96,7 @@ def open_corpora(config: Config) -> Corpora:
         size,
         dev_problems,
         () if config.data.parts is None else tuple(opened),
+        WHOLE if config.data.parts is not None else parts[""],
     )
 
 
@@ -114,9 +115,15 @@ def _open(
 
 
 def corpora_from_lists(
-    train: Iterable[tuple[str, str]], dev: Iterable[tuple[str, str]] | None, dev_fraction: float
+    train: Iterable[tuple[str, str]],
+    dev: Iterable[tuple[str, str]] | None,
+    dev_fraction: float,
+    whole: Part = WHOLE,
 ) -> Corpora:
-    """Pairs in memory; without dev pairs a share of the training sources is held out."""
+    """Pairs in memory; without dev pairs a share of the training sources is held out.
+
+    ``whole`` says what stands before each source.
+    """
     pairs = list(_pairs(train, "training pairs"))
     if dev is not None:
         dev_pairs = list(_pairs(dev, "dev pairs"))
@@ -127,7 +134,12 @@ def corpora_from_lists(
     text = "\n".join(f"{pair.source}\t{pair.target}" for pair in [*pairs, *dev_pairs])
     fingerprints = {"memory": digest(text)}
     return Corpora(
-        partial(iter, pairs), group_examples(dev_pairs), Problems("stop"), fingerprints, len(text)
+        lambda: whole.tagged(iter(pairs)),
+        group_examples(dev_pairs),
+        Problems("stop"),
+        fingerprints,
+        len(text),
+        whole=whole,
     )
 
 

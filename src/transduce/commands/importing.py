@@ -1,0 +1,33 @@
+"""``transduce import``: a published model as a model directory of ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from transduce.errors import ConfigError
+from transduce.pretrained.reader import read_pretrained
+
+__all__ = ["import_model"]
+
+
+def import_model(
+    path: Path,
+    output: Path,
+    source_language: str | None,
+    target_language: str | None,
+    *,
+    legacy_weights: bool,
+) -> None:
+    """Read the model, write the directory. Raises ConfigError, ModelError."""
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise ConfigError(f"--output must be a new directory; got {output}, which exists")
+    trained = read_pretrained(
+        path,
+        device="cpu",
+        source_language=source_language,
+        target_language=target_language,
+        legacy_weights=legacy_weights,
+    )
+    trained.save(output)
+    count = sum(trained.parameters_by_part().values())
+    print(f"model: {output} ({count:,} parameters)")
