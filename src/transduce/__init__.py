@@ -33,10 +33,18 @@ def __getattr__(name: str) -> Any:
 # `transduce.pipeline(task, model=…)` is what code written for transformers calls, and a folder here
 # has that name too: the folder answers calls.
 class _Callable(ModuleType):
-    def __call__(self, *args: Any, **options: Any) -> Any:
+    def __call__(
+        self,
+        task: str,
+        model: Any,
+        *,
+        device: str = "auto",
+        src_lang: str | None = None,
+        tgt_lang: str | None = None,
+    ) -> Any:
         from transduce.tasks import pipeline as make
 
-        return make(*args, **options)
+        return make(task, model, device=device, src_lang=src_lang, tgt_lang=tgt_lang)
 
 
 class _Package(ModuleType):
