@@ -115,6 +115,7 @@ def test_the_decoders_first_token_tells_as_well(tmp_path: Path, right_to_left: b
         assert [output.text for output in turns] == [text.strip()[::-1] for text in texts]
     assert turns[0].tokens[0] == "⟪back⟫"  # written first, from whichever end
     assert len(turns[0].token_scores) == len(turns[0].tokens) + 1
+    assert turns[0].token_scores[0] == 0  # no choice of the model's
     assert trained.attention("abcd", "dcba", "turn").shape == (6, 5)
     if not right_to_left:
         prefix = config.search.model_copy(update={"prefix": "da"})

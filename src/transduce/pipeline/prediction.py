@@ -158,7 +158,7 @@ class Predictor:
         encode = self.target_tokenizer.encode_phrase
         return Constraints(
             prefix=(*first, *begin, *encode(options.prefix or "")),
-            free=len(first),
+            free=len(first) + len(begin),
             banned_first=banned,
             forbidden=tuple(tuple(encode(phrase)) for phrase in options.forbidden),
             required=tuple(tuple(encode(phrase)) for phrase in options.required),
