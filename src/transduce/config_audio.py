@@ -20,6 +20,7 @@ class AudioAugmentationConfig(Section):
     speed: Annotated[float, Field(ge=0, le=0.5)] = 0.0  # 0.1: 1/1.1 to 1.1 times as fast and high
     warp: Annotated[float, Field(ge=0, le=0.5)] = 0.0  # the same of formants: vocal tract length
     gain: NonNegative = 0.0  # decibels, up or down
+    color: NonNegative = 0.0  # decibels, of bands: another microphone
     noise: NonNegative = 0.0  # of the signal's root mean square, at most; white to brown
     time_masks: Annotated[int, Field(ge=0)] = 0  # SpecAugment (Park et al. 2019)
     time_mask_frames: PositiveInt = 10  # at most
@@ -29,7 +30,7 @@ class AudioAugmentationConfig(Section):
     @property
     def active(self) -> bool:
         """Whether anything changes."""
-        changes = (self.speed, self.warp, self.gain, self.noise)
+        changes = (self.speed, self.warp, self.gain, self.color, self.noise)
         return any((*changes, self.time_masks, self.frequency_masks))
 
 
@@ -41,8 +42,9 @@ class AudioConfig(Section):
     window: PositiveFloat = 0.025  # seconds that a frame looks at
     hop: PositiveFloat = 0.01  # seconds from one frame to the next
     mel_bins: PositiveInt = 80
-    # whisper: log10, at most 8 below the largest, (x + 4) / 4. natural: ln.
+    # whisper: log10, at most ``range`` below the largest, (x + 4) / 4. natural: ln, likewise.
     scale: Literal["whisper", "natural"] = "whisper"
+    range: PositiveFloat = 8.0  # powers of ten of energy; less hides what noise a microphone has
     # Mean 0 and variance 1, of a recording's numbers together or of each bin's.
     normalization: Literal["none", "recording", "bin"] = "none"
     pad_to: PositiveFloat | None = None  # seconds: silence follows shorter recordings

@@ -27,6 +27,7 @@ AUGMENTED = {
     "speed": 0.1,
     "warp": 0.1,
     "gain": 6.0,
+    "color": 6.0,
     "noise": 0.1,
     "time_masks": 1,
     "frequency_masks": 1,

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from transduce.config_audio import AudioAugmentationConfig, AudioConfig
 from transduce.data.audio import resampled
 from transduce.data.log_mel import Frames, Samples
 
-__all__ = ["change_frames", "change_samples", "draw_warp"]
+__all__ = ["change_frames", "change_samples", "draw_gains", "draw_warp"]
 
+_KNOTS = 5  # places at which a microphone's colour is drawn
 _FAINTEST = 1e-3  # of the signal: the least noise that is drawn
 
 
@@ -39,6 +41,18 @@ def change_samples(samples: Samples, config: AudioConfig, chance: np.random.Gene
 def draw_warp(options: AudioAugmentationConfig, chance: np.random.Generator) -> float:
     """How far all frequencies are stretched (Jaitly & Hinton 2013): another vocal tract."""
     return _factor(options.warp, float(chance.uniform(-1, 1)))
+
+
+def draw_gains(
+    options: AudioAugmentationConfig, bins: int, chance: np.random.Generator
+) -> NDArray[np.float32] | None:
+    """Of each band's energy ``[F]``: decibels drawn at a few places, a line between these."""
+    knots = chance.uniform(-1, 1, _KNOTS) * options.color
+    if not options.color:
+        return None
+    decibels = np.interp(np.linspace(0, _KNOTS - 1, bins), np.arange(_KNOTS), knots)
+    gains: NDArray[np.float32] = (10 ** (decibels / 10)).astype(np.float32)
+    return gains
 
 
 def change_frames(

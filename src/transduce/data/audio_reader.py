@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from transduce.config_audio import AudioConfig
 from transduce.data.audio import array_samples, read_samples, sample_count
-from transduce.data.audio_augmentation import change_frames, change_samples, draw_warp
+from transduce.data.audio_augmentation import change_frames, change_samples, draw_gains, draw_warp
 from transduce.data.audio_windows import cut_where_quiet
 from transduce.data.log_mel import Frames, Samples, frame_count, log_mel
 from transduce.errors import DataError
@@ -76,7 +76,8 @@ class AudioReader:
             return self.read(source)
         chance = np.random.Generator(np.random.PCG64([seed % 2**64, epoch, index]))
         samples = change_samples(self.samples(source), self.config, chance)
-        frames = log_mel(samples, self.config, draw_warp(options, chance))
+        warp, gains = draw_warp(options, chance), draw_gains(options, self.features, chance)
+        frames = log_mel(samples, self.config, warp, gains)
         return change_frames(frames, options, chance)
 
     def samples(self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int]) -> Samples:

@@ -15,8 +15,8 @@ __all__ = ["Frames", "Samples", "frame_count", "log_mel", "mel_filters"]
 Samples = NDArray[np.float32]  # [N], -1 to 1
 Frames = NDArray[np.float32]  # [S, F]
 
+_NATURAL = np.float32(np.log(10))
 _LEAST = 1e-10  # energy: silence has a logarithm too
-_FLOOR = 8.0  # Whisper: how far below its largest a number may lie, in powers of ten
 _BLOCK = 4096  # frames at a time, so that an hour needs no gigabytes
 
 
@@ -27,14 +27,20 @@ def frame_count(samples: int, config: AudioConfig) -> int:
     return max(1, samples // config.hop_samples)
 
 
-def log_mel(samples: Samples, config: AudioConfig, warp: float = 1.0) -> Frames:
+def log_mel(
+    samples: Samples,
+    config: AudioConfig,
+    warp: float = 1.0,
+    gains: NDArray[np.float32] | None = None,
+) -> Frames:
     """The log-mel spectrogram, float32 ``[S, F]``, of samples float32 ``[N]``.
 
     Frame t looks through a Hann window centred on sample ``t · hop``; beyond both ends the
     recording is mirrored. Its energies ``|FFT|²`` are summed by triangular filters on Slaney's
     mel scale (:func:`mel_filters`). ``scale: whisper`` gives what Whisper reads (Radford et
-    al. 2022, section 2.2): ``(max(log10 e, largest − 8) + 4) / 4``. ``warp`` stretches the
-    filters' frequencies (Jaitly & Hinton 2013, vocal tract length perturbation).
+    al. 2022, section 2.2): ``(max(log10 e, largest − range) + 4) / 4``, with the range of 8 that
+    is the default. ``warp`` stretches the filters' frequencies (Jaitly & Hinton 2013, vocal
+    tract length perturbation); ``gains`` ``[F]`` multiply the bands' energies.
     """
     if config.pad_to is not None:
         missing = round(config.pad_to * config.sampling_rate) - len(samples)
@@ -43,10 +49,12 @@ def log_mel(samples: Samples, config: AudioConfig, warp: float = 1.0) -> Frames:
     filters = mel_filters(
         config.sampling_rate, config.window_samples, config.mel_bins, round(warp, 2)
     )
-    values = np.maximum(energies @ filters, _LEAST)
-    frames = np.log10(values) if config.scale == "whisper" else np.log(values)
-    if config.scale == "whisper":
-        frames = (np.maximum(frames, frames.max() - _FLOOR) + 4.0) / 4.0
+    bands = energies @ filters
+    if gains is not None:
+        bands *= gains
+    frames = np.log10(np.maximum(bands, _LEAST))
+    frames = np.maximum(frames, frames.max() - config.range)
+    frames = (frames + 4.0) / 4.0 if config.scale == "whisper" else frames * _NATURAL
     if config.normalization != "none":
         frames = _normalized(frames, None if config.normalization == "recording" else 0)
     return np.ascontiguousarray(frames, dtype=np.float32)
