@@ -28,8 +28,9 @@ _KEYS = {
     "text2text-generation": "generated_text",
     "automatic-speech-recognition": "text",
     "image-to-text": "generated_text",
+    "text-generation": "generated_text",
 }
-_TEXTS = ("translation", "summarization", "text2text-generation")
+_TEXTS = ("translation", "summarization", "text2text-generation", "text-generation")
 _TRANSLATION = re.compile(r"translation_(\w+)_to_(\w+)")
 # What ``generate`` takes and we have; the values are those that say nothing.
 _GENERATE = {
@@ -52,7 +53,8 @@ def pipeline(
 
     Args:
         task: ``translation``, ``translation_XX_to_YY``, ``summarization``,
-            ``text2text-generation``, ``automatic-speech-recognition`` or ``image-to-text``.
+            ``text2text-generation``, ``text-generation``, ``automatic-speech-recognition`` or
+            ``image-to-text``.
         model: the path of a published model or of ours (nothing is downloaded), or a loaded one.
         device: ``auto``, ``cpu``, ``cuda``.
         src_lang: for models of many languages, as ``source_language``; ``tgt_lang`` likewise.
@@ -113,8 +115,8 @@ class Text2TextPipeline:
         alone = len(sources) == 1 and not _is_list(sources[0])
         given = list(sources if len(sources) != 1 or alone else sources[0])
         answers = [
-            [{self._key: output.text} for output in outputs]
-            for outputs in self._outputs(given, prefix, search)
+            [{self._key: self._said(source) + output.text} for output in outputs]
+            for source, outputs in zip(given, self._outputs(given, prefix, search), strict=True)
         ]
         if self._key == "text":
             first = [answer[0] for answer in answers]
@@ -124,6 +126,10 @@ class Text2TextPipeline:
         # as transformers 4: texts with one answer each are not nested, pictures always are
         flat = self.task in _TEXTS and all(len(answer) == 1 for answer in answers)
         return [answer[0] for answer in answers] if flat else answers
+
+    def _said(self, source: Any) -> str:
+        """What an answer begins with: of a text that goes on, the text itself."""
+        return str(source) if self.task == "text-generation" else ""
 
     def _outputs(
         self, sources: Sequence[Any], prefix: str, search: SearchConfig

@@ -53,7 +53,7 @@ class Checkpoint:
     @property
     def family(self) -> str:
         """``model_type`` of config.json."""
-        return str(self.config.get("model_type", ""))
+        return str(self.config.get("model_type") or "")
 
     def option(self, name: str, default: Any = None) -> Any:
         """An option of config.json; ``default`` where it is missing or null."""

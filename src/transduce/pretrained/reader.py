@@ -7,6 +7,7 @@ from pathlib import Path
 
 from transduce.errors import ModelError
 from transduce.pipeline.trained import CONFIG, TrainedModel, choose_device
+from transduce.pretrained.adapted import read_adapted
 from transduce.pretrained.conversion import Conversion, trained_model
 from transduce.pretrained.ctranslate2 import is_ctranslate2, read_ctranslate2
 from transduce.pretrained.fairseq import (
@@ -48,7 +49,8 @@ def read_pretrained(
     """A model of ours, of CTranslate2, of g2p-en or of Hugging Face transformers, from files.
 
     The languages are for models of many; ``legacy_weights`` permits pytorch_model.bin. Nothing is
-    asked of the network and no code is run. Raises ModelError naming what is missing, broken
+    asked of the network and no code is run. A family that we have no modules for is run by the
+    package transformers (``AdaptedModel``). Raises ModelError naming what is missing, broken
     or not known here.
     """
     path = Path(path)
@@ -74,9 +76,8 @@ def _read_checkpoint(checkpoint: Checkpoint) -> TrainedModel:
     if checkpoint.family == _WHISPER:
         return read_whisper(checkpoint)
     convert = FAMILIES.get(checkpoint.family)
-    if convert is None:
-        raise ModelError(
-            f"{checkpoint.folder / 'config.json'}: model_type must be one of "
-            f"{', '.join((*FAMILIES, _WHISPER))}; got {checkpoint.family or 'none'}"
-        )
-    return trained_model(checkpoint, convert(checkpoint))
+    if convert is not None:
+        return trained_model(checkpoint, convert(checkpoint))
+    if not checkpoint.family:
+        raise ModelError(f"{checkpoint.folder / 'config.json'}: model_type must be given; got none")
+    return read_adapted(checkpoint)

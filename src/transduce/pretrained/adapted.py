@@ -1,0 +1,254 @@
+"""From a checkpoint of any family to a model that transformers runs and we search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import nn
+
+from transduce.config import Config
+from transduce.data.frames import FrameReader, Frames, FrameSource
+from transduce.data.imported import ImportedSymbols
+from transduce.data.numbering import Numbering
+from transduce.data.tokenizer import Tokenizer
+from transduce.errors import DataError, ModelError
+from transduce.interfaces import Stepper
+from transduce.models.seq2seq import Seq2Seq
+from transduce.pipeline.trained import TrainedModel
+from transduce.pretrained.adapter import CausalAdapter, EncoderDecoderAdapter
+from transduce.pretrained.folder import Checkpoint
+from transduce.pretrained.generation import search_options
+from transduce.pretrained.vocabulary import Vocabulary, byte_level_vocabulary, read_pipeline
+
+__all__ = ["AdaptedModel", "read_adapted"]
+
+_PROBE = "a"
+
+
+@dataclass
+class AdaptedModel(TrainedModel):
+    """What predicts like a trained model of ours, its network run by transformers."""
+
+    adapter: Stepper[Any] | None = None
+
+    def stepper(self) -> Stepper[Any]:
+        """The adapter."""
+        if self.adapter is None:
+            raise ModelError("model must have an adapter")
+        return self.adapter
+
+    def save(self, folder: str | Path) -> None:
+        """Raise ModelError: there is nothing that our own modules could load."""
+        raise ModelError(
+            "model must be of a family with modules of ours to be saved; "
+            f"this one is run by transformers ({self.config.name})"
+        )
+
+
+class _Network(nn.Module):
+    """A network of the library with what ours are asked for."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+
+def read_adapted(checkpoint: Checkpoint) -> AdaptedModel:
+    """Load with transformers, from files alone and without their code. Raises ModelError."""
+    network = _network(checkpoint)
+    pictures = checkpoint.family == "vision-encoder-decoder"
+    config = network.config
+    folder = checkpoint.folder
+    decoder_folder = folder / "decoder" if (folder / "decoder").is_dir() else folder
+    target = _vocabulary(decoder_folder, checkpoint)
+    options = network.generation_config
+    decoder = getattr(config, "decoder", config)
+    size = int(decoder.vocab_size)
+    end = _named("eos_token_id", options, config, decoder)
+    if end is None:
+        raise ModelError(f"{folder}: config.json must name the end (eos_token_id)")
+    padding = _named("pad_token_id", options, config, decoder)
+    start = _named("decoder_start_token_id", options, config)
+    numbering = Numbering(
+        size,
+        padding if padding != end else None,
+        _unknown(target, end),
+        _first(start, _named("bos_token_id", decoder), end) or 0,
+        end,
+    )
+    target_tokenizer = _tokenizer(target, numbering)
+    adapter: Stepper[Any]
+    source: Tokenizer | FrameReader
+    if not getattr(config, "is_encoder_decoder", False):
+        source, adapter = target_tokenizer, CausalAdapter(network, numbering)
+    elif pictures:
+        pixels = PixelReader(folder)
+        source = pixels
+        adapter = EncoderDecoderAdapter(
+            network, None, numbering, drops_end=False, picture=(3, pixels.height)
+        )
+    else:
+        encoder = getattr(config, "encoder", config)
+        source, own, drops = _source(_vocabulary(folder, checkpoint), int(encoder.vocab_size), end)
+        adapter = EncoderDecoderAdapter(network, own, numbering, drops_end=drops)
+    values: dict[str, Any] = {
+        "name": folder.resolve().name,
+        "tokenizer": {"source": {"kind": "imported"}, "target": {"kind": "imported"}},
+        "search": search_options(checkpoint),
+    }
+    if pictures:
+        values["data"] = {"input": {"kind": "image", "color": True}}
+    model = cast(Seq2Seq, _Network(network))  # nothing but its device and parameters is asked for
+    report = {"imported": {"family": checkpoint.family, "run by": "transformers"}}
+    return AdaptedModel(
+        Config.from_mapping(values), source, target_tokenizer, model, report, adapter=adapter
+    )
+
+
+def _network(checkpoint: Checkpoint) -> Any:
+    try:
+        import transformers
+    except ImportError:
+        raise ModelError(
+            f"{checkpoint.folder}: a model of type {checkpoint.family} is run by the package "
+            "transformers; install it with: pip install 'transduce[transformers]'"
+        ) from None
+    classes = {
+        "encoder-decoder": "EncoderDecoderModel",
+        "vision-encoder-decoder": "VisionEncoderDecoderModel",
+    }
+    several = checkpoint.option("is_encoder_decoder", False)
+    usual = "AutoModelForSeq2SeqLM" if several else "AutoModelForCausalLM"
+    kind = getattr(transformers, classes.get(checkpoint.family, usual))
+    try:
+        network = kind.from_pretrained(
+            str(checkpoint.folder), local_files_only=True, dtype=torch.float32
+        )
+    except Exception as error:  # of many kinds, told in the library's words
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(
+            f"{checkpoint.folder}: transformers must be able to load the model; {reason}"
+        ) from None
+    return network.eval()
+
+
+def _vocabulary(folder: Path, checkpoint: Checkpoint) -> Vocabulary:
+    found = read_pipeline(folder)
+    return byte_level_vocabulary(checkpoint) if found is None else found
+
+
+def _tokenizer(vocabulary: Vocabulary, numbering: Numbering, *before: int) -> Tokenizer:
+    return Tokenizer.imported(
+        ImportedSymbols(
+            vocabulary.pipeline, numbering, before, hidden=vocabulary.hidden | {numbering.end}
+        )
+    )
+
+
+def _source(vocabulary: Vocabulary, size: int, end: int) -> tuple[Tokenizer, Numbering, bool]:
+    """The encoder's side: what its tokenizer puts around a text, [CLS] and [SEP] for one."""
+    pipeline = vocabulary.pipeline
+    inner = pipeline.encode(_PROBE, add_special_tokens=False).ids
+    whole = pipeline.encode(_PROBE).ids
+    place = next((n for n in range(len(whole)) if whole[n : n + len(inner)] == inner), 0)
+    before, after = whole[:place], whole[place + len(inner) :]
+    if len(after) > 1:
+        raise ModelError(f"tokenizer must end a text with one symbol at most; got {after}")
+    padding = pipeline.token_to_id("[PAD]")
+    padding = pipeline.token_to_id("<pad>") if padding is None else padding
+    last = after[0] if after else end
+    numbering = Numbering(
+        size, None if padding == last else padding, _unknown(vocabulary, last), last, last
+    )
+    return _tokenizer(vocabulary, numbering, *before), numbering, not after
+
+
+def _unknown(vocabulary: Vocabulary, end: int) -> int | None:
+    for name in ("<unk>", "[UNK]"):
+        number = vocabulary.pipeline.token_to_id(name)
+        if number is not None and number != end:
+            return int(number)
+    return None
+
+
+def _named(name: str, *settings: Any) -> int | None:
+    return _first(*(getattr(own, name, None) for own in settings))
+
+
+def _first(*numbers: Any) -> int | None:
+    for number in numbers:
+        if isinstance(number, list | tuple) and number:
+            number = number[0]
+        if isinstance(number, int):
+            return number
+    return None
+
+
+class PixelReader:
+    """Pictures as the checkpoint's own image processor makes them: frames ``[W, 3 · H]``."""
+
+    suffixes: tuple[str, ...] = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+    frames_a_second: float | None = None
+
+    def __init__(self, folder: Path) -> None:
+        from transformers import AutoImageProcessor
+
+        try:
+            self._processor = AutoImageProcessor.from_pretrained(str(folder), local_files_only=True)
+        except Exception as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise ModelError(
+                f"{folder}: preprocessor_config.json must say how pictures are read; {reason}"
+            ) from None
+        self.height = self._shape[1]
+        self.features = 3 * self.height
+
+    @cached_property
+    def _shape(self) -> tuple[int, int, int]:
+        pixels = self._pixels(np.zeros((8, 8, 3), dtype=np.uint8))
+        return pixels.shape[0], pixels.shape[1], pixels.shape[2]
+
+    def _pixels(self, picture: Any) -> Any:
+        return self._processor(images=picture, return_tensors="np")["pixel_values"][0]
+
+    def length(self, source: str) -> int:
+        """Columns of the picture."""
+        return self._shape[2]
+
+    def read(self, source: FrameSource) -> Frames:
+        """Float32 ``[W, 3 · H]``. Raises DataError naming the file."""
+        from PIL import Image, UnidentifiedImageError
+
+        if isinstance(source, str | Path):
+            try:
+                with Image.open(source) as picture:
+                    given: Any = picture.convert("RGB")
+            except (OSError, UnidentifiedImageError):
+                raise DataError("file must be a readable picture", file=source) from None
+        else:
+            given = source
+        frames: Frames = np.ascontiguousarray(
+            self._pixels(given).transpose(2, 0, 1).reshape(self._shape[2], -1), dtype=np.float32
+        )
+        return frames
+
+    def parts(self, source: FrameSource) -> list[Frames]:
+        """The one part that there is."""
+        return [self.read(source)]
+
+    def augmented(self, source: str, seed: int, epoch: int, index: int) -> Frames:
+        """As it is."""
+        return self.read(source)
+
+    def located(self, source: str, folder: Path) -> str:
+        """The path taken from ``folder``."""
+        return str(folder / source)
