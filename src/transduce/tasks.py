@@ -137,7 +137,8 @@ class Text2TextPipeline:
         texts = self.task in _TEXTS
         if texts and not all(isinstance(source, str) for source in sources):
             raise DataError("source must be a text or a list of texts")
-        given: Iterable[Any] = [prefix + source for source in sources] if texts else sources
+        given: Iterable[Any]
+        given = [prefix + source for source in sources] if texts else map(_recording, sources)
         return self.model.predict(given, search)
 
     def _search(self, options: Mapping[str, Any]) -> SearchConfig:
@@ -168,6 +169,19 @@ class Text2TextPipeline:
 
 
 _EARLY = {"generate": False, "generate-early": True, "generate-never": "never"}
+
+
+def _recording(source: Any) -> Any:
+    """``{"raw": samples, "sampling_rate": hertz}``, as recordings of datasets come, as a pair."""
+    if not isinstance(source, Mapping):
+        return source
+    samples = source.get("raw", source.get("array"))
+    if samples is None or "sampling_rate" not in source:
+        raise DataError(
+            "recording must be a path, samples or a mapping with raw (or array) and "
+            f"sampling_rate; got {', '.join(map(str, source)) or 'an empty mapping'}"
+        )
+    return samples, source["sampling_rate"]
 
 
 def _is_list(value: Any) -> bool:

@@ -12,7 +12,8 @@ import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from torch import Tensor
 
-from transduce.errors import ModelError
+import transduce
+from transduce.errors import DataError, ModelError
 from transduce.interfaces import BEGIN, END, Source
 from transduce.pipeline.trained import TrainedModel
 from transduce.pretrained.reader import read_pretrained
@@ -173,6 +174,28 @@ def test_recordings_become_text_and_a_saved_model_answers_alike(tmp_path: Path) 
     joined = next(trained.predict([long], trained.config.search))[0]
     assert joined.tokens.count("<|notimestamps|>") == 2
     assert len(joined.token_scores) >= len(joined.tokens)
+
+
+def test_the_pipeline_answers_as_that_of_transformers_4(tmp_path: Path) -> None:
+    save_model(tmp_path)
+    recognise = transduce.pipeline("automatic-speech-recognition", model=tmp_path)
+    samples = np.random.default_rng(0).normal(0, 0.1, 8_000).astype("f4")
+    soundfile = pytest.importorskip("soundfile")
+    soundfile.write(tmp_path / "clip.wav", samples, 16_000, subtype="FLOAT")
+    path = str(tmp_path / "clip.wav")
+    answer = recognise(path, max_new_tokens=5)
+    assert set(answer) == {"text"}
+    assert recognise([path, path], max_new_tokens=5) == [answer, answer]
+    for source in (
+        samples,
+        {"raw": samples, "sampling_rate": 16_000},
+        {"array": samples, "sampling_rate": 16_000, "path": None},
+    ):
+        assert recognise(source, max_new_tokens=5) == answer
+    with pytest.raises(
+        DataError, match=r"a mapping with raw \(or array\) and sampling_rate; got raw"
+    ):
+        recognise({"raw": samples})
 
 
 def test_texts_have_a_space_before_them_that_nobody_sees(tmp_path: Path) -> None:
