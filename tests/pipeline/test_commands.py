@@ -346,3 +346,15 @@ def test_ctrl_c_ends_training_with_a_checkpoint(run: Run, tmp_path: Path) -> Non
     assert "interrupted after" in printed
     assert "--resume" in printed
     assert TrainedModel.load(folder).report["training"]["stopped"] == "interrupted"
+
+
+def test_several_inputs_one_after_another(
+    run: Run, tmp_path: Path, monkeypatch: Patch, capsys: Capture
+) -> None:
+    (tmp_path / "one.txt").write_text("abc\nda\n")
+    (tmp_path / "two.txt").write_text("b\n")
+    monkeypatch.chdir(tmp_path)
+    feed(monkeypatch, "ca\n")
+    done = call(monkeypatch, "predict", run.folder, "one.txt", "-", "two.txt", "search.beam=2")
+    assert done == 0
+    assert capsys.readouterr().out == "cba\nad\nac\nb\n"
