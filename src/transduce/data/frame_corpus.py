@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -64,16 +65,15 @@ class FrameCorpus:
         Limits as for texts, lengths of sources being frames. A source is never cut: with
         ``too_long: truncate`` a pair whose source is too long is left out. Raises DataError.
         """
-        names, lengths = bytearray(), []
-        ends: list[int] = []
-        rows: list[NDArray[np.uint32]] = []
+        names, tokens = bytearray(), array("I")  # no Python object stays for each pair
+        ends, lengths, counts = array("q"), array("i"), array("i")
         filtered: dict[str, int] = {}
         truncated: dict[str, int] = {}
         sizes = []
         for pairs, tokenizer in zip(parts, target_tokenizers, strict=True):
-            before = len(rows)
-            for source, tokens in _encoded(pairs, tokenizer):
-                length, row = reader.length(source), [*tokens, END]
+            before = len(counts)
+            for source, encoded in _encoded(pairs, tokenizer):
+                length, row = reader.length(source), [*encoded, END]
                 if reason := _too_long(length, len(row), config):
                     if reason != "max_target_length" or config.too_long == "skip":
                         filtered[reason] = filtered.get(reason, 0) + 1
@@ -83,10 +83,10 @@ class FrameCorpus:
                 names += source.encode()
                 ends.append(len(names))
                 lengths.append(length)
-                rows.append(np.array(row, np.uint32))
-            sizes.append(len(rows) - before)
-        counts = np.fromiter(map(len, rows), np.int32, len(rows))
-        target = EncodedSide.of(np.concatenate([np.empty(0, np.uint32), *rows]), counts)
+                counts.append(len(row))
+                tokens.extend(row)
+            sizes.append(len(counts) - before)
+        target = EncodedSide.of(np.array(tokens, np.uint32), np.array(counts, np.int32))
         return cls(
             reader,
             np.frombuffer(bytes(names), np.uint8),
