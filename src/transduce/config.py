@@ -287,15 +287,19 @@ class Config(Section):
 
 
 def require_agreement(config: Config) -> None:
-    """Raise ConfigError where model, tokenizer or training do not suit ``data.input``."""
+    """Raise ConfigError where model, tokenizer or training do not suit ``data.input``.
+
+    A model that goes on from another has that one's frontend.
+    """
     kind, frontend = config.data.input.kind, config.model.frontend.kind
+    known = config.model.from_ is None
     if kind == "text":
-        if frontend != "embedding":
+        if known and frontend != "embedding":
             raise ConfigError(
                 f"model.frontend.kind must be embedding where data.input is text; got {frontend}"
             )
         return
-    if frontend == "embedding":
+    if known and frontend == "embedding":
         raise ConfigError(
             f"model.frontend.kind must be one for frames where data.input is {kind} "
             "(subsampling, convolution, linear, convolution2d, patches); got embedding"

@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import yaml
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from torch import Tensor
+from typer.testing import CliRunner
 
 import transduce
+from transduce import cli
 from transduce.errors import DataError, ModelError
 from transduce.interfaces import BEGIN, END, Source
 from transduce.pipeline.trained import TrainedModel
@@ -196,6 +199,33 @@ def test_the_pipeline_answers_as_that_of_transformers_4(tmp_path: Path) -> None:
         DataError, match=r"a mapping with raw \(or array\) and sampling_rate; got raw"
     ):
         recognise({"raw": samples})
+
+
+def test_training_goes_on_from_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    soundfile = pytest.importorskip("soundfile")
+    save_model(tmp_path / "model")
+    lines = []
+    for number in range(6):
+        samples = np.random.default_rng(number).normal(0, 0.1, 8_000)
+        soundfile.write(tmp_path / f"{number}.wav", samples, 16_000)
+        lines.append(f"{number}.wav\tab{'c' * number}")
+    (tmp_path / "train.tsv").write_text("\n".join(lines))
+    recipe = {
+        "data": {"train": "train.tsv", "dev_fraction": 0.3, "input": {"kind": "audio"}},
+        "model": {"from": str(tmp_path / "model")},
+        "training": {"max_steps": 1, "batch_tokens": 64, "learning_rate": 1e-9},
+    }
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    monkeypatch.chdir(tmp_path)
+    arguments = ["train", "recipe.yaml", "--output", "run"]
+    CliRunner().invoke(cli.app, arguments, catch_exceptions=False)
+    before, after = read_pretrained(tmp_path / "model"), TrainedModel.load(tmp_path / "run")
+    assert after.config.data.input == before.config.data.input  # the recipe said only its kind
+    source = Source(frames(1), torch.tensor([3000]))
+    target = torch.tensor([[BEGIN, *before.target_tokenizer.encode("abc")]])
+    with torch.no_grad():
+        found, expected = after.model(source, target), before.model(source, target)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-3)
 
 
 def test_texts_have_a_space_before_them_that_nobody_sees(tmp_path: Path) -> None:

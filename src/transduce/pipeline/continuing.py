@@ -15,7 +15,8 @@ from tokenizers import models
 from torch import Tensor
 
 from transduce.config import Config
-from transduce.data.frames import FrameReader
+from transduce.config_data import InputConfig
+from transduce.data.frames import FrameReader, frame_reader
 from transduce.data.pipelines import SPECIALS, make_pipeline
 from transduce.data.tokenizer import Tokenizer
 from transduce.errors import ConfigError, ModelError
@@ -45,7 +46,8 @@ class Beginning:
     def config(self, config: Config) -> Config:
         """A recipe with the base's model and tokenizers.
 
-        Of its search, and of how fast it learns, what the recipe does not say is the base's.
+        Of its search, of how fast it learns and of how recordings and pictures are read, what the
+        recipe does not say is the base's.
         Raises ConfigError where the recipe says another of its own.
         """
         base = self._base.config
@@ -67,9 +69,17 @@ class Beginning:
                 "tokenizer": base.tokenizer,
                 "training": config.training.model_copy(update=kept),
                 "search": base.updated(search).search,
-                "data": config.data.model_copy(update=self._prefix(config)),
+                "data": config.data.model_copy(
+                    update={**self._prefix(config), "input": self._input(config)}
+                ),
             }
         )
+
+    def _input(self, config: Config) -> InputConfig:
+        own = config.data.input
+        said = {name: getattr(own, name) for name in own.model_fields_set}
+        merged: InputConfig = self._base.config.data.input.model_copy(update=said)
+        return merged
 
     def _prefix(self, config: Config) -> dict[str, str]:
         given = "source_prefix" in config.data.model_fields_set
@@ -81,7 +91,7 @@ class Beginning:
         own = config.model.new_symbols
         target = _extended(self._target, learn and learn[1], own)
         if isinstance(self._source, FrameReader):
-            return self._source, target
+            return frame_reader(config.data) or self._source, target
         if config.tokenizer.shared and self._source.to_json() == self._target.to_json():
             return target, target
         return _extended(self._source, learn and learn[0], own), target
