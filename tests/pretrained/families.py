@@ -90,6 +90,18 @@ def mbart(folder: Path) -> Pair:
     return Pair(model, saved(model, tokenizer, folder), source_language="en_XX")
 
 
+def mbart_25(folder: Path) -> Pair:
+    tokenizer = unigram(FAIRSEQ)
+    tokenizer.add_special_tokens(["en_XX", "fr_XX", "ro_RO", "<mask>"])
+    config = transformers.MBartConfig(
+        vocab_size=tokenizer.get_vocab_size(), scale_embedding=True, forced_eos_token_id=2,
+        decoder_start_token_id=tokenizer.token_to_id("ro_RO"), **SMALL,
+    )  # fmt: skip
+    model = randomized(transformers.MBartForConditionalGeneration(config))
+    model.final_logits_bias[0, 2] = 5
+    return Pair(model, saved(model, tokenizer, folder), source_language="en_XX")
+
+
 def nllb(folder: Path) -> Pair:
     tokenizer = unigram(FAIRSEQ)
     tokenizer.add_special_tokens(["eng_Latn", "fra_Latn", "<mask>"])
@@ -162,6 +174,7 @@ FAMILIES: dict[str, Callable[[Path], Pair]] = {
     "bart": bart,
     "bart, forced begin": bart_forced,
     "mbart-50": mbart,
+    "mbart-25": mbart_25,
     "nllb": nllb,
     "m2m-100": m2m100,
     "marian": marian,

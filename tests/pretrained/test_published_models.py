@@ -108,3 +108,20 @@ def test_some_outputs_end_and_some_are_cut(name, tmp_path):
     }
     assert max(lengths) == LENGTH
     assert len(lengths & set(range(LENGTH))) >= 2
+
+
+def test_forbidden_phrases_are_bad_words(tmp_path):
+    pair = FAMILIES["bart"](tmp_path)
+    plain = both(pair, "beam", TEXTS)[1]
+    rows = pair.target.numbering.rows()
+    often = max(plain[0][0][0], key=plain[0][0][0].count)
+    piece = pair.ours.target_tokenizer.decode([often])
+    assert pair.ours.target_tokenizer.encode_phrase(piece) == [often]
+    theirs, ours = SEARCHES["no repeats"]
+    theirs = {**theirs, "max_new_tokens": LENGTH + 1, "num_return_sequences": 3}
+    ours = {**ours, "max_length": LENGTH, "nbest": 3, "forced_end": True,
+            "length_normalization": "power"}  # fmt: skip
+    expected = pair.generate(TEXTS, **theirs, bad_words_ids=[[rows[often]]])
+    found = pair.decode(TEXTS, **ours, forbidden=(piece,))
+    assert [[t for t, _ in x] for x in found] == [[t for t, _ in x] for x in expected]
+    assert all(often not in tokens for beams in found for tokens, _ in beams)

@@ -26,8 +26,8 @@ class ImportedSymbols:
     """A pipeline of Hugging Face ``tokenizers`` as it was published, and what stands around it.
 
     All numbers here are the checkpoint's own. ``before`` stands before every whole text (BART's
-    ``<s>``, a language code); a search begins with it too where it is ``forced``. ``hidden``
-    are passed over when text is made of numbers. Where pieces are numbered by a list of
+    ``<s>``, a language code), ``after`` behind it, in front of END; a search begins with
+    ``before`` too where it is ``forced``. ``hidden`` are passed over when text is made of numbers. Where pieces are numbered by a list of
     their own (Marian, M2M-100), ``entries`` is that list. ``languages`` are the codes that
     :meth:`speaking` may put into ``before``. ``not_first`` is what no output begins with, after
     that.
@@ -41,6 +41,7 @@ class ImportedSymbols:
     entries: Mapping[str, int] | None = None
     languages: Mapping[str, int] = field(default_factory=dict)
     not_first: tuple[int, ...] = ()
+    after: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
@@ -100,7 +101,8 @@ class ImportedSymbols:
         """
         ours = self._ours
         before = self.numbering.translate(self.before) if whole else []
-        return [[*before, *(ours[n] for n in row)] for row in self._cut(texts)]
+        after = self.numbering.translate(self.after) if whole else []
+        return [[*before, *(ours[n] for n in row), *after] for row in self._cut(texts)]
 
     def decode(self, numbers: Sequence[int]) -> str:
         """The text of our numbers. UNKNOWN is ``<unk>``, as with all our tokenizers."""
@@ -177,6 +179,7 @@ class ImportedSymbols:
             "entries": None if self.entries is None else dict(self.entries),
             "languages": dict(self.languages),
             "not_first": list(self.not_first),
+            "after": list(self.after),
         }
 
     @classmethod
@@ -191,4 +194,5 @@ class ImportedSymbols:
             state["entries"],
             state["languages"],
             tuple(state["not_first"]),
+            tuple(state.get("after", ())),
         )

@@ -245,6 +245,11 @@ class TrainedModel:
 
 def _require_files(folder: Path, names: Sequence[str]) -> None:
     missing = [name for name in names if not (folder / name).is_file()]
+    if missing and (folder / "config.json").is_file():
+        raise ModelError(
+            f"model must be a directory of ours; got {folder}, which looks like a published "
+            "model: `transduce import` makes it one of ours, in Python Transducer.from_pretrained"
+        )
     if missing:
         raise ModelError(
             f"model must be a directory with {CONFIG}, {WEIGHTS} and tokenizers; "

@@ -89,6 +89,9 @@ def _embeddings(weights: Weights, source: Numbering, target: Numbering) -> str:
         shared = checkpoint.take("shared.weight")
         weights.embedding("source_embedding", shared, source)
         tied, target_table = "all", shared
+        if source != target:  # rows in two orders: two tables
+            weights.embedding("target_embedding", shared, target)
+            tied = "target"
     else:
         weights.embedding(
             "source_embedding", checkpoint.take("encoder.embed_tokens.weight"), source

@@ -28,7 +28,7 @@ _TRAINING = {"learning_rate": 1e-4, "warmup_steps": 50, "average": "none"}
 
 @dataclass(frozen=True)
 class Side:
-    """The symbols of one side: their numbers, and what stands before every text.
+    """The symbols of one side: their numbers, and what stands before and after every text.
 
     ``forced``: an output begins with ``before``.
     """
@@ -37,6 +37,7 @@ class Side:
     vocabulary: Vocabulary
     before: tuple[int, ...] = ()
     forced: bool = False
+    after: tuple[int, ...] = ()
 
     def tokenizer(self) -> Tokenizer:
         """The tokenizer in our numbering."""
@@ -49,6 +50,7 @@ class Side:
                 self.vocabulary.hidden,
                 self.vocabulary.entries,
                 self.vocabulary.languages,
+                after=self.after,
             )
         )
 

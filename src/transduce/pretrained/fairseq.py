@@ -1,9 +1,10 @@
-"""BART, mBART-50, Marian, M2M-100, NLLB and Pegasus: their symbols around their weights."""
+"""BART, mBART, Marian, M2M-100, NLLB and Pegasus: their symbols around their weights."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from transduce.data.numbering import Numbering
-from transduce.errors import ModelError
 from transduce.pretrained.bart import BART, M2M100, MARIAN, MBART, PEGASUS, Shape, read_weights
 from transduce.pretrained.conversion import Conversion, Side
 from transduce.pretrained.folder import Checkpoint
@@ -50,7 +51,10 @@ def convert_marian(checkpoint: Checkpoint) -> Conversion:
 
 
 def convert_mbart(checkpoint: Checkpoint) -> Conversion:
-    """mBART-50 (Tang et al. 2020): a language's code before each text. Raises ModelError."""
+    """mBART-50 (Tang et al. 2020): a language's code before each text; mBART-25, see below.
+
+    Raises ModelError.
+    """
     return _many(checkpoint, MBART)
 
 
@@ -63,15 +67,33 @@ def _many(checkpoint: Checkpoint, shape: Shape) -> Conversion:
     vocabulary, source, target = many_languages(checkpoint)
     numbering = _numbering(checkpoint, _unknown(vocabulary))
     if numbering.start != numbering.end:
-        raise ModelError(
-            f"{checkpoint.folder}: decoder_start_token_id must be the end's "
-            f"({numbering.end}); got {numbering.start} (mBART-25 is not read, mBART-50 is)"
-        )
+        return _mbart_25(checkpoint, shape, vocabulary, numbering, source, target)
     return _conversion(
         checkpoint,
         shape,
         Side(numbering, vocabulary, (vocabulary.languages[source],)),
         Side(numbering, vocabulary, (vocabulary.languages[target],), forced=True),
+    )
+
+
+def _mbart_25(
+    checkpoint: Checkpoint,
+    shape: Shape,
+    vocabulary: Vocabulary,
+    numbering: Numbering,
+    source: str,
+    target: str,
+) -> Conversion:
+    """The first mBART (Liu et al. 2020): a source ends with ``</s>`` and its language, the decoder
+    begins with its own. So our END is another symbol on each side.
+    """
+    codes = vocabulary.languages
+    fixed = replace(vocabulary, languages={})  # the weights' order holds the languages
+    ends = Numbering(numbering.size, numbering.padding, numbering.unknown, codes[source],
+                     codes[source])  # fmt: skip
+    begins = replace(numbering, start=codes[target])
+    return _conversion(
+        checkpoint, shape, Side(ends, fixed, after=(numbering.end,)), Side(begins, fixed)
     )
 
 

@@ -34,6 +34,8 @@ def many_languages(checkpoint: Checkpoint) -> tuple[Vocabulary, str, str]:
     target = checkpoint.target_language or settings.get("tgt_lang")
     if target is None and isinstance(forced, int):
         target = by_number.get(forced)
+    if target is None:  # mBART-25 begins with it
+        target = by_number.get(checkpoint.number("decoder_start_token_id", -1))
     return (
         vocabulary,
         _known(vocabulary, "source_language", source),
