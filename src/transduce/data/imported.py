@@ -27,10 +27,10 @@ class ImportedSymbols:
 
     All numbers here are the checkpoint's own. ``before`` stands before every whole text (BART's
     ``<s>``, a language code), ``after`` behind it, in front of END; a search begins with
-    ``before`` too where it is ``forced``. ``hidden`` are passed over when text is made of numbers. Where pieces are numbered by a list of
-    their own (Marian, M2M-100), ``entries`` is that list. ``languages`` are the codes that
-    :meth:`speaking` may put into ``before``. ``not_first`` is what no output begins with, after
-    that.
+    ``before`` too where it is ``forced``. ``hidden`` are passed over when text is made of
+    numbers. Where pieces are numbered by a list of their own (Marian, M2M-100), ``entries`` is
+    that list. ``languages`` are the codes that :meth:`speaking` may put into ``before``.
+    ``not_first`` is what no output begins with, after that.
     """
 
     pipeline: Pipeline
