@@ -107,16 +107,22 @@ class Text2TextPipeline:
     ) -> Any:
         """Answer one source or a list; options of ``generate`` by name, ``prefix`` as our own.
 
+        ``src_lang`` and ``tgt_lang`` choose languages for this call alone.
+
         Raises ConfigError for an option that is not known, DataError for what is no source.
         """
         prefix = str(options.pop("prefix", self._prefix))
+        languages = options.pop("src_lang", None), options.pop("tgt_lang", None)
+        model = self.model.speaking(*languages) if any(languages) else self.model
         wanted = {**(generate_kwargs or {}), **options}
         search = self._search(wanted)
         alone = len(sources) == 1 and not _is_list(sources[0])
         given = list(sources if len(sources) != 1 or alone else sources[0])
         answers = [
             [{self._key: self._said(source) + output.text} for output in outputs]
-            for source, outputs in zip(given, self._outputs(given, prefix, search), strict=True)
+            for source, outputs in zip(
+                given, self._outputs(model, given, prefix, search), strict=True
+            )
         ]
         if self._key == "text":
             first = [answer[0] for answer in answers]
@@ -132,14 +138,14 @@ class Text2TextPipeline:
         return str(source) if self.task == "text-generation" else ""
 
     def _outputs(
-        self, sources: Sequence[Any], prefix: str, search: SearchConfig
+        self, model: TrainedModel, sources: Sequence[Any], prefix: str, search: SearchConfig
     ) -> Iterator[list[Output]]:
         texts = self.task in _TEXTS
         if texts and not all(isinstance(source, str) for source in sources):
             raise DataError("source must be a text or a list of texts")
         given: Iterable[Any]
         given = [prefix + source for source in sources] if texts else map(_recording, sources)
-        return self.model.predict(given, search)
+        return model.predict(given, search)
 
     def _search(self, options: Mapping[str, Any]) -> SearchConfig:
         if unknown := sorted(options.keys() - _GENERATE - _IDLE):

@@ -226,6 +226,13 @@ class Transducer:
             )
         )
 
+    def speaking(self, source: str | None = None, target: str | None = None) -> Transducer:
+        """The same model of many languages between two others: ``speaking(target="deu_Latn")``.
+
+        Raises ModelError where there is no such language.
+        """
+        return self._around(self._trained().speaking(source, target))
+
     @classmethod
     def _around(cls, trained: TrainedModel) -> Transducer:
         config = trained.config

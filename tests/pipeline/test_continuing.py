@@ -111,6 +111,27 @@ def test_low_rank_changes_are_merged(transformer, tmp_path):
     assert named_weights(loaded.model).keys() == before.keys()
 
 
+@pytest.mark.parametrize("options", [{}, {"lora_rank": 2}, {"freeze": ["encoder"]}], ids=str)
+def test_resumes(options, transformer, tmp_path):
+    from transduce.commands.show import show
+
+    def config(steps: int) -> Config:
+        training = {**STEPS, **options, "max_steps": steps, "schedule": "constant"}
+        return Config.from_mapping(
+            {"model": {"from": str(tmp_path)}, "training": training, "engine": "reference"}
+        )
+
+    data = corpora_from_lists(SECOND, SECOND[:2], 0.1)
+    whole = fit(config(4), data, tmp_path / "whole", base=transformer)
+    fit(config(2), data, tmp_path / "parts", base=transformer)
+    parts = fit(config(4), data, tmp_path / "parts", base=transformer, resume=True)
+    assert parts.report["training"]["steps"] == 4
+    expected, found = named_weights(whole.model), named_weights(parts.model)
+    assert expected.keys() == found.keys()
+    assert all(weight.shape == found[name].shape for name, weight in expected.items())
+    assert f"trained on from {tmp_path}" in show(tmp_path / "parts")
+
+
 def test_low_rank_begins_at_the_model(transformer):
     before = {name: weight.clone() for name, weight in named_weights(transformer.model).items()}
     add_low_rank(transformer.model, 2, 4.0, learning=())

@@ -182,6 +182,6 @@ def test_import_writes_a_directory_of_ours(folder, tmp_path, capsys):
     assert "parameters" in capsys.readouterr().out
     expected = Transducer.from_pretrained(folder, device="cpu").predict(["abc"], max_length=5)
     assert Transducer.load(output, "cpu").predict(["abc"], max_length=5) == expected
-    assert "imported" in show(output)
+    assert "imported: a published model of the family bart" in show(output)
     with pytest.raises(ConfigError, match="--output must be a new directory"):
         import_model(folder, output, None, None, legacy_weights=False)

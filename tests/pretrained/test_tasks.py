@@ -84,6 +84,19 @@ def test_languages(tmp_path):
     )
     assert run.model.target_tokenizer.symbols(run.model.target_tokenizer.first) == ["fra_Latn"]
     assert set(run("abc", max_length=6)[0]) == {"translation_text"}
+    back = pipeline(
+        "translation", model=tmp_path, src_lang="fra_Latn", tgt_lang="eng_Latn", device="cpu"
+    )
+    expected = back("abc", max_length=8)
+    assert run("abc", max_length=8, src_lang="fra_Latn", tgt_lang="eng_Latn") == expected
+    assert run("abc", max_length=8) != expected
+    model = transduce.Transducer.from_pretrained(
+        tmp_path, device="cpu", source_language="eng_Latn", target_language="fra_Latn"
+    )
+    other = model.speaking("fra_Latn", "eng_Latn").predict(["abc"], max_length=7)
+    assert other == [expected[0]["translation_text"]]
+    with pytest.raises(ModelError, match="language must be one of eng_Latn, fra_Latn; got deu"):
+        model.speaking(target="deu_Latn")
     with pytest.raises(ModelError, match="source_language must be one of eng_Latn, fra_Latn"):
         pipeline("translation", model=tmp_path, device="cpu")
 

@@ -72,6 +72,10 @@ def _origin(trained: TrainedModel) -> str:
         *(["CTC"] if model.ctc else []),
     ]
     lines = [f"{trained.config.name}: {', '.join(details)}"]
+    if imported := _section(trained.report, "imported"):
+        lines.append(f"imported: a published model of the family {imported.get('family')}")
+    if model.from_ is not None:
+        lines.append(f"trained on from {model.from_}")
     versions = _section(trained.report, "versions")
     if "created" in trained.report:
         by = ", ".join(f"{name} {text}" for name, text in versions.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -160,6 +161,22 @@ class TrainedModel:
                 chosen,
             )
         return Predictor(stepper or self.stepper(), source, target, self.model.device, chosen)
+
+    def speaking(self, source: str | None, target: str | None) -> TrainedModel:
+        """The same model of many languages between two others; None: as it is.
+
+        Raises ModelError where there is no such language.
+        """
+        self.stepper()  # made once, for all languages
+        other = copy.copy(self)
+        for side, language in (("source", source), ("target_tokenizer", target)):
+            tokenizer = getattr(self, side)
+            if language is None:
+                continue
+            if not isinstance(tokenizer, Tokenizer):
+                raise ModelError("model must read and write text to have languages")
+            setattr(other, side, tokenizer.speaking(language))
+        return other
 
     def coders(self, part: str) -> tuple[Coder, Coder]:
         """What reads the sources and writes the targets of a part ("" where there are none)."""
