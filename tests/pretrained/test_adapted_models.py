@@ -201,6 +201,10 @@ def test_what_it_cannot_do_is_said(gpt2, tmp_path):
     loaded = Transducer.from_pretrained(gpt2[2], device="cpu")
     with pytest.raises(ModelError, match="model must be of a family with modules of ours"):
         loaded.save(tmp_path / "saved")
+    with pytest.raises(ModelError, match=r"model\.from must be of a family with modules of ours"):
+        Transducer({"from": str(gpt2[2])}, max_steps=1).fit(["a", "b"] * 9, ["b", "a"] * 9)
+    with pytest.raises(ModelError, match="attention must be that of a model of ours"):
+        loaded.trained_.attention("a", "b")
     write_json(gpt2[2] / "config.json", {"model_type": "nothing-known"})
     with pytest.raises(ModelError, match="transformers must be able to load the model"):
         Transducer.from_pretrained(gpt2[2])

@@ -125,3 +125,17 @@ def test_forbidden_phrases_are_bad_words(tmp_path):
     found = pair.decode(TEXTS, **ours, forbidden=(piece,))
     assert [[t for t, _ in x] for x in found] == [[t for t, _ in x] for x in expected]
     assert all(often not in tokens for beams in found for tokens, _ in beams)
+
+
+def test_draws_the_same_whichever_way_beams_stop(tmp_path):
+    pair = FAMILIES["bart"](tmp_path)
+    options = {"beam": 1, "nbest": 3, "sample": True, "max_length": LENGTH, "forced_end": False}
+    drawn = [
+        [
+            sorted(tokens for tokens, _ in found)
+            for found in pair.decode(TEXTS, **options, stopping=s)
+        ]
+        for s in ("bound", "generate")
+    ]
+    assert drawn[0] == drawn[1]
+    assert len({tuple(tokens) for found in drawn[0] for tokens in found}) > 3

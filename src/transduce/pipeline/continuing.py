@@ -20,6 +20,7 @@ from transduce.data.frames import FrameReader, frame_reader
 from transduce.data.pipelines import SPECIALS, make_pipeline
 from transduce.data.tokenizer import Tokenizer
 from transduce.errors import ConfigError, ModelError
+from transduce.models.seq2seq import Seq2Seq
 from transduce.models.storage import named_weights, set_weights
 from transduce.pipeline.survey import Tokenizers
 from transduce.pipeline.trained import TrainedModel
@@ -37,6 +38,8 @@ class Beginning:
 
     def __init__(self, base: TrainedModel) -> None:
         """Raises ModelError where its tokenizers belong to parts of a mixture."""
+        if not isinstance(base.model, Seq2Seq):
+            raise ModelError("model.from must be of a family with modules of ours")
         self._base = base
         self._source: Tokenizer | FrameReader = (
             base.source if isinstance(base.source, FrameReader) else _plain(base.source)

@@ -42,6 +42,12 @@ class AdaptedModel(TrainedModel):
             raise ModelError("model must have an adapter")
         return self.adapter
 
+    def attention(self, source: FrameSource, output: str, part: str | None = None) -> Any:
+        """Raise ModelError: transformers is not asked for it."""
+        raise ModelError(
+            "attention must be that of a model of ours; this one is run by transformers"
+        )
+
     def save(self, folder: str | Path) -> None:
         """Raise ModelError: there is nothing that our own modules could load."""
         raise ModelError(

@@ -46,7 +46,7 @@ class AdapterState:
     def expand(self, beams: int) -> AdapterState:
         """Each row ``beams`` times in a line."""
         count = self._rows()
-        rows = torch.arange(count).repeat_interleave(beams)
+        rows = torch.arange(count, device=self._device()).repeat_interleave(beams)
         return replace(self.reorder(rows), beams=self.beams * beams)
 
     def reorder(self, rows: Tensor) -> AdapterState:
@@ -61,7 +61,8 @@ class AdapterState:
 
     def select(self, sentences: Tensor) -> AdapterState:
         """Keep some sentences."""
-        rows = (sentences[:, None] * self.beams + torch.arange(self.beams)).flatten()
+        beams = torch.arange(self.beams, device=sentences.device)
+        rows = (sentences[:, None] * self.beams + beams).flatten()
         return replace(
             self.reorder(rows),
             memory=None if self.memory is None else self.memory[sentences],
@@ -73,6 +74,10 @@ class AdapterState:
             if tensor is not None:
                 return len(tensor)
         return 0 if self.memory is None else len(self.memory) * self.beams
+
+    def _device(self) -> torch.device | None:
+        known = self.memory if self.last is None else self.last
+        return None if known is None else known.device
 
 
 def ours_from_theirs(numbering: Numbering, logits: Tensor) -> Tensor:
@@ -117,7 +122,8 @@ class EncoderDecoderAdapter:
             return AdapterState(memory=memory, mask=memory.new_ones(memory.shape[:2]))
         lengths = source.lengths - int(self._drops_end)
         tokens = source.tokens[:, : int(lengths.max())]
-        mask = (torch.arange(tokens.shape[1]) < lengths[:, None]).long()
+        places = torch.arange(tokens.shape[1], device=tokens.device)
+        mask = (places < lengths[:, None]).long()
         memory = encoder(input_ids=self._theirs(tokens), attention_mask=mask).last_hidden_state
         return AdapterState(memory=memory, mask=mask)
 
@@ -129,7 +135,7 @@ class EncoderDecoderAdapter:
         found = self._model(
             encoder_outputs=(state.memory.repeat_interleave(state.beams, 0),),
             attention_mask=state.mask.repeat_interleave(state.beams, 0),
-            decoder_input_ids=self._target_rows[tokens],
+            decoder_input_ids=self._target_rows.to(tokens.device)[tokens],
             past_key_values=_two_caches(state.own, state.cross),
             use_cache=True,
             return_dict=True,
@@ -141,7 +147,7 @@ class EncoderDecoderAdapter:
     def _theirs(self, tokens: Tensor) -> Tensor:
         if self._rows is None:
             raise ValueError("source must be a picture")
-        return self._rows[tokens]
+        return self._rows.to(tokens.device)[tokens]
 
 
 class CausalAdapter:
@@ -158,10 +164,11 @@ class CausalAdapter:
         prompts = [
             row[: length - 1]
             for row, length in zip(
-                self._rows[source.tokens].tolist(), source.lengths.tolist(), strict=True
+                self._rows[source.tokens.cpu()].tolist(), source.lengths.tolist(), strict=True
             )
         ]
-        last = torch.tensor([row[-1] for row in prompts])
+        device = source.device
+        last = torch.tensor([row[-1] for row in prompts], device=device)
         width = max(len(row) for row in prompts) - 1
         padded = torch.full((len(prompts), width), self._numbering.end)
         seen = torch.zeros(len(prompts), width, dtype=torch.int64)
@@ -169,6 +176,7 @@ class CausalAdapter:
             if len(row) > 1:
                 padded[number, width - len(row) + 1 :] = torch.tensor(row[:-1])
                 seen[number, width - len(row) + 1 :] = 1
+        padded, seen = padded.to(device), seen.to(device)
         own: Layers = ()
         if width:
             own = _layers_of(self._run(padded, seen, ()).past_key_values)[0]
@@ -179,7 +187,7 @@ class CausalAdapter:
         """Read int64 ``[N, T]``, give logits ``[N, T, V]``."""
         if state.seen is None or state.last is None:
             raise ValueError("state must be one that start gave")
-        theirs = self._rows[tokens]
+        theirs = self._rows.to(tokens.device)[tokens]
         if not state.started:
             theirs = torch.cat([state.last[:, None], theirs[:, 1:]], dim=1)
         seen = torch.cat([state.seen, torch.ones_like(tokens)], dim=1)
