@@ -69,6 +69,7 @@ def final_score(
         "none": 1.0,
         "average": float(count),
         "gnmt": ((5 + count) / 6) ** o.length_alpha,
+        "power": count**o.length_alpha,
     }[o.length_normalization]
     score = sum(scores) / penalty
     if o.coverage_penalty:
@@ -195,6 +196,7 @@ def closed(
         "none": 1.0,
         "average": float(length),
         "gnmt": ((5 + length) / 6) ** options.length_alpha,
+        "power": length**options.length_alpha,
     }[options.length_normalization]
     best = max(sum(beam[parent][1]) + value for _, parent, _, value in going)
     return sum(last.token_scores) >= best or last.score >= best / penalty

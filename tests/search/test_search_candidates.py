@@ -45,7 +45,7 @@ LENGTHS = st.fixed_dictionaries(
         "min_length_ratio": st.sampled_from([0.5, 1.0, 2.0]),
         "max_length_ratio": st.sampled_from([2.0, 2.5]),
         "coverage_penalty": st.just(0.3),
-        "length_normalization": st.sampled_from(["none", "average", "gnmt"]),
+        "length_normalization": st.sampled_from(["none", "average", "gnmt", "power"]),
         "length_alpha": st.sampled_from([0.0, 1.3]),
     },
 )

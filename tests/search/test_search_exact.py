@@ -32,6 +32,7 @@ OPTIONS: list[tuple[dict[str, Any], Constraints]] = [
     ({"length_normalization": "none"}, Constraints()),
     ({"length_normalization": "average"}, Constraints()),
     ({"length_normalization": "gnmt", "length_alpha": 0.8}, Constraints()),
+    ({"length_normalization": "power", "length_alpha": 0.8}, Constraints()),
     ({"coverage_penalty": 0.4}, Constraints()),
     ({"coverage_penalty": 0.3, "length_normalization": "gnmt"}, Constraints(prefix=(4, 4))),
     ({"min_length": 3}, Constraints()),
