@@ -174,6 +174,7 @@ def test_generation_options_in_our_words(theirs, ours):
 
 
 def test_import_writes_a_directory_of_ours(folder, tmp_path, capsys):
+    from transduce.commands.export import export
     from transduce.commands.importing import import_model
     from transduce.commands.show import show
 
@@ -183,5 +184,7 @@ def test_import_writes_a_directory_of_ours(folder, tmp_path, capsys):
     expected = Transducer.from_pretrained(folder, device="cpu").predict(["abc"], max_length=5)
     assert Transducer.load(output, "cpu").predict(["abc"], max_length=5) == expected
     assert "imported: a published model of the family bart" in show(output)
+    with pytest.raises(ModelError, match="tokenizer must be one of our own for ctranslate2"):
+        export(output, "ctranslate2", tmp_path / "exported", "float32", None)
     with pytest.raises(ConfigError, match="--output must be a new directory"):
         import_model(folder, output, None, None, legacy_weights=False)

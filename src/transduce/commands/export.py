@@ -12,7 +12,12 @@ from transduce.data.problems import Problems
 from transduce.data.sources import read_sources
 from transduce.errors import ConfigError, DataError
 from transduce.export.folder import export_trained, require_free
-from transduce.export.holdable import require_library, require_quantization, require_transformers
+from transduce.export.holdable import (
+    require_library,
+    require_own_tokenizers,
+    require_quantization,
+    require_transformers,
+)
 from transduce.export.usage import compare, left_out, program
 from transduce.pipeline.corpora import examples_from_files
 from transduce.pipeline.trained import TrainedModel
@@ -32,6 +37,7 @@ def export(model: Path, form: str, output: Path, quantization: str, check: Path 
         raise ConfigError(f"--format must be {' or '.join(_FORMATS)}; got {form!r}")
     require_quantization(quantization)
     config = TrainedModel.read_config(model)
+    require_own_tokenizers(config)
     require_transformers(config.model)
     if config.data.parts is not None:
         raise ConfigError(f"MODEL must be of a single data set; got {model}, one of a mixture")

@@ -13,7 +13,12 @@ from tokenizers import Tokenizer as Pipeline
 from transduce.config import ModelConfig
 from transduce.data.tokenizer import Tokenizer
 from transduce.errors import ConfigError
-from transduce.export.holdable import require_library, require_quantization, require_transformers
+from transduce.export.holdable import (
+    require_library,
+    require_own_tokenizers,
+    require_quantization,
+    require_transformers,
+)
 from transduce.files import sync_folder
 from transduce.models.seq2seq import Seq2Seq
 from transduce.pipeline.trained import TrainedModel
@@ -29,6 +34,7 @@ def export_trained(trained: TrainedModel, folder: Path, quantization: str = "flo
     Raises ModelError where CTranslate2 cannot hold the model, ConfigError where the
     directory is not free or the package is missing, OSError.
     """
+    require_own_tokenizers(trained.config)
     require_transformers(trained.config.model)
     source, target = trained.only_tokenizers()
     with _new(folder) as aside:

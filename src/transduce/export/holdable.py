@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from transduce.config import ModelConfig, TransformerDecoderConfig, TransformerEncoderConfig
+from transduce.config import Config, ModelConfig, TransformerDecoderConfig, TransformerEncoderConfig
 from transduce.errors import ConfigError, ModelError
 
-__all__ = ["require_library", "require_quantization", "require_transformers"]
+__all__ = [
+    "require_library",
+    "require_own_tokenizers",
+    "require_quantization",
+    "require_transformers",
+]
 
 # What CTranslate2 stores weights as; a processor that lacks a type takes the next best.
 _QUANTIZATIONS = (
@@ -36,6 +41,17 @@ def require_quantization(name: str) -> None:
     if name not in _QUANTIZATIONS:
         raise ConfigError(
             f"--quantization must be one of {', '.join(_QUANTIZATIONS)}; got {name!r}"
+        )
+
+
+def require_own_tokenizers(config: Config) -> None:
+    """Raise ModelError where a side has a published tokenizer: the exported model's vocabulary
+    would not be what that tokenizer gives.
+    """
+    if "imported" in (config.tokenizer.source.kind, config.target_kind):
+        raise ModelError(
+            "tokenizer must be one of our own for ctranslate2; got a published model's "
+            "(imported), which ctranslate2's own converters read"
         )
 
 
