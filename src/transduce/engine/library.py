@@ -196,6 +196,7 @@ def _declare(functions: ctypes.CDLL) -> None:
             _Int,
             [_Int, _Int, *[_Pointer] * 3, _Long, _Long, _Float, _Float, _Pointer],
         ),
+        "run_apart": (_Int, [_Pointer, _Int, _Pointer, _Long]),
         "run": (_Int, [_Pointer, _Int, _Pointer]),
         "search": (_Int, [_Pointer, _Int, _Int, *[_Pointer] * 4]),
         "weight_bytes": (_Long, [_Pointer]),

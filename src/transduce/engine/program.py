@@ -29,6 +29,7 @@ _ACTIVATIONS: dict[Activation, int] = {
 }
 _CELLS: dict[Cell, int] = {"rnn": 0, "lstm": 1, "gru": 2}
 _NOWHERE = -1
+_ROWS_APART = 512  # that a thread needs to be busy with sentences of its own
 _MOST_ROWS = 4096  # of a run over whole sources: more would not stay in the processor's caches
 
 
@@ -329,15 +330,30 @@ class Program:
         """Run over B whole sources of S = ``source`` positions, some sentences at a time.
 
         The first tensors have an entry for each sentence, contiguous; the others are the same for
-        all. Raises EngineError like :meth:`run`.
+        all. Where there are sentences enough, each thread takes some of its own and waits for
+        nobody. Raises EngineError like :meth:`run`.
         """
-        count = len(next(iter(of_sentences.values())))
+        count, threads = len(next(iter(of_sentences.values()))), torch.get_num_threads()
         together = max(1, _MOST_ROWS // max(source, 1))
+        each = -(-count // threads)
+        apart = threads > 1 and count >= threads and each * source >= _ROWS_APART
+        if apart:
+            together = min(together, each)
+        kept, calls = [], []
         for first in range(0, count, together):
             part = {name: tensor[first : first + together] for name, tensor in of_sentences.items()}
             sentences = min(together, count - first)
             extent = Extent(rows=sentences * source, sentences=sentences, source=source)
-            self.run({**shared, **part}, extent)
+            if not apart:
+                self.run({**shared, **part}, extent)
+                continue
+            kept.append(self._pointers({**shared, **part}))
+            calls.append(_Call(*astuple(extent), ctypes.addressof(kept[-1]), None))
+        together_calls = (_Call * len(calls))(*calls)
+        if apart and self._functions.transduce_run_apart(
+            self._handle, threads, together_calls, len(calls)
+        ):
+            raise EngineError("a step failed: memory is too short for its rows")
 
     # ------------------------------------------------------------ arguments
 

@@ -193,6 +193,27 @@ int transduce_run(void* program, int threads, const Call* call) {
   }
 }
 
+// Runs that have nothing to do with each other, each on one thread with a workspace of its own.
+int transduce_run_apart(void* handle, int threads, const Call* calls, int64_t count) {
+  try {
+    Program& program = *static_cast<Program*>(handle);
+    std::atomic<int64_t> next{0};
+    std::atomic<bool> failed{false};
+    const std::shared_ptr<Pool> pool = pool_of(threads);
+    pool->run([&](int) {
+      try {  // nothing may be thrown out of a thread
+        Pool alone(1);
+        for (int64_t i = next++; i < count; i = next++) program.run(alone, calls[i]);
+      } catch (const std::exception&) {
+        failed = true;
+      }
+    });
+    return failed ? -1 : 0;
+  } catch (const std::exception&) {
+    return -1;
+  }
+}
+
 // The sentences are shared out among the threads, or, ``together``, all work on all of them.
 int transduce_search(void* handle, int threads, int together, const Call* call, const Plan* plan,
                      const Slots* slots, const Found* found) {
