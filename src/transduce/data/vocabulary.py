@@ -87,7 +87,9 @@ class VocabularyLearner:
             case "bpe" | "unigram":
                 return _learn_pieces(self._sample.texts, size, self.config)
             case "imported":
-                raise ConfigError("tokenizer of kind imported must come with its model")
+                raise ConfigError(
+                    "tokenizer of kind imported must come with its model (model.from)"
+                )
 
     def _learn(self, texts: Sequence[str]) -> None:
         match self.config.kind:
@@ -115,7 +117,7 @@ class VocabularyLearner:
 def check_size(config: TokenizerConfig) -> int:
     """The number of symbols to aim at, 0 for no limit; raises ConfigError where it is too small."""
     if config.kind == "imported":
-        raise ConfigError("tokenizer of kind imported must come with its model")
+        raise ConfigError("tokenizer of kind imported must come with its model (model.from)")
     if config.kind in ("bpe", "unigram"):
         needed = len(SPECIALS + BYTES) + 1
         size = config.vocabulary_size or DEFAULT_PIECES
