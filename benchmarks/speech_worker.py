@@ -145,7 +145,7 @@ def _open(system: str, model: Path) -> System:
 
 def main() -> None:
     """Answer requests until there are no more."""
-    from transduce.config_audio import AudioConfig
+    from transduce.config.audio import AudioConfig
     from transduce.data.audio_reader import AudioReader
 
     # Libraries may print; what they print must not come between the replies.

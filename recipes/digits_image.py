@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from transduce.config_image import ImageAugmentationConfig, ImageConfig
+from transduce.config.image import ImageAugmentationConfig, ImageConfig
 from transduce.data.image_augmentation import augmented
 
 SIDE, HEIGHT, LONGEST = 16, 20, 8  # pixels of a digit and of a line; digits of a string

@@ -25,8 +25,8 @@ from transduce.config import (
     load_config,
     parse_override,
 )
+from transduce.config.presets import PRESETS
 from transduce.errors import ConfigError
-from transduce.presets import PRESETS
 
 
 def refusal(values: dict[Any, Any]) -> str:

@@ -20,10 +20,6 @@ SOURCE = Path(__file__).parent.parent / "src" / PACKAGE
 FLOORS = [
     ["errors"],
     ["interfaces", "files"],
-    ["presets"],
-    ["config_yaml", "config_errors", "config_base"],
-    ["config_frontend", "config_audio", "config_image"],
-    ["config_data", "config_model"],
     ["config"],
     ["data"],
     ["modules"],

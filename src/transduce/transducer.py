@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from transduce.config import Config, SearchConfig
+from transduce.config.presets import PRESETS
 from transduce.data.frames import FrameSource
 from transduce.data.parts import find_part
 from transduce.errors import ConfigError, DataError, ModelError
@@ -16,7 +17,6 @@ from transduce.pipeline.attention_picture import draw_attention_of
 from transduce.pipeline.corpora import corpora_from_lists
 from transduce.pipeline.fitting import fit
 from transduce.pipeline.trained import Output, TrainedModel
-from transduce.presets import PRESETS
 from transduce.pretrained.reader import read_pretrained
 
 __all__ = ["Transducer"]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transduce.config_audio import AudioConfig
+from transduce.config.audio import AudioConfig
 from transduce.data.audio_reader import AudioReader
 from transduce.data.audio_windows import cut_where_quiet
 

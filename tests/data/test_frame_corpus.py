@@ -10,9 +10,9 @@ import torch
 
 from recordings import RATE, spoken, write_recording
 from transduce.config import Config, DataConfig
-from transduce.config_audio import AudioConfig
-from transduce.config_data import TextConfig
-from transduce.config_image import ImageConfig
+from transduce.config.audio import AudioConfig
+from transduce.config.data import TextConfig
+from transduce.config.image import ImageConfig
 from transduce.data.audio_reader import AudioReader
 from transduce.data.batching import Batches
 from transduce.data.frame_corpus import FrameCorpus

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from transduce.config_image import ImageConfig
+from transduce.config.image import ImageConfig
 from transduce.data.image import array_pixels, picture_width, read_pixels, to_frames
 from transduce.errors import DataError
 

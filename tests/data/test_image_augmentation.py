@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from transduce.config_image import ImageAugmentationConfig, ImageConfig
+from transduce.config.image import ImageAugmentationConfig, ImageConfig
 from transduce.data.image_augmentation import augmented
 
 

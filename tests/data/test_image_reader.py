@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from transduce.config_image import ImageAugmentationConfig, ImageConfig
+from transduce.config.image import ImageAugmentationConfig, ImageConfig
 from transduce.data import image_reader
 from transduce.data.image import picture_width, read_pixels, to_frames
 from transduce.data.image_reader import ImageReader

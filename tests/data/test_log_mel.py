@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from transduce.config_audio import AudioConfig
+from transduce.config.audio import AudioConfig
 from transduce.data.log_mel import frame_count, log_mel, mel_filters
 
 

@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from recordings import RATE, write_recording
-from transduce.config_audio import AudioConfig
+from transduce.config.audio import AudioConfig
 from transduce.data.audio_reader import AudioReader
 
 SCRIPT = Path(__file__).parent.parent.parent / "recipes" / "digits.py"

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from transduce.config_audio import AudioAugmentationConfig, AudioConfig
+from transduce.config.audio import AudioAugmentationConfig, AudioConfig
 from transduce.data.audio import resampled
 from transduce.data.log_mel import Frames, Samples
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from transduce.config_audio import AudioConfig
+from transduce.config.audio import AudioConfig
 from transduce.data.audio import array_samples, read_samples, sample_count
 from transduce.data.audio_augmentation import change_frames, change_samples, draw_gains, draw_warp
 from transduce.data.audio_windows import cut_where_quiet

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from transduce.config_data import DataConfig
+from transduce.config.data import DataConfig
 from transduce.data.encoded import EncodedSide
 from transduce.data.frames import FrameReader
 from transduce.data.joint import Coder

@@ -10,9 +10,9 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from transduce.config_audio import AudioConfig
-from transduce.config_data import DataConfig, InputConfig
-from transduce.config_image import ImageConfig
+from transduce.config.audio import AudioConfig
+from transduce.config.data import DataConfig, InputConfig
+from transduce.config.image import ImageConfig
 from transduce.data.audio_reader import AudioReader
 from transduce.data.image_reader import ImageReader
 from transduce.data.sources import read_sources

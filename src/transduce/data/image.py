@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from transduce.config_image import ImageConfig
+from transduce.config.image import ImageConfig
 from transduce.errors import DataError
 
 if TYPE_CHECKING:

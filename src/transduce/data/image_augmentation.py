@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from transduce.config_image import ImageAugmentationConfig, ImageConfig
+from transduce.config.image import ImageAugmentationConfig, ImageConfig
 from transduce.data.image import Pixels
 
 __all__ = ["augmented"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from transduce.config_image import ImageConfig
+from transduce.config.image import ImageConfig
 from transduce.data.image import Pixels, array_pixels, picture_width, read_pixels, to_frames
 from transduce.data.image_augmentation import augmented
 from transduce.data.log_mel import Frames

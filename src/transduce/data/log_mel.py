@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from transduce.config_audio import AudioConfig
+from transduce.config.audio import AudioConfig
 
 __all__ = ["Frames", "Samples", "frame_count", "log_mel", "mel_filters"]
 

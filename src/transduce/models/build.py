@@ -13,7 +13,7 @@ from transduce.config import (
     TransformerDecoderConfig,
     TransformerEncoderConfig,
 )
-from transduce.config_frontend import (
+from transduce.config.frontend import (
     ConvolutionConfig,
     EmbeddingConfig,
     LinearConfig,

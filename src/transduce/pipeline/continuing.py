@@ -15,7 +15,7 @@ from tokenizers import models
 from torch import Tensor
 
 from transduce.config import Config
-from transduce.config_data import InputConfig
+from transduce.config.data import InputConfig
 from transduce.data.frames import FrameReader, frame_reader
 from transduce.data.pipelines import SPECIALS, make_pipeline
 from transduce.data.tokenizer import Tokenizer

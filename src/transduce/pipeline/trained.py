@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from transduce.config import Config, SearchConfig, load_config
-from transduce.config_image import ImageConfig
+from transduce.config.image import ImageConfig
 from transduce.data.batching import make_source
 from transduce.data.frames import FrameReader, FrameSource
 from transduce.data.joint import Coder, JointTokenizer, coder

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from transduce.config_base import PositiveInt, Section
+from transduce.config.base import PositiveInt, Section
 
 __all__ = ["ImageAugmentationConfig", "ImageConfig"]
 

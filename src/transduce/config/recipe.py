@@ -1,9 +1,4 @@
-"""Every option of the whole system: one schema, YAML in and out.
-
-A recipe is a YAML file with the sections of :class:`Config`. Unknown keys are
-refused and the nearest known one is suggested. What only the data can tell
-(vocabulary sizes) is no option; the builder of the model receives it.
-"""
+"""A whole recipe: all sections, those of training, search and evaluation, and how it is read."""
 
 from __future__ import annotations
 
@@ -14,55 +9,22 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from transduce.config_base import PositiveInt, Probability, Section
-from transduce.config_data import (
-    Columns,
-    DataConfig,
-    Files,
-    ParallelFiles,
-    PartConfig,
-    TagColumn,
-    TokenizerConfig,
-    TokenizerKind,
-    TokenizersConfig,
-)
-from transduce.config_errors import describe
-from transduce.config_model import (
-    DecoderConfig,
-    EncoderConfig,
-    ModelConfig,
-    RecurrentDecoderConfig,
-    RecurrentEncoderConfig,
-    TransformerDecoderConfig,
-    TransformerEncoderConfig,
-)
-from transduce.config_yaml import differences, parse_override, read_recipe, set_dotted
+from transduce.config.base import PositiveInt, Probability, Section
+from transduce.config.data import DataConfig, TokenizerConfig, TokenizerKind, TokenizersConfig
+from transduce.config.errors import describe
+from transduce.config.model import ModelConfig
+from transduce.config.presets import expand_preset
+from transduce.config.yaml import differences, parse_override, read_recipe, set_dotted
 from transduce.errors import ConfigError
-from transduce.presets import expand_preset
 
 __all__ = [
-    "Columns",
     "Config",
-    "DataConfig",
-    "DecoderConfig",
-    "EncoderConfig",
     "EngineChoice",
     "EvaluationConfig",
-    "Files",
-    "ModelConfig",
-    "ParallelFiles",
-    "PartConfig",
-    "RecurrentDecoderConfig",
-    "RecurrentEncoderConfig",
+    "MetricName",
     "SearchConfig",
-    "TagColumn",
-    "TokenizerConfig",
-    "TokenizersConfig",
     "TrainingConfig",
-    "TransformerDecoderConfig",
-    "TransformerEncoderConfig",
     "load_config",
-    "parse_override",
     "require_agreement",
 ]
 

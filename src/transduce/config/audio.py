@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from transduce.config_base import PositiveInt, Section
+from transduce.config.base import PositiveInt, Section
 
 __all__ = ["AudioAugmentationConfig", "AudioConfig"]
 

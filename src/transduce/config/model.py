@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from transduce.config_base import PositiveInt, Probability, Section
-from transduce.config_frontend import EmbeddingConfig, FrontendConfig
+from transduce.config.base import PositiveInt, Probability, Section
+from transduce.config.frontend import EmbeddingConfig, FrontendConfig
 
 __all__ = [
     "DecoderConfig",

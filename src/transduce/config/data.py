@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from transduce.config_audio import AudioConfig
-from transduce.config_base import NonEmpty, PositiveInt, Section
-from transduce.config_image import ImageConfig
+from transduce.config.audio import AudioConfig
+from transduce.config.base import NonEmpty, PositiveInt, Section
+from transduce.config.image import ImageConfig
 
 __all__ = [
     "Columns",

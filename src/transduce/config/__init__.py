@@ -1,0 +1,64 @@
+"""Every option of the whole system: one schema, YAML in and out.
+
+:class:`Config` is a whole recipe; its sections have files of their own. Unknown keys are refused
+and the nearest known one is suggested. What only the data can tell (vocabulary sizes) is no
+option; the builder of the model receives it.
+"""
+
+from transduce.config.data import (
+    Columns,
+    DataConfig,
+    Files,
+    ParallelFiles,
+    PartConfig,
+    TagColumn,
+    TokenizerConfig,
+    TokenizersConfig,
+)
+from transduce.config.model import (
+    DecoderConfig,
+    EncoderConfig,
+    ModelConfig,
+    RecurrentDecoderConfig,
+    RecurrentEncoderConfig,
+    TransformerDecoderConfig,
+    TransformerEncoderConfig,
+)
+from transduce.config.recipe import (
+    Config,
+    EngineChoice,
+    EvaluationConfig,
+    MetricName,
+    SearchConfig,
+    TrainingConfig,
+    load_config,
+    require_agreement,
+)
+from transduce.config.yaml import parse_override
+
+__all__ = [
+    "Columns",
+    "Config",
+    "DataConfig",
+    "DecoderConfig",
+    "EncoderConfig",
+    "EngineChoice",
+    "EvaluationConfig",
+    "Files",
+    "MetricName",
+    "ModelConfig",
+    "ParallelFiles",
+    "PartConfig",
+    "RecurrentDecoderConfig",
+    "RecurrentEncoderConfig",
+    "SearchConfig",
+    "TagColumn",
+    "TokenizerConfig",
+    "TokenizersConfig",
+    "TrainingConfig",
+    "TransformerDecoderConfig",
+    "TransformerEncoderConfig",
+    "load_config",
+    "parse_override",
+    "require_agreement",
+]
