@@ -17,7 +17,6 @@ import argparse
 import json
 import os
 import re
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -27,6 +26,7 @@ import numpy as np
 
 from benchmarks.decode_results import Spread
 from benchmarks.machine import describe_machine
+from benchmarks.side_by_side import pause
 from benchmarks.speech_worker import Reply, Request, Worker
 from transduce.data.audio import sample_count
 from transduce.evaluation.edit import error_rate
@@ -45,7 +45,6 @@ HEADER = (
     "|\n|---:|---:|---:|---|---:|---:|---:|---:|---:|"
 )
 _RATE = 16_000
-_PAUSE = 0.25  # seconds: the threads of some libraries go on spinning for a while
 
 
 @dataclass(frozen=True)
@@ -175,7 +174,7 @@ def _rounds(workers: Sequence[Worker], request: Request, rounds: int) -> dict[st
     replies: dict[str, list[Reply]] = {worker.system: [] for worker in workers}
     for _ in range(rounds + 1):
         for worker in workers:
-            time.sleep(_PAUSE)
+            pause()
             replies[worker.system].append(worker.ask(request))
     return {system: found[1:] for system, found in replies.items()}
 
