@@ -188,3 +188,19 @@ def test_import_writes_a_directory_of_ours(folder, tmp_path, capsys):
         export(output, "ctranslate2", tmp_path / "exported", "float32", None)
     with pytest.raises(ConfigError, match="--output must be a new directory"):
         import_model(folder, output, None, None, legacy_weights=False)
+
+
+def test_what_is_not_taken_over_is_said(folder, caplog):
+    start = json.loads((folder / "config.json").read_text())["decoder_start_token_id"]
+    settings = {"decoder_start_token_id": start, "pad_token_id": 1, "num_beams": 3}
+    idle = {"repetition_penalty": 1.0, "bad_words_ids": [[1], [start]]}
+    write_json(folder / "generation_config.json", {**settings, **idle})
+    Transducer.from_pretrained(folder, device="cpu")
+    assert not caplog.messages
+    told = {"repetition_penalty": 1.3, "bad_words_ids": [[1], [7, 8], [9]]}
+    write_json(folder / "generation_config.json", {**settings, **told})
+    Transducer.from_pretrained(folder, device="cpu")
+    assert [message.partition(": ")[2] for message in caplog.messages] == [
+        "generation option repetition_penalty=1.3 is not taken over",
+        "generation option bad_words_ids=[[7, 8], [9]] is not taken over",
+    ]
