@@ -7,7 +7,8 @@ https://github.com/Jakobovski/free-spoken-digit-dataset), with files such as 7_t
 has 1 to 8 digits of one speaker, silence before, between and after them; a line of a
 manifest names its recordings (``0.1|7_theo_3.wav|0.25|2_theo_9.wav|0.05``), which are
 joined when they are read: nothing is written but OUTPUT/{train,dev,test}.tsv. The speakers of
-dev and test are in no other part.
+dev and test are never in train. There are few: by default one speaker is both, with his first 25
+recordings of each digit in test and the others in dev.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 LONGEST = 8  # digits of a string
+TESTED = 25  # recordings of a digit that are test where dev has the same speaker
 PAUSE, EDGE = 0.4, 0.2  # seconds of silence between two digits and at both ends, at most
 NAME = re.compile(r"(\d)_(\w+)_(\d+)\.wav")
 
@@ -29,11 +31,11 @@ Clips = Mapping[int, Sequence[str]]  # by digit
 
 
 def find_clips(folder: Path) -> dict[str, dict[int, list[str]]]:
-    """Names of all recordings by speaker and digit, in order."""
+    """Names of all recordings by speaker and digit, in the order of their numbers."""
+    found = [match for path in folder.glob("*.wav") if (match := NAME.fullmatch(path.name))]
     clips: dict[str, dict[int, list[str]]] = {}
-    for path in sorted(folder.glob("*.wav")):
-        if match := NAME.fullmatch(path.name):
-            clips.setdefault(match[2], {}).setdefault(int(match[1]), []).append(path.name)
+    for match in sorted(found, key=lambda match: (match[2], match[1], int(match[3]))):
+        clips.setdefault(match[2], {}).setdefault(int(match[1]), []).append(match[0])
     return clips
 
 
@@ -54,17 +56,26 @@ def write_manifests(
 ) -> None:
     """Write the three manifests. Raises SystemExit where a speaker is not there."""
     clips = find_clips(recordings)
-    if {dev, test} - clips.keys() or len(clips) < 3:
+    if {dev, test} - clips.keys() or not clips.keys() - {dev, test}:
         known = ", ".join(clips) or "none"
         raise SystemExit(
             f"{recordings}: must hold recordings of {dev}, {test} and others; got {known}"
         )
     speakers = {"train": sorted(clips.keys() - {dev, test}), "dev": [dev], "test": [test]}
+    first = {digit: names[:TESTED] for digit, names in clips[test].items()}
+    others = {digit: names[TESTED:] for digit, names in clips[test].items()}
+    if dev == test and not all(others.values()):
+        raise SystemExit(
+            f"{recordings}: must hold more than {TESTED} recordings of each digit by {test} where "
+            "dev is the same speaker; give another with --dev"
+        )
     output.mkdir(parents=True, exist_ok=True)
     place = os.path.relpath(recordings, output)
     for number, (part, names) in enumerate(speakers.items()):
         chance = np.random.Generator(np.random.PCG64([1, number]))
-        own = [clips[name] for name in names]
+        own: list[Clips] = [clips[name] for name in names]
+        if dev == test and part != "train":
+            own = [first if part == "test" else others]
         lines = [draw_line(own, place, chance) for _ in range(counts[part])]
         (output / f"{part}.tsv").write_text("".join(lines), encoding="utf-8")
         print(f"{part}: {len(lines):,} strings spoken by {', '.join(names)}")
@@ -75,7 +86,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("recordings", type=Path, metavar="RECORDINGS")
     parser.add_argument("output", type=Path, metavar="OUTPUT")
-    parser.add_argument("--dev", default="lucas", metavar="SPEAKER")
+    parser.add_argument("--dev", default="theo", metavar="SPEAKER")
     parser.add_argument("--test", default="theo", metavar="SPEAKER")
     parser.add_argument("--strings", type=int, default=20_000, metavar="N", help="of train")
     given = parser.parse_args()

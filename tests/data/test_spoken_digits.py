@@ -72,3 +72,19 @@ def test_the_same_every_time(script: ModuleType, folder: Path) -> None:
 def test_a_speaker_who_is_not_there(script: ModuleType, folder: Path) -> None:
     with pytest.raises(SystemExit, match="must hold recordings of carla, theo and others; got"):
         script.write_manifests(folder / "recordings", folder / "data", "carla", "theo", COUNTS)
+
+
+def test_one_speaker_of_dev_and_test(
+    script: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recordings, data = folder / "recordings", folder / "data"
+    with pytest.raises(SystemExit, match="must hold more than 25 recordings of each digit by theo"):
+        script.write_manifests(recordings, data, "theo", "theo", COUNTS)
+    monkeypatch.setattr(script, "TESTED", 1)
+    script.write_manifests(recordings, data, "theo", "theo", COUNTS)
+    names = {part: (data / f"{part}.tsv").read_text() for part in COUNTS}
+    assert "theo_0" in names["test"]
+    assert "theo_1" in names["dev"]
+    assert "theo_1" not in names["test"]
+    assert "theo_0" not in names["dev"]
+    assert "theo" not in names["train"]
