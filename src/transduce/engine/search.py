@@ -24,7 +24,7 @@ _ENDLESS = 1 << 40
 
 # A thread with fewer rows than this waits for the weights, not for products; then all threads
 # better read each weight once, unless the weights stay in the processor's caches anyway.
-_FEW_ROWS = 8
+_FEW_ROWS = 32
 _CACHED_BYTES = 8 << 20
 
 _Long, _Pointer = ctypes.c_int64, ctypes.c_void_p
