@@ -28,9 +28,9 @@ from benchmarks.decode_results import (
     summarize,
     write_json,
 )
-from benchmarks.decode_worker import Reply, Request, Worker
+from benchmarks.decode_worker import Request, Worker
 from benchmarks.machine import describe_machine
-from benchmarks.side_by_side import add_arguments, pause
+from benchmarks.side_by_side import add_arguments, in_turn, pause
 from transduce.evaluation.translation import bleu
 
 SYSTEMS = (
@@ -132,20 +132,10 @@ def _measure(
             count = options.singles if sentences == 1 else max(sentences, least)
             for beam in options.beams:
                 request = _request(case, beam, sentences, count)
-                rounds = _rounds(workers, request, options.rounds)
+                rounds = in_turn(workers, request, options.rounds)
                 yield from summarize(case.name, threads, beam, sentences, rounds)
                 for system, replies in rounds.items():
                     memory[system] = max(memory.get(system, 0), replies[-1].memory)
-
-
-def _rounds(workers: Sequence[Worker], request: Request, rounds: int) -> dict[str, list[Reply]]:
-    """Each worker's replies; a first one, in which caches fill and kernels are made, is dropped."""
-    replies: dict[str, list[Reply]] = {worker.system: [] for worker in workers}
-    for _ in range(rounds + 1):
-        for worker in workers:
-            pause()
-            replies[worker.system].append(worker.ask(request))
-    return {system: found[1:] for system, found in replies.items()}
 
 
 def _request(case: Case, beam: int, sentences: int, count: int) -> Request:

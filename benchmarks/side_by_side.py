@@ -5,11 +5,38 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol, TypeVar
 
-__all__ = ["add_arguments", "pause"]
+__all__ = ["Asked", "add_arguments", "in_turn", "pause"]
+
+RequestT = TypeVar("RequestT", contravariant=True)
+ReplyT = TypeVar("ReplyT", covariant=True)
 
 _PAUSE = 0.25  # seconds
+
+
+class Asked(Protocol[RequestT, ReplyT]):
+    """One of the systems compared, in a process of its own."""
+
+    system: str
+
+    def ask(self, request: RequestT) -> ReplyT:
+        """Send, wait, receive."""
+        ...
+
+
+def in_turn(
+    workers: Sequence[Asked[RequestT, ReplyT]], request: RequestT, rounds: int
+) -> dict[str, list[ReplyT]]:
+    """Each worker's replies; a first one, in which caches fill and kernels are made, is dropped."""
+    replies: dict[str, list[ReplyT]] = {worker.system: [] for worker in workers}
+    for _ in range(rounds + 1):
+        for worker in workers:
+            pause()
+            replies[worker.system].append(worker.ask(request))
+    return {system: found[1:] for system, found in replies.items()}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

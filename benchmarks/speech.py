@@ -26,8 +26,8 @@ import numpy as np
 
 from benchmarks.decode_results import Spread
 from benchmarks.machine import describe_machine
-from benchmarks.side_by_side import pause
-from benchmarks.speech_worker import Reply, Request, Worker
+from benchmarks.side_by_side import in_turn
+from benchmarks.speech_worker import Request, Worker
 from transduce.data.audio import sample_count
 from transduce.evaluation.edit import error_rate
 
@@ -149,7 +149,7 @@ def _measure(clips: Sequence[Clip], threads: int, options: argparse.Namespace) -
             batches = [paths[at : at + recordings] for at in range(0, len(paths), recordings)]
             spoken = sum(clip.seconds for clip in chosen)
             for beam in options.beams:
-                rounds = _rounds(workers, Request(batches, beam), options.rounds)
+                rounds = in_turn(workers, Request(batches, beam), options.rounds)
                 first = rounds[options.systems[0]]
                 ours = [sum(reply.seconds) for reply in first]
                 least = min(sum(reply.processor) for reply in first)
@@ -167,16 +167,6 @@ def _measure(clips: Sequence[Clip], threads: int, options: argparse.Namespace) -
                         1000 * used / len(chosen),
                         used / least,
                     )
-
-
-def _rounds(workers: Sequence[Worker], request: Request, rounds: int) -> dict[str, list[Reply]]:
-    """Each worker's replies; a first one, in which caches fill and kernels are made, is dropped."""
-    replies: dict[str, list[Reply]] = {worker.system: [] for worker in workers}
-    for _ in range(rounds + 1):
-        for worker in workers:
-            pause()
-            replies[worker.system].append(worker.ask(request))
-    return {system: found[1:] for system, found in replies.items()}
 
 
 def _line(row: Row) -> str:

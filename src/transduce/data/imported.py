@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from tokenizers import AddedToken
@@ -12,7 +12,7 @@ from tokenizers import Tokenizer as Pipeline
 
 from transduce.data.numbering import Numbering
 from transduce.data.pipelines import SPECIALS
-from transduce.data.texts import portions, to_bytes
+from transduce.data.texts import encode_portions
 from transduce.errors import ModelError
 from transduce.interfaces import UNKNOWN
 
@@ -123,19 +123,11 @@ class ImportedSymbols:
         ]
 
     def _cut(self, texts: Sequence[str]) -> list[list[int]]:
-        rows: list[list[int]] = []
-        for portion in portions(texts):
-            try:
-                encodings = self.pipeline.encode_batch(portion, add_special_tokens=False)
-            except TypeError:
-                for text in portion:
-                    to_bytes(text)
-                raise
-            if self.entries is None:
-                rows += [encoding.ids for encoding in encodings]
-            else:
-                rows += [[self._entry(piece) for piece in found.tokens] for found in encodings]
-        return rows
+        encode = partial(self.pipeline.encode_batch, add_special_tokens=False)
+        encodings = encode_portions(encode, texts)
+        if self.entries is None:
+            return [encoding.ids for encoding in encodings]
+        return [[self._entry(piece) for piece in encoding.tokens] for encoding in encodings]
 
     def _entry(self, piece: str) -> int:
         unknown = self.numbering.end if self.numbering.unknown is None else self.numbering.unknown

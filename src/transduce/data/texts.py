@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from transduce.errors import DataError
 
-__all__ = ["PORTION", "normalize", "portions", "to_bytes"]
+__all__ = ["PORTION", "encode_portions", "normalize", "portions", "to_bytes"]
 
 T = TypeVar("T")
 
@@ -20,6 +20,23 @@ def portions(items: Iterable[T], size: int = PORTION) -> Iterator[list[T]]:
     stream = iter(items)
     while portion := list(islice(stream, size)):
         yield portion
+
+
+def encode_portions(
+    encode: Callable[[list[str]], Iterable[T]], texts: Iterable[str]
+) -> Iterator[T]:
+    """What the library's ``encode`` makes of each text, asked for many at once.
+
+    Raises DataError for invalid Unicode, which it takes for texts of a wrong type.
+    """
+    for portion in portions(texts):
+        try:
+            encodings = encode(portion)
+        except TypeError:
+            for text in portion:
+                to_bytes(text)
+            raise
+        yield from encodings
 
 
 def normalize(function: Callable[[str], str], text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from transduce.data.pipelines import (
     unescape_special,
 )
 from transduce.data.tags import TAG_OPEN, cut_at_tags, find_tags
-from transduce.data.texts import normalize, portions, to_bytes
+from transduce.data.texts import encode_portions, normalize, portions
 from transduce.data.vocabulary import VocabularyLearner, check_size
 from transduce.errors import DataError, ModelError
 from transduce.files import write_bytes
@@ -225,15 +226,8 @@ class Tokenizer:
         return lambda text: encode(normalize(function, text))
 
     def _encode_by_library(self, texts: Sequence[str]) -> list[list[int]]:
-        rows: list[list[int]] = []
-        for portion in portions(texts):
-            try:
-                encodings = self._pipeline.encode_batch_fast(portion, add_special_tokens=False)
-            except TypeError:
-                for text in portion:
-                    to_bytes(text)
-                raise
-            rows += [encoding.ids for encoding in encodings]
+        encode = partial(self._pipeline.encode_batch_fast, add_special_tokens=False)
+        rows: list[list[int]] = [encoding.ids for encoding in encode_portions(encode, texts)]
         if self._tags:
             for row, text in enumerate(texts):
                 if TAG_OPEN in text and not self._tags.keys() >= set(find_tags(text)):

@@ -21,7 +21,7 @@ from transduce.search.lane import Lane
 from transduce.search.planned import planned
 from transduce.search.reading import Outlook, Reader
 from transduce.search.results import results
-from transduce.search.scoring import limits
+from transduce.search.scoring import all_limits
 from transduce.search.steps import Steps
 
 __all__ = ["decode"]
@@ -98,8 +98,8 @@ class _Search:
 
     def _lanes(self, source: Source) -> list[Lane]:
         return [
-            Lane(sentence, *limits(length, self.options, len(self.prefix)))
-            for sentence, length in enumerate((source.lengths - int(source.is_tokens)).tolist())
+            Lane(sentence, *bounds)
+            for sentence, bounds in enumerate(all_limits(source, self.options, len(self.prefix)))
             for _ in range(self.groups)
         ]
 

@@ -10,7 +10,7 @@ from transduce.interfaces import BeamPlan, Ended, Source, Stepper
 from transduce.search.candidates import proposer
 from transduce.search.constraints import Constraints
 from transduce.search.hypothesis import Hypothesis
-from transduce.search.scoring import length_penalty, limits
+from transduce.search.scoring import all_limits, length_penalty
 
 __all__ = ["planned"]
 
@@ -36,8 +36,7 @@ def planned(
 
 def _plan(source: Source, options: SearchConfig, constraints: Constraints) -> BeamPlan:
     prefix = constraints.prefix
-    lengths = (source.lengths - int(source.is_tokens)).tolist()
-    bounds = [limits(length, options, len(prefix)) for length in lengths]
+    bounds = all_limits(source, options, len(prefix))
     most = tuple(maximum for _, maximum in bounds)
     return BeamPlan(
         options.beam,

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from transduce.config import SearchConfig
+from transduce.interfaces import Source
 
-__all__ = ["coverage_penalty", "length_penalty", "limits", "normalize"]
+__all__ = ["all_limits", "coverage_penalty", "length_penalty", "limits", "normalize"]
 
 # Attention below this counts as this, so that a position never looked at costs much, not infinity.
 _LEAST_COVERAGE = 1e-6
@@ -61,3 +62,9 @@ def limits(source_tokens: int, options: SearchConfig, prefix: int) -> tuple[int,
     if options.min_length_ratio is not None:
         least = max(least, math.ceil(options.min_length_ratio * source_tokens - _ROUNDING))
     return min(least, most), most
+
+
+def all_limits(source: Source, options: SearchConfig, prefix: int) -> list[tuple[int, int]]:
+    """The :func:`limits` of each sentence; the END of a source of tokens does not count."""
+    lengths = (source.lengths - int(source.is_tokens)).tolist()
+    return [limits(length, options, prefix) for length in lengths]

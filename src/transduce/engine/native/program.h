@@ -71,7 +71,7 @@ struct RecurrentRows {
 
 // A thread's own memory, kept between runs.
 struct Scratch {
-  std::vector<float> first, second, third;
+  std::vector<float> first, second;
   std::vector<uint16_t> halves;
   std::vector<int64_t> places;
   std::vector<float> values;  // of ``best``, as are the tokens

@@ -99,6 +99,7 @@ class Search {
 
   int64_t rows() const { return static_cast<int64_t>(open_.size()) * width_; }
   bool in_prefix(int64_t step) const { return step < plan_.prefix_length; }
+  bool free(int64_t step) const { return step < plan_.free && in_prefix(step); }
 
   // ------------------------------------------------------------ before a step
 
@@ -127,7 +128,7 @@ class Search {
     }
     const int64_t banned =
         (length_ < longest_minimum_) + (step == plan_.prefix_length ? plan_.not_first_count : 0);
-    const int64_t each = in_prefix(step) ? 0 : wanted() + banned;
+    const int64_t each = free(step) ? 1 : in_prefix(step) ? 0 : wanted() + banned;
     call_.rows = rows();
     call_.sentences = static_cast<int64_t>(open_.size());
     call_.position = step;
@@ -140,7 +141,7 @@ class Search {
     const int64_t count = call_.rows * call_.candidates;
     give(slots_.scores, Scratch::sized(found_scores_, count));
     give(slots_.chosen, Scratch::sized(found_tokens_, count));
-    if (in_prefix(step))
+    if (call_.candidates == 0)
       give(slots_.logits, Scratch::sized(logits_, call_.rows * slots_.vocabulary));
     program_.prepare(*lease_, call_, threads);
   }
@@ -175,7 +176,7 @@ class Search {
   // ------------------------------------------------------------ after a step
 
   void take(int64_t step) {
-    if (in_prefix(step)) return force(plan_.prefix[step], step < plan_.free);
+    if (in_prefix(step)) return force(plan_.prefix[step], free(step));
     history_.begin_step();
     next_.clear();
     keep_.clear();
@@ -198,18 +199,21 @@ class Search {
   void force(int64_t token, bool free) {
     history_.begin_step();
     for (int64_t row = 0; row < rows(); ++row) {
-      const float* logits = logits_.data() + row * slots_.vocabulary;
-      const float top = *std::max_element(logits, logits + slots_.vocabulary);
-      double total = 0;
-      for (int64_t i = 0; i < slots_.vocabulary; ++i) total += std::exp(double(logits[i]) - top);
-      float score = std::max(logits[token] - top - float(std::log(total)), kImpossible);
+      const float score = free ? 0.0f : forced_score(row, token);
       if (std::isnan(score)) outcome_ = Outcome::kNoNumbers;
-      if (free) score = 0;
       history_.append(token, score, row);
       scores_[row] += score;
       tokens_[row] = token;
     }
     ++length_;
+  }
+
+  float forced_score(int64_t row, int64_t token) const {
+    const float* logits = logits_.data() + row * slots_.vocabulary;
+    const float top = *std::max_element(logits, logits + slots_.vocabulary);
+    double total = 0;
+    for (int64_t i = 0; i < slots_.vocabulary; ++i) total += std::exp(double(logits[i]) - top);
+    return std::max(logits[token] - top - float(std::log(total)), kImpossible);
   }
 
   // The best 2 W (or 1) continuations of a lane, best first; of equals the better parent, then the
