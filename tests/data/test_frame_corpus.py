@@ -209,3 +209,23 @@ def test_noise_is_as_loud_as_said(tmp_path: Path) -> None:
     assert 2 <= len(shares) - len(noisy) <= 20  # a quarter of 40, more or less
     assert 0.0009 < min(noisy) < 0.005
     assert 0.05 < max(noisy) <= 0.101
+
+
+def test_recordings_that_are_joined_get_a_gain_each(tmp_path: Path) -> None:
+    from transduce.data.audio_augmentation import change_gains
+
+    reader = AudioReader(audio(augmentation={"gain": 20.0}))
+    chance = np.random.default_rng(1)
+    pieces = [np.ones(40, np.float32), np.zeros(5, np.float32), np.ones(40, np.float32)]
+    drawn = [change_gains(pieces, reader.config.augmentation, chance) for _ in range(200)]
+    decibels = 20 * np.log10([(first[0], last[0]) for first, _, last in drawn])
+    assert -20 <= decibels.min() < -18
+    assert 18 < decibels.max() <= 20
+    assert abs(np.corrcoef(decibels.T)[0, 1]) < 0.2
+    assert all(np.ptp(first) == 0 and not silence.any() for first, silence, _ in drawn)
+
+    word = str(write_recording(tmp_path / "word.wav", "ab"))
+    once = reader.augmented(f"{word}|0.2|{word}", 1, 0, 0)
+    quiet = reader.augmented(f"{word}|0.2|{word}", 1, 1, 0)
+    assert once.shape == quiet.shape
+    assert not np.allclose(once, quiet)

@@ -19,7 +19,7 @@ class AudioAugmentationConfig(Section):
 
     speed: Annotated[float, Field(ge=0, le=0.5)] = 0.0  # 0.1: 1/1.1 to 1.1 times as fast and high
     warp: Annotated[float, Field(ge=0, le=0.5)] = 0.0  # the same of formants: vocal tract length
-    gain: NonNegative = 0.0  # decibels, up or down
+    gain: NonNegative = 0.0  # decibels, up or down; of each recording where several are joined
     color: NonNegative = 0.0  # decibels, of bands: another microphone
     noise: NonNegative = 0.0  # of the signal's root mean square, at most; white to brown
     time_masks: Annotated[int, Field(ge=0)] = 0  # SpecAugment (Park et al. 2019)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,26 +12,39 @@ from transduce.config.audio import AudioAugmentationConfig, AudioConfig
 from transduce.data.audio import resampled
 from transduce.data.log_mel import Frames, Samples
 
-__all__ = ["change_frames", "change_samples", "draw_gains", "draw_warp"]
+__all__ = ["change_frames", "change_gains", "change_samples", "draw_gains", "draw_warp"]
 
 _KNOTS = 5  # places at which a microphone's colour is drawn
 _FAINTEST = 1e-3  # of the signal: the least noise that is drawn
 
 
+def change_gains(
+    pieces: Sequence[Samples], options: AudioAugmentationConfig, chance: np.random.Generator
+) -> list[Samples]:
+    """Each of the recordings that are joined louder or softer by decibels of its own.
+
+    A gain common to all of a source would be taken out again by ``normalization``; between words
+    that were recorded one by one it differs.
+    """
+    decibels = chance.uniform(-1, 1, len(pieces)) * options.gain
+    return [
+        piece * np.float32(10 ** (gain / 20))
+        for piece, gain in zip(pieces, decibels.tolist(), strict=True)
+    ]
+
+
 def change_samples(samples: Samples, config: AudioConfig, chance: np.random.Generator) -> Samples:
-    """Speed (Ko et al. 2015), gain and noise, in this order, float32 ``[N']``.
+    """Speed (Ko et al. 2015) and noise, in this order, float32 ``[N']``.
 
     Speed changes tempo and pitch together. Noise is between white and brown, its
     root mean square a share of the signal's, drawn evenly on a logarithmic scale; a quarter of
     the recordings stay without it.
     """
     options = config.augmentation
-    speed, gain, level, slope = chance.uniform(-1, 1, 4)  # always as many, whatever is asked for
+    speed, level, slope = chance.uniform(-1, 1, 3)  # always as many, whatever is asked for
     if options.speed:
         rate = config.sampling_rate
         samples = resampled(samples, rate * _factor(options.speed, speed), rate)
-    if options.gain:
-        samples = samples * np.float32(10 ** (options.gain * gain / 20))
     if options.noise > _FAINTEST and level > -0.5:
         low, high = math.log(_FAINTEST), math.log(options.noise)
         share = math.exp(low + (level + 0.5) / 1.5 * (high - low))

@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 from transduce.config.audio import AudioConfig
 from transduce.data.audio import array_samples, read_samples, sample_count
-from transduce.data.audio_augmentation import change_frames, change_samples, draw_gains, draw_warp
+from transduce.data.audio_augmentation import (
+    change_frames,
+    change_gains,
+    change_samples,
+    draw_gains,
+    draw_warp,
+)
 from transduce.data.audio_windows import cut_where_quiet
 from transduce.data.log_mel import Frames, Samples, frame_count, log_mel
 from transduce.errors import DataError
@@ -75,7 +81,8 @@ class AudioReader:
         if not options.active:
             return self.read(source)
         chance = np.random.Generator(np.random.PCG64([seed % 2**64, epoch, index]))
-        samples = change_samples(self.samples(source), self.config, chance)
+        pieces = change_gains(self._pieces(source), options, chance)
+        samples = change_samples(np.concatenate(pieces), self.config, chance)
         warp, gains = draw_warp(options, chance), draw_gains(options, self.features, chance)
         frames = log_mel(samples, self.config, warp, gains)
         return change_frames(frames, options, chance)
@@ -87,15 +94,8 @@ class AudioReader:
             return array_samples(source[0], source[1], rate)
         if isinstance(source, np.ndarray):
             return array_samples(source, rate, rate)
-        parts = self._parts(str(source))
-        if len(parts) == 1 and isinstance(parts[0], str):
-            return read_samples(parts[0], rate)
-        return np.concatenate(
-            [
-                np.zeros(part, np.float32) if isinstance(part, int) else read_samples(part, rate)
-                for part in parts
-            ]
-        )
+        pieces = self._pieces(str(source))
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
     def located(self, source: str, folder: Path) -> str:
         """The source with its relative paths taken from ``folder``."""
@@ -103,6 +103,14 @@ class AudioReader:
         return _JOIN.join(
             part if _seconds(part) is not None else str(folder / part) for part in parts
         )
+
+    def _pieces(self, source: str) -> list[Samples]:
+        """What is joined, each by itself: recordings and silences."""
+        rate = self.config.sampling_rate
+        return [
+            np.zeros(part, np.float32) if isinstance(part, int) else read_samples(part, rate)
+            for part in self._parts(source)
+        ]
 
     def _parts(self, source: str) -> Sequence[str | int]:
         """Paths, and samples of silence."""
