@@ -41,10 +41,11 @@ class _Callable(ModuleType):
         device: str = "auto",
         src_lang: str | None = None,
         tgt_lang: str | None = None,
+        part: str | None = None,
     ) -> Any:
         from transduce.tasks import pipeline as make
 
-        return make(task, model, device=device, src_lang=src_lang, tgt_lang=tgt_lang)
+        return make(task, model, device=device, src_lang=src_lang, tgt_lang=tgt_lang, part=part)
 
 
 class _Package(ModuleType):

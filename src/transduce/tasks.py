@@ -7,13 +7,13 @@ the import changed, on models of any kind that this library reads.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from transduce.config import SearchConfig
+from transduce.data.parts import find_part
 from transduce.errors import ConfigError, DataError
-from transduce.pipeline.prediction import Output
 from transduce.pipeline.trained import TrainedModel
 from transduce.pretrained.folder import read_json
 from transduce.pretrained.generation import to_search
@@ -48,6 +48,7 @@ def pipeline(
     device: str = "auto",
     src_lang: str | None = None,
     tgt_lang: str | None = None,
+    part: str | None = None,
 ) -> Text2TextPipeline:
     """A callable for a task: ``pipeline("translation_en_to_fr", model=PATH)("Hello!")``.
 
@@ -58,9 +59,11 @@ def pipeline(
         model: the path of a published model or of ours (nothing is downloaded), or a loaded one.
         device: ``auto``, ``cpu``, ``cuda``.
         src_lang: for models of many languages, as ``source_language``; ``tgt_lang`` likewise.
+        part: which of its data sets a model trained on a mixture is asked for; a call may name
+            another.
 
     Raises:
-        ConfigError: the task is not known.
+        ConfigError: the task is not known, or the model has no such part.
         ModelError: the model cannot be read.
     """
     kind = "translation" if _TRANSLATION.fullmatch(task) else task
@@ -68,11 +71,11 @@ def pipeline(
         known = ", ".join(["translation_XX_to_YY", *_KEYS])
         raise ConfigError(f"task must be one of {known}; got {task!r}")
     if isinstance(model, TrainedModel):
-        return Text2TextPipeline(kind, model, {})
+        return Text2TextPipeline(kind, model, {}, part)
     trained = read_pretrained(
         model, device=device, source_language=src_lang, target_language=tgt_lang
     )
-    return Text2TextPipeline(kind, trained, _task_options(Path(model), task))
+    return Text2TextPipeline(kind, trained, _task_options(Path(model), task), part)
 
 
 def _task_options(folder: Path, task: str) -> Mapping[str, Any]:
@@ -92,9 +95,19 @@ class Text2TextPipeline:
     give ``{"text": …}``.
     """
 
-    def __init__(self, kind: str, trained: TrainedModel, options: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        kind: str,
+        trained: TrainedModel,
+        options: Mapping[str, Any],
+        part: str | None = None,
+    ) -> None:
+        """Raise ConfigError where the model has no such part; None: the calls name theirs."""
+        if part is not None:
+            find_part(trained.config, part)
         self.task = kind
         self.model = trained
+        self.part = part
         self._key = _KEYS[kind]
         self._prefix = str(options.get("prefix") or "")
         self._options = {key: value for key, value in options.items() if key in _GENERATE}
@@ -103,13 +116,16 @@ class Text2TextPipeline:
         self,
         *sources: Any,
         generate_kwargs: Mapping[str, Any] | None = None,
+        part: str | None = None,
         **options: Any,
     ) -> Any:
         """Answer one source or a list; options of ``generate`` by name, ``prefix`` as our own.
 
-        ``src_lang`` and ``tgt_lang`` choose languages for this call alone.
+        ``src_lang`` and ``tgt_lang`` choose languages for this call alone, ``part`` one of a
+        mixture.
 
-        Raises ConfigError for an option that is not known, DataError for what is no source.
+        Raises ConfigError for an option that is not known and for a part that is none or that the
+        model needs and nobody named, DataError for what is no source.
         """
         prefix = str(options.pop("prefix", self._prefix))
         languages = options.pop("src_lang", None), options.pop("tgt_lang", None)
@@ -118,11 +134,11 @@ class Text2TextPipeline:
         search = self._search(wanted)
         alone = len(sources) == 1 and not _is_list(sources[0])
         given = list(sources if len(sources) != 1 or alone else sources[0])
+        asked = self.part if part is None else part
+        found = model.predict(self._sources(given, prefix), search, part=asked)
         answers = [
             [{self._key: self._said(source) + output.text} for output in outputs]
-            for source, outputs in zip(
-                given, self._outputs(model, given, prefix, search), strict=True
-            )
+            for source, outputs in zip(given, found, strict=True)
         ]
         if self._key == "text":
             first = [answer[0] for answer in answers]
@@ -137,20 +153,18 @@ class Text2TextPipeline:
         """What an answer begins with: of a text that goes on, the text itself."""
         return str(source) if self.task == "text-generation" else ""
 
-    def _outputs(
-        self, model: TrainedModel, sources: Sequence[Any], prefix: str, search: SearchConfig
-    ) -> Iterator[list[Output]]:
-        texts = self.task in _TEXTS
-        if texts and not all(isinstance(source, str) for source in sources):
+    def _sources(self, given: Sequence[Any], prefix: str) -> Iterable[Any]:
+        """What the model reads."""
+        if self.task not in _TEXTS:
+            return map(_recording, given)
+        if not all(isinstance(source, str) for source in given):
             raise DataError("source must be a text or a list of texts")
-        given: Iterable[Any]
-        given = [prefix + source for source in sources] if texts else map(_recording, sources)
-        return model.predict(given, search)
+        return [prefix + source for source in given]
 
     def _search(self, options: Mapping[str, Any]) -> SearchConfig:
         if unknown := sorted(options.keys() - _GENERATE - _IDLE):
             known = ", ".join(sorted(_GENERATE))
-            raise ConfigError(f"option must be one of {known}, prefix; got {unknown[0]}")
+            raise ConfigError(f"option must be one of {known}, part, prefix; got {unknown[0]}")
         asked = {k: v for k, v in {**self._options, **options}.items() if k in _GENERATE}
         own = self.model.config.search
         settings = {

@@ -11,7 +11,7 @@ import pytest
 from command_line import call, feed
 from small_runs import tiny, train_tiny, words, write_lines, write_reversals
 
-from transduce import Transducer
+from transduce import Transducer, pipeline
 from transduce.config import Config
 from transduce.errors import CheckpointError, ConfigError, DataError, TrainingError
 from transduce.pipeline.corpora import open_corpora
@@ -121,6 +121,26 @@ def test_the_decoders_first_token_tells_as_well(tmp_path: Path, right_to_left: b
         prefix = config.search.model_copy(update={"prefix": "da"})
         [[best]] = trained.predict(["abcd"], prefix, part="turn")
         assert best.text.startswith("da")
+
+
+@pytest.mark.learning
+def test_a_pipeline_is_asked_for_a_part(mixed: Path) -> None:
+    run = pipeline("text2text-generation", model=mixed, device="cpu", part="turn")
+    assert run("abcd") == [{"generated_text": "dcba"}]
+    assert run(["abcd", "bda"], part="copy") == [
+        {"generated_text": "abcd"},
+        {"generated_text": "bda"},
+    ]
+    assert run("abcd", num_beams=2) == [{"generated_text": "dcba"}]  # again its own
+    loaded = pipeline("text2text-generation", model=run.model)
+    assert loaded("abcd", part="turn") == [{"generated_text": "dcba"}]
+    with pytest.raises(ConfigError, match=r"part must be one of copy, turn .*; got none"):
+        loaded("abcd")
+    with pytest.raises(ConfigError, match=r"got 'trun', did you mean turn\?"):
+        run("abcd", part="trun")
+    for model in (mixed, run.model):
+        with pytest.raises(ConfigError, match=r"got 'trun', did you mean turn\?"):
+            pipeline("text2text-generation", model=model, part="trun")
 
 
 # ---------------------------------------------------------------- the terminal

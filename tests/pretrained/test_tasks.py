@@ -117,6 +117,9 @@ def test_what_is_wrong_is_named(folder):
         run("abc", num_beamz=3)
     with pytest.raises(DataError, match="source must be a text"):
         run(3)
+    for asked in (lambda: run("abc", part="ice"), lambda: pipeline("translation", folder, part="")):
+        with pytest.raises(ConfigError, match="part must be none for a model of a single data set"):
+            asked()
 
 
 def test_the_folder_of_that_name_is_still_one():
