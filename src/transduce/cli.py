@@ -171,6 +171,10 @@ def predict(
         bool,
         typer.Option("--timings", help="When each word of a recording was said (with jsonl)."),
     ] = False,
+    source_language: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="CODE", help="Of a model of many languages: deu_Latn; de or auto."),
+    ] = None,
 ) -> None:
     """Write the model's output for each record of the input, one line a line."""
     from transduce.commands import predict as room
@@ -190,6 +194,7 @@ def predict(
             tuple(overrides),
             part,
             timings,
+            source_language,
         )
     )
 
@@ -267,7 +272,10 @@ def import_model(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="A new directory.")],
     source_language: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="CODE", help="Of a model of many languages: eng_Latn, en_XX, en."),
+        typer.Option(
+            metavar="CODE",
+            help="Of a model of many languages: eng_Latn, en_XX, en; of Whisper auto to guess.",
+        ),
     ] = None,
     target_language: Annotated[
         Optional[str],  # noqa: UP045

@@ -306,6 +306,11 @@ class Ended:
 class Searcher(Stepper[S], Protocol[S]):
     """A stepper that can make whole searches itself. The rules are those of ``search``."""
 
-    def search(self, source: Source, plan: BeamPlan) -> list[list[Ended]] | None:
-        """The outputs of each sentence, best first; None where it cannot make this one."""
+    def search(
+        self, source: Source, plan: BeamPlan, state: S | None = None
+    ) -> list[list[Ended]] | None:
+        """The outputs of each sentence, best first; None where it cannot make this one.
+
+        ``state`` is what ``start`` made of the source, where that is there already.
+        """
         ...

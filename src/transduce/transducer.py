@@ -212,9 +212,10 @@ class Transducer:
 
         ``path`` is a directory of Hugging Face transformers (T5, mT5, ByT5, BART, mBART-50, Marian,
         M2M-100, NLLB, Pegasus, Whisper), of CTranslate2 or of ours, or g2p-en's checkpoint. The
-        languages are for models of many (``eng_Latn``, ``en_XX``, ``en``). ``legacy_weights``
-        permits pytorch_model.bin, read by torch's restricted unpickler. Nothing is downloaded and
-        no code of the checkpoint is run. Raises ModelError.
+        languages are for models of many (``eng_Latn``, ``en_XX``, ``en``; ``auto`` for recordings
+        whose language a Whisper is to guess). ``legacy_weights`` permits pytorch_model.bin, read by
+        torch's restricted unpickler. Nothing is downloaded and no code of the checkpoint is run.
+        Raises ModelError.
         """
         return cls._around(
             read_pretrained(
@@ -229,7 +230,8 @@ class Transducer:
     def speaking(self, source: str | None = None, target: str | None = None) -> Transducer:
         """The same model of many languages between two others: ``speaking(target="deu_Latn")``.
 
-        Raises ModelError where there is no such language.
+        Of a Whisper ``source`` is what is spoken, or ``auto``: the model guesses. Raises
+        ModelError where there is no such language.
         """
         return self._around(self._trained().speaking(source, target))
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import yaml
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from torch import Tensor
 from typer.testing import CliRunner
+from whisper_models import NUMBERS, SPECIALS, SUPPRESSED, frames, save_model, save_tokenizer
 
 import transduce
 from transduce import cli
@@ -22,75 +21,6 @@ from transduce.pipeline.trained import TrainedModel
 from transduce.pretrained.reader import read_pretrained
 
 transformers = pytest.importorskip("transformers")
-
-SPECIALS = [
-    "<|endoftext|>",
-    "<|startoftranscript|>",
-    "<|en|>",
-    "<|de|>",
-    "<|translate|>",
-    "<|transcribe|>",
-    "<|nospeech|>",
-    "<|notimestamps|>",
-    "<|0.00|>",
-]
-LETTERS = sorted(pre_tokenizers.ByteLevel.alphabet())
-SIZE = len(LETTERS) + len(SPECIALS)
-NUMBERS = {name: number for number, name in enumerate([*LETTERS, *SPECIALS])}
-SUPPRESSED = [1, 7, NUMBERS["<|startoftranscript|>"], NUMBERS["<|nospeech|>"]]
-SUPPRESSED_FIRST = [NUMBERS["Ġ"], NUMBERS["<|endoftext|>"]]
-
-
-def save_tokenizer(folder: Path) -> None:
-    pipeline = Tokenizer(models.BPE({name: n for n, name in enumerate(LETTERS)}, []))
-    pipeline.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    pipeline.decoder = decoders.ByteLevel()
-    pipeline.add_special_tokens([AddedToken(name, normalized=False) for name in SPECIALS])
-    pipeline.save(str(folder / "tokenizer.json"))
-
-
-def save_model(folder: Path, *, languages: bool = False) -> Any:
-    """A random model whose biases and norms are none of zeros and ones."""
-    config = transformers.WhisperConfig(
-        vocab_size=SIZE,
-        d_model=16,
-        encoder_layers=2,
-        decoder_layers=2,
-        encoder_attention_heads=2,
-        decoder_attention_heads=4,
-        encoder_ffn_dim=24,
-        decoder_ffn_dim=40,
-        num_mel_bins=8,
-        max_target_positions=40,
-        decoder_start_token_id=NUMBERS["<|startoftranscript|>"],
-        eos_token_id=NUMBERS["<|endoftext|>"],
-        pad_token_id=NUMBERS["<|endoftext|>"],
-        bos_token_id=NUMBERS["<|endoftext|>"],
-        suppress_tokens=None,
-        begin_suppress_tokens=None,
-    )
-    model = transformers.WhisperForConditionalGeneration(config).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(0.2 * torch.randn_like(parameter))
-    settings = model.generation_config
-    settings.suppress_tokens, settings.begin_suppress_tokens = SUPPRESSED, SUPPRESSED_FIRST
-    settings.no_timestamps_token_id = NUMBERS["<|notimestamps|>"]
-    settings.is_multilingual = languages
-    settings.max_length = 30
-    if languages:
-        settings.lang_to_id = {name: NUMBERS[name] for name in ("<|en|>", "<|de|>")}
-        settings.task_to_id = {
-            "translate": NUMBERS["<|translate|>"],
-            "transcribe": NUMBERS["<|transcribe|>"],
-        }
-    model.save_pretrained(folder)
-    save_tokenizer(folder)
-    return model
-
-
-def frames(count: int) -> Tensor:
-    return torch.randn(count, 1, 8) * 3 + torch.randn(count, 3000, 8) * 0.5  # each another sound
 
 
 @torch.no_grad()
@@ -246,7 +176,7 @@ def test_a_model_of_many_languages_is_told_which(tmp_path: Path) -> None:
     assert begins() == ["<|en|>", "<|transcribe|>", "<|notimestamps|>"]
     assert begins(source_language="de") == ["<|de|>", "<|transcribe|>", "<|notimestamps|>"]
     assert begins(source_language="de", target_language="en")[1] == "<|translate|>"
-    with pytest.raises(ModelError, match="language must be one of de, en; got 'fr'"):
+    with pytest.raises(ModelError, match="language must be one of auto, de, en; got 'fr'"):
         begins(source_language="fr")
     trained = read_pretrained(tmp_path, source_language="de")
     audio = frames(1)

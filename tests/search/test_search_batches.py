@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -129,11 +130,11 @@ def test_outputs_stream_and_no_more_than_a_window_is_read() -> None:
     assert read == [0]
 
 
-def test_first_number_continues_the_draws_of_a_stream() -> None:
+def test_numbers_continue_the_draws_of_a_stream() -> None:
     model = TableStepper(size=20, seed=1)
     options = SearchConfig(sample=True, max_length=8)
     whole = list(decode_all(model, [[4, 5]] * 6, options))
-    rest = list(decode_all(model, [[4, 5]] * 3, options, first_number=3))
+    rest = list(decode_all(model, [[4, 5]] * 3, options, numbers=itertools.count(3)))
     assert rest == whole[3:]
     assert rest != whole[:3]
 

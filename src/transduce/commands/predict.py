@@ -40,6 +40,7 @@ class Request:
     overrides: Sequence[str] = ()
     part: str | None = None
     timings: bool = False
+    source_language: str | None = None
 
 
 def predict(request: Request) -> None:
@@ -51,6 +52,8 @@ def predict(request: Request) -> None:
     _check_places(request.sources, request.output)
     trained = TrainedModel.load(request.model)
     config = trained.config = updated(trained.config, request.overrides)
+    if request.source_language is not None:
+        trained = trained.speaking(request.source_language, None)
     options = _search_options(config, request.beam, request.nbest)
     part = find_part(config, request.part)
     interactive = "-" in request.sources and sys.stdin.isatty()
@@ -59,6 +62,8 @@ def predict(request: Request) -> None:
     window = _INTERACTIVE if interactive else _AHEAD
     if request.ensemble:
         others = [TrainedModel.load(path) for path in request.ensemble]
+        if request.source_language is not None:
+            others = [other.speaking(request.source_language, None) for other in others]
         for other in others:
             other.config = other.config.updated({"engine": config.engine})
         several = TrainedModel.ensemble([trained, *others], request.part)
@@ -128,9 +133,9 @@ def _as_json(outputs: Sequence[Output], source: str | None) -> str:
 
 
 def _plain(output: Output) -> dict[str, object]:
-    """``words`` only where there are any."""
+    """``words`` and ``language`` only where there are such."""
     values = asdict(output)
-    return values if output.words else {k: v for k, v in values.items() if k != "words"}
+    return {k: v for k, v in values.items() if v or k not in ("words", "language")}
 
 
 @contextlib.contextmanager

@@ -16,8 +16,9 @@ from transduce.data.texts import encode_portions
 from transduce.errors import ModelError
 from transduce.interfaces import UNKNOWN
 
-__all__ = ["ImportedSymbols"]
+__all__ = ["AUTO", "ImportedSymbols"]
 
+AUTO = "auto"  # in place of a recording's language: the model guesses it
 _SPECIALS = len(SPECIALS)
 
 
@@ -30,7 +31,8 @@ class ImportedSymbols:
     ``before`` too where it is ``forced``. ``hidden`` are passed over when text is made of
     numbers. Where pieces are numbered by a list of their own (Marian, M2M-100), ``entries`` is
     that list. ``languages`` are the codes that :meth:`speaking` may put into ``before``.
-    ``not_first`` is what no output begins with, after that.
+    ``not_first`` is what no output begins with, after that. Where the language is ``guessed``,
+    the search begins with the likeliest of ``languages`` in the place of that in ``before``.
     """
 
     pipeline: Pipeline
@@ -42,6 +44,7 @@ class ImportedSymbols:
     languages: Mapping[str, int] = field(default_factory=dict)
     not_first: tuple[int, ...] = ()
     after: tuple[int, ...] = ()
+    guessed: bool = False
 
     @property
     def size(self) -> int:
@@ -50,8 +53,16 @@ class ImportedSymbols:
 
     @property
     def first(self) -> tuple[int, ...]:
-        """Our numbers of what every output begins with."""
-        return tuple(self.numbering.translate(self.before)) if self.forced else ()
+        """Our numbers of what every output begins with, behind a language that is guessed."""
+        fixed = self.before[self.guessed :] if self.forced else ()
+        return tuple(self.numbering.translate(fixed))
+
+    @property
+    def first_of(self) -> Mapping[int, str]:
+        """Languages by our numbers, the likeliest of which begins an output; or none."""
+        codes = self.languages if self.guessed else {}
+        ours = self.numbering.translate(list(codes.values()))
+        return dict(sorted(zip(ours, codes, strict=True)))
 
     @property
     def banned_first(self) -> tuple[int, ...]:
@@ -66,7 +77,17 @@ class ImportedSymbols:
         own, codes = self.languages[language], set(self.languages.values())
         if not codes & set(self.before):
             return replace(self, before=(own,))
-        return replace(self, before=tuple(own if n in codes else n for n in self.before))
+        before = tuple(own if n in codes else n for n in self.before)
+        return replace(self, before=before, guessed=False)
+
+    def guessing(self) -> ImportedSymbols:
+        """The same with the model guessing the language, which is the first of ``before``.
+
+        Raises ModelError where outputs do not begin with one.
+        """
+        if not (self.forced and set(self.before[:1]) & set(self.languages.values())):
+            raise ModelError("language must be guessed by a model of many; got one of none")
+        return replace(self, guessed=True)
 
     def with_symbols(self, names: Sequence[str]) -> ImportedSymbols:
         """The same with more symbols, each found in texts as it is written."""
@@ -172,6 +193,7 @@ class ImportedSymbols:
             "languages": dict(self.languages),
             "not_first": list(self.not_first),
             "after": list(self.after),
+            "guessed": self.guessed,
         }
 
     @classmethod
@@ -187,4 +209,5 @@ class ImportedSymbols:
             state["languages"],
             tuple(state["not_first"]),
             tuple(state.get("after", ())),
+            bool(state.get("guessed", False)),
         )

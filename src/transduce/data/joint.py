@@ -36,6 +36,11 @@ class Coder(Protocol):
         ...
 
     @property
+    def first_of(self) -> Mapping[int, str]:
+        """Languages by number, of which the likeliest begins an output, before :attr:`first`."""
+        ...
+
+    @property
     def banned_first(self) -> tuple[int, ...]:
         """What no output may begin with, after :attr:`first`."""
         ...
@@ -119,6 +124,7 @@ class PartTokenizer:
         self._numbers = None if list(numbers) == list(range(len(numbers))) else list(numbers)
         self._own = {number: own for own, number in enumerate(numbers)}
         self.first: tuple[int, ...] = ()
+        self.first_of: Mapping[int, str] = {}
         self.banned_first: tuple[int, ...] = ()
 
     def encode(self, text: str) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -98,6 +98,14 @@ class Tokenizer:
             )
         return Tokenizer.imported(self._imported.speaking(language))
 
+    def guessing(self) -> Tokenizer:
+        """An imported one whose first symbol, a language, the model chooses. Raises ModelError."""
+        if self._imported is None:
+            raise ModelError(
+                f"tokenizer must be an imported one to have languages; got {self.kind}"
+            )
+        return Tokenizer.imported(self._imported.guessing())
+
     def with_symbols(self, names: Sequence[str]) -> Tokenizer:
         """An imported one that holds ``names`` too, found in texts as they are written."""
         if self._imported is None:
@@ -114,6 +122,11 @@ class Tokenizer:
     def first(self) -> tuple[int, ...]:
         """What every output begins with: an imported tokenizer's forced tokens."""
         return () if self._imported is None else self._imported.first
+
+    @property
+    def first_of(self) -> Mapping[int, str]:
+        """Languages by number, of which the likeliest begins an output, before :attr:`first`."""
+        return {} if self._imported is None else self._imported.first_of
 
     @property
     def banned_first(self) -> tuple[int, ...]:

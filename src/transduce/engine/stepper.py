@@ -194,17 +194,20 @@ class EngineStepper:
         return Candidates(scores, chosen), state
 
     @torch.no_grad()
-    def search(self, source: Source, plan: BeamPlan) -> list[list[Ended]] | None:
+    def search(
+        self, source: Source, plan: BeamPlan, state: EngineState | None = None
+    ) -> list[list[Ended]] | None:
         """All steps of a search in one call; None for a model that copies, and where the plan names
-        unknown tokens.
+        unknown tokens. ``state``, that before the first token, spares the encoder its work.
         """
         named = (*plan.prefix, *plan.not_first)
         if self._pointer is not None or max(named, default=0) >= self._vocabulary:
             return None
-        memory = self._encoder(source)
+        memory = self._encoder(source) if state is None else state.decoder.memory
+        prepared = self._decoder.prepare(memory) if state is None else state.decoder.sentences
         return search(
             self._decoder,
-            self._decoder.prepare(memory),
+            prepared,
             self._decoder.first_rows(memory),
             plan,
             source_length=memory.mask.shape[1],

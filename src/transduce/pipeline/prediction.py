@@ -19,7 +19,7 @@ from transduce.data.parts import WHOLE, Part
 from transduce.errors import DataError, ModelError, SearchError
 from transduce.interfaces import BEGIN, END, Source, Stepper
 from transduce.pipeline.timings import Word, timed_words
-from transduce.search import Constraints, Hypothesis, decode_all
+from transduce.search import Constraints, Hypothesis, decode_all, decode_parts
 
 __all__ = ["Output", "Predictor"]
 
@@ -30,7 +30,8 @@ class Output:
 
     ``score`` is what the search ranked by; ``log_probability`` (nats) and
     ``token_scores`` are the model's own, the last token score that of the end. ``words`` say
-    when each word of a recording was said, where that was asked for.
+    when each word of a recording was said, where that was asked for; ``language`` is what the
+    model guessed is spoken, where it does.
     """
 
     text: str
@@ -41,6 +42,7 @@ class Output:
     finished: bool = True
     constraints_met: bool = True
     words: tuple[Word, ...] = ()
+    language: str = ""
 
 
 _FILES_AHEAD = 16  # read while others are decoded
@@ -100,15 +102,15 @@ class Predictor:
         counts: deque[int] = deque()  # parts of each source that is read and not yet given
         waiting: deque[Frames] = deque()  # the parts themselves, where attention will need them
 
-        def parts() -> Iterator[Frames]:
+        def read() -> Iterator[list[Frames]]:
             for source in prefetch(sources, _FILES_AHEAD) if window > 1 else sources:
                 counts.append(len(source))
                 if self.timings:
                     waiting.extend(source)
-                yield from source
+                yield source
 
-        found = decode_all(
-            self.stepper, parts(), options, constraints, device=self.device, window=window
+        found = decode_parts(
+            self.stepper, read(), options, constraints, device=self.device, window=window
         )
         for first in found:
             count = counts.popleft()
@@ -137,7 +139,7 @@ class Predictor:
                 constraints,
                 device=self.device,
                 window=window,
-                first_number=decoded_before,
+                numbers=itertools.count(decoded_before),
             )
             decoded_before += len(full)
             for text in texts:
@@ -145,9 +147,9 @@ class Predictor:
 
     def _constraints(self, options: SearchConfig) -> Constraints | None:
         first, begin = self.target_tokenizer.first, self._begin()
-        banned = self.target_tokenizer.banned_first
+        banned, guessed = self.target_tokenizer.banned_first, self.target_tokenizer.first_of
         wanted = options.prefix or options.forbidden or options.required
-        if not (first or banned or begin or wanted):
+        if not (first or banned or guessed or begin or wanted):
             return None
         if options.prefix and self.target_tokenizer.config.right_to_left:
             # The search would hold it to be the first tokens, which are the last of the text.
@@ -160,6 +162,7 @@ class Predictor:
             prefix=(*first, *begin, *encode(options.prefix or "")),
             free=len(first) + len(begin),
             banned_first=banned,
+            first_of=tuple(guessed),
             forbidden=tuple(tuple(encode(phrase)) for phrase in options.forbidden),
             required=tuple(tuple(encode(phrase)) for phrase in options.required),
         )
@@ -171,7 +174,8 @@ class Predictor:
 
     def _unwritten(self) -> int:
         """How many of an output's first tokens are no text."""
-        return len(self.target_tokenizer.first) + bool(self.part.target_tag)
+        coder = self.target_tokenizer
+        return bool(coder.first_of) + len(coder.first) + bool(self.part.target_tag)
 
     def _seconds(self, frames: Frames) -> float:
         rate = self.source.frames_a_second if isinstance(self.source, FrameReader) else None
@@ -207,6 +211,7 @@ class Predictor:
             finished=hypothesis.finished,
             constraints_met=hypothesis.constraints_met,
             words=() if frames is None else self._words(hypothesis, frames, before),
+            language=self.target_tokenizer.first_of.get(tokens[0], "") if tokens else "",
         )
 
 
@@ -225,6 +230,7 @@ def _joined(parts: Sequence[list[Output]]) -> list[Output]:
             finished=all(output.finished for output in best),
             constraints_met=all(output.constraints_met for output in best),
             words=tuple(chain.from_iterable(output.words for output in best)),
+            language=best[0].language,
         )
     ]
 

@@ -16,6 +16,7 @@ from transduce.config import Config, SearchConfig, load_config
 from transduce.config.image import ImageConfig
 from transduce.data.batching import make_source
 from transduce.data.frames import FrameReader, FrameSource
+from transduce.data.imported import AUTO
 from transduce.data.joint import Coder, JointTokenizer, coder
 from transduce.data.parts import Part, find_part
 from transduce.data.tokenizer import Tokenizer
@@ -165,10 +166,14 @@ class TrainedModel:
     def speaking(self, source: str | None, target: str | None) -> TrainedModel:
         """The same model of many languages between two others; None: as it is.
 
-        Raises ModelError where there is no such language.
+        The source of a model of recordings may be ``auto``: it guesses what is spoken. Raises
+        ModelError where there is no such language.
         """
         self.stepper()  # made once, for all languages
         other = copy.copy(self)
+        if isinstance(self.source, FrameReader):
+            other.target_tokenizer = self._hearing(source, target)
+            return other
         for side, language in (("source", source), ("target_tokenizer", target)):
             tokenizer = getattr(self, side)
             if language is None:
@@ -177,6 +182,19 @@ class TrainedModel:
                 raise ModelError("model must read and write text to have languages")
             setattr(other, side, tokenizer.speaking(language))
         return other
+
+    def _hearing(self, source: str | None, target: str | None) -> SideTokenizer:
+        """The tokenizer of a model of recordings that are spoken in another language."""
+        if target is not None:
+            raise ModelError(
+                f"target language must be told when the model is imported; got {target!r} now"
+            )
+        tokenizer = self.target_tokenizer
+        if source is None:
+            return tokenizer
+        if not isinstance(tokenizer, Tokenizer):
+            raise ModelError("model must have one imported tokenizer to have languages")
+        return tokenizer.guessing() if source == AUTO else tokenizer.speaking(source)
 
     def coders(self, part: str) -> tuple[Coder, Coder]:
         """What reads the sources and writes the targets of a part ("" where there are none)."""

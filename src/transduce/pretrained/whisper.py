@@ -19,7 +19,7 @@ from torch import Tensor
 
 from transduce.config import Config
 from transduce.data.frames import frame_reader
-from transduce.data.imported import ImportedSymbols
+from transduce.data.imported import AUTO, ImportedSymbols
 from transduce.data.numbering import Numbering
 from transduce.data.tokenizer import Tokenizer
 from transduce.errors import ModelError
@@ -62,8 +62,9 @@ class _Parts:
 def read_whisper(checkpoint: Checkpoint) -> TrainedModel:
     """A checkpoint of Hugging Face transformers.
 
-    A model of many languages hears English unless another ``source_language`` is named, and
-    writes what it hears; with the ``target_language`` en it translates. Raises ModelError.
+    A model of many languages hears English unless another ``source_language`` is named (``auto``:
+    it guesses), and writes what it hears; with the ``target_language`` en it translates. Raises
+    ModelError.
     """
     checkpoint.require("scale_embedding", False, False)
     weights = Weights(checkpoint)
@@ -231,13 +232,15 @@ def _symbols(parts: _Parts) -> ImportedSymbols:
     if not parts.english_only:
         languages = _languages(names, number(_START), number(_TRANSLATE))
         spoken = parts.source_language or _ENGLISH
-        if spoken not in languages:
-            known = ", ".join(sorted(languages))
+        if spoken not in (*languages, AUTO):
+            known = ", ".join([AUTO, *sorted(languages)])
             raise ModelError(f"{parts.folder}: language must be one of {known}; got {spoken!r}")
         translated = parts.target_language == _ENGLISH != spoken
+        if spoken == AUTO:  # what stands there until the model has guessed
+            spoken = _ENGLISH if _ENGLISH in languages else min(languages)
         before = [languages[spoken], number(_TRANSLATE if translated else _TRANSCRIBE), *before]
     numbering = Numbering(len(parts.embedding), None, None, number(_START), number(_END))
-    return ImportedSymbols(
+    symbols = ImportedSymbols(
         vocabulary.pipeline,
         numbering,
         tuple(before),
@@ -246,6 +249,7 @@ def _symbols(parts: _Parts) -> ImportedSymbols:
         languages=languages,
         not_first=tuple(parts.suppressed_first),
     )
+    return symbols.guessing() if languages and parts.source_language == AUTO else symbols
 
 
 def _languages(names: Mapping[str, int], start: int, task: int) -> dict[str, int]:

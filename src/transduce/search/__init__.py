@@ -8,5 +8,6 @@ from transduce.search.constraints import Constraints
 from transduce.search.decode import decode
 from transduce.search.ensemble import Ensemble
 from transduce.search.hypothesis import Hypothesis
+from transduce.search.parts import decode_parts
 
-__all__ = ["Constraints", "Ensemble", "Hypothesis", "decode", "decode_all"]
+__all__ = ["Constraints", "Ensemble", "Hypothesis", "decode", "decode_all", "decode_parts"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -16,11 +17,11 @@ from transduce.search.constraints import Constraints, check
 from transduce.search.decode import decode
 from transduce.search.hypothesis import Hypothesis
 
-__all__ = ["decode_all"]
+__all__ = ["AHEAD", "Frames", "decode_all"]
 
 Frames = NDArray[np.float32]  # [S, F]
 
-_AHEAD = 1 << 24  # numbers of frames read ahead: 64 MB
+AHEAD = 1 << 24  # numbers of frames read ahead: 64 MB
 
 
 def decode_all(
@@ -31,7 +32,7 @@ def decode_all(
     *,
     device: torch.device | str = "cpu",
     window: int = 1024,
-    first_number: int = 0,
+    numbers: Iterable[int] | None = None,
 ) -> Iterator[list[Hypothesis]]:
     """The outputs of each source, in the order of ``sources``, as they come.
 
@@ -39,15 +40,16 @@ def decode_all(
     where they are large) are read ahead, sorted by length and decoded in batches of at most
     ``options.batch_tokens`` source tokens or frames (padding counted) times hypotheses a sentence;
     memory does not grow with the number of sources.
-    A window of 1 gives each output before the next source is read. Sentence i is number
-    ``first_number + i`` for random draws, so neither window nor batches change them.
+    A window of 1 gives each output before the next source is read. ``numbers`` names the sources
+    for random draws (0, 1, … unless given), so neither window nor batches change them.
 
     Raises SearchError, for options that contradict each other before anything is read.
     """
     if window < 1:
         raise SearchError(f"window must be at least 1; got {window}")
     check(options, constraints or Constraints())
-    return _windows(stepper, iter(sources), options, constraints, device, window, first_number)
+    names = itertools.count() if numbers is None else iter(numbers)
+    return _windows(stepper, iter(sources), options, constraints, device, window, names)
 
 
 def _windows(
@@ -57,18 +59,18 @@ def _windows(
     constraints: Constraints | None,
     device: torch.device | str,
     window: int,
-    number: int,
+    names: Iterator[int],
 ) -> Iterator[list[Hypothesis]]:
     while ahead := _read_ahead(sources, window):
         outputs: list[list[Hypothesis]] = [[] for _ in ahead]
+        own = list(itertools.islice(names, len(ahead)))
         for places in _packed([_length(item) for item in ahead], options):
             source = _padded([ahead[place] for place in places]).to(device)
-            numbers = [number + place for place in places]
+            numbers = [own[place] for place in places]
             found = decode(stepper, source, options, constraints, numbers)
             for place, hypotheses in zip(places, found, strict=True):
                 outputs[place] = hypotheses
         yield from outputs
-        number += len(ahead)
 
 
 def _packed(lengths: Sequence[int], options: SearchConfig) -> Iterator[list[int]]:
@@ -88,7 +90,7 @@ def _read_ahead(
     """The next sources, as many as ``window`` and memory allow."""
     ahead: list[Sequence[int] | Frames] = []
     numbers = 0
-    while len(ahead) < window and numbers < _AHEAD and (item := next(sources, None)) is not None:
+    while len(ahead) < window and numbers < AHEAD and (item := next(sources, None)) is not None:
         ahead.append(item)
         numbers += item.size if isinstance(item, np.ndarray) else 0
     return ahead

@@ -24,7 +24,9 @@ class Constraints:
     Outputs begin with ``prefix``, never hold a phrase of ``forbidden`` and, as far as the
     search finds a way, hold each phrase of ``required`` (phrases may overlap). The first
     ``free`` tokens of the prefix are no choice of the model's and score 0: a language code.
-    ``banned_first`` are tokens that do not follow the prefix.
+    ``banned_first`` are tokens that do not follow the prefix. Where there are ``first_of``,
+    each output begins with the one of these that the model holds most probable, in front of the
+    prefix and as free: a language that is guessed.
     """
 
     prefix: Phrase = ()
@@ -32,11 +34,13 @@ class Constraints:
     required: tuple[Phrase, ...] = ()
     free: int = 0
     banned_first: tuple[int, ...] = ()
+    first_of: tuple[int, ...] = ()
 
     @property
     def largest_token(self) -> int:
         """The largest token of all phrases; -1 where there is none."""
-        phrases = (self.prefix, self.banned_first, *self.forbidden, *self.required)
+        ends = self.prefix, self.banned_first, self.first_of
+        phrases = (*ends, *self.forbidden, *self.required)
         return max((token for phrase in phrases for token in phrase), default=-1)
 
 
@@ -45,7 +49,8 @@ def check(options: SearchConfig, constraints: Constraints) -> None:
     _check_options(options)
     _check_phrases(constraints)
     longest = max((len(phrase) for phrase in constraints.required), default=0)
-    for name, length in (("prefix", len(constraints.prefix)), ("required phrase", longest)):
+    first = len(constraints.prefix) + bool(constraints.first_of)
+    for name, length in (("prefix", first), ("required phrase", longest)):
         if length > options.max_length:
             raise SearchError(
                 f"{name} must have at most max_length ({options.max_length}) tokens; got {length}"
@@ -90,6 +95,7 @@ def _check_phrases(constraints: Constraints) -> None:
     never_written = {PADDING, BEGIN, END}
     named = [
         ("prefix", constraints.prefix),
+        *(("first token", (token,)) for token in constraints.first_of),
         *(("forbidden phrase", phrase) for phrase in constraints.forbidden),
         *(("required phrase", phrase) for phrase in constraints.required),
     ]

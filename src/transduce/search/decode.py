@@ -15,6 +15,7 @@ from transduce.interfaces import Candidates, Source, Stepper
 from transduce.search.candidates import choose
 from transduce.search.constraints import Constraints, check
 from transduce.search.decision import Decision, FloatArray
+from transduce.search.first_token import beginning_with, first_tokens
 from transduce.search.full_rows import FullRows
 from transduce.search.hypothesis import Hypothesis
 from transduce.search.lane import Lane
@@ -34,6 +35,7 @@ def decode(
     options: SearchConfig,
     constraints: Constraints | None = None,
     sentence_numbers: Sequence[int] | None = None,
+    state: Any = None,
 ) -> list[list[Hypothesis]]:
     """The outputs of each sentence of a batch, best first, at least one and at most ``nbest``.
 
@@ -42,7 +44,8 @@ def decode(
     ``options.prefix``, ``forbidden`` and ``required`` are strings; the caller encodes them
     into ``constraints``. The model stays in the mode (training or not) that it is in. A
     ``Proposer`` is asked for candidates in place of full rows where the options permit, a
-    ``Searcher`` for the whole search.
+    ``Searcher`` for the whole search. ``state`` is what ``stepper.start`` made of the source (with
+    attention where there is a ``coverage_penalty``), where that is there already.
 
     Raises SearchError where the options contradict each other or the model.
     """
@@ -58,12 +61,39 @@ def decode(
         raise SearchError(
             f"sentence_numbers must have {len(source.lengths)} entries; got {len(numbers)}"
         )
-    found = planned(stepper, source, options, constraints)
+    if constraints.first_of:
+        return _by_first_token(stepper, source, options, constraints, numbers)
+    found = planned(stepper, source, options, constraints, state)
     if found is not None:
         return found
     names = torch.tensor(list(numbers), device=source.device)
     search = _Search(options, constraints, names)
-    return search.run(Reader(stepper, source, options, constraints, search.width), source)
+    reader = Reader(stepper, source, options, constraints, search.width, state)
+    return search.run(reader, source)
+
+
+def _by_first_token(
+    stepper: Stepper[Any],
+    source: Source,
+    options: SearchConfig,
+    constraints: Constraints,
+    numbers: Sequence[int],
+) -> list[list[Hypothesis]]:
+    """Choose the first token of each sentence, then search those with the same one together."""
+    state, chosen = first_tokens(stepper, source, options, constraints)
+    outputs: list[list[Hypothesis]] = [[] for _ in chosen]
+    for token in sorted(set(chosen)):
+        places = [place for place, own in enumerate(chosen) if own == token]
+        own_source, own_state = source, state
+        if len(places) < len(chosen):
+            kept = torch.tensor(places, device=source.device)
+            own_source, own_state = source.select(kept), state.select(kept)
+        own_numbers = [numbers[place] for place in places]
+        begun = beginning_with(constraints, token)
+        found = decode(stepper, own_source, options, begun, own_numbers, own_state)
+        for place, hypotheses in zip(places, found, strict=True):
+            outputs[place] = hypotheses
+    return outputs
 
 
 class _Search:

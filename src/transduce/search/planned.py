@@ -16,19 +16,23 @@ __all__ = ["planned"]
 
 
 def planned(
-    stepper: Stepper[Any], source: Source, options: SearchConfig, constraints: Constraints
+    stepper: Stepper[Any],
+    source: Source,
+    options: SearchConfig,
+    constraints: Constraints,
+    state: Any = None,
 ) -> list[list[Hypothesis]] | None:
     """The outputs of ``stepper.search``; None where it has none (``Searcher``), where the options
-    need full rows or attention, and where the stepper passes.
+    need full rows or attention, and where the stepper passes. ``state`` as for ``decode``.
 
     Raises SearchError where the model's scores are not numbers.
     """
-    search: Callable[[Source, BeamPlan], list[list[Ended]] | None] | None
+    search: Callable[[Source, BeamPlan, Any], list[list[Ended]] | None] | None
     search = getattr(stepper, "search", None)
     rows = options.coverage_penalty > 0 or proposer(stepper, options, constraints) is None
     if search is None or rows:
         return None
-    ended = search(source, _plan(source, options, constraints))
+    ended = search(source, _plan(source, options, constraints), state)
     if ended is None:
         return None
     return [[_hypothesis(output) for output in outputs] for outputs in ended]

@@ -39,7 +39,9 @@ class Reader:
         options: SearchConfig,
         constraints: Constraints,
         width: int,
+        state: Any = None,
     ) -> None:
+        """``state`` as for ``decode``."""
         self._stepper = stepper
         self._source = source
         self._device = source.device
@@ -51,7 +53,9 @@ class Reader:
         self._weight = options.coverage_penalty
         self._ctc_weight = options.ctc_weight
         self._propose = proposer(stepper, options, constraints)
-        self._state: Any = stepper.start(source, attention=self._weight > 0)
+        if state is None:
+            state = stepper.start(source, attention=self._weight > 0)
+        self._state = state
         self._copies = 1  # how many rows each row of the state still stands for
         self.coverage: Coverage | None = None
         self._ctc = self._listen() if self._ctc_weight else None
