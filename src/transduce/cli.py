@@ -259,11 +259,12 @@ def export(
         Optional[Path],  # noqa: UP045
         typer.Option(metavar="FILE", help="Sources to compare on; the dev data's if none."),
     ] = None,
+    part: PartName = None,
 ) -> None:
     """Write a Transformer for another engine, and check that it says the same there."""
     from transduce.commands import export as room
 
-    room.export(model, format, output, quantization, check)
+    room.export(model, format, output, quantization, check, part)
 
 
 @app.command("import")

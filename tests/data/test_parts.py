@@ -116,6 +116,15 @@ def test_without_tags_no_part_has_to_be_named() -> None:
     assert find_part(mixture, "ice").name == "ice"
 
 
+def test_without_tags_a_part_is_named_where_all_have_tokenizers_of_their_own() -> None:
+    own = {"tokenizer": {"target": {"kind": "byte"}}}
+    parts = {name: {**part, **own} for name, part in TWO.items()}
+    with pytest.raises(ConfigError, match=r"^part must be one of ice, kor \(--part NAME\); got no"):
+        find_part(config(parts=parts, tags="none"), None)
+    parts["ice"] = TWO["ice"]
+    assert find_part(config(parts=parts, tags="none"), None).name == ""
+
+
 # ---------------------------------------------------------------- tags that are text already
 
 

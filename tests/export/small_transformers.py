@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
+from transduce import cli
 from transduce.config import Config
 from transduce.data.tokenizer import Tokenizer
-from transduce.interfaces import END
+from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
 from transduce.models.seq2seq import Seq2Seq
+from transduce.pipeline.corpora import open_corpora
+from transduce.pipeline.survey import survey
 from transduce.pipeline.trained import TrainedModel
 
 TEXTS = ["ab cd", "d ab c, ab", "cd!", "b abc d", "ab ab cd c", "dd ⟪PL⟫a"]
@@ -48,6 +53,55 @@ def untrained(config: Config, tags: tuple[str, ...] = ()) -> TrainedModel:
     return trained
 
 
+def mixture(home: Path, **sections: dict[str, Any]) -> Config:
+    """A recipe of two parts that read the same words, the second from other columns."""
+    words = ["ab", "cd", "abc", "dcb", "bad", "cab", "dab", "ac"]
+    (home / "copy.tsv").write_text("".join(f"{word}\t{word}\n" for word in words))
+    (home / "turn.tsv").write_text("".join(f"0\t{w[::-1]}\t{w}\n" for w in words))
+    (home / "dev.tsv").write_text("".join(f"0\t{w[::-1]}\t{w}\n" for w in ("bcd", "da", "cc")))
+    parts: dict[str, Any] = {
+        "copy": {"train": str(home / "copy.tsv")},
+        "turn": {
+            "train": str(home / "turn.tsv"),
+            "dev": str(home / "dev.tsv"),
+            "source": 2,
+            "tag": "back",
+        },
+    }
+    values = transformer({}, {}).model_dump(mode="json", by_alias=True)
+    values["data"]["parts"] = parts
+    return Config.from_mapping(values).updated(
+        {f"{name}.{key}": v for name, section in sections.items() for key, v in section.items()}
+    )
+
+
+def untrained_mixture(config: Config) -> TrainedModel:
+    """A model between the tokenizers that its training would have learnt.
+
+    Its weights are large, so that outputs depend on sources and tags; what no trained model
+    writes, special symbols and tags, is below all else.
+    """
+    tokenizers, _ = survey(config, open_corpora(config))
+    trained = TrainedModel.fresh(config, *tokenizers)
+    shake(trained.model)
+    with torch.no_grad():
+        for parameter in trained.model.parameters():
+            parameter.mul_(3 if parameter.dim() == 2 else 1)
+        tags = range(trained.target_tokenizer.first_tag, trained.target_tokenizer.size)
+        trained.model.output.bias[[PADDING, UNKNOWN, BEGIN, *tags]] = -1e4
+    return trained
+
+
 def saved(config: Config, folder: Path) -> Path:
     untrained(config).save(folder)
     return folder
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    """Run ``transduce export`` in this process; the exit status."""
+    monkeypatch.setattr(sys, "argv", ["transduce", "export", *map(str, arguments)])
+    try:
+        cli.main()
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0

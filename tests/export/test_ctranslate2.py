@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import random
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from small_transformers import TEXTS, saved, shake, transformer, untrained
+from small_transformers import TEXTS, call, saved, shake, transformer, untrained
 
-from transduce import cli
 from transduce.config import SearchConfig
 from transduce.data.batching import make_source
 from transduce.export.folder import export_model, export_trained
@@ -173,15 +171,6 @@ def test_the_program_prints_what_predict_says(
     assert capsys.readouterr().out == f"{expected.text}\n"
     [agreement] = compare(trained, tmp_path / "out", [*TEXTS, "", "⟪PL⟫"])
     assert (agreement.beam, agreement.same, agreement.compared) == (1, 7, 7)
-
-
-def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["transduce", "export", *map(str, arguments)])
-    try:
-        cli.main()
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    return 0
 
 
 def test_the_command_checks_on_dev_data_or_a_file(

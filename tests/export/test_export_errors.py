@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_transformers import saved, transformer, untrained
+from small_transformers import mixture, saved, transformer, untrained, untrained_mixture
 
 from transduce.commands.export import export
 from transduce.config import Config, SearchConfig
@@ -42,6 +42,29 @@ def test_a_model_that_does_not_fit_is_named_by_its_key(
         export(folder, "ctranslate2", tmp_path / "out", "float32", None)
     assert str(caught.value) == message
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        (None, r"part must be one of copy, turn \(--part NAME\); got none"),
+        ("tern", "part must be one of copy, turn; got 'tern', did you mean turn"),
+    ],
+)
+def test_a_mixture_is_asked_for_a_part(tmp_path: Path, part: str | None, message: str) -> None:
+    trained = untrained_mixture(mixture(tmp_path))
+    trained.save(tmp_path / "model")
+    with pytest.raises(ConfigError, match=message):
+        export(tmp_path / "model", "ctranslate2", tmp_path / "out", "float32", None, part)
+    with pytest.raises(ConfigError, match=message):
+        export_trained(trained, tmp_path / "out", part=part)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_of_one_data_set_has_no_parts(tmp_path: Path) -> None:
+    folder = saved(transformer({}, {}), tmp_path / "model")
+    with pytest.raises(ConfigError, match="part must be none for a model of a single data set"):
+        export(folder, "ctranslate2", tmp_path / "out", "float32", None, "turn")
 
 
 def test_the_missing_package_is_named(tmp_path: Path, monkeypatch: Patch) -> None:

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 from transduce.config import Config
-from transduce.data.parts import part_data
+from transduce.data.parts import find_part, part_tags, parts_of
 from transduce.data.problems import Problems
 from transduce.data.sources import read_sources
 from transduce.errors import ConfigError, DataError
@@ -28,46 +28,54 @@ _FORMATS = ("ctranslate2",)
 _CHECKED = 100  # sentences decoded with both
 
 
-def export(model: Path, form: str, output: Path, quantization: str, check: Path | None) -> None:
+def export(
+    model: Path,
+    form: str,
+    output: Path,
+    quantization: str,
+    check: Path | None,
+    part: str | None = None,
+) -> None:
     """Write the directory, say how to use it, and whether it writes what the model does.
 
-    Raises ConfigError, ModelError and DataError; all but a full disk before any work.
+    ``part`` of a mixture is what the lines and the tokenizers beside the model are for. Raises
+    ConfigError, ModelError and DataError; all but a full disk before any work.
     """
     if form not in _FORMATS:
         raise ConfigError(f"--format must be {' or '.join(_FORMATS)}; got {form!r}")
     require_quantization(quantization)
     config = TrainedModel.read_config(model)
-    require_own_tokenizers(config)
+    require_own_tokenizers(config.for_part(find_part(config, part).name))
     require_transformers(config.model)
-    if config.data.parts is not None:
-        raise ConfigError(f"MODEL must be of a single data set; got {model}, one of a mixture")
     require_library()
     require_free(output)
     trained = TrainedModel.load(model, "cpu")
-    sources = _sources(trained.config, check)
-    export_trained(trained, output, quantization)
-    print(program(output, trained.config, sources[0] if sources else "A text."))
+    sources = _sources(trained.config, check, part)
+    export_trained(trained, output, quantization, part=part)
+    print(program(output, trained.config, sources[0] if sources else "A text.", part))
     for name in left_out(trained.config.search):
         print(f"# search.{name} has no counterpart there")
-    for agreement in compare(trained, output, sources) if sources else ():
+    for agreement in compare(trained, output, sources, part) if sources else ():
         search = "greedy" if agreement.beam == 1 else f"beam {agreement.beam}"
         print(f"# {search}: {agreement.same} of {agreement.compared} outputs are the model's own")
     if not sources:
         print("# not checked: the recipe's dev data is not here (--check FILE names sources)")
 
 
-def _sources(config: Config, check: Path | None) -> Sequence[str]:
+def _sources(config: Config, check: Path | None, part: str | None) -> Sequence[str]:
     """What to compare on: the named file's first sources, or those of the dev data if any."""
+    data = find_part(config, part).data
     if check is not None:
-        found = [source for source in read_sources(check, config.data) if source.strip()]
+        found = [source for source in read_sources(check, data) if source.strip()]
         if not found:
             raise DataError("--check must name a file with sources; got none", file=check)
         return found[:_CHECKED]
-    data = part_data(config.data)[""]
     if data.dev is None:
         return []
     try:
-        examples = examples_from_files(data.dev, data, Problems("skip"))
+        examples = examples_from_files(
+            data.dev, data, Problems("skip"), part_tags(parts_of(config))
+        )
     except DataError:
         return []
     return [example.source for example in islice(examples, _CHECKED)]

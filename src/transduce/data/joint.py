@@ -91,11 +91,21 @@ class JointTokenizer:
     def __len__(self) -> int:
         return self.size
 
-    def of(self, part: str) -> PartTokenizer:
-        """What reads and writes the texts of a part."""
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """All symbols as they stand in the members' files, in the order of their numbers."""
+        return (*self._plain, *self.tags)
+
+    def member(self, part: str) -> Tokenizer:
+        """The tokenizer of a part, with numbers of its own."""
         member = self.members.get(part, self.members.get(""))
         if member is None:
             raise ValueError(f"part must be one of {', '.join(self.members)}; got {part!r}")
+        return member
+
+    def of(self, part: str) -> PartTokenizer:
+        """What reads and writes the texts of a part."""
+        member = self.member(part)
         tags = {tag: number for number, tag in enumerate(self.tags, self.first_tag)}
         plain = [self._plain[entry] for entry in member.entries[: member.first_tag]]
         return PartTokenizer(member, self, [*plain, *(tags[tag] for tag in member.tags)])

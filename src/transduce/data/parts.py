@@ -78,7 +78,7 @@ def find_part(config: Config, name: str | None) -> Part:
     """The part that is asked for.
 
     None is all there is: the data that is no mixture, or a mixture's only part. In a mixture
-    without tags it is one that is read as the section ``data`` says. Raises ConfigError,
+    without tags it is one that is read and cut as the common sections say. Raises ConfigError,
     suggesting the nearest name.
     """
     parts = parts_of(config)
@@ -86,7 +86,8 @@ def find_part(config: Config, name: str | None) -> Part:
     if name is None:
         if len(parts) == 1:
             return next(iter(parts.values()))
-        if config.data.tags == "none":
+        common = "" in config.tokenizer_names("source") and "" in config.tokenizer_names("target")
+        if config.data.tags == "none" and common:
             return Part("", part_data(config.data.model_copy(update={"parts": None}))[""])
         raise ConfigError(f"part must be one of {', '.join(parts)} (--part NAME); got none")
     if not mixed:

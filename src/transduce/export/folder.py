@@ -8,10 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tokenizers import Tokenizer as Pipeline
-
 from transduce.config import ModelConfig
-from transduce.data.tokenizer import Tokenizer
+from transduce.data.parts import find_part
 from transduce.errors import ConfigError
 from transduce.export.holdable import (
     require_library,
@@ -28,21 +26,29 @@ __all__ = ["SOURCE", "TARGET", "export_model", "export_trained", "require_free"]
 SOURCE, TARGET = "source.tokenizer.json", "target.tokenizer.json"
 
 
-def export_trained(trained: TrainedModel, folder: Path, quantization: str = "float32") -> None:
+def export_trained(
+    trained: TrainedModel,
+    folder: Path,
+    quantization: str = "float32",
+    *,
+    part: str | None = None,
+) -> None:
     """Write a trained Transformer and its tokenizers into a new directory.
 
-    Raises ModelError where CTranslate2 cannot hold the model, ConfigError where the
-    directory is not free or the package is missing, OSError.
+    Of a mixture the whole model is written, with the tokenizers of one ``part`` beside it. Raises
+    ModelError where CTranslate2 cannot hold the model, ConfigError where the directory is not
+    free, the package is missing or there is no such part, OSError.
     """
-    require_own_tokenizers(trained.config)
+    name = find_part(trained.config, part).name
+    require_own_tokenizers(trained.config.for_part(name))
     require_transformers(trained.config.model)
-    source, target = trained.only_tokenizers()
+    source, target = trained.tokenizers(name)
     with _new(folder) as aside:
         _write(
             trained.model,
             trained.config.model,
-            _symbols(source),
-            _symbols(target),
+            trained.source_tokenizer.entries,
+            trained.target_tokenizer.entries,
             aside,
             quantization,
         )
@@ -96,12 +102,6 @@ def _write(
     spec.validate()
     spec.optimize(quantization)
     spec.save(str(folder))
-
-
-def _symbols(tokenizer: Tokenizer) -> list[str]:
-    """The vocabulary as ``tokenizers`` names it, in the order of the numbers."""
-    numbers = Pipeline.from_str(tokenizer.to_json()).get_vocab()
-    return sorted(numbers, key=lambda symbol: numbers[symbol])
 
 
 @contextmanager

@@ -10,9 +10,9 @@ import torch
 from tokenizers import Tokenizer as Pipeline
 
 from transduce.config import Config, SearchConfig
+from transduce.data.parts import find_part
 from transduce.export.folder import SOURCE, TARGET
 from transduce.export.holdable import require_library
-from transduce.pipeline.prediction import Predictor
 from transduce.pipeline.trained import TrainedModel
 
 __all__ = ["Agreement", "compare", "left_out", "program", "translate"]
@@ -32,65 +32,105 @@ class Agreement:
     compared: int
 
 
-def program(folder: Path, config: Config, sentence: str) -> str:
-    """Python that needs ``ctranslate2`` and ``tokenizers`` only and prints one output."""
-    source_turn, target_turn = ("[::-1]" if turned else "" for turned in _turned(config))
-    tokens = f"source.encode({sentence!r}).tokens{source_turn}"
+@dataclass(frozen=True)
+class _Usage:
+    """What the texts of a part need around a translator, which knows symbols alone."""
+
+    front: str  # of every source: the tag, data.source_prefix
+    first: str  # what the decoder begins with: the tag, "" where it has none
+    source_turned: bool  # read from right to left, which ``tokenizers`` does not know
+    target_turned: bool
+    foreign: bool  # whether the vocabulary has symbols that the target's tokenizer has not
+
+    @classmethod
+    def of(cls, config: Config, part: str | None) -> _Usage:
+        chosen = find_part(config, part)
+        own = config.for_part(chosen.name)
+        return cls(
+            chosen.source(""),
+            chosen.target_tag,
+            own.tokenizer.source.right_to_left,
+            own.target_tokenizer.right_to_left,
+            len(config.tokenizer_names("target")) > 1,
+        )
+
+
+def program(folder: Path, config: Config, sentence: str, part: str | None = None) -> str:
+    """Python that needs ``ctranslate2`` and ``tokenizers`` only and prints one output.
+
+    ``part`` is that of a mixture which the folder was written for. Raises ConfigError.
+    """
+    usage = _Usage.of(config, part)
+    text = f"{usage.front!r} + {sentence!r}" if usage.front else repr(sentence)
+    given = f"[source.encode({text}).tokens{'[::-1]' * usage.source_turned}]"
+    prefix = f"target_prefix=[[{usage.first!r}]], " if usage.first else ""
     options = ", ".join(f"{name}={value}" for name, value in _arguments(config.search).items())
-    return "\n".join(
-        [
-            "import ctranslate2, tokenizers",
-            f"translator = ctranslate2.Translator({str(folder)!r})",
-            f"source = tokenizers.Tokenizer.from_file({str(folder / SOURCE)!r})",
-            f"target = tokenizers.Tokenizer.from_file({str(folder / TARGET)!r})",
-            f"[result] = translator.translate_batch([{tokens}], {options})",
-            "print(target.decode([target.token_to_id(token) "
-            f"for token in result.hypotheses[0]{target_turn}]))",
-        ]
-    )
+    written = f"result.hypotheses[0]{'[1:]' * bool(usage.first)}{'[::-1]' * usage.target_turned}"
+    lines = [
+        "import ctranslate2, tokenizers",
+        f"translator = ctranslate2.Translator({str(folder)!r})",
+        f"source = tokenizers.Tokenizer.from_file({str(folder / SOURCE)!r})",
+        f"target = tokenizers.Tokenizer.from_file({str(folder / TARGET)!r})",
+        f"[result] = translator.translate_batch({given}, {prefix}{options})",
+    ]
+    numbers = f"[target.token_to_id(token) for token in {written}]"
+    if usage.foreign:
+        lines.append(f"numbers = {numbers}  # None: a symbol of another part")
+        numbers = "[number for number in numbers if number is not None]"
+    return "\n".join([*lines, f"print(target.decode({numbers}))"])
 
 
-def compare(trained: TrainedModel, folder: Path, sources: Sequence[str]) -> list[Agreement]:
+def compare(
+    trained: TrainedModel, folder: Path, sources: Sequence[str], part: str | None = None
+) -> list[Agreement]:
     """Decode with both, greedily and with the model's own beam, ours in full precision.
 
     Empty sources are passed over. Differences that are no fault: ties, rounding, and where
     beams stop (CTranslate2 does not count the end where it divides by the length).
     """
     trained.model.eval()
-    predictor = Predictor(trained.model, *trained.only_tokenizers(), trained.model.device)
+    predictor = trained.predictor(part, trained.model)
     full = [source for source in sources if source.strip()]
     shared = _shared(trained.config.search)
     found = []
     for beam in sorted({1, shared.beam}):
         options = shared.model_copy(update={"beam": beam})
         ours = [best.text for best, *_ in predictor.predict(full, options)]
-        theirs = translate(folder, trained.config, full, options)
+        theirs = translate(folder, trained.config, full, options, part)
         same = sum(a == b for a, b in zip(ours, theirs, strict=True))
         found.append(Agreement(beam, same, len(full)))
     return found
 
 
 def translate(
-    folder: Path, config: Config, sources: Sequence[str], options: SearchConfig
+    folder: Path,
+    config: Config,
+    sources: Sequence[str],
+    options: SearchConfig,
+    part: str | None = None,
 ) -> Iterator[str]:
     """What the lines of :func:`program` give for each source, batched."""
     require_library()
     import ctranslate2  # an extra
 
+    usage = _Usage.of(config, part)
     source, target = (Pipeline.from_file(str(folder / name)) for name in (SOURCE, TARGET))
-    source_order, target_order = (slice(None, None, -1 if t else 1) for t in _turned(config))
     numbers = target.get_vocab()
     translator = ctranslate2.Translator(
         str(folder), device="cpu", intra_threads=torch.get_num_threads()
     )
+    turn = -1 if usage.source_turned else 1
+    encoded = source.encode_batch([usage.front + text for text in sources])
     results = translator.translate_batch(
-        [encoding.tokens[source_order] for encoding in source.encode_batch(list(sources))],
+        [encoding.tokens[::turn] for encoding in encoded],
+        target_prefix=[[usage.first]] * len(sources) if usage.first else None,
         max_batch_size=32,
         **_arguments(options),
     )
     for result in results:
-        written = result.hypotheses[0][target_order]
-        yield target.decode([numbers[token] for token in written])
+        written = result.hypotheses[0][bool(usage.first) :]
+        known = [numbers[token] for token in written if token in numbers or not usage.foreign]
+        yield target.decode(known[::-1] if usage.target_turned else known)
 
 
 def left_out(options: SearchConfig) -> list[str]:
@@ -126,8 +166,3 @@ def _arguments(options: SearchConfig) -> Mapping[str, int]:
     if options.no_repeat_ngram:
         arguments["no_repeat_ngram_size"] = options.no_repeat_ngram
     return arguments
-
-
-def _turned(config: Config) -> tuple[bool, bool]:
-    """For each side, whether it is read from right to left, which ``tokenizers`` does not know."""
-    return config.tokenizer.source.right_to_left, config.target_tokenizer.right_to_left

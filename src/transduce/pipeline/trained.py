@@ -235,14 +235,10 @@ class TrainedModel:
         stepper = Ensemble([member.stepper() for member in members])
         return members[0].predictor(part, stepper)
 
-    def only_tokenizers(self) -> tuple[Tokenizer, Tokenizer]:
-        """Those of source and target, for what can hold no more than one a side.
-
-        Raises ModelError where parts of a mixture have their own.
-        """
-        source, target = self.source_tokenizer, self.target_tokenizer
-        if isinstance(source, JointTokenizer) or isinstance(target, JointTokenizer):
-            raise ModelError("model must have one tokenizer a side; got one with several by part")
+    def tokenizers(self, part: str) -> tuple[Tokenizer, Tokenizer]:
+        """Those of a part's sources and targets; where parts have their own, with own numbers."""
+        sides = self.source_tokenizer, self.target_tokenizer
+        source, target = (s.member(part) if isinstance(s, JointTokenizer) else s for s in sides)
         return source, target
 
     def attention(self, source: FrameSource, output: str, part: str | None = None) -> torch.Tensor:
