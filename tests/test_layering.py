@@ -20,7 +20,7 @@ SOURCE = Path(__file__).parent.parent / "src" / PACKAGE
 FLOORS = [
     ["errors"],
     ["interfaces", "files"],
-    ["config"],
+    ["config", "kernels"],
     ["data"],
     ["modules"],
     ["search"],

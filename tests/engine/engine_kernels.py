@@ -7,8 +7,8 @@ import platform
 import pytest
 
 from transduce.engine import processor_features
-from transduce.engine.library import Library, load_library
 from transduce.errors import EngineError
+from transduce.kernels.library import Library, load_library
 
 # Processors of the family that can do less: none of the vector instructions, AVX2, AVX-512 alone.
 LESSER = []

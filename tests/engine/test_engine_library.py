@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from architectures import ARCHITECTURES, make_model
-from transduce.engine import build, choose_engine, fast_stepper, library
+from transduce.engine import build, choose_engine, fast_stepper
 from transduce.errors import EngineError
+from transduce.kernels import library
 
 CPU = torch.device("cpu")
 

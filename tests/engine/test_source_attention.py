@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from transduce.engine.library import Library
 from transduce.engine.program import Extent, Program
 from transduce.engine.weights import Number
+from transduce.kernels.library import Library
 from transduce.modules.positions import rotary_table
 
 Array = NDArray[np.float64]

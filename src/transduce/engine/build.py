@@ -13,13 +13,13 @@ import torch
 
 from transduce.config import EngineChoice
 from transduce.engine.entrance import Entrance
-from transduce.engine.library import Library, load_library
 from transduce.engine.recurrent import NativeRecurrentDecoder, NativeRecurrentEncoder
 from transduce.engine.stepper import EngineStepper, NativeDecoder, NativeEncoder
 from transduce.engine.transformer import NativeTransformerDecoder, NativeTransformerEncoder
 from transduce.engine.weights import Number
 from transduce.errors import EngineError
 from transduce.interfaces import Stepper
+from transduce.kernels.library import Library, load_library
 from transduce.models.recurrent import RecurrentDecoder, RecurrentEncoder
 from transduce.models.seq2seq import Seq2Seq
 from transduce.models.transformer import TransformerDecoder, TransformerEncoder

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from transduce.engine.library import Library
 from transduce.engine.program import Program
 from transduce.engine.weights import Number
+from transduce.kernels.library import Library
 from transduce.modules.frontend import ConvolutionFrontend
 
 __all__ = ["NativeConvolutions"]

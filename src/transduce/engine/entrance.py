@@ -7,10 +7,10 @@ import copy
 from torch import Tensor
 
 from transduce.engine.convolution import NativeConvolutions
-from transduce.engine.library import Library
 from transduce.engine.program import Program
 from transduce.engine.weights import Number
 from transduce.interfaces import Source
+from transduce.kernels.library import Library
 from transduce.models.seq2seq import Embedding, Frontend, Seq2Seq
 from transduce.modules.frontend import ConvolutionFrontend
 

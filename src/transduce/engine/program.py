@@ -10,9 +10,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from transduce.engine.library import Library
 from transduce.engine.weights import Number, Weights, plain
 from transduce.errors import EngineError
+from transduce.kernels.library import Library
 
 __all__ = ["Activation", "Extent", "Number", "Program", "Weights"]
 

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from transduce.engine.blocks import heads_of, write_output
 from transduce.engine.entrance import Entrance
-from transduce.engine.library import Library
 from transduce.engine.memory import LANES, in_twos
 from transduce.engine.program import Extent, Program
 from transduce.engine.weights import Number
 from transduce.errors import EngineError
 from transduce.interfaces import Memory, Source
+from transduce.kernels.library import Library
 from transduce.models.recurrent import RecurrentDecoder, RecurrentEncoder
 from transduce.models.seq2seq import Embedding, Output
 from transduce.modules.recurrent import EncoderLayer, RecurrentLayer

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from transduce.engine.blocks import Blocks, heads_of, joined, norm, write_output
 from transduce.engine.entrance import Entrance, write_embedding
-from transduce.engine.library import Library
 from transduce.engine.memory import room_for_memory
 from transduce.engine.program import Extent, Program
 from transduce.engine.weights import Number
 from transduce.interfaces import Memory, Source
+from transduce.kernels.library import Library
 from transduce.models.seq2seq import Embedding, Output
 from transduce.models.transformer import TransformerDecoder, TransformerEncoder, memory_of
 from transduce.modules.positions import (

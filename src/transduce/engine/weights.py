@@ -7,8 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from transduce.engine.library import Library
 from transduce.errors import EngineError
+from transduce.kernels.library import Library
 
 __all__ = ["Number", "Weights", "plain"]
 

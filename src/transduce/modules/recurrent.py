@@ -13,6 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from transduce.kernels.lstm import has_native_lstm, lstm
 from transduce.modules.dropout import Dropout
 
 __all__ = [
@@ -83,6 +84,10 @@ class RecurrentLayer(nn.Module):
         """Vectors ``[B, T, E]`` and states ``[B, D]`` to hidden states ``[B, T, D]`` and states."""
         if vectors.shape[1] == 1:
             return self._one_step(vectors[:, 0], states)
+        weights = self.kernel.all_weights[0]
+        if self.kind == "lstm" and torch.is_grad_enabled() and has_native_lstm(vectors, weights):
+            outputs, hidden, cell = lstm(vectors, states[0], states[1], weights)
+            return outputs, (hidden, cell)
         first = tuple(state.contiguous()[None] for state in states)  # cuDNN asks for it
         if self.kind == "lstm":
             outputs, last = self.kernel(vectors, first)

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from transduce.engine.loss import has_native_loss, loss_gradient, normalize_rows
 from transduce.interfaces import PADDING
+from transduce.kernels.loss import has_native_loss, loss_gradient, normalize_rows
 
 __all__ = ["token_loss"]
 

@@ -196,6 +196,8 @@ def _declare(functions: ctypes.CDLL) -> None:
             _Int,
             [_Int, _Int, *[_Pointer] * 3, _Long, _Long, _Float, _Float, _Pointer],
         ),
+        "lstm": (_Int, [_Int, _Int, *[_Pointer] * 3]),
+        "lstm_back": (_Int, [_Int, _Int, *[_Pointer] * 4]),
         "run_apart": (_Int, [_Pointer, _Int, _Pointer, _Long]),
         "run": (_Int, [_Pointer, _Int, _Pointer]),
         "search": (_Int, [_Pointer, _Int, _Int, *[_Pointer] * 4]),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from transduce.engine.library import load_library
 from transduce.errors import EngineError
+from transduce.kernels.library import load_library
 
 __all__ = ["has_native_loss", "loss_gradient", "normalize_rows"]
 

@@ -321,7 +321,7 @@ inline void multiply32(const float* b, int groups, const float* a, int64_t strid
   Floats sums[R][kPanelVectors] = {};
   for (int k = 0; k < groups; ++k, b += kPanel) {
     Floats columns[kPanelVectors];
-    for (int v = 0; v < kPanelVectors; ++v) columns[v] = load(b + v * kLanes);
+    for (int v = 0; v < kPanelVectors; ++v) columns[v] = kept(load(b + v * kLanes));
     for (int r = 0; r < R; ++r) {
       const Floats value = splat(a[r * stride + k]);
       for (int v = 0; v < kPanelVectors; ++v) sums[r][v] += value * columns[v];
@@ -338,7 +338,7 @@ inline void multiply16(const uint16_t* b, int groups, const uint16_t* a, int64_t
   for (int k = 0; k < groups; ++k, b += kPanel * 2) {
     Words columns[kPanelVectors];
     for (int v = 0; v < kPanelVectors; ++v)
-      columns[v] = load<Words, uint16_t>(b + v * kLanes * 2);
+      columns[v] = kept(load<Words, uint16_t>(b + v * kLanes * 2));
     for (int r = 0; r < R; ++r) {
       uint32_t pair;
       std::memcpy(&pair, a + r * stride + 2 * k, 4);

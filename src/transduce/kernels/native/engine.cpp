@@ -3,6 +3,7 @@
 #include "convolution.h"
 #include "layers.h"
 #include "loss.h"
+#include "lstm.h"
 #include "memory.h"
 #include "recurrence.h"
 #include "search.h"
@@ -20,6 +21,47 @@ std::shared_ptr<Pool> pool_of(int threads) {
   if (the_pool == nullptr || !the_pool->usable() || the_pool->threads() != threads)
     the_pool = std::make_shared<Pool>(threads);
   return the_pool;
+}
+
+// ``call`` of every thread with its share of the sentences, whole tiles of rows.
+template <class Call>
+void share_sentences(int threads, int64_t sentences, const Call& call) {
+  const std::shared_ptr<Pool> pool = pool_of(threads);
+  pool->run([&](int thread) {
+    Share share((sentences + kTileRows - 1) / kTileRows, thread, pool->team());
+    share.begin = std::min(share.begin * kTileRows, sentences);
+    share.end = std::min(share.end * kTileRows, sentences);
+    call(share, thread, *pool);
+  });
+}
+
+template <class Stored>
+void run_lstm(int threads, const LstmSize& size, const float* const* parameters, void* const* tape) {
+  LstmAhead<Stored> weights(size);
+  const LstmTape<Stored> own{static_cast<Stored*>(tape[0]), static_cast<Stored*>(tape[1]),
+                             static_cast<float*>(tape[2]), static_cast<const float*>(tape[3])};
+  share_sentences(threads, size.sentences, [&](Share rows, int thread, Pool& pool) {
+    weights.pack(parameters, Share(size.blocks(), thread, pool.team()));
+    pool.barrier();
+    lstm_forward(weights, own, static_cast<Stored*>(tape[4]), rows);
+  });
+}
+
+template <class Stored>
+void run_lstm_back(int threads, const LstmSize& size, const float* const* parameters,
+                   void* const* tape, void* const* gradients) {
+  LstmBack<Stored> weights(size);
+  const LstmTape<Stored> own{static_cast<Stored*>(tape[0]), static_cast<Stored*>(tape[1]),
+                             static_cast<float*>(tape[2]), static_cast<const float*>(tape[3])};
+  const LstmGradients<Stored> to{
+      static_cast<const Stored*>(gradients[0]), static_cast<Stored*>(gradients[1]),
+      static_cast<Stored*>(gradients[2]), static_cast<float*>(gradients[3]),
+      static_cast<float*>(gradients[4]), static_cast<float*>(gradients[5])};
+  share_sentences(threads, size.sentences, [&](Share rows, int thread, Pool& pool) {
+    weights.pack(parameters, Share(kGates * size.blocks(), thread, pool.team()));
+    pool.barrier();
+    lstm_backward(weights, own, to, rows, thread);
+  });
 }
 
 template <class Op, class... Arguments>
@@ -177,6 +219,31 @@ int transduce_loss_gradient(int half, int threads, const void* logits, const int
            : loss_gradient(static_cast<const float*>(logits), targets, normalizers, size, smoothing,
                            scale, share, static_cast<float*>(gradients));
     });
+    return 0;
+  } catch (const std::exception&) {
+    return -1;
+  }
+}
+
+// ``tape``: inputs, gates, cells, first cells, outputs; see lstm.h.
+int transduce_lstm(int half, int threads, const LstmSize* size, const float* const* parameters,
+                   void* const* tape) {
+  try {
+    half ? run_lstm<uint16_t>(threads, *size, parameters, tape)
+         : run_lstm<float>(threads, *size, parameters, tape);
+    return 0;
+  } catch (const std::exception&) {
+    return -1;
+  }
+}
+
+// ``gradients``: of outputs, of gates, of inputs, of hidden states, of cells, of the bias.
+int transduce_lstm_back(int half, int threads, const LstmSize* size,
+                        const float* const* parameters, void* const* tape,
+                        void* const* gradients) {
+  try {
+    half ? run_lstm_back<uint16_t>(threads, *size, parameters, tape, gradients)
+         : run_lstm_back<float>(threads, *size, parameters, tape, gradients);
     return 0;
   } catch (const std::exception&) {
     return -1;

@@ -220,6 +220,9 @@ inline float read_one(const uint16_t* from) { return from_bfloat16(*from); }
 inline void write_one(float* to, float value) { *to = value; }
 inline void write_one(uint16_t* to, float value) { *to = to_bfloat16(value); }
 
+inline void write(float* to, const Floats& values) { store(to, values); }
+inline void write(uint16_t* to, const Floats& values) { store(to, to_bfloat16(values)); }
+
 inline void write(float* to, const float* from, int count) {
   std::memcpy(to, from, sizeof(float) * count);
 }
@@ -260,6 +263,15 @@ inline Floats first_of_pairs(const Words& pairs) {
 inline Floats second_of_pairs(const Words& pairs) {
   const Words bits = pairs & 0xffff0000u;
   return load(reinterpret_cast<const float*>(&bits));
+}
+
+// Kept in its register from here on: a compiler may otherwise load it again wherever it is used.
+template <class Vector>
+inline Vector kept(Vector vector) {
+#if defined(__AVX512F__)
+  __asm__("" : "+v"(vector));
+#endif
+  return vector;
 }
 
 // total + the products of 16 pairs of bfloat16, side by side, with one pair.
