@@ -56,3 +56,39 @@ def test_a_word_without_a_stretch_stands_between_its_neighbours() -> None:
 
 def test_no_words() -> None:
     assert timed_words(np.ones((1, 3), np.float32), [], letters, 1.0) == ()
+
+
+def marked(tokens: list[int]) -> str:
+    """Letters, and a comma for -1."""
+    return "".join("," if token == -1 else letters([token]) for token in tokens)
+
+
+def test_nobody_says_a_comma() -> None:
+    # "a," pauses for 0.4 seconds, in which only the comma is looked at; then "b" and END
+    rows = {0: (0, 2), 1: (2, 6), 2: (6, 6), 3: (6, 8), 4: (9, 10)}
+    weights = np.full((5, 10), 1e-3, np.float32)
+    for row, (start, end) in rows.items():
+        weights[row, start:end] = 1.0
+    found = timed_words(weights, [1, -1, 0, 2], marked, 1.0)
+    assert found == (Word("a,", 0.0, 0.2), Word("b", 0.6, 0.8))
+    alone = timed_words(weights[1:], [-1, 0, 2], marked, 1.0)  # a mark that is a word is timed
+    assert alone[0].end == pytest.approx(0.6)
+
+
+def test_words_begin_and_end_with_sound() -> None:
+    weights = np.full((4, 10), 1e-3, np.float32)
+    weights[0, 0:4] = weights[2, 4:8] = weights[3, 8:] = 1.0
+    sound = np.zeros(90, dtype=bool)
+    sound[13:35] = True
+    found = timed_words(weights, [1, 0, 2], letters, 1.0, sound)
+    assert found[0] == Word("a", 0.13, 0.35)
+    assert found[1] == Word("b", 0.4, 0.8)  # nothing is heard there: as attention has it
+    sound[70:] = True
+    assert timed_words(weights, [1, 0, 2], letters, 1.0, sound)[1] == Word("b", 0.7, 0.8)
+
+
+def test_no_word_ends_after_the_recording() -> None:
+    weights = np.full((2, 10), 1e-3, np.float32)
+    weights[0, 5:] = 1.0
+    (word,) = timed_words(weights, [1], letters, 1.0, np.zeros(93, dtype=bool))
+    assert word == Word("a", 0.5, 0.93)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from whisper_models import NUMBERS, SPECIALS, SUPPRESSED, frames, save_model, save_tokenizer
 
 import transduce
-from transduce import cli
+from transduce import Transducer, cli
 from transduce.errors import DataError, ModelError
 from transduce.interfaces import BEGIN, END, Source
 from transduce.pipeline.trained import TrainedModel
@@ -107,6 +107,28 @@ def test_recordings_become_text_and_a_saved_model_answers_alike(tmp_path: Path) 
     joined = next(trained.predict([long], trained.config.search))[0]
     assert joined.tokens.count("<|notimestamps|>") == 2
     assert len(joined.token_scores) >= len(joined.tokens)
+
+
+def test_words_of_all_parts_have_times_within_the_recording(tmp_path: Path) -> None:
+    save_model(tmp_path)
+    model = Transducer.from_pretrained(tmp_path)
+    chance = np.random.default_rng(0)
+    long = chance.normal(0, 0.1, 16_000 * 37).astype("f4")
+    long[16_000 * 24 : 16_000 * 25] = 0  # where it is cut
+    short, output = (
+        model([clip], timings=True, max_length=9)[0][0] for clip in (long[:24_000], long)
+    )
+    for found, seconds in ((short, 1.5), (output, 37.0)):
+        assert [word.text for word in found.words] == found.text.split()
+        assert found.words
+        assert all(0 <= word.start <= word.end <= seconds for word in found.words)
+    joined = long[:398_400], long[398_400:]  # at 24.9 seconds
+    first, second = (model([part], timings=True, max_length=9)[0][0] for part in joined)
+    later = [(word.start + 24.9, word.text) for word in second.words]
+    expected = [*((word.start, word.text) for word in first.words), *later]
+    assert [word.text for word in output.words] == [text for _, text in expected]
+    times = [word.start for word in output.words]
+    assert times == pytest.approx([start for start, _ in expected], abs=0.02)
 
 
 def test_the_pipeline_answers_as_that_of_transformers_4(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from transduce.data.audio_augmentation import (
     draw_gains,
     draw_warp,
 )
+from transduce.data.audio_sound import HeardPart, find_sound
 from transduce.data.audio_windows import cut_where_quiet
 from transduce.data.log_mel import Frames, Samples, frame_count, log_mel
 from transduce.errors import DataError
@@ -69,11 +70,23 @@ class AudioReader:
 
     def parts(self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int]) -> list[Frames]:
         """The same in parts of at most ``cut_at`` seconds, where the config has that."""
+        return [log_mel(part, self.config) for part in self._cut(source)]
+
+    def heard_parts(
+        self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int]
+    ) -> list[HeardPart]:
+        """The parts with where in them something is heard."""
+        rate = self.config.sampling_rate
+        cut = self._cut(source)
+        return [HeardPart(log_mel(part, self.config), find_sound(part, rate)) for part in cut]
+
+    def _cut(
+        self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int]
+    ) -> Sequence[Samples]:
         samples, longest = self.samples(source), self.config.cut_at
         if longest is None:
-            return [log_mel(samples, self.config)]
-        cut = cut_where_quiet(samples, self.config.sampling_rate, longest)
-        return [log_mel(part, self.config) for part in cut]
+            return [samples]
+        return cut_where_quiet(samples, self.config.sampling_rate, longest)
 
     def augmented(self, source: str, seed: int, epoch: int, index: int) -> Frames:
         """The same, changed as ``augmentation`` says."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,8 @@ from typing import Any
 import torch
 
 from transduce.config import SearchConfig
+from transduce.data.audio_reader import AudioReader
+from transduce.data.audio_sound import HeardPart
 from transduce.data.batching import prefetch
 from transduce.data.frames import FrameReader, Frames, FrameSource
 from transduce.data.joint import Coder
@@ -76,8 +79,11 @@ class Predictor:
         where the options contradict each other or the tokenizer, before anything is decoded.
         """
         reader = self.source
-        if self.timings and getattr(reader, "frames_a_second", None) is None:
-            raise ModelError("timings must be asked of a model of recordings; got another")
+        if self.timings:
+            if not isinstance(reader, AudioReader):
+                raise ModelError("timings must be asked of a model of recordings; got another")
+            heard = map(reader.heard_parts, sources)
+            return self._of_frames(heard, options, self._constraints(options), window)
         if isinstance(reader, FrameReader):
             return self.predict_frames(map(reader.parts, sources), options, window=window)
         texts = (_text(source) for source in sources)
@@ -90,24 +96,25 @@ class Predictor:
 
         Where there are several parts, only the best outputs are kept and joined.
         """
-        return self._of_frames(iter(sources), options, self._constraints(options), window)
+        parts = ([HeardPart(frames) for frames in source] for source in sources)
+        return self._of_frames(parts, options, self._constraints(options), window)
 
     def _of_frames(
         self,
-        sources: Iterator[list[Frames]],
+        sources: Iterator[list[HeardPart]],
         options: SearchConfig,
         constraints: Constraints | None,
         window: int,
     ) -> Iterator[list[Output]]:
         counts: deque[int] = deque()  # parts of each source that is read and not yet given
-        waiting: deque[Frames] = deque()  # the parts themselves, where attention will need them
+        waiting: deque[HeardPart] = deque()  # the parts, where attention will need them
 
         def read() -> Iterator[list[Frames]]:
             for source in prefetch(sources, _FILES_AHEAD) if window > 1 else sources:
                 counts.append(len(source))
                 if self.timings:
                     waiting.extend(source)
-                yield source
+                yield [part.frames for part in source]
 
         found = decode_parts(
             self.stepper, read(), options, constraints, device=self.device, window=window
@@ -115,10 +122,10 @@ class Predictor:
         for first in found:
             count = counts.popleft()
             outputs, before = [], 0.0
-            for part in (first, *itertools.islice(found, count - 1)):
-                frames = waiting.popleft() if self.timings else None
-                outputs.append([self._output(h, frames, before) for h in part])
-                before += 0.0 if frames is None else self._seconds(frames)
+            for hypotheses in (first, *itertools.islice(found, count - 1)):
+                part = waiting.popleft() if self.timings else None
+                outputs.append([self._output(h, part, before) for h in hypotheses])
+                before += 0.0 if part is None else part.seconds(self._rate())
             yield _joined(outputs)
 
     def _of_texts(
@@ -177,14 +184,19 @@ class Predictor:
         coder = self.target_tokenizer
         return bool(coder.first_of) + len(coder.first) + bool(self.part.target_tag)
 
-    def _seconds(self, frames: Frames) -> float:
+    def _rate(self) -> float:
+        """Frames a second."""
         rate = self.source.frames_a_second if isinstance(self.source, FrameReader) else None
         if rate is None:
             raise ModelError("timings must be asked of a model of recordings; got another")
-        return len(frames) / rate
+        return rate
 
-    def _words(self, hypothesis: Hypothesis, frames: Frames, before: float) -> tuple[Word, ...]:
-        """When each word was said, ``before`` being the seconds that came earlier."""
+    def _words(self, hypothesis: Hypothesis, part: HeardPart, before: float) -> tuple[Word, ...]:
+        """When each word was said, ``before`` being the seconds that came earlier.
+
+        Attention to the silence that was put behind a recording does not count.
+        """
+        frames = part.frames
         source = Source.of_frames([frames], frames.shape[1]).to(self.device)
         read = [token for token in hypothesis.tokens if token != END]
         state = self.stepper.start(source, attention=True)
@@ -193,13 +205,18 @@ class Predictor:
         if weights is None:
             raise ModelError("timings must be asked of a model with attention; got another")
         skipped = self._unwritten()
-        own = weights[0, skipped:].float().cpu().numpy()
+        scale = len(frames) / self._rate() / weights.shape[2]  # seconds of a position
+        positions = max(1, math.ceil(round(part.seconds(self._rate()) / scale, 6)))
+        own = weights[0, skipped:, :positions].float().cpu().numpy()
         decode = self.target_tokenizer.decode
-        found = timed_words(own, read[skipped:], decode, self._seconds(frames))
-        return tuple(replace(w, start=w.start + before, end=w.end + before) for w in found)
+        found = timed_words(own, read[skipped:], decode, scale * own.shape[1], part.sound)
+        return tuple(
+            replace(word, start=round(word.start + before, 3), end=round(word.end + before, 3))
+            for word in found
+        )
 
     def _output(
-        self, hypothesis: Hypothesis, frames: Frames | None = None, before: float = 0.0
+        self, hypothesis: Hypothesis, part: HeardPart | None = None, before: float = 0.0
     ) -> Output:
         tokens = [token for token in hypothesis.tokens if token != END]
         return Output(
@@ -210,7 +227,7 @@ class Predictor:
             token_scores=hypothesis.token_scores,
             finished=hypothesis.finished,
             constraints_met=hypothesis.constraints_met,
-            words=() if frames is None else self._words(hypothesis, frames, before),
+            words=() if part is None else self._words(hypothesis, part, before),
             language=self.target_tokenizer.first_of.get(tokens[0], "") if tokens else "",
         )
 

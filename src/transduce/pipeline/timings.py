@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from transduce.data.audio_sound import SOUND_SECONDS
 
 __all__ = ["Word", "stretches", "timed_words"]
 
@@ -56,13 +59,32 @@ def timed_words(
     tokens: Sequence[int],
     decode: Callable[[Sequence[int]], str],
     seconds: float,
+    sound: NDArray[np.bool_] | None = None,
 ) -> tuple[Word, ...]:
     """The words of ``tokens``, END not among them, by attention ``[T + 1, S]`` over ``seconds``.
 
-    The last row is END's. A token belongs to the word that the text has got to with it.
+    The last row is END's. A token belongs to the word that the text has got to with it; a
+    punctuation mark, which nobody says, has its stretch for itself where its word has other
+    tokens. Where ``sound`` (``find_sound``) is known a word begins and ends with it.
     """
     scale = seconds / weights.shape[1]
-    bounds: dict[int, tuple[int, int]] = {}
+    bounds = _bounds(weights, tokens, decode)
+    words = []
+    place = 0.0
+    for number, text in enumerate(decode(tokens).split()):
+        first, last = bounds.get(number, (round(place / scale), round(place / scale)))
+        place = last * scale
+        start, end = _within_sound(first * scale, place, sound)
+        words.append(Word(text, round(start, 3), round(end, 3)))
+    return tuple(words)
+
+
+def _bounds(
+    weights: NDArray[np.float32], tokens: Sequence[int], decode: Callable[[Sequence[int]], str]
+) -> dict[int, tuple[int, int]]:
+    """The first position of each word, by its number, and the one behind its last."""
+    said: dict[int, tuple[int, int]] = {}
+    marks: dict[int, tuple[int, int]] = {}
     for number, (start, end) in enumerate(stretches(weights)[: len(tokens)]):
         if start == end:
             continue
@@ -70,12 +92,24 @@ def timed_words(
         heard = np.flatnonzero(own >= _SEEN * own.max())
         first, last = start + int(heard[0]), start + int(heard[-1]) + 1
         word = max(0, len(decode(tokens[: number + 1]).split()) - 1)
+        bounds = marks if _is_mark(decode([tokens[number]])) else said
         before = bounds.get(word, (first, last))
         bounds[word] = min(before[0], first), max(before[1], last)
-    words = []
-    place = 0.0
-    for number, text in enumerate(decode(tokens).split()):
-        first, last = bounds.get(number, (round(place / scale), round(place / scale)))
-        words.append(Word(text, round(first * scale, 3), round(last * scale, 3)))
-        place = last * scale
-    return tuple(words)
+    return marks | said
+
+
+def _is_mark(text: str) -> bool:
+    """Whether a token is punctuation and nothing else."""
+    own = text.strip()
+    return bool(own) and all(unicodedata.category(letter).startswith("P") for letter in own)
+
+
+def _within_sound(start: float, end: float, sound: NDArray[np.bool_] | None) -> tuple[float, float]:
+    """The seconds from the first sound to the last between ``start`` and ``end``; else these."""
+    if sound is None:
+        return start, end
+    first = round(start / SOUND_SECONDS)
+    heard = np.flatnonzero(sound[first : round(end / SOUND_SECONDS)])
+    if not len(heard):
+        return start, min(end, max(start, len(sound) * SOUND_SECONDS))
+    return (first + int(heard[0])) * SOUND_SECONDS, (first + int(heard[-1]) + 1) * SOUND_SECONDS
