@@ -541,7 +541,6 @@ def test_any_text_is_a_recipe_or_a_config_error(
     [
         ({"parts": {}}, "data.parts must be parts by name, {NAME: {train: FILES}}; got {}"),
         ({"parts": [{"name": "ice"}]}, "data.parts must be parts by name, {NAME: {train: FILES}}"),
-        ({"parts": {"ice": {}}}, "data.parts.ice.train must be given"),
         ({"parts": {"ice": None}}, "data.parts.ice must be a section of keys; got None"),
         ({"parts": {"ice": {"trian": "a"}}}, "data.parts.ice.trian must be a known key; did you"),
         ({"parts": {"train": {"trian": "a"}}}, "data.parts.train.trian must be a known key; did"),

@@ -11,11 +11,18 @@ from typing import Any, Self
 from transduce.config import Config, SearchConfig
 from transduce.config.presets import PRESETS
 from transduce.data.frames import FrameSource
-from transduce.data.parts import find_part
 from transduce.errors import ConfigError, DataError, ModelError
 from transduce.pipeline.attention_picture import draw_attention_of
-from transduce.pipeline.corpora import corpora_from_lists
 from transduce.pipeline.fitting import fit
+from transduce.pipeline.lists import (
+    DevPairs,
+    PartNames,
+    corpora_of,
+    part_names,
+    require_as_many,
+    texts,
+    with_parts,
+)
 from transduce.pipeline.trained import Output, TrainedModel
 from transduce.pretrained.reader import read_pretrained
 
@@ -102,25 +109,28 @@ class Transducer:
         sources: Iterable[str | Path],
         targets: Iterable[str],
         *,
-        dev: tuple[Iterable[str | Path], Iterable[str]] | None = None,
+        part: PartNames = None,
+        dev: DevPairs | None = None,
         output: str | Path | None = None,
     ) -> Self:
         """Train on pairs; the best model on ``dev`` is kept (a share of the pairs if none).
 
         Sources are texts or, where ``options`` say ``{"data.input.kind": "audio"}`` or another
         kind that is no text, paths of files.
+        ``part`` names for each pair the data set that it is of, and the model is that of a
+        mixture; ``dev`` then has names too: ``dev=(sources, targets, part)``. How parts are drawn
+        and told apart ``options`` say: ``{"data.temperature": 5, "data.parts.ice.weight": 2}``.
         ``output`` keeps the run's directory with checkpoints and log. Raises TransduceError.
+
+        >>> words = [a + b + c for a in "bdg" for b in "aeiou" for c in "lmn"]
+        >>> both = Transducer("gru-tiny", max_steps=1, dev_fraction=0.3)
+        >>> both = both.fit([*words, *words], [*words, *words], part=["ice"] * 45 + ["ita"] * 45)
+        >>> len(both.predict(["bal", "dim"], part="ice"))
+        2
         """
-        config = self._config()
-        are_files = config.data.input.kind != "text"
-        pairs = _zipped(sources, targets, are_files)
-        dev_pairs = None if dev is None else _zipped(*dev, are_files)
-        if config.data.parts is not None:
-            raise ConfigError(
-                "data.parts must be none where sources and targets are given; train a mixture "
-                "from files with `transduce train`"
-            )
-        corpora = corpora_from_lists(pairs, dev_pairs, self.dev_fraction, find_part(config, None))
+        names = part_names(part)
+        config = with_parts(self._config(), names)
+        corpora = corpora_of(config, sources, targets, names, dev, self.dev_fraction)
         base = None if config.model.from_ is None else read_pretrained(config.model.from_)
         if output is not None:
             self.trained_ = fit(config, corpora, output, base=base)
@@ -130,12 +140,12 @@ class Transducer:
         return self
 
     def predict(
-        self, sources: Iterable[FrameSource], *, part: str | None = None, **search: Any
+        self, sources: Iterable[FrameSource], *, part: PartNames = None, **search: Any
     ) -> list[str]:
         """The best output of each source; ``search`` options by name: ``beam=4``.
 
         A source is a text or, as the model was trained, a path, an array or ``(samples, rate)``.
-        ``part`` names one of the mixture that a model was trained on.
+        ``part`` names one of the mixture that a model was trained on, or one for each source.
         """
         return [outputs[0].text for outputs in self(sources, part=part, **search)]
 
@@ -143,7 +153,7 @@ class Transducer:
         self,
         sources: Iterable[FrameSource],
         *,
-        part: str | None = None,
+        part: PartNames = None,
         timings: bool = False,
         **search: Any,
     ) -> list[list[Output]]:
@@ -153,39 +163,48 @@ class Transducer:
         """
         trained, options = self._trained(), self._search(search)
         if trained.config.data.input.kind == "text":
-            given: list[FrameSource] = [*_texts(sources, "sources")]
+            given: list[FrameSource] = [*texts(sources, "sources")]
         elif isinstance(sources, str | Path):
             raise DataError(f"sources must be a list of them; got {str(sources)!r} alone")
         else:
             given = list(sources)
-        return list(trained.predict(given, options, part=part, timings=timings))
+        names = part_names(part)
+        if not isinstance(names, list):
+            return list(trained.predict(given, options, part=names, timings=timings))
+        require_as_many(names, "part", given)
+        found = {}
+        for name in dict.fromkeys(names):
+            own = [source for source, of in zip(given, names, strict=True) if of == name]
+            found[name] = trained.predict(own, options, part=name, timings=timings)
+        outputs = {name: iter(list(own)) for name, own in found.items()}  # part after part
+        return [next(outputs[name]) for name in names]
 
     def score(
         self,
         sources: Iterable[FrameSource],
         targets: Iterable[str | Sequence[str]],
         *,
-        part: str | None = None,
+        part: PartNames = None,
         **search: Any,
     ) -> float:
         """The share of sources, 0 to 1, whose output is exactly a target of theirs."""
         predicted = self.predict(sources, part=part, **search)
         references = [[t] if isinstance(t, str) else list(t) for t in targets]
-        if len(references) != len(predicted):
-            raise DataError(
-                f"targets must be as many as sources ({len(predicted)}); got {len(references)}"
-            )
+        require_as_many(references, "targets", predicted)
         if not predicted:
             raise DataError("sources must hold at least one text; got none")
         right = sum(text in among for text, among in zip(predicted, references, strict=True))
         return right / len(predicted)
 
-    def draw_attention(self, source: FrameSource, path: str | Path) -> str:
+    def draw_attention(
+        self, source: FrameSource, path: str | Path, *, part: str | None = None
+    ) -> str:
         """Draw where the model looks while it reads a source (PNG); give what it says of it.
 
-        Raises ModelError where its decoder has no attention.
+        ``part`` names one of the mixture that a model was trained on. Raises ModelError where its
+        decoder has no attention.
         """
-        return draw_attention_of(self._trained(), source, path)
+        return draw_attention_of(self._trained(), source, path, part=part)
 
     # -------------------------------------------------------- directories
 
@@ -302,25 +321,3 @@ def _model_section(model: str | Mapping[str, Any]) -> dict[str, Any]:
 
 def _parameter_names() -> list[str]:
     return sorted(inspect.signature(Transducer).parameters)
-
-
-def _texts(values: Iterable[object], name: str) -> list[str]:
-    if isinstance(values, str):
-        raise DataError(f"{name} must be a list of texts; got one text")
-    texts: list[str] = []
-    for number, text in enumerate(values, 1):
-        if not isinstance(text, str):
-            raise DataError(f"{name} must be texts; got {type(text).__name__} (number {number})")
-        texts.append(text)
-    return texts
-
-
-def _zipped(
-    sources: Iterable[str | Path], targets: Iterable[str], are_files: bool
-) -> list[tuple[str, str]]:
-    if are_files and not isinstance(sources, str):
-        sources = [str(source) if isinstance(source, Path) else source for source in sources]
-    left, right = _texts(sources, "sources"), _texts(targets, "targets")
-    if len(left) != len(right):
-        raise DataError(f"targets must be as many as sources ({len(left)}); got {len(right)}")
-    return list(zip(left, right, strict=True))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transduce.config import Config, DataConfig
+from transduce.config import Config, DataConfig, PartConfig
 from transduce.data import doctor
 from transduce.data.corpus import Pair
 from transduce.data.doctor import Leakage, examine, find_leakage
@@ -153,6 +153,8 @@ def test_an_unusable_part_is_said_and_the_rest_examined(tmp_path: Path) -> None:
 
 
 def test_nothing_to_examine_is_an_error() -> None:
+    with pytest.raises(ConfigError, match=r"data\.parts\.kor\.train must be given to be checked"):
+        examine(DataConfig(parts={"kor": PartConfig()}))
     with pytest.raises(ConfigError, match=r"data\.train must be given to be checked; got none"):
         examine(data_config())
 

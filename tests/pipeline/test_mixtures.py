@@ -336,6 +336,7 @@ def test_leakage_is_between_pairs_that_look_alike_to_the_model(tmp_path: Path) -
             "data.parts.turn must hold at",
         ),
         ({"training.metric": "wer/turn"}, "training.metric must be one of"),
+        ({"data.parts.copy.train": None}, r"data\.parts\.copy\.train must name a file with pairs"),
     ],
 )
 def test_what_is_wrong_with_a_part_is_said(
@@ -346,12 +347,6 @@ def test_what_is_wrong_with_a_part_is_said(
     config = tiny(data).updated(change)
     with pytest.raises((DataError, TrainingError, ConfigError), match=message):
         fit(config, open_corpora(config), tmp_path / "run")
-
-
-def test_parts_are_not_for_pairs_in_memory() -> None:
-    model = Transducer("gru-tiny", max_steps=1, options={"data.parts": {"a": {"train": "a"}}})
-    with pytest.raises(ConfigError, match=r"data\.parts must be none where sources and targets"):
-        model.fit(["a"] * 30, ["b"] * 30)
 
 
 def test_a_single_model_takes_no_part(tmp_path: Path, monkeypatch: Patch, capsys: Capture) -> None:

@@ -101,9 +101,12 @@ DataFormat = Literal["auto", "tsv", "csv", "jsonl", "parquet", "lines", "dataset
 
 
 class PartConfig(Section):
-    """One data set of a mixture. What it leaves out is read as the section ``data`` says."""
+    """One data set of a mixture. What it leaves out is read as the section ``data`` says.
 
-    train: Files = Field(description=_FILES)
+    ``train`` is none where its pairs were in memory.
+    """
+
+    train: Files | None = Field(default=None, description=_FILES)
     dev: Files | None = Field(default=None, description=_FILES)
     test: Files | None = Field(default=None, description=_FILES)
     format: DataFormat | None = None

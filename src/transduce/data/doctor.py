@@ -54,6 +54,8 @@ def examine(config: DataConfig) -> CheckReport:
     leakage: dict[str, Leakage] = {}
     tags = part_tags(parts_of(Config(data=config)))
     for name, data in part_data(config).items():
+        if name and data.train is None:
+            raise ConfigError(f"data.parts.{name}.train must be given to be checked; got none")
         prefix = f"{name} " if name else ""
         own, leaks = _examine_set(data, tags)
         sets |= {f"{prefix}{kind}": report for kind, report in own.items()}

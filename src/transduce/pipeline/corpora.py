@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import chain
@@ -24,6 +24,7 @@ __all__ = [
     "digest",
     "examples_from_files",
     "file_list",
+    "mixture_from_lists",
     "open_corpora",
 ]
 
@@ -124,23 +125,68 @@ def corpora_from_lists(
 
     ``whole`` says what stands before each source.
     """
-    pairs = list(_pairs(train, "training pairs"))
-    if dev is not None:
-        dev_pairs = list(_pairs(dev, "dev pairs"))
-    else:
-        dev_pairs = list(filter(_held_out(dev_fraction), pairs))
-        sources = {pair.source for pair in dev_pairs}
-        pairs = [pair for pair in pairs if pair.source not in sources]
-    text = "\n".join(f"{pair.source}\t{pair.target}" for pair in [*pairs, *dev_pairs])
+    dev_pairs = None if dev is None else list(_pairs(dev, "dev pairs"))
+    part, text = _of_lists(whole, list(_pairs(train, "training pairs")), dev_pairs, dev_fraction)
     fingerprints = {"memory": digest(text)}
+    return Corpora(part.train, part.dev, Problems("stop"), fingerprints, len(text), whole=whole)
+
+
+def mixture_from_lists(
+    train: Iterable[tuple[str, str, str]],
+    dev: Iterable[tuple[str, str, str]] | None,
+    dev_fraction: float,
+    parts: Mapping[str, Part],
+) -> Corpora:
+    """Pairs in memory, the third text of each being the name of the part that it is of.
+
+    Without dev pairs a share of each part's training sources is held out. Raises DataError where
+    one is of no part of ``parts``, is empty or holds a part's tag.
+    """
+    pairs = _pairs_by_part(train, parts, "training pairs")
+    dev_pairs = None if dev is None else _pairs_by_part(dev, parts, "dev pairs")
+    opened, fingerprints, size = [], {}, 0
+    for name, part in parts.items():
+        own_dev = None if dev_pairs is None else dev_pairs[name]
+        corpus_part, text = _of_lists(part, pairs[name], own_dev, dev_fraction)
+        opened.append(corpus_part)
+        fingerprints[f"{name}: memory"] = digest(text)
+        size += len(text)
     return Corpora(
-        lambda: whole.tagged(iter(pairs)),
-        group_examples(dev_pairs),
+        lambda: chain.from_iterable(part.train() for part in opened),
+        [example for part in opened for example in part.dev],
         Problems("stop"),
         fingerprints,
-        len(text),
-        whole=whole,
+        size,
+        parts=tuple(opened),
     )
+
+
+def _of_lists(
+    part: Part, pairs: list[Pair], dev: list[Pair] | None, dev_fraction: float
+) -> tuple[CorpusPart, str]:
+    """A data set in memory, and all its text."""
+    if dev is None:
+        dev = list(filter(_held_out(dev_fraction), pairs))
+        sources = {pair.source for pair in dev}
+        pairs = [pair for pair in pairs if pair.source not in sources]
+    text = "\n".join(f"{pair.source}\t{pair.target}" for pair in [*pairs, *dev])
+    return CorpusPart(part, lambda: part.tagged(iter(pairs)), group_examples(dev)), text
+
+
+def _pairs_by_part(
+    triples: Iterable[tuple[str, str, str]], parts: Mapping[str, Part], name: str
+) -> dict[str, list[Pair]]:
+    given = list(triples)
+    by_part: dict[str, list[Pair]] = {part: [] for part in parts}
+    pairs = _pairs(((source, target) for source, target, _ in given), name)
+    kept = refuse_tags(pairs, part_tags(parts), Problems("stop"))
+    for pair, (_, _, part) in zip(kept, given, strict=True):
+        if part not in by_part:
+            raise DataError(
+                f"part must be one of {', '.join(parts)}; got {part!r}", file=name, line=pair.line
+            )
+        by_part[part].append(pair)
+    return by_part
 
 
 def examples_from_files(
@@ -161,7 +207,8 @@ def file_list(files: Files) -> list[Path]:
 
 def _train_files(part: Part) -> Files:
     if part.data.train is None:
-        raise ConfigError("data.train must name a file with pairs; got none")
+        key = f"data.parts.{part.name}.train" if part.name else "data.train"
+        raise ConfigError(f"{key} must name a file with pairs; got none")
     return part.data.train
 
 
