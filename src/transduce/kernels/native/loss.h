@@ -48,11 +48,8 @@ void loss_gradient(const Stored* logits, const int64_t* targets, const float* no
     }
     const float normalizer = normalizers[row];
     int64_t i = 0;
-    float values[kLanes];
-    for (; i + kLanes <= size; i += kLanes) {
-      store(values, scale * exponential(read(z + i) - normalizer) - uniform);
-      write(to + i, values, kLanes);
-    }
+    for (; i + kLanes <= size; i += kLanes)
+      write(to + i, scale * exponential(read(z + i) - normalizer) - uniform);
     for (; i < size; ++i)
       write_one(to + i, scale * std::exp(read_one(z + i) - normalizer) - uniform);
     const int64_t target = targets[row];

@@ -366,7 +366,7 @@ inline void multiply8(const Weight& w, int panel, const uint8_t* a, int64_t stri
   const int8_t* b = w.values8.get() + static_cast<int64_t>(panel) * w.groups * kPanel * 4;
   for (int k = 0; k < w.groups; ++k, b += kPanel * 4) {
     Fours columns[kFours];
-    for (int v = 0; v < kFours; ++v) columns[v] = load_fours(b + v * sizeof(Fours));
+    for (int v = 0; v < kFours; ++v) columns[v] = kept(load_fours(b + v * sizeof(Fours)));
     for (int r = 0; r < R; ++r) {
       int32_t four;
       std::memcpy(&four, a + r * stride + 4 * k, 4);
