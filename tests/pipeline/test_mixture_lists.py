@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.model_selection import GridSearchCV
 from small_runs import words, write_lines
 
 from transduce import Transducer
@@ -116,6 +117,20 @@ def test_a_share_of_each_part_is_held_out() -> None:
         assert 0.2 < counted["dev_sources"] / size < 0.4
     names = learner.trained_.report["data"]["fingerprints"]
     assert set(names) == {"copy: memory", "turn: memory"}
+
+
+@pytest.mark.parametrize("tags", ["none", "source"])
+def test_a_grid_search_hands_parts_to_fit_alone(tags: str) -> None:
+    search = GridSearchCV(
+        small(data__tags=tags), {"max_steps": [1]}, cv=2, refit=False, error_score="raise"
+    )
+    part = ["a", "b"] * 20
+    if tags == "none":
+        search.fit(TEXTS[:40], TEXTS[:40], part=part)
+        assert 0 <= search.best_score_ <= 1
+    else:
+        with pytest.raises(ConfigError, match="part must be one of a, b"):
+            search.fit(TEXTS[:40], TEXTS[:40], part=part)
 
 
 @pytest.mark.parametrize(
