@@ -122,6 +122,18 @@ def test_gradients_by_differences() -> None:
     assert torch.autograd.gradcheck(double, exact, eps=3e-3, atol=2e-3, rtol=1e-2)
 
 
+def test_frozen_weights_have_no_gradient_and_change_none() -> None:
+    given = case((5, 4, 6, 16))
+    whole = with_gradients(native, given)
+    frozen = [*given[:3], *(weight.detach() for weight in given[3:])]
+    torch.manual_seed(2)
+    outputs = native(frozen)
+    sum((out * torch.randn(out.shape)).sum() for out in outputs).backward()
+    for tensor, gradient in zip(given[:3], whole[3:6], strict=True):
+        assert torch.equal(tensor.grad, gradient)
+    assert all(weight.grad is None for weight in given[3:])
+
+
 def test_the_number_of_threads_changes_no_bit_of_outputs() -> None:
     found = []
     for threads in (1, 2, 5):

@@ -111,6 +111,8 @@ class _LSTM(torch.autograd.Function):
             _addresses([of_outputs, of_gates, of_vectors, hidden, cell, bias]),
         )  # fmt: skip
         _raise_if(failed)
+        if not any(ctx.needs_input_grad[4:]):  # frozen
+            return of_vectors, hidden, cell, None, None, None, None, None
         of_weights = torch.mm(of_gates.view(B * T, 4 * D).t(), inputs.view(B * T, both)).float()
         of_bias = bias.sum(0)
         return (
