@@ -99,6 +99,7 @@ class Pair:
         self.theirs = theirs
         self.ours: TrainedModel = read_pretrained(folder, device="cpu", **options)
         self.ours.config = self.ours.config.updated({"engine": "reference"})
+        self.options = options
         self.source = self.ours.source_tokenizer._imported
         self.target = self.ours.target_tokenizer._imported
 
@@ -140,10 +141,13 @@ class Pair:
             ..., known
         ]
 
-    def generate(self, texts: list[str], **options: object) -> list[list[tuple[list[int], float]]]:
+    def generate(
+        self, texts: list[str], suppressed: list[int] | None = None, **options: object
+    ) -> list[list[tuple[list[int], float]]]:
         """Their outputs: our numbers of the text's tokens, and the score of a beam."""
         numbering = self.target.numbering
         banned = {numbering.padding, numbering.unknown, numbering.start} - {numbering.end, None}
+        banned |= {*(suppressed or [])}
         found = self.theirs.generate(
             **self.inputs(texts), suppress_tokens=sorted(banned), do_sample=False,
             return_dict_in_generate=True, output_scores=True, **options,

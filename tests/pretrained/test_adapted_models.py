@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,19 @@ def test_bert_to_gpt2(bert_to_gpt2):
     agree(ours, TEXTS, generated)
     alone = [predicted(ours, [text], **SEARCH)[0][0][0] for text in TEXTS]
     assert alone == [outputs[0][0] for outputs in predicted(ours, TEXTS, **SEARCH)]
+
+
+def test_bans_are_taken_over(bert_to_gpt2):
+    model, tokenizer, folder = bert_to_gpt2
+    inputs = {"input_ids": torch.tensor([tokenizer.encode("hello world").ids])}
+    options = {"do_sample": False, "return_dict_in_generate": True, "output_scores": True}
+    plain = model.generate(**inputs, **options, **BEAM).sequences[0].tolist()
+    bans = {"bad_words_ids": [plain[1:3], [plain[4]]], "begin_suppress_tokens": [plain[2]]}
+    known = json.loads((folder / "generation_config.json").read_text())
+    write_json(folder / "generation_config.json", known | bans)
+    generated = model.generate(**inputs, **options, **BEAM, **bans)
+    assert generated.sequences[0].tolist() != plain
+    agree(read_pretrained(folder, device="cpu"), ["hello world"], generated)
 
 
 def test_steps_one_by_one_are_one_step(bert_to_gpt2):

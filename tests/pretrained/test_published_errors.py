@@ -197,10 +197,15 @@ def test_what_is_not_taken_over_is_said(folder, caplog):
     write_json(folder / "generation_config.json", {**settings, **idle})
     Transducer.from_pretrained(folder, device="cpu")
     assert not caplog.messages
-    told = {"repetition_penalty": 1.3, "bad_words_ids": [[1], [7, 8], [9]]}
+    told = {
+        "repetition_penalty": 1.3,
+        "bad_words_ids": [[1], [7, 8], [9], [7, start], [9_999]],
+        "suppress_tokens": [10, start],
+    }
     write_json(folder / "generation_config.json", {**settings, **told})
     Transducer.from_pretrained(folder, device="cpu")
     assert [message.partition(": ")[2] for message in caplog.messages] == [
+        f"generation option bad_words_ids=[[7, {start}], [9999]] is not taken over",
+        f"generation option suppress_tokens=[{start}] is not taken over",
         "generation option repetition_penalty=1.3 is not taken over",
-        "generation option bad_words_ids=[[7, 8], [9]] is not taken over",
     ]

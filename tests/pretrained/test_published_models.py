@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 from families import FAMILIES
-from published import TEXTS, Pair
+from published import TEXTS, Pair, write_json
 
 from transduce.pipeline.trained import TrainedModel
+from transduce.pretrained.reader import read_pretrained
 
 LENGTH = 12
 SEARCHES = {
@@ -43,7 +46,9 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return FAMILIES[request.param](tmp_path_factory.mktemp("published"))
 
 
-def both(pair: Pair, name: str, texts: list[str]) -> tuple[list, list]:
+def both(
+    pair: Pair, name: str, texts: list[str], suppressed: list[int] | None = None
+) -> tuple[list, list]:
     theirs, ours = SEARCHES[name]
     forced_end = pair.theirs.generation_config.forced_eos_token_id is not None
     first = len(pair.target.first)
@@ -56,7 +61,7 @@ def both(pair: Pair, name: str, texts: list[str]) -> tuple[list, list]:
     ours = {**ours, "nbest": beams, "max_length": LENGTH, "length_normalization": "power"}
     if ours["beam"] > 1:
         ours["forced_end"] = forced_end
-    return pair.generate(texts, **theirs), pair.decode(texts, **ours)
+    return pair.generate(texts, suppressed, **theirs), pair.decode(texts, **ours)
 
 
 def test_logits_are_theirs(pair):
@@ -125,6 +130,40 @@ def test_forbidden_phrases_are_bad_words(tmp_path):
     found = pair.decode(TEXTS, **ours, forbidden=(piece,))
     assert [[t for t, _ in x] for x in found] == [[t for t, _ in x] for x in expected]
     assert all(often not in tokens for beams in found for tokens, _ in beams)
+
+
+@pytest.mark.parametrize("option", ["bad_words_ids", "suppress_tokens", "begin_suppress_tokens"])
+@pytest.mark.parametrize("name", ["bart", "nllb", "t5"])
+def test_bans_of_a_checkpoint_are_taken_over(name, option, tmp_path):
+    pair = FAMILIES[name](tmp_path)
+    rows, first = pair.target.numbering.rows(), len(pair.target.first)
+    plain = [tokens[first:] for found in both(pair, "beam", TEXTS)[1] for tokens, _ in found]
+    phrase = {  # what is written where nothing is banned
+        "bad_words_ids": next(tokens[1:3] for tokens in plain if len(tokens) > 2),
+        "suppress_tokens": plain[0][1:2],
+        "begin_suppress_tokens": plain[0][:1],
+    }[option]
+    theirs = [rows[token] for token in phrase]
+    settings = (
+        {option: [theirs, [pair.target.numbering.end]]} if len(theirs) > 1 else {option: theirs}
+    )
+    known = json.loads((tmp_path / "generation_config.json").read_text())
+    write_json(tmp_path / "generation_config.json", known | settings)
+    read_pretrained(tmp_path, device="cpu", **pair.options).save(tmp_path / "ours")
+    pair.ours = TrainedModel.load(tmp_path / "ours", "cpu")
+    pair.ours.config = pair.ours.config.updated({"engine": "float32"})
+    pair.theirs.generation_config.update(**settings)
+    for search in ("greedy", "beam", "at least"):
+        suppressed = theirs if option == "suppress_tokens" else None
+        wanted, found = both(pair, search, TEXTS, suppressed)
+        for expected, outputs in zip(wanted, found, strict=True):
+            assert [tokens for tokens, _ in outputs] == [tokens for tokens, _ in expected]
+            if search != "greedy":
+                scores = [score for _, score in expected]
+                assert [s for _, s in outputs] == pytest.approx(scores, rel=1e-3, abs=1e-3)
+            for tokens in (tokens[first:] for tokens, _ in outputs):
+                places = range(1 if option == "begin_suppress_tokens" else len(tokens))
+                assert all(tokens[n : n + len(phrase)] != phrase for n in places)
 
 
 def test_draws_the_same_whichever_way_beams_stop(tmp_path):

@@ -32,7 +32,8 @@ class ImportedSymbols:
     numbers. Where pieces are numbered by a list of their own (Marian, M2M-100), ``entries`` is
     that list. ``languages`` are the codes that :meth:`speaking` may put into ``before``.
     ``not_first`` is what no output begins with, after that. Where the language is ``guessed``,
-    the search begins with the likeliest of ``languages`` in the place of that in ``before``.
+    the search begins with the likeliest of ``languages`` in the place of that in ``before``. No
+    output holds a phrase of ``never``.
     """
 
     pipeline: Pipeline
@@ -45,6 +46,7 @@ class ImportedSymbols:
     not_first: tuple[int, ...] = ()
     after: tuple[int, ...] = ()
     guessed: bool = False
+    never: tuple[tuple[int, ...], ...] = ()
 
     @property
     def size(self) -> int:
@@ -68,6 +70,13 @@ class ImportedSymbols:
     def banned_first(self) -> tuple[int, ...]:
         """Our numbers of what no output may begin with, after :attr:`first`."""
         return tuple(self.numbering.translate(self.not_first))
+
+    @property
+    def forbidden(self) -> tuple[tuple[int, ...], ...]:
+        """Our numbers of phrases that no output holds, but for those that :attr:`first` holds."""
+        begin = " ".join(map(str, ("", *self.first, "")))
+        phrases = (tuple(self.numbering.translate(phrase)) for phrase in self.never)
+        return tuple(p for p in phrases if " ".join(map(str, ("", *p, ""))) not in begin)
 
     def speaking(self, language: str) -> ImportedSymbols:
         """The same with the code of another language before each text. Raises ModelError."""
@@ -194,6 +203,7 @@ class ImportedSymbols:
             "not_first": list(self.not_first),
             "after": list(self.after),
             "guessed": self.guessed,
+            "never": [list(phrase) for phrase in self.never],
         }
 
     @classmethod
@@ -210,4 +220,5 @@ class ImportedSymbols:
             tuple(state["not_first"]),
             tuple(state.get("after", ())),
             bool(state.get("guessed", False)),
+            tuple(tuple(phrase) for phrase in state.get("never", ())),
         )

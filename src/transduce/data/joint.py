@@ -45,6 +45,11 @@ class Coder(Protocol):
         """What no output may begin with, after :attr:`first`."""
         ...
 
+    @property
+    def forbidden(self) -> tuple[tuple[int, ...], ...]:
+        """Phrases that no output holds."""
+        ...
+
     def encode(self, text: str) -> list[int]:
         """Numbers of a text's symbols, without BEGIN and END."""
         ...
@@ -136,6 +141,7 @@ class PartTokenizer:
         self.first: tuple[int, ...] = ()
         self.first_of: Mapping[int, str] = {}
         self.banned_first: tuple[int, ...] = ()
+        self.forbidden: tuple[tuple[int, ...], ...] = ()
 
     def encode(self, text: str) -> list[int]:
         """Numbers of a text's symbols, without BEGIN and END."""

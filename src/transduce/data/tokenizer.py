@@ -133,6 +133,11 @@ class Tokenizer:
         """What no output may begin with, after :attr:`first`: an imported tokenizer's."""
         return () if self._imported is None else self._imported.banned_first
 
+    @property
+    def forbidden(self) -> tuple[tuple[int, ...], ...]:
+        """Phrases that no output holds: those that an imported tokenizer's checkpoint bans."""
+        return () if self._imported is None else self._imported.forbidden
+
     @classmethod
     def train(
         cls, texts: Iterable[str], config: TokenizerConfig, tags: Iterable[str] = ()

@@ -155,7 +155,8 @@ class Predictor:
     def _constraints(self, options: SearchConfig) -> Constraints | None:
         first, begin = self.target_tokenizer.first, self._begin()
         banned, guessed = self.target_tokenizer.banned_first, self.target_tokenizer.first_of
-        wanted = options.prefix or options.forbidden or options.required
+        never = self.target_tokenizer.forbidden
+        wanted = never or options.prefix or options.forbidden or options.required
         if not (first or banned or guessed or begin or wanted):
             return None
         if options.prefix and self.target_tokenizer.config.right_to_left:
@@ -170,7 +171,7 @@ class Predictor:
             free=len(first) + len(begin),
             banned_first=banned,
             first_of=tuple(guessed),
-            forbidden=tuple(tuple(encode(phrase)) for phrase in options.forbidden),
+            forbidden=(*never, *(tuple(encode(phrase)) for phrase in options.forbidden)),
             required=tuple(tuple(encode(phrase)) for phrase in options.required),
         )
 

@@ -21,6 +21,7 @@ from transduce.interfaces import Stepper
 from transduce.models.seq2seq import Seq2Seq
 from transduce.pipeline.trained import TrainedModel
 from transduce.pretrained.adapter import CausalAdapter, EncoderDecoderAdapter
+from transduce.pretrained.banned import Banned, banned
 from transduce.pretrained.folder import Checkpoint
 from transduce.pretrained.generation import search_options
 from transduce.pretrained.vocabulary import Vocabulary, byte_level_vocabulary, read_pipeline
@@ -91,7 +92,7 @@ def read_adapted(checkpoint: Checkpoint) -> AdaptedModel:
         _first(start, _named("bos_token_id", decoder), end) or 0,
         end,
     )
-    target_tokenizer = _tokenizer(target, numbering)
+    target_tokenizer = _tokenizer(target, numbering, bans=banned(checkpoint, numbering))
     adapter: Stepper[Any]
     source: Tokenizer | FrameReader
     if not getattr(config, "is_encoder_decoder", False):
@@ -152,10 +153,18 @@ def _vocabulary(folder: Path, checkpoint: Checkpoint) -> Vocabulary:
     return byte_level_vocabulary(checkpoint) if found is None else found
 
 
-def _tokenizer(vocabulary: Vocabulary, numbering: Numbering, *before: int) -> Tokenizer:
+def _tokenizer(
+    vocabulary: Vocabulary, numbering: Numbering, *before: int, bans: Banned | None = None
+) -> Tokenizer:
+    bans = bans or Banned()
     return Tokenizer.imported(
         ImportedSymbols(
-            vocabulary.pipeline, numbering, before, hidden=vocabulary.hidden | {numbering.end}
+            vocabulary.pipeline,
+            numbering,
+            before,
+            hidden=vocabulary.hidden | {numbering.end},
+            not_first=bans.first,
+            never=bans.phrases,
         )
     )
 

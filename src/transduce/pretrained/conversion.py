@@ -16,6 +16,7 @@ from transduce.data.tokenizer import Tokenizer
 from transduce.errors import ConfigError, ModelError
 from transduce.models.storage import set_weights
 from transduce.pipeline.trained import TrainedModel
+from transduce.pretrained.banned import Banned, banned
 from transduce.pretrained.folder import Checkpoint
 from transduce.pretrained.generation import search_options
 from transduce.pretrained.vocabulary import Vocabulary
@@ -39,8 +40,9 @@ class Side:
     forced: bool = False
     after: tuple[int, ...] = ()
 
-    def tokenizer(self) -> Tokenizer:
-        """The tokenizer in our numbering."""
+    def tokenizer(self, bans: Banned | None = None) -> Tokenizer:
+        """The tokenizer in our numbering; ``bans`` are of what it writes."""
+        bans = bans or Banned()
         return Tokenizer.imported(
             ImportedSymbols(
                 self.vocabulary.pipeline,
@@ -50,7 +52,9 @@ class Side:
                 self.vocabulary.hidden,
                 self.vocabulary.entries,
                 self.vocabulary.languages,
+                not_first=bans.first,
                 after=self.after,
+                never=bans.phrases,
             )
         )
 
@@ -70,7 +74,7 @@ class Conversion:
 def trained_model(checkpoint: Checkpoint, conversion: Conversion) -> TrainedModel:
     """The model with config and tokenizers, in evaluation mode. Raises ModelError."""
     source = conversion.source.tokenizer()
-    target = conversion.target.tokenizer()
+    target = conversion.target.tokenizer(banned(checkpoint, conversion.target.numbering))
     values = {
         "name": checkpoint.folder.resolve().name,
         "data": dict(conversion.data),

@@ -22,6 +22,8 @@ _FOREIGN: dict[str, tuple[object, ...]] = {
     "typical_p": (1, 1.0),
     "penalty_alpha": (0, 0.0),
     "exponential_decay_length_penalty": (),
+    "sequence_bias": (),
+    "guidance_scale": (1, 1.0),
 }
 
 
@@ -38,8 +40,6 @@ def search_options(checkpoint: Checkpoint, task: str | None = None) -> dict[str,
     settings = generation_settings(checkpoint, task)
     given = {name: value for name in _FOREIGN if (value := settings.get(name)) is not None}
     given = {name: value for name, value in given.items() if value not in _FOREIGN[name]}
-    if words := _bad_words(settings):
-        given["bad_words_ids"] = words
     for name, value in given.items():
         logging.getLogger("transduce").warning(
             "%s: generation option %s=%s is not taken over", checkpoint.folder, name, value
@@ -50,13 +50,6 @@ def search_options(checkpoint: Checkpoint, task: str | None = None) -> dict[str,
         options["max_length"] = max(1, min(options["max_length"], positions - 2))
     options["min_length"] = min(options.get("min_length", 0), options["max_length"])
     return options
-
-
-def _bad_words(settings: Mapping[str, Any]) -> list[Any]:
-    """Phrases that may not be written; padding and the start never are (Marian forbids padding)."""
-    never = {settings.get("pad_token_id"), settings.get("decoder_start_token_id")}
-    phrases = settings.get("bad_words_ids") or []
-    return [phrase for phrase in phrases if len(phrase) != 1 or phrase[0] not in never]
 
 
 def to_search(settings: Mapping[str, Any]) -> dict[str, Any]:
