@@ -24,7 +24,7 @@ from transduce.pipeline.lists import (
     with_parts,
 )
 from transduce.pipeline.trained import Output, TrainedModel
-from transduce.pretrained.reader import read_pretrained
+from transduce.pretrained.reader import load_trained, read_pretrained
 
 __all__ = ["Transducer"]
 
@@ -215,7 +215,7 @@ class Transducer:
     @classmethod
     def load(cls, folder: str | Path, device: str = "auto") -> Transducer:
         """Read a model directory, whoever trained it. Raises ModelError."""
-        return cls._around(TrainedModel.load(folder, device))
+        return cls._around(load_trained(folder, device))
 
     @classmethod
     def from_pretrained(
@@ -289,6 +289,11 @@ class Transducer:
     def _tokenizer_section(self) -> dict[str, Any]:
         if isinstance(self.model, Mapping) and "from" in self.model:
             return {}  # those of the model that training goes on from
+        if "imported" in (self.source, self.target):
+            raise ConfigError(
+                "tokenizer must be of a kind that is learnt; got a published model's (imported): "
+                'training goes on from that model with Transducer({"from": PATH})'
+            )
         return {
             "source": {"kind": self.source},
             "target": {"kind": self.target},

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from transduce.commands.arguments import require_file_place
 from transduce.pipeline.attention_picture import draw_attention_of
-from transduce.pipeline.trained import TrainedModel
+from transduce.pretrained.reader import load_trained
 
 __all__ = ["show_attention"]
 
@@ -14,5 +14,5 @@ __all__ = ["show_attention"]
 def show_attention(model: Path, source: str, output: Path, part: str | None = None) -> str:
     """Draw it; give what the model says of the source and where the picture is, as lines."""
     require_file_place(output, "--output")
-    said = draw_attention_of(TrainedModel.load(model), source, output, part=part)
+    said = draw_attention_of(load_trained(model), source, output, part=part)
     return f"{said}\nattention drawn in {output}"

@@ -19,6 +19,7 @@ from transduce.evaluation.pictures import draw_quality_against_speed
 from transduce.files import write_text
 from transduce.pipeline.scoring import evaluate, metric_names, normalizer
 from transduce.pipeline.trained import TrainedModel
+from transduce.pretrained.reader import load_trained
 
 __all__ = ["compare"]
 
@@ -97,7 +98,7 @@ def _test_files(data: str | None) -> Files | None:
 def _system(
     path: Path, examples: Sequence[Example], normal: Callable[[str], str], part: str | None
 ) -> System:
-    trained = TrainedModel.load(path)
+    trained = load_trained(path)
     evaluation = evaluate(trained, examples, part=part)
     texts = [normal(output.text) for output in evaluation.outputs]
     words = sum(len(text.split()) for text in texts)

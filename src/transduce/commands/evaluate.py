@@ -23,6 +23,8 @@ from transduce.pipeline.mixture_scoring import MixtureEvaluation, evaluate_parts
 from transduce.pipeline.scoring import Evaluation
 from transduce.pipeline.scoring import evaluate as score
 from transduce.pipeline.trained import TrainedModel, read_report
+from transduce.pretrained.adapted import AdaptedModel
+from transduce.pretrained.reader import load_trained
 
 __all__ = ["evaluate"]
 
@@ -44,10 +46,12 @@ def evaluate(
     require_file_place(output, "--json")
     require_file_place(sheet, "--sheet")
     files, overrides = split_overrides(arguments)
-    trained = TrainedModel.load(model)
+    trained = load_trained(model)
     trained.config = updated(trained.config, overrides)
     problems = Problems(trained.config.data.on_error)
     if sheet is not None:
+        if isinstance(trained, AdaptedModel):
+            raise ConfigError("--sheet must be asked of a model of ours; got one of transformers")
         require_pictures(trained)
     evaluation: Evaluation | MixtureEvaluation
     if trained.config.data.parts is not None and part is None and not files:

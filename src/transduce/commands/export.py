@@ -21,6 +21,7 @@ from transduce.export.holdable import (
 from transduce.export.usage import compare, left_out, program
 from transduce.pipeline.corpora import examples_from_files
 from transduce.pipeline.trained import TrainedModel
+from transduce.pretrained.reader import load_trained
 
 __all__ = ["export"]
 
@@ -49,7 +50,7 @@ def export(
     require_transformers(config.model)
     require_library()
     require_free(output)
-    trained = TrainedModel.load(model, "cpu")
+    trained = load_trained(model, "cpu")
     sources = _sources(trained.config, check, part)
     export_trained(trained, output, quantization, part=part)
     print(program(output, trained.config, sources[0] if sources else "A text.", part))

@@ -20,6 +20,7 @@ from transduce.data.sources import read_sources
 from transduce.errors import ConfigError, DataError
 from transduce.pipeline.prediction import Output
 from transduce.pipeline.trained import TrainedModel
+from transduce.pretrained.reader import load_trained
 
 __all__ = ["Request", "predict"]
 
@@ -50,7 +51,7 @@ def predict(request: Request) -> None:
     if request.timings and request.form != "jsonl":
         raise ConfigError("--timings must be asked for with --format jsonl; got text")
     _check_places(request.sources, request.output)
-    trained = TrainedModel.load(request.model)
+    trained = load_trained(request.model)
     config = trained.config = updated(trained.config, request.overrides)
     if request.source_language is not None:
         trained = trained.speaking(request.source_language, None)
@@ -61,7 +62,7 @@ def predict(request: Request) -> None:
     sources = _noting(_sources(request.sources, trained, part), names)
     window = _INTERACTIVE if interactive else _AHEAD
     if request.ensemble:
-        others = [TrainedModel.load(path) for path in request.ensemble]
+        others = [load_trained(path) for path in request.ensemble]
         if request.source_language is not None:
             others = [other.speaking(request.source_language, None) for other in others]
         for other in others:

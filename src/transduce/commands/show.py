@@ -16,6 +16,9 @@ from transduce.evaluation.by_part import parted, table_by_part
 from transduce.evaluation.tables import number, render_table
 from transduce.pipeline.tokenizers import SideTokenizer
 from transduce.pipeline.trained import WEIGHTS, TrainedModel
+from transduce.pretrained.adapted import AdaptedModel
+from transduce.pretrained.published import PUBLISHED
+from transduce.pretrained.reader import load_trained
 
 __all__ = ["show", "show_engine"]
 
@@ -25,7 +28,7 @@ _SHOWN = 12
 
 def show(model: Path) -> str:
     """Parameters by part, sizes, vocabulary, training record and scores, as text."""
-    trained = TrainedModel.load(model)
+    trained = load_trained(model)
     record = _section(trained.report, "training")
     parts = [
         _origin(trained),
@@ -41,7 +44,9 @@ def show(model: Path) -> str:
 
 def show_engine(model: Path) -> str:
     """In which form and which numbers the model predicts on this machine, and why."""
-    trained = TrainedModel.load(model)
+    trained = load_trained(model)
+    if isinstance(trained, AdaptedModel):
+        return f"engine: transformers runs it, as there are no modules of ours for {trained.family}"
     chosen = choose_engine(trained.config.engine, trained.model.device)
     rows = [
         ["asked for", trained.config.engine],
@@ -61,6 +66,8 @@ def _section(values: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _origin(trained: TrainedModel) -> str:
+    if isinstance(trained, AdaptedModel):
+        return f"{trained.config.name}: {trained.family}, published, run by transformers\n"
     model = trained.config.model
     attention = getattr(model.decoder, "attention", None)
     details = [
@@ -91,7 +98,8 @@ def _parameters(trained: TrainedModel, folder: Path) -> str:
         for name, count in counts.items()
     ]
     rows.append(["total", f"{total:,}", "100.0 %", _megabytes(4 * total)])
-    rows.append([WEIGHTS, "", "", _megabytes((folder / WEIGHTS).stat().st_size)])
+    file = Path(PUBLISHED) / WEIGHTS if isinstance(trained, AdaptedModel) else Path(WEIGHTS)
+    rows.append([str(file), "", "", _megabytes((folder / file).stat().st_size)])
     return render_table("parameters", ["part", "parameters", "share", "MB in float32"], rows)
 
 
@@ -116,8 +124,11 @@ def _input(trained: TrainedModel) -> str:
     """How recordings or pictures become frames."""
     if not isinstance(trained.source, FrameReader):
         return ""
-    options = trained.config.data.input.model_dump(mode="json", exclude={"augmentation"})
-    rows = [[name.replace("_", " "), str(value)] for name, value in options.items()]
+    if isinstance(trained, AdaptedModel):  # whose config says no more than what sources are
+        rows = [["kind", trained.config.data.input.kind], ["read by", "its own image processor"]]
+    else:
+        options = trained.config.data.input.model_dump(mode="json", exclude={"augmentation"})
+        rows = [[name.replace("_", " "), str(value)] for name, value in options.items()]
     rows.append(["numbers of a frame", str(trained.source.features)])
     return render_table("source", ["", "value"], rows, texts=2)
 

@@ -2,45 +2,65 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from transduce.config import Config
 from transduce.data.frames import FrameReader, Frames, FrameSource
 from transduce.data.imported import ImportedSymbols
 from transduce.data.numbering import Numbering
 from transduce.data.tokenizer import Tokenizer
-from transduce.errors import DataError, ModelError
-from transduce.interfaces import Stepper
+from transduce.errors import DataError, EngineError, ModelError
+from transduce.files import write_text
+from transduce.interfaces import Source, Stepper
 from transduce.models.seq2seq import Seq2Seq
-from transduce.pipeline.trained import TrainedModel
+from transduce.pipeline.trained import CONFIG, WEIGHTS, TrainedModel
 from transduce.pretrained.adapter import CausalAdapter, EncoderDecoderAdapter
 from transduce.pretrained.banned import Banned, banned
 from transduce.pretrained.folder import Checkpoint
 from transduce.pretrained.generation import search_options
+from transduce.pretrained.published import PUBLISHED, quiet, side_files, write_published
 from transduce.pretrained.vocabulary import Vocabulary, byte_level_vocabulary, read_pipeline
 
 __all__ = ["AdaptedModel", "read_adapted"]
 
 _PROBE = "a"
+_NOTE = (
+    f"# The network and its tokenizers are those of {PUBLISHED}/, run by transformers;\n"
+    "# the sections model, tokenizer and training have no say in them.\n"
+)
 
 
 @dataclass
 class AdaptedModel(TrainedModel):
-    """What predicts like a trained model of ours, its network run by transformers."""
+    """What predicts like a trained model of ours, its network run by transformers.
+
+    ``files`` are those that read its texts and pictures, by their paths in the checkpoint.
+    """
 
     adapter: Stepper[Any] | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def family(self) -> str:
+        """``model_type`` of the checkpoint."""
+        return str(self._network().config.model_type)
 
     def stepper(self) -> Stepper[Any]:
-        """The adapter."""
+        """The adapter. Raises EngineError where ``config.engine`` asks for another."""
         if self.adapter is None:
             raise ModelError("model must have an adapter")
+        if self.config.engine not in ("auto", "reference"):
+            raise EngineError(
+                f"engine must be auto for a model that transformers runs; got {self.config.engine}"
+            )
         return self.adapter
 
     def attention(self, source: FrameSource, output: str, part: str | None = None) -> Any:
@@ -49,42 +69,67 @@ class AdaptedModel(TrainedModel):
             "attention must be that of a model of ours; this one is run by transformers"
         )
 
+    def parameters_by_part(self) -> dict[str, int]:
+        """Parameters of each part of its network; tied ones count where they come first."""
+        counts: dict[str, int] = {}
+        for name, parameter in self._network().named_parameters():
+            part = name.split(".")[0]
+            counts[part] = counts.get(part, 0) + parameter.numel()
+        return counts
+
     def save(self, folder: str | Path) -> None:
-        """Raise ModelError: there is nothing that our own modules could load."""
-        raise ModelError(
-            "model must be of a family with modules of ours to be saved; "
-            f"this one is run by transformers ({self.config.name})"
-        )
+        """Write config.yaml, the report and the published model, each file in one step.
+
+        ``transduce.pretrained.reader.load_trained`` reads it. Raises ModelError, OSError.
+        """
+        folder = Path(folder)
+        if (folder / WEIGHTS).exists():
+            raise ModelError(f"model must be saved in a directory of its own; {folder} has another")
+        write_published(self._network(), self.files, folder)
+        write_text(folder / CONFIG, _NOTE + self.config.to_yaml())
+        self.save_report(folder)
+
+    def _network(self) -> Any:
+        return cast(_Network, self.model).network
 
 
 class _Network(nn.Module):
     """A network of the library with what ours are asked for."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, adapter: Stepper[Any]) -> None:
         super().__init__()
         self.network = network
+        self._adapter = adapter
 
     @property
     def device(self) -> torch.device:
         return next(self.network.parameters()).device
 
+    def forward(self, source: Source, target: Tensor) -> Tensor:
+        """Logits ``[B, T, V]`` of what comes after each of ``target`` ``[B, T]``."""
+        return self._adapter.step(target, self._adapter.start(source))[0]
 
-def read_adapted(checkpoint: Checkpoint) -> AdaptedModel:
-    """Load with transformers, from files alone and without their code. Raises ModelError."""
+
+def read_adapted(checkpoint: Checkpoint, config: Config | None = None) -> AdaptedModel:
+    """Load with transformers, from files alone and without their code.
+
+    ``config`` is one that was saved with the model; None: what the checkpoint says. Raises
+    ModelError.
+    """
     network = _network(checkpoint)
     pictures = checkpoint.family == "vision-encoder-decoder"
-    config = network.config
+    theirs = network.config
     folder = checkpoint.folder
     decoder_folder = folder / "decoder" if (folder / "decoder").is_dir() else folder
     target = _vocabulary(decoder_folder, checkpoint)
     options = network.generation_config
-    decoder = getattr(config, "decoder", config)
+    decoder = getattr(theirs, "decoder", theirs)
     size = int(decoder.vocab_size)
-    end = _named("eos_token_id", options, config, decoder)
+    end = _named("eos_token_id", options, theirs, decoder)
     if end is None:
         raise ModelError(f"{folder}: config.json must name the end (eos_token_id)")
-    padding = _named("pad_token_id", options, config, decoder)
-    start = _named("decoder_start_token_id", options, config)
+    padding = _named("pad_token_id", options, theirs, decoder)
+    start = _named("decoder_start_token_id", options, theirs)
     numbering = Numbering(
         size,
         padding if padding != end else None,
@@ -95,7 +140,7 @@ def read_adapted(checkpoint: Checkpoint) -> AdaptedModel:
     target_tokenizer = _tokenizer(target, numbering, bans=banned(checkpoint, numbering))
     adapter: Stepper[Any]
     source: Tokenizer | FrameReader
-    if not getattr(config, "is_encoder_decoder", False):
+    if not getattr(theirs, "is_encoder_decoder", False):
         source, adapter = target_tokenizer, CausalAdapter(network, numbering)
     elif pictures:
         pixels = PixelReader(folder)
@@ -104,21 +149,37 @@ def read_adapted(checkpoint: Checkpoint) -> AdaptedModel:
             network, None, numbering, drops_end=False, picture=(3, pixels.height)
         )
     else:
-        encoder = getattr(config, "encoder", config)
+        encoder = getattr(theirs, "encoder", theirs)
         source, own, drops = _source(_vocabulary(folder, checkpoint), int(encoder.vocab_size), end)
         adapter = EncoderDecoderAdapter(network, own, numbering, drops_end=drops)
+    model = cast(Seq2Seq, _Network(network, adapter))  # it has what predictions and losses ask for
+    report = {"imported": {"family": checkpoint.family, "run by": "transformers"}}
+    return AdaptedModel(
+        config or _config(checkpoint, decoder, pictures=pictures),
+        source,
+        target_tokenizer,
+        model,
+        report,
+        adapter=adapter,
+        files=side_files(folder),
+    )
+
+
+def _config(checkpoint: Checkpoint, decoder: Any, *, pictures: bool) -> Config:
+    search = search_options(checkpoint)
+    positions = getattr(decoder, "max_position_embeddings", None)
+    if isinstance(positions, int):
+        search["max_length"] = max(1, min(search["max_length"], positions - 2))
+        search["min_length"] = min(search["min_length"], search["max_length"])
     values: dict[str, Any] = {
-        "name": folder.resolve().name,
+        "name": checkpoint.folder.resolve().name,
         "tokenizer": {"source": {"kind": "imported"}, "target": {"kind": "imported"}},
-        "search": search_options(checkpoint),
+        "search": search,
     }
     if pictures:
         values["data"] = {"input": {"kind": "image", "color": True}}
-    model = cast(Seq2Seq, _Network(network))  # nothing but its device and parameters is asked for
-    report = {"imported": {"family": checkpoint.family, "run by": "transformers"}}
-    return AdaptedModel(
-        Config.from_mapping(values), source, target_tokenizer, model, report, adapter=adapter
-    )
+        values["model"] = {"frontend": {"kind": "patches"}}  # as recipes for pictures must say
+    return Config.from_mapping(values)
 
 
 def _network(checkpoint: Checkpoint) -> Any:
@@ -137,9 +198,10 @@ def _network(checkpoint: Checkpoint) -> Any:
     usual = "AutoModelForSeq2SeqLM" if several else "AutoModelForCausalLM"
     kind = getattr(transformers, classes.get(checkpoint.family, usual))
     try:
-        network = kind.from_pretrained(
-            str(checkpoint.folder), local_files_only=True, dtype=torch.float32
-        )
+        with quiet():
+            network = kind.from_pretrained(
+                str(checkpoint.folder), local_files_only=True, dtype=torch.float32
+            )
     except Exception as error:  # of many kinds, told in the library's words
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(

@@ -1,12 +1,13 @@
 """Models that we have no modules for, run by transformers behind our own ``Stepper``.
 
 Search, its options, batching and the texts' side are ours; what the network computes is the
-library's. Such a model predicts; it is not fine-tuned, saved or run by the engine.
+library's. Such a model predicts and is measured; it is not fine-tuned or run by the engine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from transduce.data.numbering import Numbering
+from transduce.errors import DataError
 from transduce.interfaces import Source
 
 __all__ = ["AdapterState", "CausalAdapter", "EncoderDecoderAdapter", "ours_from_theirs"]
@@ -124,7 +126,8 @@ class EncoderDecoderAdapter:
         tokens = source.tokens[:, : int(lengths.max())]
         places = torch.arange(tokens.shape[1], device=tokens.device)
         mask = (places < lengths[:, None]).long()
-        memory = encoder(input_ids=self._theirs(tokens), attention_mask=mask).last_hidden_state
+        with _within_positions():
+            memory = encoder(input_ids=self._theirs(tokens), attention_mask=mask).last_hidden_state
         return AdapterState(memory=memory, mask=mask)
 
     @torch.no_grad()
@@ -132,14 +135,15 @@ class EncoderDecoderAdapter:
         """Read int64 ``[N, T]``, give logits ``[N, T, V]``."""
         if state.memory is None or state.mask is None:
             raise ValueError("state must be one that start gave")
-        found = self._model(
-            encoder_outputs=(state.memory.repeat_interleave(state.beams, 0),),
-            attention_mask=state.mask.repeat_interleave(state.beams, 0),
-            decoder_input_ids=self._target_rows.to(tokens.device)[tokens],
-            past_key_values=_two_caches(state.own, state.cross),
-            use_cache=True,
-            return_dict=True,
-        )
+        with _within_positions():
+            found = self._model(
+                encoder_outputs=(state.memory.repeat_interleave(state.beams, 0),),
+                attention_mask=state.mask.repeat_interleave(state.beams, 0),
+                decoder_input_ids=self._target_rows.to(tokens.device)[tokens],
+                past_key_values=_two_caches(state.own, state.cross),
+                use_cache=True,
+                return_dict=True,
+            )
         own, cross = _layers_of(found.past_key_values)
         after = replace(state, own=own, cross=cross, started=True)
         return ours_from_theirs(self._target, found.logits), after
@@ -198,14 +202,27 @@ class CausalAdapter:
 
     def _run(self, theirs: Tensor, seen: Tensor, own: Layers) -> Any:
         positions = (seen.cumsum(1) - 1).clamp(min=0)[:, -theirs.shape[1] :]
-        return self._model(
-            input_ids=theirs,
-            attention_mask=seen,
-            position_ids=positions,
-            past_key_values=_one_cache(own),
-            use_cache=True,
-            return_dict=True,
-        )
+        with _within_positions():
+            return self._model(
+                input_ids=theirs,
+                attention_mask=seen,
+                position_ids=positions,
+                past_key_values=_one_cache(own),
+                use_cache=True,
+                return_dict=True,
+            )
+
+
+@contextmanager
+def _within_positions() -> Iterator[None]:
+    """Raise DataError where the network has no place for a token so far on."""
+    try:
+        yield
+    except IndexError:
+        raise DataError(
+            "sources and outputs must fit into the positions that the model has; "
+            "shorten the sources, or lower search.max_length"
+        ) from None
 
 
 def _picked(layers: Layers, rows: Tensor) -> Layers:

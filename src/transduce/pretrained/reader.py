@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from transduce.errors import ModelError
-from transduce.pipeline.trained import CONFIG, TrainedModel, choose_device
+from transduce.pipeline.trained import CONFIG, TrainedModel, choose_device, read_report
 from transduce.pretrained.adapted import read_adapted
 from transduce.pretrained.conversion import Conversion, trained_model
 from transduce.pretrained.ctranslate2 import is_ctranslate2, read_ctranslate2
@@ -19,10 +19,11 @@ from transduce.pretrained.fairseq import (
 )
 from transduce.pretrained.folder import Checkpoint
 from transduce.pretrained.g2p_en import is_g2p_en, read_g2p_en
+from transduce.pretrained.published import PUBLISHED, holds_published
 from transduce.pretrained.t5 import convert_t5
 from transduce.pretrained.whisper import read_whisper
 
-__all__ = ["FAMILIES", "read_pretrained"]
+__all__ = ["FAMILIES", "load_trained", "read_pretrained"]
 
 FAMILIES: dict[str, Callable[[Checkpoint], Conversion]] = {
     "t5": convert_t5,
@@ -36,6 +37,21 @@ FAMILIES: dict[str, Callable[[Checkpoint], Conversion]] = {
 
 
 _WHISPER = "whisper"  # whose sources are recordings
+
+
+def load_trained(folder: str | Path, device: str = "auto") -> TrainedModel:
+    """Read what ``save`` wrote, be its network ours or one that transformers runs.
+
+    Raises ModelError naming what is missing or broken.
+    """
+    folder = Path(folder)
+    if not holds_published(folder):
+        return TrainedModel.load(folder, device)
+    config = TrainedModel.read_config(folder)
+    trained = read_adapted(Checkpoint(folder / PUBLISHED), config)
+    trained.report |= read_report(folder)
+    trained.model.to(choose_device(device)).eval()
+    return trained
 
 
 def read_pretrained(
@@ -57,7 +73,7 @@ def read_pretrained(
     if is_g2p_en(path):
         trained = read_g2p_en(path)
     elif (path / CONFIG).is_file():
-        return TrainedModel.load(path, device)
+        return load_trained(path, device)
     elif is_ctranslate2(path):
         trained = read_ctranslate2(path, source_language, target_language)
     else:
