@@ -287,7 +287,7 @@ class Transducer:
         return config.updated({f"search.{name}": value for name, value in changed.items()}).search
 
     def _tokenizer_section(self) -> dict[str, Any]:
-        if isinstance(self.model, Mapping) and "from" in self.model:
+        if isinstance(self.model, Mapping) and self.model.get("from") is not None:
             return {}  # those of the model that training goes on from
         if "imported" in (self.source, self.target):
             raise ConfigError(
