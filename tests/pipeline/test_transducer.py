@@ -39,6 +39,15 @@ def test_hypotheses_have_scores(run: Run) -> None:
     assert found[0].score >= found[1].score >= found[2].score
 
 
+def test_a_loaded_model_fitted_anew_cuts_as_before(tmp_path: Path) -> None:
+    """It once cut into characters, whatever it had learnt by."""
+    model = Transducer(TINY, source="whitespace", target="whitespace", max_steps=1)
+    sources = [" ".join(f"{number:03}") for number in range(60)]
+    model.fit(sources, sources).save(tmp_path / "model")
+    again = Transducer.load(tmp_path / "model").fit(sources, sources)
+    assert again.trained_.config.tokenizer == model.trained_.config.tokenizer
+
+
 def test_save_and_load_predict_the_same(run: Run, tmp_path: Path) -> None:
     model = Transducer.load(run.folder)
     model.save(tmp_path / "copy")
