@@ -6,9 +6,9 @@ import platform
 
 import pytest
 
-from transduce.engine import processor_features
 from transduce.errors import EngineError
 from transduce.kernels.library import Library, load_library
+from transduce.kernels.processor import processor_features
 
 # Processors of the family that can do less: none of the vector instructions, AVX2, AVX-512 alone.
 LESSER = []

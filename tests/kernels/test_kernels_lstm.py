@@ -10,6 +10,7 @@ from torch import Tensor
 
 from transduce.errors import EngineError
 from transduce.kernels import library
+from transduce.kernels import lstm as kernels_lstm
 from transduce.kernels.lstm import has_native_lstm, lstm
 from transduce.modules.recurrent import RecurrentLayer
 
@@ -166,6 +167,10 @@ def test_where_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(2)
     assert not has_native_lstm(fits, weights)
     torch.set_num_threads(1)
+    with monkeypatch.context() as patch, torch.autocast("cpu", torch.bfloat16):
+        assert has_native_lstm(fits, weights)
+        patch.setattr(kernels_lstm, "processor_features", lambda: ["avx512_bf16", "amx_bf16"])
+        assert not has_native_lstm(fits, weights)
     monkeypatch.setenv("TRANSDUCE_NATIVE", "0")
     library._load.cache_clear()
     try:

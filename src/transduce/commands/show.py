@@ -11,7 +11,8 @@ from transduce.data.frames import FrameReader
 from transduce.data.joint import JointTokenizer
 from transduce.data.parts import parts_of
 from transduce.data.tokenizer import Tokenizer
-from transduce.engine import choose_engine, processor_features
+from transduce.engine import choose_engine
+from transduce.kernels.processor import processor_features
 from transduce.evaluation.by_part import parted, table_by_part
 from transduce.evaluation.tables import number, render_table
 from transduce.pipeline.tokenizers import SideTokenizer

@@ -24,10 +24,7 @@ from transduce.models.recurrent import RecurrentDecoder, RecurrentEncoder
 from transduce.models.seq2seq import Seq2Seq
 from transduce.models.transformer import TransformerDecoder, TransformerEncoder
 
-__all__ = ["Engine", "choose_engine", "fast_stepper", "processor_features"]
-
-# Of all that a processor can say of itself, what decides how fast a model runs.
-_FEATURES = ("avx2", "avx512_f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
+__all__ = ["Engine", "choose_engine", "fast_stepper"]
 
 
 @dataclass(frozen=True)
@@ -125,12 +122,6 @@ def _decoder(library: Library, number: Number, model: Seq2Seq) -> NativeDecoder:
     if isinstance(decoder, RecurrentDecoder):
         return NativeRecurrentDecoder(library, number, embedding, decoder, output)
     raise EngineError(f"decoder must be a known one; got {type(decoder).__name__}")
-
-
-def processor_features() -> list[str]:
-    """Which instructions that matter to a model this processor reports."""
-    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    return [name for name in _FEATURES if capabilities.get(name) is True]
 
 
 @cache

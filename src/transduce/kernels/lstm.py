@@ -12,6 +12,7 @@ from torch.autograd.function import once_differentiable
 
 from transduce.errors import EngineError
 from transduce.kernels.library import load_library
+from transduce.kernels.processor import processor_features
 
 __all__ = ["has_native_lstm", "lstm"]
 
@@ -33,13 +34,15 @@ class _Size(ctypes.Structure):
 def has_native_lstm(vectors: Tensor, weights: Sequence[Tensor]) -> bool:
     """Whether the kernels are here, made for vectors ``[B, T, E]`` and these weights, and faster.
 
-    Bfloat16 products are only asked for where the processor has them.
+    Where the processor has matrix units for bfloat16 (AMX), torch's own layer uses them.
     """
     rows, length, inputs = vectors.shape
     units = weights[1].shape[1]
     if vectors.device.type != "cpu" or vectors.dtype not in (torch.float32, torch.bfloat16):
         return False
     if any(weight.dtype != torch.float32 for weight in weights):
+        return False
+    if _in_bfloat16() and "amx_bf16" in processor_features():
         return False
     if units % _LANES or inputs % 2 or rows < _LEAST_ROWS * torch.get_num_threads() or not length:
         return False
@@ -63,7 +66,7 @@ def lstm(
     neighbours in the packed weights, so that a tile of sums becomes gates, cells and
     hidden states before it leaves the registers' reach. Each thread takes sentences of its own.
     """
-    half = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
+    half = _in_bfloat16()
     found: tuple[Tensor, Tensor, Tensor] = _LSTM.apply(  # type: ignore[no-untyped-call]
         vectors, hidden, cell, half, *weights
     )
@@ -119,6 +122,10 @@ class _LSTM(torch.autograd.Function):
             of_vectors, hidden, cell, None,
             of_weights[:, :E], of_weights[:, E:], of_bias, of_bias.clone(),
         )  # fmt: skip
+
+
+def _in_bfloat16() -> bool:
+    return torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
 
 
 def _addresses(tensors: Sequence[Tensor]) -> Any:

@@ -7,8 +7,8 @@ from typing import Literal
 import torch
 
 from transduce.config import TrainingConfig
-from transduce.engine import processor_features
 from transduce.errors import ConfigError
+from transduce.kernels.processor import processor_features
 
 __all__ = ["choose_precision", "multiplies_bfloat16"]
 
