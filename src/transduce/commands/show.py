@@ -12,9 +12,9 @@ from transduce.data.joint import JointTokenizer
 from transduce.data.parts import parts_of
 from transduce.data.tokenizer import Tokenizer
 from transduce.engine import choose_engine
-from transduce.kernels.processor import processor_features
 from transduce.evaluation.by_part import parted, table_by_part
 from transduce.evaluation.tables import number, render_table
+from transduce.kernels.processor import processor_features
 from transduce.pipeline.tokenizers import SideTokenizer
 from transduce.pipeline.trained import WEIGHTS, TrainedModel
 from transduce.pretrained.adapted import AdaptedModel
