@@ -7,7 +7,7 @@ from torch import Tensor
 
 __all__ = ["LANES", "in_twos", "room_for_memory"]
 
-LANES = 16  # floats of a vector
+LANES = 16  # kPositions of the kernels, which read so many at once, or half as many
 
 
 def room_for_memory(

@@ -136,7 +136,7 @@ struct AncestryAttention : Operation {
             count, at.scratch.halves);
   }
 
-  // Scores of up to 16 positions.
+  // Scores of up to kLanes positions.
   void multiply(const Query& query, const Stored* keys, const int64_t* places, int count,
                 int offset, float* scores) const {
     const int d = heads.width;

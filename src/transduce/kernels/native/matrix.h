@@ -21,7 +21,7 @@ enum class Number : int { kFloat32 = 0, kBfloat16 = 1, kInt8 = 2 };
 #if defined(__AVX512F__)
 constexpr int kPanelVectors = 4, kTileRows = 6;
 #else
-constexpr int kPanelVectors = 1, kTileRows = 6;
+constexpr int kPanelVectors = 2, kTileRows = 6;
 #endif
 constexpr int kPanel = kPanelVectors * kLanes;  // columns of a panel
 
@@ -240,7 +240,7 @@ class Activations {
       const Floats shifted = load(from + k) * factor + (12582912.0f + kShift);
       Words bits;
       std::memcpy(&bits, &shifted, sizeof(bits));
-      using Bytes = uint8_t __attribute__((vector_size(16)));
+      using Bytes = uint8_t __attribute__((vector_size(kLanes)));
       store(to + k, __builtin_convertvector(bits & 0xff, Bytes));
     }
     for (; k < depth; ++k) to[k] = static_cast<uint8_t>(std::lrintf(from[k] * factor) + kShift);

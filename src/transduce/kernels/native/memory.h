@@ -5,7 +5,9 @@
 
 namespace transduce {
 
-// Keys [d, P] and values [S, e] of one sentence and head, as floats. P is S rounded up to 16.
+constexpr int kPositions = 16;  // of a memory: as many times this as are needed
+
+// Keys [d, P] and values [S, e] of one sentence and head, as floats. P is S rounded up to kPositions.
 struct FloatMemory {
   using Stored = float;
 
@@ -195,7 +197,7 @@ struct StoreMemory : Operation {
       : in(in), offset(offset), tensor(tensor), heads(heads), keys(keys) {}
 
   void run(const Context& at) const override {
-    const int64_t S = at.call.source, G = heads.pairs, d = heads.width, P = round_up(S, kLanes);
+    const int64_t S = at.call.source, G = heads.pairs, d = heads.width, P = round_up(S, kPositions);
     const int64_t size = keys ? Form::key_size(d, P) : Form::value_size(S, d);
     const Share items = at.share(at.call.sentences * G);
     for (int64_t item = items.begin; item < items.end; ++item) {
@@ -256,7 +258,7 @@ struct MemoryAttention : Operation {
   void attend(const Context& at, int64_t sentence, int head, bool kept) const {
     const Call& call = at.call;
     const int64_t S = call.source, K = call.rows / call.sentences;
-    const int d = look.heads.width, e = look.value_width, P = round_up(S, kLanes);
+    const int d = look.heads.width, e = look.value_width, P = round_up(S, kPositions);
     const int count = static_cast<int>(at.tensor<int64_t>(lengths)[at.place(sentence)]);
     const int padded = round_up(count, kLanes);
     const int64_t item = at.place(sentence) * look.heads.pairs + look.heads.of_pair(head);

@@ -1,4 +1,4 @@
-// Vectors of 16 floats on whatever the processor has, by the compiler's vector extensions.
+// Vectors of 16 or 8 floats on whatever the processor has, by the compiler's vector extensions.
 #pragma once
 
 #include <cmath>
@@ -12,12 +12,17 @@
 
 namespace transduce {
 
-using Floats = float __attribute__((vector_size(64)));
-using Integers = int32_t __attribute__((vector_size(64)));
-using Words = uint32_t __attribute__((vector_size(64)));
-using Halves = uint16_t __attribute__((vector_size(32)));
-
+// As wide as a register: a compiler keeps wider ones in memory.
+#if defined(__AVX512F__)
 constexpr int kLanes = 16;
+#else
+constexpr int kLanes = 8;
+#endif
+
+using Floats = float __attribute__((vector_size(4 * kLanes)));
+using Integers = int32_t __attribute__((vector_size(4 * kLanes)));
+using Words = uint32_t __attribute__((vector_size(4 * kLanes)));
+using Halves = uint16_t __attribute__((vector_size(2 * kLanes)));
 
 inline int round_up(int64_t value, int64_t multiple) {
   return static_cast<int>((value + multiple - 1) / multiple * multiple);
@@ -42,6 +47,11 @@ inline void store(Scalar* to, const Vector& vector) {
 inline float sum(const Floats& vector) {
 #if defined(__AVX512F__)
   return _mm512_reduce_add_ps((__m512)vector);
+#elif defined(__AVX2__)
+  const __m256 both = (__m256)vector;
+  __m128 half = _mm_add_ps(_mm256_castps256_ps128(both), _mm256_extractf128_ps(both, 1));
+  half = _mm_add_ps(half, _mm_movehl_ps(half, half));
+  return _mm_cvtss_f32(_mm_add_ss(half, _mm_movehdup_ps(half)));
 #else
   float total = 0;
   for (int lane = 0; lane < kLanes; ++lane) total += vector[lane];
@@ -67,6 +77,15 @@ inline Floats sums(const Floats (&vectors)[kLanes]) {
     return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
   };
   return (Floats)fold(fold(quarters[0], quarters[1]), fold(quarters[2], quarters[3]));
+#elif defined(__AVX2__)
+  __m256 halves[2];  // 128-bit lane l: the sums over the lanes l of four vectors
+  for (int i = 0; i < 2; ++i) {
+    const Floats* four = vectors + 4 * i;
+    halves[i] = _mm256_hadd_ps(_mm256_hadd_ps((__m256)four[0], (__m256)four[1]),
+                               _mm256_hadd_ps((__m256)four[2], (__m256)four[3]));
+  }
+  return (Floats)_mm256_add_ps(_mm256_permute2f128_ps(halves[0], halves[1], 0x20),
+                               _mm256_permute2f128_ps(halves[0], halves[1], 0x31));
 #else
   Floats result;
   for (int lane = 0; lane < kLanes; ++lane) result[lane] = sum(vectors[lane]);
