@@ -29,6 +29,7 @@ _ACTIVATIONS: dict[Activation, int] = {
 }
 _CELLS: dict[Cell, int] = {"rnn": 0, "lstm": 1, "gru": 2}
 _NOWHERE = -1
+_ALONE = 1 << 24  # products of a run that one thread makes sooner than several can meet
 _ROWS_APART = 512  # that a thread needs to be busy with sentences of its own
 _MOST_ROWS = 4096  # of a run over whole sources: more would not stay in the processor's caches
 
@@ -280,7 +281,8 @@ class Program:
         """
         pointers = self._pointers(tensors)
         call = _Call(*astuple(extent), ctypes.addressof(pointers), None)
-        threads = torch.get_num_threads()
+        small = extent.rows * self.weight_bytes <= _ALONE
+        threads = 1 if small else torch.get_num_threads()
         if self._functions.transduce_run(self._handle, threads, ctypes.byref(call)):
             raise EngineError("a step failed: memory is too short for its rows")
 

@@ -252,6 +252,11 @@ int transduce_lstm_back(int half, int threads, const LstmSize* size,
 
 int transduce_run(void* program, int threads, const Call* call) {
   try {
+    if (threads == 1) {  // nobody to wait for, and the pool stays as it is
+      Pool alone(1);
+      static_cast<Program*>(program)->run(alone, *call);
+      return 0;
+    }
     const std::shared_ptr<Pool> pool = pool_of(threads);
     static_cast<Program*>(program)->run(*pool, *call);
     return 0;
