@@ -19,7 +19,7 @@ import torch
 
 from transduce.errors import EngineError
 
-__all__ = ["Library", "cache_folder", "load_library"]
+__all__ = ["Library", "cache_folder", "has_library", "load_library"]
 
 _SOURCES = Path(__file__).parent / "native"
 _FLAGS = ("-std=c++20", "-O3", "-fPIC", "-shared", "-pthread", "-w")
@@ -55,6 +55,11 @@ def load_library(architecture: str | None = None) -> Library:
     if isinstance(found, EngineError):
         raise found
     return found
+
+
+def has_library() -> bool:
+    """Whether :func:`load_library` gives the kernels for the processor at hand."""
+    return isinstance(_load(None), Library)
 
 
 @cache

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from transduce.errors import EngineError
-from transduce.kernels.library import load_library
+from transduce.kernels.library import has_library, load_library
 
 __all__ = ["has_native_loss", "loss_gradient", "normalize_rows"]
 
@@ -15,11 +15,7 @@ def has_native_loss(logits: Tensor) -> bool:
     """Whether the kernels are here and made for these numbers."""
     if logits.device.type != "cpu" or logits.dtype not in (torch.float32, torch.bfloat16):
         return False
-    try:
-        load_library()
-    except EngineError:
-        return False
-    return True
+    return has_library()
 
 
 def normalize_rows(logits: Tensor) -> tuple[Tensor, Tensor]:

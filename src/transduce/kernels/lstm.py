@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from transduce.errors import EngineError
-from transduce.kernels.library import load_library
+from transduce.kernels.library import has_library, load_library
 from transduce.kernels.processor import processor_features
 
 __all__ = ["has_native_lstm", "lstm"]
@@ -46,11 +46,7 @@ def has_native_lstm(vectors: Tensor, weights: Sequence[Tensor]) -> bool:
         return False
     if units % _LANES or inputs % 2 or rows < _LEAST_ROWS * torch.get_num_threads() or not length:
         return False
-    try:
-        load_library()
-    except EngineError:
-        return False
-    return True
+    return has_library()
 
 
 def lstm(

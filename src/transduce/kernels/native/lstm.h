@@ -16,36 +16,25 @@ struct LstmSize {
 };
 
 constexpr int kGates = 4;                      // input, forget, cell and output, as torch orders them
-constexpr int kBlock = kGates * kLanes;        // the gates of 16 units
-constexpr int kBlockPanels = kBlock / kPanel;  // 1 or 4
+constexpr int kBlock = kGates * kLanes;        // the gates of kLanes units
+constexpr int kBlockPanels = kBlock / kPanel;  // 1 or 2
 static_assert(kBlock % kPanel == 0);
 
 namespace lstm {
-
-template <int R>
-inline void multiply(const float* b, int depth, const float* a, int64_t stride, float* to,
-                     int64_t to_stride) {
-  tile::multiply32<R>(b, depth, a, stride, to, to_stride);
-}
-
-template <int R>
-inline void multiply(const uint16_t* b, int depth, const uint16_t* a, int64_t stride, float* to,
-                     int64_t to_stride) {
-  tile::multiply16<R>(b, depth / 2, a, stride, to, to_stride);
-}
 
 // At most kTileRows rows ``stride`` apart times panels of ``depth``, side by side in ``to``.
 template <class Stored>
 inline void multiply(const Stored* b, int panels, int depth, const Stored* a, int64_t stride,
                      int rows, float* to, int64_t to_stride) {
+  const int groups = depth * static_cast<int>(sizeof(Stored)) / 4;
   for (int p = 0; p < panels; ++p, b += int64_t{depth} * kPanel, to += kPanel) {
     switch (rows) {
-      case 1: multiply<1>(b, depth, a, stride, to, to_stride); break;
-      case 2: multiply<2>(b, depth, a, stride, to, to_stride); break;
-      case 3: multiply<3>(b, depth, a, stride, to, to_stride); break;
-      case 4: multiply<4>(b, depth, a, stride, to, to_stride); break;
-      case 5: multiply<5>(b, depth, a, stride, to, to_stride); break;
-      default: multiply<6>(b, depth, a, stride, to, to_stride); break;
+      case 1: tile::product<1>(b, groups, a, stride, to, to_stride); break;
+      case 2: tile::product<2>(b, groups, a, stride, to, to_stride); break;
+      case 3: tile::product<3>(b, groups, a, stride, to, to_stride); break;
+      case 4: tile::product<4>(b, groups, a, stride, to, to_stride); break;
+      case 5: tile::product<5>(b, groups, a, stride, to, to_stride); break;
+      default: tile::product<6>(b, groups, a, stride, to, to_stride); break;
     }
   }
 }
@@ -82,8 +71,8 @@ inline Floats bent(const Floats& x) {  // tanh
 
 }  // namespace lstm
 
-// [W U] of [4 D, E] and [4 D, D], for the way forward: columns are gates, those of 16 units side by
-// side.
+// [W U] of [4 D, E] and [4 D, D], for the way forward: columns are gates, those of kLanes units side
+// by side.
 template <class Stored>
 struct LstmAhead {
   LstmSize size;
@@ -100,7 +89,7 @@ struct LstmAhead {
     std::vector<Stored> rows(static_cast<size_t>(kLanes) * size.depth());
     for (int64_t block = blocks.begin; block < blocks.end; ++block)
       for (int gate = 0; gate < kGates; ++gate) {
-        const int64_t first = int64_t{gate} * size.units + block * kLanes;  // of 16 rows
+        const int64_t first = int64_t{gate} * size.units + block * kLanes;  // of kLanes rows
         const int64_t column = block * kBlock + gate * kLanes;
         store(bias.get() + column, load(from[2] + first) + load(from[3] + first));
         for (int lane = 0; lane < kLanes; ++lane) {
@@ -113,7 +102,7 @@ struct LstmAhead {
   }
 
  private:
-  // 16 rows to 16 columns, a word (one float, two bfloat16) after the other.
+  // kLanes rows to as many columns, a word (one float, two bfloat16) after the other.
   void turn(const Stored* rows, Stored* to) const {
     constexpr int kStep = 4 / sizeof(Stored);
     for (int k = 0; k < size.depth(); k += kStep)
@@ -135,7 +124,7 @@ struct LstmBack {
         panels((size.depth() + kPanel - 1) / kPanel),
         packed(allocate<Stored>(int64_t{panels} * kPanel * kGates * size.units)) {}
 
-  // A thread's share of the blocks of 16 rows.
+  // A thread's share of the blocks of kLanes rows.
   void pack(const float* const* from, Share blocks) {
     constexpr int kStep = 4 / sizeof(Stored);
     for (int64_t row = blocks.begin * kLanes; row < blocks.end * kLanes; row += kStep) {
@@ -175,7 +164,7 @@ struct LstmBack {
 template <class Stored>
 struct LstmTape {
   Stored* inputs;   // [B, T, E + D]: x_t and h_{t-1}; the second half is written here
-  Stored* gates;    // [B, T, D / 16, 4, 16], after their functions
+  Stored* gates;    // [B, T, D / kLanes, 4, kLanes], after their functions
   float* cells;     // [B, T, D]
   const float* first_cells;  // [B, D]
 };

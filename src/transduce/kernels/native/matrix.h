@@ -359,6 +359,19 @@ inline void multiply16(const uint16_t* b, int groups, const uint16_t* a, int64_t
 }
 #endif
 
+// The same by the type of the numbers.
+template <int R>
+inline void product(const float* b, int groups, const float* a, int64_t stride, float* to,
+                    int64_t to_stride) {
+  multiply32<R>(b, groups, a, stride, to, to_stride);
+}
+
+template <int R>
+inline void product(const uint16_t* b, int groups, const uint16_t* a, int64_t stride, float* to,
+                    int64_t to_stride) {
+  multiply16<R>(b, groups, a, stride, to, to_stride);
+}
+
 template <int R>
 inline void multiply8(const Weight& w, int panel, const uint8_t* a, int64_t stride,
                       const float* scale, float* to) {

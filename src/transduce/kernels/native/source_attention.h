@@ -83,7 +83,7 @@ struct Panels {
     Floats total{};
     for (int s = 0; s < padded; s += kLanes) {
       const Floats value = exponential(load(from + s) - top);
-      keep(to + s, value);
+      write(to + s, value);
       total += value;
     }
     return sum(total);
@@ -114,25 +114,11 @@ struct Panels {
     return reinterpret_cast<T*>((reinterpret_cast<uintptr_t>(memory) + 63) / 64 * 64);
   }
 
-  static void keep(float* to, const Floats& values) { store(to, values); }
-  static void keep(uint16_t* to, const Floats& values) { store(to, to_bfloat16(values)); }
-
-  template <int R>
-  static void product(const float* b, int groups, const float* a, int64_t stride, float* to,
-                   int64_t to_stride) {
-    tile::multiply32<R>(b, groups, a, stride, to, to_stride);
-  }
-  template <int R>
-  static void product(const uint16_t* b, int groups, const uint16_t* a, int64_t stride, float* to,
-                   int64_t to_stride) {
-    tile::multiply16<R>(b, groups, a, stride, to, to_stride);
-  }
-
   static void multiply(const Stored* b, int groups, const Stored* a, int64_t stride, float* to,
                        int64_t to_stride, int rows) {
-    if (rows >= kTileRows) return product<kTileRows>(b, groups, a, stride, to, to_stride);
+    if (rows >= kTileRows) return tile::product<kTileRows>(b, groups, a, stride, to, to_stride);
     for (int r = 0; r < rows; ++r)
-      product<1>(b, groups, a + r * stride, stride, to + r * to_stride, to_stride);
+      tile::product<1>(b, groups, a + r * stride, stride, to + r * to_stride, to_stride);
   }
 };
 
