@@ -1,7 +1,7 @@
 // A long short-term memory over a batch, forward and back, for training.
 #pragma once
 
-#include "matrix.h"
+#include "products.h"
 
 namespace transduce {
 

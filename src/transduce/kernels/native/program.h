@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "matrix.h"
+#include "products.h"
 
 namespace transduce {
 
