@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -313,9 +314,9 @@ class Program:
         """The numbers of all tensors by their names."""
         return self._names
 
-    @property
+    @cached_property
     def weight_bytes(self) -> int:
-        """Of packed weights that a run reads."""
+        """Of packed weights that a run reads; asked for once all operations are there."""
         total: int = self._functions.transduce_weight_bytes(self._handle)
         return total
 

@@ -46,6 +46,7 @@ __all__ = [
     "Output",
     "TrainedModel",
     "choose_device",
+    "count_by_part",
     "read_report",
 ]
 
@@ -267,11 +268,16 @@ class TrainedModel:
 
     def parameters_by_part(self) -> dict[str, int]:
         """Parameters of each part of the model; tied ones count where they come first."""
-        counts: dict[str, int] = {}
-        for name, parameter in self.model.named_parameters():
-            part = name.split(".")[0]
-            counts[part] = counts.get(part, 0) + parameter.numel()
-        return counts
+        return count_by_part(self.model)
+
+
+def count_by_part(model: torch.nn.Module) -> dict[str, int]:
+    """Parameters by the first word of their names; tied ones count where they come first."""
+    counts: dict[str, int] = {}
+    for name, parameter in model.named_parameters():
+        part = name.split(".")[0]
+        counts[part] = counts.get(part, 0) + parameter.numel()
+    return counts
 
 
 def _require_files(folder: Path, names: Sequence[str]) -> None:

@@ -21,7 +21,7 @@ from transduce.errors import DataError, EngineError, ModelError
 from transduce.files import write_text
 from transduce.interfaces import Source, Stepper
 from transduce.models.seq2seq import Seq2Seq
-from transduce.pipeline.trained import CONFIG, WEIGHTS, TrainedModel
+from transduce.pipeline.trained import CONFIG, WEIGHTS, TrainedModel, count_by_part
 from transduce.pretrained.adapter import CausalAdapter, EncoderDecoderAdapter
 from transduce.pretrained.banned import Banned, banned
 from transduce.pretrained.folder import Checkpoint
@@ -71,11 +71,7 @@ class AdaptedModel(TrainedModel):
 
     def parameters_by_part(self) -> dict[str, int]:
         """Parameters of each part of its network; tied ones count where they come first."""
-        counts: dict[str, int] = {}
-        for name, parameter in self._network().named_parameters():
-            part = name.split(".")[0]
-            counts[part] = counts.get(part, 0) + parameter.numel()
-        return counts
+        return count_by_part(self._network())
 
     def save(self, folder: str | Path) -> None:
         """Write config.yaml, the report and the published model, each file in one step.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from transduce.data.numbering import Numbering
 from transduce.pretrained.folder import Checkpoint
-from transduce.pretrained.generation import generation_settings
+from transduce.pretrained.generation import generation_settings, pass_over
 
 __all__ = ["Banned", "banned"]
 
@@ -45,9 +44,7 @@ def banned(checkpoint: Checkpoint, numbering: Numbering) -> Banned:
         else:
             phrases.append(phrase)
     for name, values in refused.items():
-        logging.getLogger("transduce").warning(
-            "%s: generation option %s=%s is not taken over", checkpoint.folder, name, values
-        )
+        pass_over(checkpoint, name, values)
     first = _numbers(settings.get(_FIRST))
     return Banned(tuple(dict.fromkeys(phrases)), tuple(n for n in first if 0 <= n < numbering.size))
 

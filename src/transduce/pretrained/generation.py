@@ -8,7 +8,7 @@ from typing import Any
 
 from transduce.pretrained.folder import Checkpoint
 
-__all__ = ["LONGEST", "generation_settings", "search_options", "to_search"]
+__all__ = ["LONGEST", "generation_settings", "pass_over", "search_options", "to_search"]
 
 LONGEST = 256  # tokens of an output where the checkpoint says nothing
 
@@ -35,15 +35,20 @@ def generation_settings(checkpoint: Checkpoint, task: str | None = None) -> dict
     return {**settings, **own}
 
 
+def pass_over(checkpoint: Checkpoint, name: str, value: object) -> None:
+    """Say in the log that an option has no counterpart."""
+    logging.getLogger("transduce").warning(
+        "%s: generation option %s=%s is not taken over", checkpoint.folder, name, value
+    )
+
+
 def search_options(checkpoint: Checkpoint, task: str | None = None) -> dict[str, Any]:
     """The search section. What has no counterpart is named in the log."""
     settings = generation_settings(checkpoint, task)
     given = {name: value for name in _FOREIGN if (value := settings.get(name)) is not None}
     given = {name: value for name, value in given.items() if value not in _FOREIGN[name]}
     for name, value in given.items():
-        logging.getLogger("transduce").warning(
-            "%s: generation option %s=%s is not taken over", checkpoint.folder, name, value
-        )
+        pass_over(checkpoint, name, value)
     options = to_search(settings)
     positions = checkpoint.config.get("max_position_embeddings")
     if isinstance(positions, int):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -17,11 +17,12 @@ from transduce.search.constraints import Constraints, check
 from transduce.search.decode import decode
 from transduce.search.hypothesis import Hypothesis
 
-__all__ = ["AHEAD", "Frames", "decode_all"]
+__all__ = ["Frames", "decode_all", "read_ahead"]
 
 Frames = NDArray[np.float32]  # [S, F]
+T = TypeVar("T")
 
-AHEAD = 1 << 24  # numbers of frames read ahead: 64 MB
+_AHEAD = 1 << 24  # numbers of frames read ahead: 64 MB
 
 
 def decode_all(
@@ -61,7 +62,7 @@ def _windows(
     window: int,
     names: Iterator[int],
 ) -> Iterator[list[Hypothesis]]:
-    while ahead := _read_ahead(sources, window):
+    while ahead := read_ahead(sources, window, _numbers):
         outputs: list[list[Hypothesis]] = [[] for _ in ahead]
         own = list(itertools.islice(names, len(ahead)))
         for places in _packed([_length(item) for item in ahead], options):
@@ -84,16 +85,19 @@ def _packed(lengths: Sequence[int], options: SearchConfig) -> Iterator[list[int]
         order = order[count:]
 
 
-def _read_ahead(
-    sources: Iterator[Sequence[int] | Frames], window: int
-) -> list[Sequence[int] | Frames]:
-    """The next sources, as many as ``window`` and memory allow."""
-    ahead: list[Sequence[int] | Frames] = []
-    numbers = 0
-    while len(ahead) < window and numbers < AHEAD and (item := next(sources, None)) is not None:
+def read_ahead(items: Iterator[T], window: int, numbers: Callable[[T], int]) -> list[T]:
+    """The next items, as many as ``window`` and memory allow; ``numbers`` says what one holds."""
+    ahead: list[T] = []
+    read = 0
+    while len(ahead) < window and read < _AHEAD and (item := next(items, None)) is not None:
         ahead.append(item)
-        numbers += item.size if isinstance(item, np.ndarray) else 0
+        read += numbers(item)
     return ahead
+
+
+def _numbers(item: Sequence[int] | Frames) -> int:
+    """Of frames: tokens take no memory to speak of."""
+    return item.size if isinstance(item, np.ndarray) else 0
 
 
 def _length(item: Sequence[int] | Frames) -> int:

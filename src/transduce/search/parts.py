@@ -11,7 +11,7 @@ import torch
 
 from transduce.config import SearchConfig
 from transduce.interfaces import Stepper
-from transduce.search.batches import AHEAD, Frames, decode_all
+from transduce.search.batches import Frames, decode_all, read_ahead
 from transduce.search.constraints import Constraints, check
 from transduce.search.first_token import beginning_with
 from transduce.search.hypothesis import Hypothesis
@@ -51,7 +51,7 @@ class _Rounds:
 
     def run(self, sources: Iterator[list[Frames]], window: int) -> Iterator[list[Hypothesis]]:
         before = 0
-        while ahead := _read_ahead(sources, window):
+        while ahead := read_ahead(sources, window, _numbers):
             yield from self._outputs(ahead, before)
             before += sum(len(parts) for parts in ahead)
 
@@ -83,11 +83,5 @@ class _Rounds:
         return dict(zip(places, found, strict=True))
 
 
-def _read_ahead(sources: Iterator[list[Frames]], window: int) -> list[list[Frames]]:
-    """The next sources, as many as ``window`` and memory allow."""
-    ahead: list[list[Frames]] = []
-    numbers = 0
-    while len(ahead) < window and numbers < AHEAD and (parts := next(sources, None)) is not None:
-        ahead.append(parts)
-        numbers += sum(part.size for part in parts)
-    return ahead
+def _numbers(parts: list[Frames]) -> int:
+    return sum(part.size for part in parts)

@@ -36,10 +36,15 @@ void share_sentences(int threads, int64_t sentences, const Call& call) {
 }
 
 template <class Stored>
+LstmTape<Stored> tape_of(void* const* tape) {
+  return {static_cast<Stored*>(tape[0]), static_cast<Stored*>(tape[1]),
+          static_cast<float*>(tape[2]), static_cast<const float*>(tape[3])};
+}
+
+template <class Stored>
 void run_lstm(int threads, const LstmSize& size, const float* const* parameters, void* const* tape) {
   LstmAhead<Stored> weights(size);
-  const LstmTape<Stored> own{static_cast<Stored*>(tape[0]), static_cast<Stored*>(tape[1]),
-                             static_cast<float*>(tape[2]), static_cast<const float*>(tape[3])};
+  const LstmTape<Stored> own = tape_of<Stored>(tape);
   share_sentences(threads, size.sentences, [&](Share rows, int thread, Pool& pool) {
     weights.pack(parameters, Share(size.blocks(), thread, pool.team()));
     pool.barrier();
@@ -51,8 +56,7 @@ template <class Stored>
 void run_lstm_back(int threads, const LstmSize& size, const float* const* parameters,
                    void* const* tape, void* const* gradients) {
   LstmBack<Stored> weights(size);
-  const LstmTape<Stored> own{static_cast<Stored*>(tape[0]), static_cast<Stored*>(tape[1]),
-                             static_cast<float*>(tape[2]), static_cast<const float*>(tape[3])};
+  const LstmTape<Stored> own = tape_of<Stored>(tape);
   const LstmGradients<Stored> to{
       static_cast<const Stored*>(gradients[0]), static_cast<Stored*>(gradients[1]),
       static_cast<Stored*>(gradients[2]), static_cast<float*>(gradients[3]),
