@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,6 +73,7 @@ def test_a_compiler_that_is_not_there_is_named(monkeypatch, tmp_path):
 def test_a_cache_that_cannot_be_written_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("CXX", "c++")
     (tmp_path / "cache").write_text("a file")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "cache"))  # nor is there another place
     with pytest.raises(EngineError, match=r"cache.*native kernels cannot be written"):
         choose_engine("int8", CPU)
 

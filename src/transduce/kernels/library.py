@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
+import logging
 import os
-import platform
-import shlex
-import shutil
-import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,14 +13,19 @@ from pathlib import Path
 import torch
 
 from transduce.errors import EngineError
+from transduce.kernels.cache import (
+    CacheError,
+    cache_folders,
+    is_ours_and_whole,
+    replacing_library,
+    secure_folder,
+)
+from transduce.kernels.compiler import Compiler, find_compiler
 
-__all__ = ["Library", "cache_folder", "has_library", "load_library"]
+__all__ = ["Library", "has_library", "load_library"]
 
-_SOURCES = Path(__file__).parent / "native"
-_FLAGS = ("-std=c++20", "-O3", "-fPIC", "-shared", "-pthread", "-w")
-_NATIVE = "-march=native"
-_SECONDS = 300  # after which a compiler is taken for hung
 _DISABLED = "TRANSDUCE_NATIVE"  # 0: act as if there were no compiler
+_LOG = logging.getLogger("transduce")
 
 _Pointer, _Int, _Long, _Float = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, ctypes.c_float
 
@@ -75,16 +75,38 @@ def _compiled(architecture: str | None) -> Library:
         raise EngineError(f"native kernels are turned off by {_DISABLED}=0")
     if os.name != "posix" or sys.maxsize <= 2**32:
         raise EngineError("native kernels need Linux or macOS with 64 bits")
-    compiler = _compiler()
-    flags = [f"-march={architecture}"] if architecture else [_NATIVE]
-    path = cache_folder() / f"engine-{_fingerprint(compiler, flags)}.so"
-    if not path.is_file():
-        _compile(compiler, flags, path)
+    compiler = find_compiler(architecture)
+    name = f"engine-{compiler.fingerprint()}.so"
+    refused: list[str] = []
+    for folder in cache_folders():
+        try:
+            secure_folder(folder)
+            _ensure_compiled(compiler, folder / name)
+            library = _loaded(folder / name)
+        except CacheError as error:
+            refused.append(str(error))
+        else:
+            if refused:
+                _LOG.warning("%s; they are kept in %s", refused[0], folder)
+            return library
+    raise EngineError(
+        "; ".join(refused) or "native kernels need a folder to be kept in; found none"
+    )
+
+
+def _ensure_compiled(compiler: Compiler, path: Path) -> None:
+    """Compile what is not there, what others might have changed and what was cut."""
+    if not is_ours_and_whole(path):
+        with replacing_library(path) as aside:
+            compiler.compile(aside)
+
+
+def _loaded(path: Path) -> Library:
     try:
         functions = ctypes.CDLL(str(path))
-    except OSError as error:
-        raise EngineError(f"{path}: native kernels cannot be loaded ({error})") from None
-    _declare(functions)
+        _declare(functions)
+    except (OSError, AttributeError) as error:
+        raise CacheError(f"{path}: native kernels cannot be loaded ({error})") from None
     _share_threads(functions)
     return Library(functions, path)
 
@@ -103,72 +125,6 @@ def _share_threads(functions: ctypes.CDLL) -> None:
             continue
         functions.transduce_use_openmp(*addresses)
         return
-
-
-def cache_folder() -> Path:
-    """Where compiled kernels are kept: ``$XDG_CACHE_HOME/transduce``, else ``~/.cache``."""
-    root = os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "transduce"
-
-
-def _compiler() -> list[str]:
-    named = os.environ.get("CXX")
-    if named:
-        return shlex.split(named)
-    for name in ("c++", "g++", "clang++"):
-        if found := shutil.which(name):
-            return [found]
-    raise EngineError("native kernels need a C++ compiler (g++ or clang++); found none")
-
-
-def _fingerprint(compiler: list[str], flags: list[str]) -> str:
-    """Names sources, compiler, flags and processor: another of any is compiled anew."""
-    digest = hashlib.sha256()
-    for source in sorted(_SOURCES.iterdir()):
-        digest.update(source.name.encode() + source.read_bytes())
-    digest.update(repr((compiler, flags, _FLAGS, platform.machine(), _processor())).encode())
-    return digest.hexdigest()[:16]
-
-
-def _processor() -> str:
-    """What the processor can do; a home folder may be shared between machines."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
-            return next((line for line in lines if line.startswith(("flags", "Features"))), "")
-    except OSError:
-        return platform.processor()
-
-
-def _compile(compiler: list[str], flags: list[str], path: Path) -> None:
-    """Build aside, rename into place: others may be building the same file."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(suffix=".so", dir=path.parent)
-    except OSError as error:
-        raise EngineError(
-            f"{path.parent}: native kernels cannot be written ({error.strerror})"
-        ) from None
-    os.close(handle)
-    source = str(_SOURCES / "engine.cpp")
-    try:
-        result = _run([*compiler, *_FLAGS, *flags, source, "-o", temporary])
-        if result.returncode and flags == [_NATIVE]:  # some compilers do not know the flag
-            result = _run([*compiler, *_FLAGS, source, "-o", temporary])
-        if result.returncode:
-            first = (result.stderr.strip().splitlines() or ["no message"])[0]
-            raise EngineError(f"native kernels could not be compiled by {compiler[0]}: {first}")
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-
-
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(
-            command, capture_output=True, text=True, timeout=_SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise EngineError(f"native kernels could not be compiled: {error}") from None
 
 
 def _declare(functions: ctypes.CDLL) -> None:
