@@ -218,7 +218,11 @@ S = TypeVar("S", bound=State)
 
 
 class Stepper(Protocol[S]):
-    """A model as search sees it. Teacher forcing and search run the same ``step``."""
+    """A model as search sees it. Teacher forcing and search run the same ``step``.
+
+    One that knows its ``vocabulary``, V, says so in a property of that name: then unknown tokens
+    among the constraints of a search are refused before anything is read.
+    """
 
     def start(self, source: Source, *, attention: bool = False) -> S:
         """Encode once; the state has N = B rows. ``attention`` asks for weights at each step."""

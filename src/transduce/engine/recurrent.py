@@ -108,6 +108,7 @@ class NativeRecurrentDecoder:
         output: Output,
     ) -> None:
         self._decoder = decoder
+        self.attends = decoder.attention is not None
         self.stored = torch.float32 if number == "float32" else torch.bfloat16
         program = self.program = Program(library, number)
         width = embedding.weight.shape[1]

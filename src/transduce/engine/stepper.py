@@ -34,6 +34,8 @@ class NativeEncoder(Protocol):
 class NativeDecoder(SearchedDecoder, Protocol):
     """One token of every row at a time."""
 
+    attends: bool  # whether there are weights over the memory to keep
+
     def prepare(self, memory: Memory) -> dict[str, Tensor]:
         """What every step reads of B sentences."""
         ...
@@ -135,7 +137,7 @@ class EngineStepper:
     ) -> None:
         self._encoder = encoder
         self._decoder = decoder
-        self._vocabulary = vocabulary
+        self.vocabulary = vocabulary
         self._width = width
         self._target_embedding = target_embedding
         self._pointer = pointer
@@ -148,11 +150,12 @@ class EngineStepper:
         count = len(source.lengths)
         positions = _FIRST_POSITIONS if self._decoder.layers else 0
         table = torch.zeros(count, positions, dtype=torch.int32)
+        wanted = attention or self._pointer is not None
         decoder = DecoderState(
             memory,
             self._decoder.prepare(memory),
             {**self._decoder.first_rows(memory), "table": table},
-            keep_attention=attention or self._pointer is not None,
+            keep_attention=wanted and self._decoder.attends,
         )
         return EngineState(decoder, Cache.empty(self._decoder, count, positions))
 
@@ -180,7 +183,7 @@ class EngineStepper:
         self, tokens: Tensor, state: EngineState, count: int
     ) -> tuple[Candidates, EngineState]:
         """Read int64 ``[N, 1]``, give the ``count`` most probable tokens of each row."""
-        column, count = tokens[:, 0].contiguous(), min(count, self._vocabulary - END)
+        column, count = tokens[:, 0].contiguous(), min(count, self.vocabulary - END)
         if self._pointer is not None:
             logits, state = self._logits(column, state)
             # END is the first of the symbols that an output may hold.
@@ -197,11 +200,11 @@ class EngineStepper:
     def search(
         self, source: Source, plan: BeamPlan, state: EngineState | None = None
     ) -> list[list[Ended]] | None:
-        """All steps of a search in one call; None for a model that copies, and where the plan names
-        unknown tokens. ``state``, that before the first token, spares the encoder its work.
+        """All steps of a search in one call; None for a model that copies.
+
+        ``state``, that before the first token, spares the encoder its work.
         """
-        named = (*plan.prefix, *plan.not_first)
-        if self._pointer is not None or max(named, default=0) >= self._vocabulary:
+        if self._pointer is not None:
             return None
         memory = self._encoder(source) if state is None else state.decoder.memory
         prepared = self._decoder.prepare(memory) if state is None else state.decoder.sentences
@@ -211,11 +214,11 @@ class EngineStepper:
             self._decoder.first_rows(memory),
             plan,
             source_length=memory.mask.shape[1],
-            vocabulary=self._vocabulary,
+            vocabulary=self.vocabulary,
         )
 
     def _logits(self, tokens: Tensor, state: EngineState) -> tuple[Tensor, EngineState]:
-        logits = torch.empty(len(tokens), self._vocabulary)
+        logits = torch.empty(len(tokens), self.vocabulary)
         outputs = torch.empty(len(tokens), self._width)
         state = self._run(tokens, state, {"logits": logits, "outputs": outputs}, candidates=0)
         if self._pointer is not None and state.attention is not None:

@@ -83,6 +83,8 @@ class NativeTransformerDecoder:
     row where its ancestors wrote, and that alone is reordered with the beams.
     """
 
+    attends = True
+
     def __init__(
         self,
         library: Library,

@@ -128,6 +128,11 @@ class Seq2Seq(nn.Module):
         """Where the weights are."""
         return self.target_embedding.weight.device
 
+    @property
+    def vocabulary(self) -> int:
+        """How many symbols a target may hold."""
+        return len(self.output.bias)
+
     def enter(self, source: Source) -> tuple[Tensor, Source]:
         """What the encoder reads: vectors ``[B, S', E]``, and a source of their lengths.
 

@@ -12,9 +12,11 @@ from transduce.config import SearchConfig
 from transduce.errors import SearchError
 from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
 
-__all__ = ["Constraints", "PhraseAutomaton", "check"]
+__all__ = ["Constraints", "PhraseAutomaton", "check", "check_vocabulary"]
 
 Phrase = tuple[int, ...]
+
+_MOST_TOKENS = 1 << 31  # of any vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +107,29 @@ def _check_phrases(constraints: Constraints) -> None:
         banned = never_written | {UNKNOWN} if name == "required phrase" else never_written
         if any(token < 0 or token in banned for token in phrase):
             raise SearchError(f"{name} must hold only tokens a model writes; got {phrase}")
+    if any(token < 0 for token in constraints.banned_first):
+        raise SearchError(
+            f"banned first tokens must be at least 0; got {min(constraints.banned_first)}"
+        )
+    check_vocabulary(_MOST_TOKENS, constraints)
     for forbidden in constraints.forbidden:
         for name, phrase in named:
             if name != "forbidden phrase" and _contains(phrase, forbidden):
                 raise SearchError(
                     f"{name} must not hold a forbidden phrase; got {phrase}, forbidden {forbidden}"
                 )
+
+
+def check_vocabulary(size: int | None, constraints: Constraints) -> None:
+    """Raise SearchError where a constraint holds a token that a model of ``size`` does not know.
+
+    None where that is not known yet.
+    """
+    if size is not None and constraints.largest_token >= size:
+        raise SearchError(
+            f"constraints must hold tokens below the vocabulary's size ({size}); "
+            f"got {constraints.largest_token}"
+        )
 
 
 def _contains(phrase: Phrase, part: Phrase) -> bool:

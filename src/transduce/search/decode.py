@@ -13,7 +13,7 @@ from transduce.config import SearchConfig
 from transduce.errors import SearchError
 from transduce.interfaces import Candidates, Source, Stepper
 from transduce.search.candidates import choose
-from transduce.search.constraints import Constraints, check
+from transduce.search.constraints import Constraints, check, check_vocabulary
 from transduce.search.decision import Decision, FloatArray
 from transduce.search.first_token import beginning_with, first_tokens
 from transduce.search.full_rows import FullRows
@@ -54,6 +54,7 @@ def decode(
             raise SearchError("prefix, forbidden and required must be encoded into Constraints")
         constraints = Constraints()
     check(options, constraints)
+    check_vocabulary(getattr(stepper, "vocabulary", None), constraints)
     if not len(source.lengths):
         return []
     numbers = range(len(source.lengths)) if sentence_numbers is None else sentence_numbers

@@ -64,6 +64,13 @@ class Ensemble:
             raise SearchError("an ensemble must have at least one model; got none")
         self._steppers = tuple(steppers)
 
+    @property
+    def vocabulary(self) -> int | None:
+        """How many symbols all members know; None where one does not say."""
+        sizes: list[int | None] = [getattr(one, "vocabulary", None) for one in self._steppers]
+        known = [size for size in sizes if size is not None]
+        return min(known) if len(known) == len(sizes) else None
+
     def start(self, source: Source, *, attention: bool = False) -> EnsembleState:
         """Encode once with each member."""
         states: list[State] = [s.start(source, attention=attention) for s in self._steppers]

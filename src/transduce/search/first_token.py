@@ -10,7 +10,7 @@ import torch
 from transduce.config import SearchConfig
 from transduce.errors import SearchError
 from transduce.interfaces import BEGIN, Source, Stepper
-from transduce.search.constraints import Constraints
+from transduce.search.constraints import Constraints, check_vocabulary
 
 __all__ = ["beginning_with", "first_tokens"]
 
@@ -26,12 +26,7 @@ def first_tokens(
     state = stepper.start(source, attention=options.coverage_penalty > 0)
     begin = torch.full((len(source.lengths), 1), BEGIN, device=source.device)
     scores = stepper.step(begin, state)[0][:, -1].float()
-    size = scores.shape[1]
-    if constraints.largest_token >= size:
-        raise SearchError(
-            f"constraints must hold tokens below the vocabulary's size ({size}); "
-            f"got {constraints.largest_token}"
-        )
+    check_vocabulary(scores.shape[1], constraints)
     choices = torch.tensor(sorted(constraints.first_of), device=source.device)
     among = scores[:, choices]
     if among.isnan().any():

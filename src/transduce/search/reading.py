@@ -12,7 +12,7 @@ from transduce.config import SearchConfig
 from transduce.errors import SearchError
 from transduce.interfaces import BEGIN, Candidates, Source, Stepper
 from transduce.search.candidates import Propose, proposer, wanted
-from transduce.search.constraints import Constraints
+from transduce.search.constraints import Constraints, check_vocabulary
 from transduce.search.coverage import Coverage
 from transduce.search.ctc_prefix import PrefixScorer
 from transduce.search.decision import FloatArray, IntArray
@@ -48,7 +48,7 @@ class Reader:
         self._prefix = constraints.prefix
         self._free = constraints.free
         self._banned_first = list(constraints.banned_first)
-        self._largest_token = constraints.largest_token
+        self._constraints = constraints
         self._width = width
         self._weight = options.coverage_penalty
         self._ctc_weight = options.ctc_weight
@@ -75,7 +75,7 @@ class Reader:
             outlook, scores = candidates, candidates.log_probs[:, :0]
         else:
             log_probs = self._joined(self._stepped(read), self._prefix)
-            self._check_size(log_probs.shape[2])
+            check_vocabulary(log_probs.shape[2], self._constraints)
             outlook = log_probs[:, -1]
             outlook[:, self._banned_first] = -torch.inf
             scores = log_probs[:, :-1].gather(2, read[:, 1:, None])[..., 0].clamp(min=_IMPOSSIBLE)
@@ -155,13 +155,6 @@ class Reader:
             self._ctc.advance(torch.full_like(own[0][:, 0], token, dtype=torch.int64))
             own.append(self._ctc.scores())
         return (1 - self._ctc_weight) * log_probs + self._ctc_weight * torch.stack(own, dim=1)
-
-    def _check_size(self, size: int) -> None:
-        if self._largest_token >= size:
-            raise SearchError(
-                f"constraints must hold tokens below the vocabulary's size ({size}); "
-                f"got {self._largest_token}"
-            )
 
     def _attention(self) -> Tensor | None:
         """The last step's weights ``[N, T, S]`` where the coverage penalty needs them."""
