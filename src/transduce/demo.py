@@ -18,8 +18,10 @@ from transduce.data.corpus import Example
 from transduce.data.split import hash_split
 from transduce.errors import DataError, ModelError
 from transduce.evaluation.pictures import draw_attention
+from transduce.files import aside_name, clear_asides, locked, place
 from transduce.pipeline.corpora import Corpora, corpora_from_lists
 from transduce.pipeline.fitting import fit
+from transduce.pipeline.model_folder import CONFIG, REPORT
 from transduce.pipeline.scoring import Evaluation, evaluate
 from transduce.pipeline.trained import Output, TrainedModel
 from transduce.training.progress import choose_progress
@@ -92,7 +94,7 @@ def run(minutes: float, output: Path) -> bool:
 
 def say(word: str, output: Path) -> None:
     """Print how the demo's model pronounces a word, and speak it where espeak-ng is installed."""
-    if not (output / "config.yaml").is_file():
+    if not place(output, CONFIG).is_file():
         raise ModelError(
             f"demo must be trained first: run `transduce demo`; got no model in {output}"
         )
@@ -115,15 +117,25 @@ def say(word: str, output: Path) -> None:
 
 
 def _clear(output: Path) -> None:
-    """Remove an earlier demo, but nothing else that might stand there."""
-    if not output.exists():
+    """Remove an earlier demo, in one step, but nothing else that might stand there.
+
+    Raises BusyError where it is still under way.
+    """
+    output = output.resolve()
+    clear_asides(output.parent, output.name)  # of a demo that was killed here
+    if not output.is_dir() or not _holds_demo(output):
         return
-    if (output / "config.yaml").is_file():
-        if TrainedModel.read_config(output).name == "demo":
-            shutil.rmtree(output)
-        return
-    if (output / "training").is_dir() and not (output / "report.json").exists():
-        shutil.rmtree(output)  # a demo that was stopped before it had a config
+    with locked(output):
+        gone = output.with_name(aside_name(output.name))
+        output.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+def _holds_demo(output: Path) -> bool:
+    """Also one that was stopped before it had a config."""
+    if place(output, CONFIG).is_file():
+        return TrainedModel.read_config(output).name == "demo"
+    return (output / "training").is_dir() and not place(output, REPORT).exists()
 
 
 def _corpora(parts: dict[str, dict[str, list[str]]]) -> Corpora:

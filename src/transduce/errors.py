@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 __all__ = [
+    "BusyError",
     "CheckpointError",
     "ConfigError",
     "DataError",
@@ -46,6 +47,10 @@ class ModelError(TransduceError):
 
 class CheckpointError(TransduceError):
     """A checkpoint cannot be written or read."""
+
+
+class BusyError(TransduceError):
+    """A directory cannot be written, since another process is at work in it."""
 
 
 class EngineError(TransduceError):

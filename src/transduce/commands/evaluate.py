@@ -16,7 +16,7 @@ from transduce.commands.arguments import (
     updated,
 )
 from transduce.data.problems import Problems
-from transduce.errors import ConfigError, DataError
+from transduce.errors import BusyError, ConfigError, DataError
 from transduce.files import write_text
 from transduce.pipeline.contact_sheet import draw_sheet, require_pictures
 from transduce.pipeline.mixture_scoring import MixtureEvaluation, evaluate_parts
@@ -96,3 +96,5 @@ def _keep(trained: TrainedModel, folder: Path, scores: dict[str, Any]) -> None:
         trained.save_report(folder)
     except OSError as error:
         print(f"scores not kept in {folder}: {error.strerror}", file=sys.stderr)
+    except BusyError:
+        print(f"scores not kept in {folder}: another process writes there", file=sys.stderr)

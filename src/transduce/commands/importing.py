@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from transduce.errors import ConfigError
+from transduce.files import is_free
 from transduce.pretrained.reader import read_pretrained
 
 __all__ = ["import_model"]
@@ -18,8 +19,11 @@ def import_model(
     *,
     legacy_weights: bool,
 ) -> None:
-    """Read the model, write the directory. Raises ConfigError, ModelError."""
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+    """Read the model, write the directory; one that a killed import left is written once more.
+
+    Raises ConfigError, ModelError, BusyError, OSError.
+    """
+    if output.exists() and not (output.is_dir() and is_free(output)):
         raise ConfigError(f"--output must be a new directory; got {output}, which exists")
     trained = read_pretrained(
         path,

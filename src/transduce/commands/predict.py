@@ -140,12 +140,43 @@ def _plain(output: Output) -> dict[str, object]:
 
 
 @contextlib.contextmanager
-def _writer(output: Path | None) -> Iterator[TextIO]:
+def _writer(output: Path | None) -> Iterator[_Answers]:
+    """Where answers go, as they come: what is there after a kill is all that was done."""
     if output is None:
-        yield sys.stdout
+        yield _Answers(sys.stdout)
         return
+    with _naming(output):
+        stream = output.open("w", encoding="utf-8", newline="\n")
     try:
-        with output.open("w", encoding="utf-8", newline="\n") as stream:
-            yield stream
+        yield _Answers(stream, output)
+    finally:
+        with _naming(output):
+            stream.close()
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """A stream whose errors name its file; those of sources that are read meanwhile are theirs."""
+
+    stream: TextIO
+    file: Path | None = None
+
+    def write(self, text: str) -> None:
+        with _naming(self.file):
+            self.stream.write(text)
+
+    def flush(self) -> None:
+        with _naming(self.file):
+            self.stream.flush()
+
+
+@contextlib.contextmanager
+def _naming(output: Path | None) -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
     except OSError as error:
+        if output is None:
+            raise
         raise DataError(f"--output must be writable; got {error.strerror}", file=output) from None

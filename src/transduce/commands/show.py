@@ -14,11 +14,12 @@ from transduce.data.tokenizer import Tokenizer
 from transduce.engine import choose_engine
 from transduce.evaluation.by_part import parted, table_by_part
 from transduce.evaluation.tables import number, render_table
+from transduce.files import place
 from transduce.kernels.processor import processor_features
+from transduce.pipeline.model_folder import PUBLISHED, WEIGHTS
 from transduce.pipeline.tokenizers import SideTokenizer
-from transduce.pipeline.trained import WEIGHTS, TrainedModel
+from transduce.pipeline.trained import TrainedModel
 from transduce.pretrained.adapted import AdaptedModel
-from transduce.pretrained.published import PUBLISHED
 from transduce.pretrained.reader import load_trained
 
 __all__ = ["show", "show_engine"]
@@ -100,7 +101,8 @@ def _parameters(trained: TrainedModel, folder: Path) -> str:
     ]
     rows.append(["total", f"{total:,}", "100.0 %", _megabytes(4 * total)])
     file = Path(PUBLISHED) / WEIGHTS if isinstance(trained, AdaptedModel) else Path(WEIGHTS)
-    rows.append([str(file), "", "", _megabytes((folder / file).stat().st_size)])
+    size = place(folder, str(file)).stat().st_size
+    rows.append([str(file), "", "", _megabytes(size)])
     return render_table("parameters", ["part", "parameters", "share", "MB in float32"], rows)
 
 

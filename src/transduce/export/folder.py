@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,12 +15,13 @@ from transduce.export.holdable import (
     require_quantization,
     require_transformers,
 )
-from transduce.files import sync_folder
+from transduce.files import SUMS, Sums, digest, switching, write_text
 from transduce.models.seq2seq import Seq2Seq
 from transduce.pipeline.trained import TrainedModel
 
 __all__ = ["SOURCE", "TARGET", "export_model", "export_trained", "require_free"]
 
+MODEL = "model.bin"
 SOURCE, TARGET = "source.tokenizer.json", "target.tokenizer.json"
 
 
@@ -33,11 +32,12 @@ def export_trained(
     *,
     part: str | None = None,
 ) -> None:
-    """Write a trained Transformer and its tokenizers into a new directory.
+    """Write a trained Transformer and its tokenizers into a directory, new or an earlier export's.
 
     Of a mixture the whole model is written, with the tokenizers of one ``part`` beside it. Raises
     ModelError where CTranslate2 cannot hold the model, ConfigError where the directory is not
-    free, the package is missing or there is no such part, OSError.
+    free, the package is missing or there is no such part, BusyError where another process writes
+    there, OSError.
     """
     name = find_part(trained.config, part).name
     require_own_tokenizers(trained.config.for_part(name))
@@ -75,14 +75,15 @@ def export_model(
 
 
 def require_free(folder: Path) -> None:
-    """Raise ConfigError unless a directory is new or empty."""
+    """Raise ConfigError unless a directory is new, empty or an earlier export, and nothing more."""
     try:
-        free = not folder.exists() or not any(folder.iterdir())
+        names = {path.name for path in folder.iterdir()} if folder.exists() else set()
+        known = set(Sums.read(folder / SUMS) or ()) if names else set()
     except OSError as error:
         raise ConfigError(
             f"--output must be a directory; got {folder} ({error.strerror})"
         ) from None
-    if not free:
+    if names and (MODEL not in known or names - known - {SUMS}):
         raise ConfigError(f"--output must be a new directory; got {folder}, which holds files")
 
 
@@ -106,16 +107,10 @@ def _write(
 
 @contextmanager
 def _new(folder: Path) -> Iterator[Path]:
-    """A directory to fill; it gets its name when the block ends well, otherwise goes."""
+    """A directory to fill; it takes the place of ``folder`` when the block ends well."""
     require_free(folder)
-    aside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    aside.mkdir(parents=True)
-    try:
+    with switching(folder) as aside:
         yield aside
-        sync_folder(aside)
-        if folder.exists():
-            folder.rmdir()
-        aside.replace(folder)
-        sync_folder(folder.parent)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        paths = sorted(path for path in aside.rglob("*") if path.is_file())
+        sums = Sums((path.relative_to(aside).as_posix(), digest(path)) for path in paths)
+        write_text(aside / SUMS, sums.to_text())

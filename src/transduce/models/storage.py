@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,9 +13,16 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from transduce.errors import ModelError
-from transduce.files import replacing
+from transduce.files import named, replacing
 
-__all__ = ["load_weights", "named_weights", "save_weights", "set_weights"]
+__all__ = [
+    "as_system_error",
+    "load_weights",
+    "named_weights",
+    "save_weights",
+    "set_weights",
+    "write_weights",
+]
 
 
 def named_weights(model: nn.Module) -> dict[str, Tensor]:
@@ -39,9 +49,26 @@ def set_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
 
 def save_weights(weights: Mapping[str, Tensor], path: str | Path) -> None:
     """Write a safetensors file in one step. Raises OSError."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     with replacing(path) as aside:
-        save_file(tensors, aside, metadata={"format": "pt"})
+        write_weights(weights, aside)
+
+
+def write_weights(weights: Mapping[str, Tensor], path: Path) -> None:
+    """Write a safetensors file, to a place where nobody reads it yet. Raises OSError."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    with named(path):
+        try:
+            save_file(tensors, path, metadata={"format": "pt"})
+        except SafetensorError as error:
+            raise as_system_error(error, path) from None
+
+
+def as_system_error(error: Exception, path: Path) -> OSError:
+    """What the library says in words of its own when a file cannot be written."""
+    number = re.search(r"\(os error (\d+)\)", str(error))
+    if number is None:
+        return OSError(errno.EIO, str(error), str(path))
+    return OSError(int(number[1]), os.strerror(int(number[1])), str(path))
 
 
 def load_weights(model: nn.Module, path: str | Path) -> None:

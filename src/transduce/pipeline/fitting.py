@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -25,17 +26,19 @@ from transduce.data.leakage import Leakage
 from transduce.data.mixture import MixtureSampler
 from transduce.data.parts import parts_of
 from transduce.data.tag_order import ShuffledTags
-from transduce.errors import ConfigError, TrainingError
+from transduce.errors import CheckpointError, ConfigError, TrainingError
+from transduce.files import changing, place
 from transduce.models.lora import add_low_rank, merge_low_rank
 from transduce.models.storage import load_weights
 from transduce.pipeline.continuing import Beginning
 from transduce.pipeline.corpora import Corpora
 from transduce.pipeline.mixture_scoring import MixtureScorer
-from transduce.pipeline.run_folder import prepare_folder, run_fingerprint
+from transduce.pipeline.model_folder import CONFIG, WEIGHTS, replacing_model
+from transduce.pipeline.run_folder import run_fingerprint, taken
 from transduce.pipeline.scoring import DevScorer
 from transduce.pipeline.survey import Tokenizers, survey
 from transduce.pipeline.tokenizers import load_side, load_source, tokenizer_files
-from transduce.pipeline.trained import CONFIG, WEIGHTS, TrainedModel, choose_device
+from transduce.pipeline.trained import TrainedModel, choose_device
 from transduce.training.distributed import launched_processes
 from transduce.training.freezing import freeze
 from transduce.training.inputs import BatchStream, Score
@@ -59,7 +62,7 @@ def fit(
     progress: Progress | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> TrainedModel:
-    """Train as the config says; the model directory is ``folder``.
+    """Train as the config says; the model directory is ``folder``, which this run alone writes.
 
     ``base`` is what ``model.from`` names, read. ``say`` receives plain lines about the data.
     Raises TransduceError.
@@ -70,14 +73,55 @@ def fit(
     require_agreement(config)
     folder = Path(folder)
     main = launched_processes()[0] == 0
-    if main:
-        prepare_folder(folder, config, resume)
-    if not corpora.dev:
-        raise TrainingError(
-            "dev data must hold at least one pair; got none: set data.dev, or a larger "
-            "data.dev_fraction"
+    with taken(folder, config, resume) if main else nullcontext():
+        if not corpora.dev:
+            raise TrainingError(
+                "dev data must hold at least one pair; got none: set data.dev, or a larger "
+                "data.dev_fraction"
+            )
+        fingerprint = run_fingerprint(config, corpora)
+        trained, leakage = _untrained(config, corpora, folder, base, beginning, resume)
+        corpus = _encode(config, corpora, trained, folder, fingerprint)
+        sampler = _sampler(config, corpora, corpus)
+        data_report = _describe_data(corpora, corpus, leakage, sampler)
+        if main:
+            for line in _data_lines(data_report):
+                say(line)
+        _refuse_emptied(corpora, corpus)
+        if main and not (resume and (folder / CONFIG).is_file()):
+            with _explained(folder), replacing_model(folder) as change:
+                trained.write_frame(change)
+        record = train(
+            trained.model,
+            _batches(corpus, trained, sampler),
+            config.training,
+            folder,
+            _dev_scorer(trained, corpora),
+            resume=resume,
+            progress=progress,
+            fingerprint=fingerprint,
         )
-    fingerprint = run_fingerprint(config, corpora)
+        merge_low_rank(trained.model)
+        if (folder / WEIGHTS).is_file():
+            load_weights(trained.model, folder / WEIGHTS)
+        trained.model.eval()
+        trained.report = _report(trained, data_report, record)
+        if main:
+            with _explained(folder), changing(folder) as change:
+                trained.write_frame(change)  # whose limits a resume may have moved
+                trained.write_report(change)
+        return trained
+
+
+def _untrained(
+    config: Config,
+    corpora: Corpora,
+    folder: Path,
+    base: TrainedModel | None,
+    beginning: Beginning | None,
+    resume: bool,
+) -> tuple[TrainedModel, Leakage]:
+    """The model as training begins with it, on its device."""
     known = _known_tokenizers(folder, config) if resume else None
     if known is None and beginning is not None and not beginning.learns:
         known = beginning.tokenizers(config, None)
@@ -90,35 +134,17 @@ def fit(
         beginning.fill(trained)
     _choose_what_learns(trained, base)
     trained.model.to(choose_device(config.training.device))
-    corpus = _encode(config, corpora, trained, folder, fingerprint)
-    sampler = _sampler(config, corpora, corpus)
-    data_report = _describe_data(corpora, corpus, leakage, sampler)
-    if main:
-        for line in _data_lines(data_report):
-            say(line)
-    _refuse_emptied(corpora, corpus)
-    begun = (folder / CONFIG).is_file()
-    if main and not (resume and begun):
-        trained.save_frame(folder)
-    record = train(
-        trained.model,
-        _batches(corpus, trained, sampler),
-        config.training,
-        folder,
-        _dev_scorer(trained, corpora),
-        resume=resume,
-        progress=progress,
-        fingerprint=fingerprint,
-    )
-    merge_low_rank(trained.model)
-    if (folder / WEIGHTS).is_file():
-        load_weights(trained.model, folder / WEIGHTS)
-    trained.model.eval()
-    trained.report = _report(trained, data_report, record)
-    if main:
-        trained.save_frame(folder)  # a resumed run may have other limits than it began with
-        trained.save_report(folder)
-    return trained
+    return trained, leakage
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """Files of the model that cannot be written. Raises CheckpointError naming the file."""
+    try:
+        yield
+    except OSError as error:
+        file = error.filename or folder
+        raise CheckpointError(f"{file} cannot be written ({error.strerror})") from None
 
 
 def _beginning(config: Config, base: TrainedModel | None) -> Beginning | None:
@@ -208,7 +234,7 @@ def _known_tokenizers(folder: Path, config: Config) -> Tokenizers | None:
         *tokenizer_files(config, "source").values(),
         *tokenizer_files(config, "target").values(),
     ]
-    if not all((folder / name).is_file() for name in names):
+    if not all(place(folder, name).is_file() for name in names):
         return None
     return load_source(folder, config), load_side(folder, config, "target")
 

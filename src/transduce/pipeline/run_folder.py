@@ -3,27 +3,61 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from transduce.config import Config
 from transduce.errors import CheckpointError, ConfigError
+from transduce.files import finish, locked, named
 from transduce.pipeline.corpora import Corpora, digest
-from transduce.pipeline.trained import CONFIG, WEIGHTS, TrainedModel
+from transduce.pipeline.model_folder import CONFIG, WEIGHTS
+from transduce.pipeline.trained import TrainedModel
 from transduce.training.checkpoint import has_checkpoint
 
-__all__ = ["prepare_folder", "run_fingerprint"]
+__all__ = ["run_fingerprint", "taken"]
 
 _PATHS = {"train", "dev", "test"}  # files may move; their content is hashed
 
 
-def prepare_folder(folder: Path, config: Config, resume: bool) -> None:
-    """Find out before any work whether the directory will do.
+@contextmanager
+def taken(folder: Path, config: Config, resume: bool) -> Iterator[None]:
+    """Hold the directory of a run; find out before any work whether it will do.
 
-    One in which a run failed before its first checkpoint may be used again. Raises
-    ConfigError and CheckpointError.
+    One in which a run failed before its first checkpoint may be used again. Raises BusyError where
+    another process is writing there, ConfigError, CheckpointError.
     """
+    if resume and not (folder / "training").is_dir():
+        raise CheckpointError(f"--resume must have a run to go on with; got none in {folder}")
+    with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder) as alone:
+        with explained(folder):
+            finish(folder, alone)
+        _require_fit(folder, config, resume)
+        with explained(folder):
+            training = folder / "training"
+            training.mkdir(exist_ok=True)
+            with tempfile.TemporaryFile(dir=training):  # of no name: a kill leaves nothing
+                pass
+        yield
+
+
+@contextmanager
+def explained(folder: Path) -> Iterator[None]:
+    """Turn what the system says of a run's directory into CheckpointError."""
+    try:
+        with named(folder):
+            yield
+    except OSError as error:
+        raise CheckpointError(
+            f"--output must be a writable directory; got {folder} ({error.strerror})"
+        ) from None
+
+
+def _require_fit(folder: Path, config: Config, resume: bool) -> None:
     begun = has_checkpoint(folder) or (folder / WEIGHTS).exists()
     foreign = (folder / CONFIG).exists() and not (folder / "training").exists()
     if (begun or foreign) and not resume:
@@ -31,19 +65,8 @@ def prepare_folder(folder: Path, config: Config, resume: bool) -> None:
             f"--output must be a new directory; got {folder}, which holds a run "
             "(continue it with --resume, or choose another)"
         )
-    if resume and not (folder / "training").is_dir():
-        raise CheckpointError(f"--resume must have a run to go on with; got none in {folder}")
     if resume and (folder / CONFIG).is_file():
         _refuse_other(TrainedModel.read_config(folder), config, folder)
-    try:
-        (folder / "training").mkdir(parents=True, exist_ok=True)
-        probe = folder / "training" / ".writable"
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as error:
-        raise CheckpointError(
-            f"--output must be a writable directory; got {folder} ({error.strerror})"
-        ) from None
 
 
 def run_fingerprint(config: Config, corpora: Corpora) -> str:

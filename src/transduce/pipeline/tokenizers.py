@@ -9,8 +9,9 @@ from transduce.config import Config
 from transduce.data.frames import FrameReader, frame_reader
 from transduce.data.joint import JointTokenizer
 from transduce.data.tokenizer import Tokenizer
+from transduce.files import Change, place
 
-__all__ = ["Side", "SideTokenizer", "load_side", "load_source", "save_side", "tokenizer_files"]
+__all__ = ["Side", "SideTokenizer", "load_side", "load_source", "tokenizer_files", "write_side"]
 
 Side = Literal["source", "target"]
 SideTokenizer = Tokenizer | JointTokenizer
@@ -30,11 +31,12 @@ def tokenizer_files(config: Config, side: Side) -> dict[str, str]:
 
 
 def load_side(folder: Path, config: Config, side: Side) -> SideTokenizer:
-    """Read what ``save_side`` wrote. Raises ModelError."""
+    """Read what ``write_side`` wrote. Raises ModelError."""
     files = tokenizer_files(config, side)
     if list(files) == [""]:
-        return Tokenizer.load(folder / files[""])
-    return JointTokenizer({name: Tokenizer.load(folder / file) for name, file in files.items()})
+        return Tokenizer.load(place(folder, files[""]))
+    members = {name: Tokenizer.load(place(folder, file)) for name, file in files.items()}
+    return JointTokenizer(members)
 
 
 def load_source(folder: Path, config: Config) -> SideTokenizer | FrameReader:
@@ -42,8 +44,8 @@ def load_source(folder: Path, config: Config) -> SideTokenizer | FrameReader:
     return frame_reader(config.data) or load_side(folder, config, "source")
 
 
-def save_side(folder: Path, config: Config, side: Side, tokenizer: SideTokenizer) -> None:
-    """Write the tokenizers of one side, each file in one step."""
+def write_side(change: Change, config: Config, side: Side, tokenizer: SideTokenizer) -> None:
+    """Write the tokenizers of one side. Raises OSError."""
     members = tokenizer.members if isinstance(tokenizer, JointTokenizer) else {"": tokenizer}
     for name, file in tokenizer_files(config, side).items():
-        members[name].save(folder / file)
+        change.write_text(file, members[name].to_json())

@@ -22,20 +22,28 @@ from transduce.data.parts import Part, find_part
 from transduce.data.tokenizer import Tokenizer
 from transduce.engine import fast_stepper
 from transduce.errors import ModelError
-from transduce.files import write_text
+from transduce.files import Change, changing, place, read_as_one
 from transduce.interfaces import BEGIN, Source, Stepper
 from transduce.models.build import build_model
 from transduce.models.copying import copy_map
 from transduce.models.seq2seq import Seq2Seq
-from transduce.models.storage import load_weights, named_weights, save_weights
+from transduce.models.storage import load_weights, named_weights, write_weights
+from transduce.pipeline.model_folder import (
+    CONFIG,
+    REPORT,
+    WEIGHTS,
+    checked,
+    replacing_model,
+    require_files,
+)
 from transduce.pipeline.prediction import Output, Predictor
 from transduce.pipeline.tokenizers import (
     Side,
     SideTokenizer,
     load_side,
     load_source,
-    save_side,
     tokenizer_files,
+    write_side,
 )
 from transduce.search import Ensemble
 
@@ -50,7 +58,6 @@ __all__ = [
     "read_report",
 ]
 
-CONFIG, WEIGHTS, REPORT = "config.yaml", "model.safetensors", "report.json"
 _SIDES: tuple[Side, Side] = ("source", "target")
 
 
@@ -95,41 +102,54 @@ class TrainedModel:
     @staticmethod
     def read_config(folder: str | Path) -> Config:
         """The config of a model directory. Raises ConfigError."""
-        return load_config(Path(folder) / CONFIG)
+        return load_config(place(Path(folder), CONFIG))
 
     @classmethod
     def load(cls, folder: str | Path, device: str = "auto") -> TrainedModel:
-        """Read a model directory. Raises ModelError naming what is missing or broken."""
+        """Read a model directory, whoever changes it meanwhile.
+
+        Raises ModelError naming what is missing, broken or not the file that was saved.
+        """
         folder = Path(folder)
-        _require_files(folder, [CONFIG, WEIGHTS])
+        return read_as_one(folder, lambda: cls._read(folder, device))
+
+    @classmethod
+    def _read(cls, folder: Path, device: str) -> TrainedModel:
+        require_files(folder, [CONFIG, WEIGHTS])
         config = cls.read_config(folder)
-        for side in _SIDES:
-            _require_files(folder, list(tokenizer_files(config, side).values()))
-        source = load_source(folder, config)
-        trained = cls.fresh(config, source, load_side(folder, config, "target"))
-        load_weights(trained.model, folder / WEIGHTS)
+        tokenizers = [file for side in _SIDES for file in tokenizer_files(config, side).values()]
+        require_files(folder, tokenizers)
+        with checked(folder, [*tokenizers, WEIGHTS]):
+            source = load_source(folder, config)
+            trained = cls.fresh(config, source, load_side(folder, config, "target"))
+            load_weights(trained.model, place(folder, WEIGHTS))
         trained.model.to(choose_device(device)).eval()
         trained.report = read_report(folder)
         return trained
 
     def save(self, folder: str | Path) -> None:
-        """Write the model directory, each file in one step. Raises OSError."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        self.save_frame(folder)
-        save_weights(named_weights(self.model), folder / WEIGHTS)
-        self.save_report(folder)
+        """Write the model directory, in one change. Raises BusyError, OSError."""
+        with replacing_model(folder) as change:
+            self.write_frame(change)
+            write_weights(named_weights(self.model), change.path(WEIGHTS))
+            self.write_report(change)
 
-    def save_frame(self, folder: Path) -> None:
+    def write_frame(self, change: Change) -> None:
         """Write config and tokenizers, all that a model needs beside its weights."""
-        write_text(folder / CONFIG, self.config.to_yaml())
+        change.write_text(CONFIG, self.config.to_yaml())
         if not isinstance(self.source, FrameReader):
-            save_side(folder, self.config, "source", self.source)
-        save_side(folder, self.config, "target", self.target_tokenizer)
+            write_side(change, self.config, "source", self.source)
+        write_side(change, self.config, "target", self.target_tokenizer)
+
+    def write_report(self, change: Change) -> None:
+        """Write the report as JSON."""
+        text = json.dumps(self.report, indent=2, ensure_ascii=False) + "\n"
+        change.write_text(REPORT, text, summed=False)
 
     def save_report(self, folder: Path) -> None:
-        """Write the report as JSON."""
-        write_text(folder / REPORT, json.dumps(self.report, indent=2, ensure_ascii=False) + "\n")
+        """Replace the report of a model directory. Raises BusyError, OSError."""
+        with changing(folder) as change:
+            self.write_report(change)
 
     def predict(
         self,
@@ -280,20 +300,6 @@ def count_by_part(model: torch.nn.Module) -> dict[str, int]:
     return counts
 
 
-def _require_files(folder: Path, names: Sequence[str]) -> None:
-    missing = [name for name in names if not (folder / name).is_file()]
-    if missing and (folder / "config.json").is_file():
-        raise ModelError(
-            f"model must be a directory of ours; got {folder}, which looks like a published "
-            "model: `transduce import` makes it one of ours, in Python Transducer.from_pretrained"
-        )
-    if missing:
-        raise ModelError(
-            f"model must be a directory with {CONFIG}, {WEIGHTS} and tokenizers; "
-            f"got {folder}, which has no {missing[0]}"
-        )
-
-
 def _reading(trained: TrainedModel) -> object:
     """How a model reads its sources, to be compared."""
     if isinstance(trained.source, FrameReader):
@@ -314,7 +320,7 @@ def _sample(model: Seq2Seq) -> tuple[float, ...]:
 def read_report(folder: Path) -> dict[str, Any]:
     """The report of a model directory; empty where there is none."""
     try:
-        report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+        report = json.loads(place(folder, REPORT).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError):

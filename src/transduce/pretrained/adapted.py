@@ -18,15 +18,16 @@ from transduce.data.imported import ImportedSymbols
 from transduce.data.numbering import Numbering
 from transduce.data.tokenizer import Tokenizer
 from transduce.errors import DataError, EngineError, ModelError
-from transduce.files import write_text
+from transduce.files import place
 from transduce.interfaces import Source, Stepper
 from transduce.models.seq2seq import Seq2Seq
-from transduce.pipeline.trained import CONFIG, WEIGHTS, TrainedModel, count_by_part
+from transduce.pipeline.model_folder import CONFIG, PUBLISHED, WEIGHTS, replacing_model
+from transduce.pipeline.trained import TrainedModel, count_by_part
 from transduce.pretrained.adapter import CausalAdapter, EncoderDecoderAdapter
 from transduce.pretrained.banned import Banned, banned
 from transduce.pretrained.folder import Checkpoint
 from transduce.pretrained.generation import search_options
-from transduce.pretrained.published import PUBLISHED, quiet, side_files, write_published
+from transduce.pretrained.published import quiet, side_files, write_published
 from transduce.pretrained.vocabulary import Vocabulary, byte_level_vocabulary, read_pipeline
 
 __all__ = ["AdaptedModel", "read_adapted"]
@@ -74,16 +75,17 @@ class AdaptedModel(TrainedModel):
         return count_by_part(self._network())
 
     def save(self, folder: str | Path) -> None:
-        """Write config.yaml, the report and the published model, each file in one step.
+        """Write config.yaml, the report and the published model, in one change.
 
-        ``transduce.pretrained.reader.load_trained`` reads it. Raises ModelError, OSError.
+        ``transduce.pretrained.reader.load_trained`` reads it. Raises ModelError, BusyError,
+        OSError.
         """
-        folder = Path(folder)
-        if (folder / WEIGHTS).exists():
+        if place(Path(folder), WEIGHTS).exists():
             raise ModelError(f"model must be saved in a directory of its own; {folder} has another")
-        write_published(self._network(), self.files, folder)
-        write_text(folder / CONFIG, _NOTE + self.config.to_yaml())
-        self.save_report(folder)
+        with replacing_model(folder) as change:
+            write_published(self._network(), self.files, change)
+            change.write_text(CONFIG, _NOTE + self.config.to_yaml())
+            self.write_report(change)
 
     def _network(self) -> Any:
         return cast(_Network, self.model).network

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from safetensors import SafetensorError
+
 from transduce.errors import ModelError
-from transduce.files import replacing, write_bytes
-from transduce.pipeline.trained import CONFIG, WEIGHTS
+from transduce.files import Change, place
+from transduce.models.storage import as_system_error
+from transduce.pipeline.model_folder import CONFIG, PUBLISHED, WEIGHTS
 
-__all__ = ["PUBLISHED", "holds_published", "quiet", "side_files", "write_published"]
+__all__ = ["holds_published", "published_files", "quiet", "side_files", "write_published"]
 
-PUBLISHED = "published"
 _FOLDERS = ("", "decoder")  # a decoder may have a tokenizer of its own
 _SIDE_FILES = (
     "tokenizer.json",
@@ -30,10 +31,17 @@ _SIDE_FILES = (
 def holds_published(folder: Path) -> bool:
     """Whether the directory is one of ours around a published model."""
     return (
-        (folder / CONFIG).is_file()
-        and (folder / PUBLISHED).is_dir()
-        and not (folder / WEIGHTS).is_file()
+        place(folder, CONFIG).is_file()
+        and place(folder, PUBLISHED).is_dir()
+        and not place(folder, WEIGHTS).is_file()
     )
+
+
+def published_files(folder: Path) -> list[str]:
+    """The files of the published model, by their paths from the directory of ours."""
+    inner = place(folder, PUBLISHED)
+    paths = sorted(path for path in inner.rglob("*") if path.is_file())
+    return [str(PurePosixPath(PUBLISHED, path.relative_to(inner).as_posix())) for path in paths]
 
 
 def side_files(folder: Path) -> dict[str, bytes]:
@@ -63,26 +71,23 @@ def quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def write_published(network: Any, files: Mapping[str, bytes], folder: Path) -> None:
-    """Write the network (safetensors) and ``files`` below ``folder``, each file in one step.
+def write_published(network: Any, files: Mapping[str, bytes], change: Change) -> None:
+    """Write the network (safetensors) and ``files`` as the published model of a change.
 
     Raises ModelError where the library cannot save the network, OSError.
     """
-    inner = folder / PUBLISHED
-    inner.mkdir(parents=True, exist_ok=True)
-    # aside first: the weights may still be mapped from the very file that they replace
-    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{PUBLISHED}.") as aside:
-        try:
-            with quiet():
-                network.save_pretrained(aside)
-        except OSError:
-            raise
-        except Exception as error:  # of many kinds, told in the library's words
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise ModelError(f"{folder}: transformers must be able to save it; {reason}") from None
-        for path in sorted(Path(aside).iterdir()):
-            with replacing(inner / path.name) as place:
-                path.replace(place)
+    inner = change.path(PUBLISHED)
+    try:
+        with quiet():
+            network.save_pretrained(inner)
+    except OSError:
+        raise
+    except SafetensorError as error:
+        raise as_system_error(error, inner) from None
+    except Exception as error:  # of many kinds, told in the library's words
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(
+            f"{change.folder}: transformers must be able to save it; {reason}"
+        ) from None
     for name, content in files.items():
-        (inner / name).parent.mkdir(exist_ok=True)
-        write_bytes(inner / name, content)
+        change.write_bytes(f"{PUBLISHED}/{name}", content)

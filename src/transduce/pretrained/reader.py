@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from transduce.errors import ModelError
-from transduce.pipeline.trained import CONFIG, TrainedModel, choose_device, read_report
+from transduce.files import place, read_as_one
+from transduce.pipeline.model_folder import CONFIG, PUBLISHED, checked
+from transduce.pipeline.trained import TrainedModel, choose_device, read_report
 from transduce.pretrained.adapted import read_adapted
 from transduce.pretrained.conversion import Conversion, trained_model
 from transduce.pretrained.ctranslate2 import is_ctranslate2, read_ctranslate2
@@ -19,7 +21,7 @@ from transduce.pretrained.fairseq import (
 )
 from transduce.pretrained.folder import Checkpoint
 from transduce.pretrained.g2p_en import is_g2p_en, read_g2p_en
-from transduce.pretrained.published import PUBLISHED, holds_published
+from transduce.pretrained.published import holds_published, published_files
 from transduce.pretrained.t5 import convert_t5
 from transduce.pretrained.whisper import read_whisper
 
@@ -45,10 +47,15 @@ def load_trained(folder: str | Path, device: str = "auto") -> TrainedModel:
     Raises ModelError naming what is missing or broken.
     """
     folder = Path(folder)
+    return read_as_one(folder, lambda: _load(folder, device))
+
+
+def _load(folder: Path, device: str) -> TrainedModel:
     if not holds_published(folder):
         return TrainedModel.load(folder, device)
     config = TrainedModel.read_config(folder)
-    trained = read_adapted(Checkpoint(folder / PUBLISHED), config)
+    with checked(folder, published_files(folder)):
+        trained = read_adapted(Checkpoint(place(folder, PUBLISHED)), config)
     trained.report |= read_report(folder)
     trained.model.to(choose_device(device)).eval()
     return trained
@@ -72,7 +79,7 @@ def read_pretrained(
     path = Path(path)
     if is_g2p_en(path):
         trained = read_g2p_en(path)
-    elif (path / CONFIG).is_file():
+    elif place(path, CONFIG).is_file():
         return load_trained(path, device)
     elif is_ctranslate2(path):
         trained = read_ctranslate2(path, source_language, target_language)

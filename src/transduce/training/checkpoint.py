@@ -1,7 +1,8 @@
 """Checkpoints: folders of safetensors and one JSON file, whole at every instant.
 
 A checkpoint is written into ``.incomplete-NNNNNNNN``, synced to the disk and renamed to
-``checkpoint-NNNNNNNN``; a kill leaves the old ones or the old ones and the new one.
+``checkpoint-NNNNNNNN``; a kill leaves the old ones or the old ones and the new one. ``SHA256SUMS``
+in it tells damage.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,20 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from transduce.errors import CheckpointError
-from transduce.files import replacing, sync_folder
+from transduce.errors import CheckpointError, ModelError
+from transduce.files import (
+    SUMS,
+    Sums,
+    changing,
+    clear_asides,
+    damaged,
+    digest,
+    exchange,
+    finish,
+    locked,
+    sync_folder,
+)
+from transduce.models.storage import as_system_error
 
 __all__ = [
     "MODEL",
@@ -39,6 +52,7 @@ _INCOMPLETE = ".incomplete-"
 _NAME = re.compile(r"checkpoint-(\d{8,})")
 _STATE = "state.json"
 _BEST = "best.safetensors"
+_OTHER = f"another content than {SUMS} says"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +64,7 @@ class Checkpoint:
     def state(self) -> dict[str, Any]:
         """The state as it was written. Raises CheckpointError naming the file."""
         file = self.path / _STATE
+        self._require_whole(file)
         try:
             state = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
@@ -61,6 +76,7 @@ class Checkpoint:
     def tensors(self, group: str) -> dict[str, Tensor]:
         """One group of tensors by name, on the CPU. Raises CheckpointError naming the file."""
         file = self.path / f"{group}.safetensors"
+        self._require_whole(file)
         try:
             return load_file(file)
         except (OSError, SafetensorError) as error:
@@ -71,6 +87,21 @@ class Checkpoint:
         """The file with the weights of the best dev scoring so far, if there was one."""
         file = self.path / _BEST
         return file if file.is_file() else None
+
+    def sums(self) -> Sums:
+        """Of its files; none where it was written before there were such. Raises
+        CheckpointError.
+        """
+        file = self.path / SUMS
+        try:
+            return Sums.read(file) or Sums()
+        except (OSError, ModelError) as error:
+            raise _unreadable(file, error) from None
+
+    def _require_whole(self, file: Path) -> None:
+        """Raise CheckpointError where a file is not what was written."""
+        if file.is_file() and damaged(self.sums(), [(file.name, file)]):
+            raise _unreadable(file, _OTHER)
 
     @property
     def size(self) -> int:
@@ -109,17 +140,20 @@ def write_checkpoint(
         try:
             _remove_incomplete(training)
             aside.mkdir(parents=True)
+            sums = Sums()
             for group, tensors in groups.items():
                 _write_tensors(aside / f"{group}.safetensors", tensors)
             if best is not None:
                 _write_tensors(aside / _BEST, best)
             elif before is not None and before.best is not None:
                 _link_or_copy(before.best, aside / _BEST)
+                with suppress(CheckpointError, KeyError):  # else it is made anew
+                    sums[_BEST] = before.sums()[_BEST]
             _write_bytes(aside / _STATE, json.dumps(state, indent=1).encode())
+            sums |= {p.name: digest(p) for p in aside.iterdir() if p.name not in sums}
+            _write_bytes(aside / SUMS, sums.to_text().encode())
             sync_folder(aside)
-            if path.exists():  # the same step once more: the older one goes aside first
-                path.rename(training / f"{_INCOMPLETE}replaced")
-            aside.rename(path)
+            _put(aside, path)
             sync_folder(training)
         except BaseException:
             shutil.rmtree(aside, ignore_errors=True)
@@ -131,12 +165,25 @@ def write_checkpoint(
     return Checkpoint(path)
 
 
+def _put(aside: Path, path: Path) -> None:
+    """Give a checkpoint its name; one of the same step goes, where there is one."""
+    if not path.exists():
+        aside.rename(path)
+    elif not exchange(aside, path):
+        path.rename(path.with_name(f"{_INCOMPLETE}replaced"))
+        aside.rename(path)
+
+
 def publish_best(checkpoint: Checkpoint, path: Path) -> None:
     """Make the best weights of a checkpoint the model's file. Raises CheckpointError."""
-    if checkpoint.best is None:
+    best = checkpoint.best
+    if best is None:
         return
-    with _explained(path, checkpoint), replacing(path) as aside:
-        shutil.copyfile(checkpoint.best, aside)
+    with _explained(path, checkpoint), changing(path.parent) as change:
+        copy = change.path(path.name)
+        shutil.copyfile(best, copy)
+        if damaged(checkpoint.sums(), [(_BEST, copy)]):
+            raise _unreadable(best, _OTHER)
 
 
 def require_room(training: Path, needed: int) -> None:
@@ -146,9 +193,10 @@ def require_room(training: Path, needed: int) -> None:
     """
     try:
         training.mkdir(parents=True, exist_ok=True)
-        _remove_incomplete(training)
-        for leftover in (*training.glob(".*.part"), *training.parent.glob(f".{MODEL}.*.part")):
-            leftover.unlink(missing_ok=True)
+        with locked(training.parent) as alone:
+            finish(training.parent, alone)
+            _remove_incomplete(training)
+            clear_asides(training)
         free = shutil.disk_usage(training).free
     except OSError as error:
         raise CheckpointError(
@@ -185,7 +233,13 @@ def _checkpoints(training: Path) -> list[Path]:
 
 def _write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    save_file(plain, path, metadata={"format": "pt"})
+    path.touch()
+    mode = path.stat().st_mode
+    try:
+        save_file(plain, path, metadata={"format": "pt"})
+    except SafetensorError as error:
+        raise as_system_error(error, path) from None
+    path.chmod(mode)  # the library makes files that only their owner may read
     _sync(path)
 
 
@@ -203,8 +257,8 @@ def _sync(path: Path) -> None:
 def _explained(place: Path, last_good: Checkpoint | None) -> Iterator[None]:
     try:
         yield
-    except (OSError, SafetensorError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    except OSError as error:
+        reason = error.strerror or str(error)
         kept = f"; the last good checkpoint is {last_good.path}" if last_good else ""
         raise CheckpointError(f"{place}: a checkpoint cannot be written ({reason}){kept}") from None
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 from transduce.errors import CheckpointError, ConfigError
-from transduce.files import write_text
+from transduce.files import sync_file, write_text
 
 __all__ = ["RunLog", "read_log", "tensorboard_writer"]
 
@@ -40,12 +41,18 @@ class RunLog:
         self.path = path
         self._scalars = scalars
 
-    def forget_after(self, step: int) -> None:
-        """Drop the lines of a lost future, and ends that were none. Raises CheckpointError."""
+    def forget_after(self, step: int, scored: Collection[int] | None = None) -> None:
+        """Drop the lines of a lost future, and ends that were none. Raises CheckpointError.
+
+        ``scored`` are the steps whose dev scorings the run knows of; None: all. One that was
+        killed between a scoring and its checkpoint makes it once more.
+        """
         kept = [
             entry
             for entry in read_log(self.path)
-            if entry["step"] <= step and entry["event"] != "end"
+            if entry["step"] <= step
+            and entry["event"] != "end"
+            and (entry["event"] != "dev" or scored is None or entry["step"] in scored)
         ]
         try:
             write_text(self.path, "".join(_line(entry) for entry in kept))
@@ -65,6 +72,14 @@ class RunLog:
                 if isinstance(value, int | float):
                     self._scalars.add_scalar(f"{group}/{name}", value, step)
             self._scalars.flush()
+
+    def sync(self) -> None:
+        """Wait until all lines are on the disk. Raises CheckpointError."""
+        try:
+            with suppress(FileNotFoundError):  # somebody took it away: the next line begins it anew
+                sync_file(self.path)
+        except OSError as error:
+            raise self._unwritable(error) from None
 
     def close(self) -> None:
         """Nothing more will be written."""

@@ -38,7 +38,8 @@ class Reporter:
 
     def begin(self, position: Position, identity: dict[str, Any], resumed: bool) -> None:
         """The run starts or goes on: forget what the log knows of a lost future."""
-        self.log.forget_after(position.step if resumed else -1)
+        scored = {round(entry["step"]) for entry in position.history}
+        self.log.forget_after(position.step if resumed else -1, scored)
         self.log.write("resume" if resumed else "start", position.step, identity)
         self._tokens, self._seconds = position.target_tokens, position.seconds_in_steps
 

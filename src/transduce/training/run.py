@@ -7,6 +7,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,9 +17,10 @@ from torch import Tensor, nn
 from transduce.config import TrainingConfig
 from transduce.data.batching import prefetch
 from transduce.errors import CheckpointError, ModelError, TrainingError
+from transduce.files import changing, locked
 from transduce.interfaces import Batch
 from transduce.models.lora import merged_weights
-from transduce.models.storage import named_weights, save_weights
+from transduce.models.storage import named_weights, write_weights
 from transduce.training.average import swapped
 from transduce.training.checkpoint import (
     MODEL,
@@ -74,6 +76,7 @@ class Run:
         self.position = Position()
         self.reporter = Reporter(RunLog(self.training / "log.jsonl"), display, config.metric)
         self._score = score
+        self._lock = ExitStack()  # on the directory, where nobody who called holds it
         self._identity = RunIdentity({}, "", processes.world)
         self._saved_step: int | None = None
         self._minutes_before = 0.0
@@ -99,6 +102,7 @@ class Run:
         self.processes.wait()  # all have seen the folder as it was
         if self.processes.main:
             require_room(self.training, self._needed_bytes())
+            self._lock.enter_context(locked(self.folder))
         torch.manual_seed(self.config.seed + self.processes.rank)
         if checkpoint is not None:
             self._restore(checkpoint)
@@ -291,6 +295,7 @@ class Run:
                     "misses": selection.misses,
                 },
             }
+            self.reporter.log.sync()  # what it tells of is in the log
             checkpoint = write_checkpoint(
                 self.training, self.position.step, state, groups, best_weights
             )
@@ -340,14 +345,15 @@ class Run:
         if self.selection.step is not None:
             return
         try:
-            with swapped(self.model, self.learner.average):
-                save_weights(merged_weights(self.model), path)
+            with swapped(self.model, self.learner.average), changing(self.folder) as change:
+                write_weights(merged_weights(self.model), change.path(MODEL))
         except OSError as error:
             raise CheckpointError(f"{path}: weights cannot be written ({error.strerror})") from None
 
     def close(self) -> None:
-        """Let go of the log."""
+        """Let go of the log and the directory."""
         self.reporter.log.close()
+        self._lock.close()
 
     # ------------------------------------------------------------ where the run is
 

@@ -1,0 +1,113 @@
+"""The files of a model directory: changed as one, read as one, checked by their sums."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+from transduce.errors import ModelError
+from transduce.files import SUMS, Change, Sums, changing, damaged, digest, place
+
+__all__ = [
+    "CONFIG",
+    "PUBLISHED",
+    "REPORT",
+    "WEIGHTS",
+    "checked",
+    "replacing_model",
+    "require_files",
+]
+
+CONFIG, WEIGHTS, REPORT = "config.yaml", "model.safetensors", "report.json"
+PUBLISHED = "published"  # the folder of a network that transformers runs
+_ALL = (CONFIG, WEIGHTS, REPORT, PUBLISHED, "*.tokenizer.json")  # what a model may have
+
+
+@contextmanager
+def replacing_model(folder: str | Path) -> Iterator[Change]:
+    """Write a whole model, in one change; what only the old one had goes with it.
+
+    Raises BusyError where another process writes there, OSError naming the file.
+    """
+    with changing(folder) as change:
+        yield change
+        for pattern in _ALL:
+            for path in change.folder.glob(pattern):
+                change.remove(path.name)
+
+
+def require_files(folder: Path, names: Sequence[str]) -> None:
+    """Raise ModelError where a model directory lacks one of the files."""
+    missing = [name for name in names if not place(folder, name).is_file()]
+    if missing and (folder / "config.json").is_file():
+        raise ModelError(
+            f"model must be a directory of ours; got {folder}, which looks like a published "
+            "model: `transduce import` makes it one of ours, in Python Transducer.from_pretrained"
+        )
+    if missing:
+        raise ModelError(
+            f"model must be a directory with {CONFIG}, {WEIGHTS} and tokenizers; "
+            f"got {folder}, which has no {missing[0]}"
+        )
+
+
+@contextmanager
+def checked(folder: Path, names: Sequence[str]) -> Iterator[None]:
+    """Read these files in the block; their checksums are made beside it, in a thread.
+
+    Raises ModelError at its end where one is not the file that was saved, also in place of an
+    error that comes of it. A directory without sums is read as it is; the log says so.
+    """
+    sums = _sums(folder)
+    if sums is None:
+        _say_once(f"{folder} has no {SUMS}: damage would not be noticed; save the model anew")
+        yield
+        return
+    inner = {name.partition("/")[0] for name in names if "/" in name}  # folders that belong to it
+    names = sorted({*names, *(name for name in sums if name.partition("/")[0] in inner)})
+    for name in names:
+        if name not in sums:
+            _say_once(f"{folder / SUMS} does not list {name}: damage would not be noticed")
+    _say_if_edited(folder, sums)
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(damaged, sums, [(name, place(folder, name)) for name in names])
+        try:
+            yield
+        except ModelError as error:
+            if (other := found.result()) is not None:
+                raise ModelError(f"{error} ({SUMS}: {other} is not what was saved)") from None
+            raise
+        _refuse(folder, found)
+
+
+def _sums(folder: Path) -> Sums | None:
+    try:
+        return Sums.read(place(folder, SUMS))
+    except OSError as error:
+        raise ModelError(f"{folder / SUMS} must be readable; {error.strerror}") from None
+
+
+def _refuse(folder: Path, found: Future[str | None]) -> None:
+    name = found.result()
+    if name is not None:
+        raise ModelError(
+            f"{folder / name} must be the file that was saved; its checksum is not that of {SUMS}: "
+            f"copy the model again (or remove {SUMS}, if the file was changed on purpose)"
+        )
+
+
+def _say_if_edited(folder: Path, sums: Sums) -> None:
+    """A config may be edited by hand."""
+    expected = sums.get(CONFIG)
+    if expected is not None and digest(place(folder, CONFIG)) != expected:
+        message = "%s was changed since it was saved"
+        logging.getLogger("transduce").info(message, folder / CONFIG)
+
+
+@cache
+def _say_once(message: str) -> None:
+    logging.getLogger("transduce").warning("%s", message)
