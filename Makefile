@@ -13,7 +13,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check $(PIP_AR
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format clean
+.PHONY: help demo test check format kills clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ check: $(READY_DEV) ## lint, format, types and what the docs point to
 format: $(READY_DEV) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+kills: $(READY_DEV) ## kills and write errors at every change of a file (half an hour)
+	$(BIN)/python tests/kills/sweep.py
 
 clean: ## remove the environment and the caches
 	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -145,12 +145,12 @@ def _require_verified(folder: Path) -> None:
 def _saving(home: Path, before: Callable[[Path], None] | None, new: TrainedModel) -> Scenario:
     _files(home)
     after = _identity(new)
-    old: list[str | None] = [None]
+    known: dict[str, str | None] = {"new": after, "none" if before is None else "old": None}
 
     def begin(folder: Path) -> None:
         if before is not None:
             before(folder)
-            old[0] = _held(folder)
+            known["old"] = _held(folder)
 
     def end(folder: Path) -> None:
         assert _held(folder) == after
@@ -163,7 +163,7 @@ def _saving(home: Path, before: Callable[[Path], None] | None, new: TrainedModel
     return Scenario(
         begin,
         new.save,
-        lambda folder: _one_of(_held(folder), old=old[0], new=after),
+        lambda folder: _one_of(_held(folder), **known),
         new.save,
         end,
     )
@@ -312,6 +312,9 @@ def export_over(home: Path) -> Scenario:
 
 def _training(home: Path, *, mapped: bool) -> Scenario:
     """A run of four steps with two dev scorings and a checkpoint after each step."""
+    import matplotlib.figure  # slow: once, not in each fork
+
+    assert matplotlib.figure.Figure
     _files(home)
     config = _recipe(home)
     fitting._IN_MEMORY = 0 if mapped else 64 << 20

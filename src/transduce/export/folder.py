@@ -15,7 +15,7 @@ from transduce.export.holdable import (
     require_quantization,
     require_transformers,
 )
-from transduce.files import SUMS, Sums, digest, switching, write_text
+from transduce.files import SUMS, Sums, digest, named, switching
 from transduce.models.seq2seq import Seq2Seq
 from transduce.pipeline.trained import TrainedModel
 
@@ -52,8 +52,8 @@ def export_trained(
             aside,
             quantization,
         )
-        source.save(aside / SOURCE)
-        target.save(aside / TARGET)
+        _write_text(aside / SOURCE, source.to_json())
+        _write_text(aside / TARGET, target.to_json())
 
 
 def export_model(
@@ -113,4 +113,9 @@ def _new(folder: Path) -> Iterator[Path]:
         yield aside
         paths = sorted(path for path in aside.rglob("*") if path.is_file())
         sums = Sums((path.relative_to(aside).as_posix(), digest(path)) for path in paths)
-        write_text(aside / SUMS, sums.to_text())
+        _write_text(aside / SUMS, sums.to_text())
+
+
+def _write_text(path: Path, text: str) -> None:
+    with named(path):
+        path.write_bytes(text.encode())

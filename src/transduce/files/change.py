@@ -20,7 +20,7 @@ from pathlib import Path
 from transduce.files.committed import COMMITTED, INCOMING, JOURNAL, finish, is_litter
 from transduce.files.lock import locked
 from transduce.files.sums import SUMS, Sums, digest
-from transduce.files.sync import named, sync_folder, sync_tree
+from transduce.files.sync import named, placed, sync_folder, sync_tree
 
 __all__ = ["Change", "changing"]
 
@@ -121,7 +121,7 @@ def changing(folder: str | Path) -> Iterator[Change]:
     try:
         with locked(folder) as alone:
             finish(folder, alone)
-            with _incoming(folder) as aside, _placed(folder, aside):
+            with _incoming(folder) as aside, placed(folder, aside):
                 change = Change(folder, aside)
                 yield change
                 change.commit()
@@ -141,21 +141,6 @@ def _incoming(folder: Path) -> Iterator[Path]:
         yield aside
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-
-
-@contextmanager
-def _placed(folder: Path, aside: Path) -> Iterator[None]:
-    """Errors name the place of a file, not where it is written."""
-    try:
-        yield
-    except OSError as error:
-        name = error.filename2 or error.filename
-        if name is None:
-            error.filename = str(folder)
-        elif Path(os.fsdecode(name)).is_relative_to(aside):
-            error.filename = str(folder / Path(os.fsdecode(name)).relative_to(aside))
-            error.filename2 = None
-        raise
 
 
 def _require_place(place: Path, source: Path) -> None:

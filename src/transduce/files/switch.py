@@ -16,7 +16,7 @@ from typing import Any
 
 from transduce.files.lock import locked
 from transduce.files.replace import aside_name, clear_asides
-from transduce.files.sync import named, sync_folder, sync_tree
+from transduce.files.sync import named, placed, sync_folder, sync_tree
 
 __all__ = ["exchange", "switching"]
 
@@ -42,7 +42,7 @@ def switching(folder: Path) -> Iterator[Path]:
         with locked(folder):
             clear_asides(folder.parent, folder.name)
             aside = folder.with_name(aside_name(folder.name))
-            with named(folder, aside):
+            with placed(folder, aside):
                 aside.mkdir()
                 try:
                     yield aside

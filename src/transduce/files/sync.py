@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["named", "sync_file", "sync_folder", "sync_tree"]
+__all__ = ["named", "placed", "sync_file", "sync_folder", "sync_tree"]
 
 _CANNOT = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS}  # of file systems that sync nothing
 
@@ -58,6 +58,20 @@ def named(path: Path, *asides: Path) -> Iterator[None]:
         own = [os.fspath(aside) for aside in asides]
         if not said or any(str(name).startswith(aside) for name in said for aside in own):
             error.filename, error.filename2 = str(path), None
+        raise
+
+
+@contextmanager
+def placed(folder: Path, aside: Path) -> Iterator[None]:
+    """Let an OSError in the block name the place below ``folder`` of a file below ``aside``."""
+    try:
+        yield
+    except OSError as error:
+        said = [os.fsdecode(n) for n in (error.filename2, error.filename) if n is not None]
+        own = [Path(name) for name in said if Path(name).is_relative_to(aside)]
+        if not said or own:
+            place = folder / own[0].relative_to(aside) if own else folder
+            error.filename, error.filename2 = str(place), None
         raise
 
 
