@@ -35,6 +35,7 @@ FLOORS = [
     ["__init__"],
     ["demo"],
     ["commands"],
+    ["terminal"],
     ["cli"],
     ["__main__"],
 ]

@@ -1,0 +1,128 @@
+"""What a shell gives and gets: standard streams, however they are left, and an exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from typer.core import TyperGroup
+
+from transduce.errors import TransduceError
+
+__all__ = ["Commands", "speaking"]
+
+_WRONG, _NOBODY_READS = 2, 141  # the second is 128 + SIGPIPE, as a shell says it
+
+
+class _PipeClosedError(Exception):
+    """Nobody reads what is written any more."""
+
+
+class Commands(TyperGroup):
+    """Hides a closed pipe from the library, which would end with a status of its own."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: object
+    ) -> Any:
+        """Parse; here the help and the version are printed."""
+        with _pipes_told():
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        with _pipes_told():
+            return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def _pipes_told() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise _PipeClosedError from None
+
+
+@contextlib.contextmanager
+def speaking(debug: bool) -> Iterator[None]:
+    """Run a command in the block; an error that a person can mend is one line and status 2.
+
+    With ``debug`` it keeps its traceback. A pipe that nobody reads ends with 141.
+    """
+    _stand_in_for_closed_streams()
+    _speak_utf8()
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()  # now, where an error still has somebody to explain it
+    except TransduceError as error:
+        if debug:
+            raise
+        _end(_WRONG, str(error))
+    except (_PipeClosedError, BrokenPipeError):
+        _end(_NOBODY_READS)
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):  # rich ends so, with a status of its own
+            _end(_NOBODY_READS)
+        raise
+    except OSError as error:  # a full disk, a closed terminal: nothing that a traceback explains
+        if debug:
+            raise
+        _end(_WRONG, _explained(error))
+
+
+def _stand_in_for_closed_streams() -> None:
+    """Where a standard stream is closed, take its number, so that no file of ours gets it.
+
+    Reading and writing then fail with the system's error; messages for people are dropped.
+    """
+    for name, flags, mode in (
+        ("stdin", os.O_WRONLY, "r"),
+        ("stdout", os.O_RDONLY, "w"),
+        ("stderr", os.O_WRONLY, "w"),
+    ):
+        if getattr(sys, name) is None:
+            raw = io.FileIO(os.open(os.devnull, flags), mode)
+            buffer = io.BufferedReader(raw) if mode == "r" else io.BufferedWriter(raw)
+            setattr(sys, name, io.TextIOWrapper(buffer, encoding="utf-8"))
+
+
+def _speak_utf8() -> None:
+    """Text goes out as it comes in, whatever the locale says."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def _explained(error: OSError) -> str:
+    """What the system said, and of which file."""
+    reason = error.strerror or str(error)
+    if error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {reason}"
+    try:
+        sys.stdout.flush()
+    except OSError:  # it still cannot be written to
+        return f"standard output: {reason}"
+    return reason
+
+
+def _end(status: int, message: str | None = None) -> NoReturn:
+    if message is not None:
+        with contextlib.suppress(OSError):
+            print("transduce:", " ".join(message.splitlines()), file=sys.stderr)
+    _forget_output()
+    sys.exit(status)
+
+
+def _forget_output() -> None:
+    """Let the interpreter end without trying once more to write what nobody takes."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
