@@ -416,7 +416,7 @@ columns = st.one_of(
         {"tags": st.integers(0, 9)}, optional={"separator": names | st.lists(names, min_size=1)}
     ),
 )
-positive = st.integers(1, 10**6)
+length = st.integers(1, 10**6)
 share = st.floats(0, 0.99)
 
 
@@ -424,12 +424,12 @@ share = st.floats(0, 0.99)
 def parts(draw: st.DrawFn, *, decoder: bool) -> dict[str, Any]:
     kind = draw(st.sampled_from(["rnn", "lstm", "gru", "transformer"]))
     heads = draw(st.integers(1, 4))
-    options: dict[str, st.SearchStrategy[Any]] = {"layers": positive, "dropout": share}
+    options: dict[str, st.SearchStrategy[Any]] = {"layers": st.integers(1, 1024), "dropout": share}
     if kind == "transformer":
         options |= {"norm": st.sampled_from(["layer", "rms"]), "bias": st.booleans()}
         fixed = {"heads": st.just(heads), "width": st.integers(1, 8).map(lambda n: 2 * n * heads)}
     else:
-        options |= {"width": positive}
+        options |= {"width": st.integers(1, 65536)}
         options |= {"input_feeding": st.booleans()} if decoder else {"bidirectional": st.booleans()}
         fixed = {}
     return draw(st.fixed_dictionaries({"kind": st.just(kind), **fixed}, optional=options))
@@ -445,7 +445,7 @@ recipes = st.fixed_dictionaries(
                 "train": st.one_of(files, st.lists(files, min_size=1, max_size=3)),
                 "source": st.one_of(columns, st.lists(columns, min_size=1, max_size=3)),
                 "dev_fraction": st.floats(0, 0.5),
-                "max_source_length": st.none() | positive,
+                "max_source_length": st.none() | length,
             },
         ),
         "model": st.one_of(

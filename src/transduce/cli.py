@@ -63,7 +63,9 @@ def options(
 
 @app.command()
 def demo(
-    minutes: Annotated[float, typer.Option(help="Minutes of training at most.")] = 2.0,
+    minutes: Annotated[
+        float, typer.Option(min=0, max=1_000_000, help="Minutes of training at most.")
+    ] = 2.0,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where the model goes.")
     ] = Path("runs/demo"),
@@ -127,7 +129,7 @@ def evaluate(
     ] = None,
     json: Json = None,
     worst: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Show so many of the worst cases.")
+        int, typer.Option(min=0, max=1_000_000, metavar="N", help="Show so many worst cases.")
     ] = 0,
     part: PartName = None,
     sheet: Annotated[

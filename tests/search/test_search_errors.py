@@ -46,6 +46,12 @@ REFUSED: list[tuple[dict[str, Any], Constraints | None, str]] = [
         Constraints(prefix=(4, 5, 6), forbidden=((4,),)),
         "prefix must not hold a forbidden phrase; got (4, 5, 6), forbidden (4,)",
     ),
+    (
+        {},
+        Constraints(forbidden=tuple(tuple(range(9 + 300 * n, 309 + 300 * n)) for n in range(300))),
+        "forbidden phrases must be fewer or shorter: their number times the tokens of the longest "
+        "times their distinct tokens must be at most 16,777,216; got 8,127,090,300",
+    ),
     ({}, Constraints(forbidden=((),)), "forbidden phrase must have at least one token"),
     ({}, Constraints(required=((),)), "required phrase must have at least one token"),
     ({}, Constraints(prefix=(4, 3)), "prefix must hold only tokens a model writes; got (4, 3)"),

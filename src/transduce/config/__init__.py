@@ -29,11 +29,11 @@ from transduce.config.recipe import (
     EngineChoice,
     EvaluationConfig,
     MetricName,
-    SearchConfig,
-    TrainingConfig,
     load_config,
     require_agreement,
 )
+from transduce.config.search import SearchConfig
+from transduce.config.training import TrainingConfig
 from transduce.config.yaml import parse_override
 
 __all__ = [

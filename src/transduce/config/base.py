@@ -1,17 +1,68 @@
-"""What every section of the config is made of."""
+"""What every section of the config is made of: sections, and the bounds of numbers and texts.
+
+Every number and every text has an upper bound, far above what anybody has had use for and low
+enough that no computation overflows on the way. A value beyond it is refused by name; what
+memory and time permit below it is another question, answered where the work is done.
+"""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
-__all__ = ["NonEmpty", "PositiveInt", "Probability", "Section"]
+__all__ = [
+    "LONGEST_PATH",
+    "Count",
+    "FilePath",
+    "Length",
+    "Name",
+    "NonEmpty",
+    "PositiveInt",
+    "Probability",
+    "Ratio",
+    "Section",
+    "Seed",
+    "Symbols",
+    "Text",
+    "TokenBudget",
+    "Width",
+]
 
-PositiveInt = Annotated[int, Field(ge=1)]
+LONGEST_PATH = 4096  # bytes, what Linux permits
+
+PositiveInt = Annotated[int, Field(ge=1, le=1_000_000_000)]  # steps, epochs: what takes time alone
+Count = Annotated[int, Field(ge=1, le=1024)]  # beams, heads, layers, threads
+Width = Annotated[int, Field(ge=1, le=65_536)]  # numbers of a vector
+Length = Annotated[int, Field(ge=1, le=1_000_000)]  # tokens or frames of one sequence
+Symbols = Annotated[int, Field(ge=1, le=4_194_304)]  # entries of a vocabulary
+TokenBudget = Annotated[int, Field(ge=1, le=16_777_216)]  # positions computed together
 Probability = Annotated[float, Field(ge=0, lt=1)]
+Ratio = Annotated[float, Field(ge=0, le=1000)]
+Seed = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+Name = Annotated[str, Field(max_length=1000)]  # of a column, a symbol, a phrase
+Text = Annotated[str, Field(max_length=10_000)]
+
 Item = TypeVar("Item")
-NonEmpty = Annotated[list[Item], Field(min_length=1)]
+NonEmpty = Annotated[list[Item], Field(min_length=1, max_length=10_000)]
+
+
+def _plain_path(path: Path) -> Path:
+    try:
+        name = os.fsencode(path)
+    except UnicodeEncodeError:  # half of a surrogate pair: no file has such a name
+        name = b"\0"
+    if len(name) > LONGEST_PATH or b"\0" in name:
+        raise PydanticCustomError("odd_path", "path must be shorter and without NUL")
+    return path
+
+
+FilePath = Annotated[
+    Path, AfterValidator(_plain_path), Field(json_schema_extra={"maxLength": LONGEST_PATH})
+]
 
 
 class Section(BaseModel):

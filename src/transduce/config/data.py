@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from transduce.config.audio import AudioConfig
-from transduce.config.base import NonEmpty, PositiveInt, Section
+from transduce.config.base import (
+    FilePath,
+    Length,
+    Name,
+    NonEmpty,
+    PositiveInt,
+    Section,
+    Symbols,
+    Text,
+)
 from transduce.config.image import ImageConfig
 
 __all__ = [
@@ -38,8 +46,11 @@ _COLUMNS = f"{_COLUMN}, {{tags: COLUMN, separator: TEXT}} or a list of these"
 class ParallelFiles(Section):
     """Two plain files, line n of one belonging to line n of the other."""
 
-    source: Path
-    target: Path
+    source: FilePath
+    target: FilePath
+
+
+Column = Annotated[int, Field(ge=0, lt=10_000)] | Name
 
 
 class TagColumn(Section):
@@ -49,12 +60,12 @@ class TagColumn(Section):
     (``V;ARGAC3S+ARGNO1P`` at ``[";", "+"]``); none means one tag a row.
     """
 
-    tags: int | str = Field(description=_COLUMN)
-    separator: str | NonEmpty[str] | None = Field(default=None, description=_SEPARATOR)
+    tags: Column = Field(description=_COLUMN)
+    separator: Name | NonEmpty[Name] | None = Field(default=None, description=_SEPARATOR)
 
 
-Files = Path | ParallelFiles | NonEmpty[Path | ParallelFiles]
-SourceColumn = int | str | TagColumn
+Files = FilePath | ParallelFiles | NonEmpty[FilePath | ParallelFiles]
+SourceColumn = Column | TagColumn
 Columns = SourceColumn | NonEmpty[SourceColumn]
 
 
@@ -75,7 +86,7 @@ class TokenizerConfig(Section):
     """How one side's text becomes symbols."""
 
     kind: TokenizerKind = "character"
-    vocabulary_size: PositiveInt | None = None  # bpe, unigram: 8,000; others: all that occur
+    vocabulary_size: Symbols | None = None  # bpe, unigram: 8,000; others: all that occur
     minimum_count: PositiveInt = 1  # character, whitespace, word
     normalization: Literal["none", "nfc", "nfd", "nfkc"] = "none"  # nfd: Hangul as its letters
     lowercase: bool = False
@@ -112,10 +123,11 @@ class PartConfig(Section):
     format: DataFormat | None = None
     header: bool | None = None
     source: Columns | None = Field(default=None, description=_COLUMNS)
-    target: int | str | None = Field(default=None, description=_COLUMN)
-    tag: str | None = None  # none: the part's name
+    target: Column | None = Field(default=None, description=_COLUMN)
+    tag: Name | None = None  # none: the part's name
     tokenizer: PartTokenizersConfig = PartTokenizersConfig()
-    weight: Annotated[float, Field(gt=0)] = 1.0  # times what temperature makes of its size
+    # Times what temperature makes of its size.
+    weight: Annotated[float, Field(gt=0, le=1e6)] = 1.0
 
     @field_validator("tag")
     @classmethod
@@ -137,24 +149,23 @@ class DataConfig(Section):
     dev: Files | None = Field(default=None, description=_FILES)
     test: Files | None = Field(default=None, description=_FILES)
     input: InputConfig = TextConfig()  # what a source is: text, or the path of a file
-    folder: Path | None = None  # relative paths are taken from here; none: the current folder
-    parts: Annotated[dict[str, PartConfig], Field(min_length=1)] | None = Field(
+    folder: FilePath | None = None  # relative paths are taken from here; none: the current folder
+    parts: Annotated[dict[Name, PartConfig], Field(min_length=1, max_length=1000)] | None = Field(
         default=None, description=_PARTS
     )
-    temperature: Annotated[float, Field(ge=1)] = 1.0  # of parts; higher: small ones come more often
+    # Of parts; higher: small ones come more often.
+    temperature: Annotated[float, Field(ge=1, le=1000)] = 1.0
     tags: Literal["source", "target", "both", "none"] = "source"  # where a part's tag stands
     format: DataFormat = "auto"
     header: bool = False  # TSV and CSV: the first line names the columns
     source: Columns = Field(default=0, description=_COLUMNS)
-    target: int | str = Field(default=1, description=_COLUMN)
+    target: Column = Field(default=1, description=_COLUMN)
     dev_fraction: Annotated[float, Field(ge=0, le=0.5)] = 0.05  # taken from train where dev is none
-    source_prefix: str = ""  # text put before every source: T5's "translate English to French: "
+    source_prefix: Text = ""  # put before every source: T5's "translate English to French: "
     on_error: Literal["stop", "skip"] = "stop"
-    max_source_length: PositiveInt | None = (
-        None  # tokens or frames; longer training pairs are left out
-    )
-    max_target_length: PositiveInt | None = None
-    max_length_ratio: Annotated[float, Field(gt=1)] | None = None
+    max_source_length: Length | None = None  # tokens or frames; longer pairs are left out
+    max_target_length: Length | None = None
+    max_length_ratio: Annotated[float, Field(gt=1, le=1000)] | None = None
     too_long: Literal["skip", "truncate"] = "skip"
 
     @model_validator(mode="after")

@@ -10,7 +10,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-__all__ = ["describe"]
+from transduce.config.base import LONGEST_PATH
+
+__all__ = ["describe", "short"]
 
 Models = list[type[BaseModel]]
 
@@ -36,10 +38,16 @@ _EXPECTED = {
     "tuple_type": "a list",
     "list_type": "a list",
     "recursion_loop": "a plain value, not one that contains itself",
-    "greater_than_equal": "at least {ge:g}",
-    "greater_than": "more than {gt:g}",
-    "less_than_equal": "at most {le:g}",
-    "less_than": "less than {lt:g}",
+    "odd_path": f"a path of at most {LONGEST_PATH:,} bytes, none of them NUL",
+}
+# What lies beyond a bound, whatever else may stand in its place.
+_BOUNDS = {
+    "greater_than_equal": ("at least {}", "ge"),
+    "greater_than": ("more than {}", "gt"),
+    "less_than_equal": ("at most {}", "le"),
+    "less_than": ("less than {}", "lt"),
+    "string_too_long": ("text of at most {} characters", "max_length"),
+    "too_long": ("a list of at most {} entries", "max_length"),
 }
 
 
@@ -52,27 +60,63 @@ def describe(error: ValidationError, root: type[BaseModel], values: Mapping[str,
     """
     problems = error.errors(include_url=False)
     problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
+    if problem["type"] != "extra_forbidden":
+        problem = _nearest_bound(problems, root)
     kind, location = problem["type"], problem["loc"]
     if location[-1:] == ("[key]",):
-        return _odd_name(location, root)
+        return _odd_name(problem, root)
     named = kind in {"extra_forbidden", "missing", "invalid_key"}  # the last part is a key
     keys, models, field, depth = _locate(location[:-1] if named else location, root)
     if kind == "extra_forbidden":
         return _unknown_key([*keys, str(location[-1])], models, values)
     if kind == "invalid_key":
         return f"{_dotted([*keys, str(location[-1])])} must be a key of text"
-    if field is not None and field.description:
+    if field is not None and field.description and not _names_more(problem, field.description):
         return _wrong(keys[:depth], field.description, _lookup(values, keys[:depth]))
     if kind == "missing":
         return f"{_dotted([*keys, str(location[-1])])} must be given"
     return _described_by_kind(problem, keys)
 
 
-def _odd_name(location: Sequence[int | str], root: type[BaseModel]) -> str:
+def _is_bound(problem: ErrorDetails) -> bool:
+    return problem["type"] in _BOUNDS or problem["type"] == "odd_path"
+
+
+def _names_more(problem: ErrorDetails, description: str) -> bool:
+    """Whether a problem is a bound that the field's description does not tell."""
+    if problem["type"] == "odd_path":
+        return True
+    return problem["type"] in _BOUNDS and _bound(problem) not in description
+
+
+def _nearest_bound(problems: Sequence[ErrorDetails], root: type[BaseModel]) -> ErrorDetails:
+    """The first problem; where its field has a choice of shapes, one that only a bound refuses."""
+    keys, _, _, depth = _locate(problems[0]["loc"], root)
+    for problem in filter(_is_bound, problems):
+        if _locate(problem["loc"], root)[0][:depth] == keys[:depth]:
+            return problem
+    return problems[0]
+
+
+def _odd_name(problem: ErrorDetails, root: type[BaseModel]) -> str:
     """YAML reads some names as other things: ``no`` is false, ``2021`` a number."""
-    keys = _locate(location[:-2], root)[0]
-    name = {"0": "false (no, off)", "1": "true (yes, on)"}.get(str(location[-2]), location[-2])
+    *location, given, _ = problem["loc"]
+    keys = _locate(location, root)[0]
+    if _is_bound(problem):
+        return _wrong(keys, f"names, each {_bound(problem)}", given)
+    name = {"0": "false (no, off)", "1": "true (yes, on)"}.get(str(given), given)
     return f"{_dotted(keys)} must have names of text, in quotation marks; got {name}"
+
+
+def _bound(problem: ErrorDetails) -> str:
+    """What a value may be at most, or at least, in digits that a person reads at a glance."""
+    wording, name = _BOUNDS[problem["type"]]
+    context = problem.get("ctx", {})
+    if context.get("field_type") == "Dictionary":
+        wording = "at most {} names"
+    limit = context[name]
+    whole = float(limit).is_integer()
+    return wording.format(f"{int(limit):,}" if whole else f"{limit:g}")
 
 
 def _described_by_kind(problem: ErrorDetails, keys: list[str]) -> str:
@@ -87,11 +131,13 @@ def _described_by_kind(problem: ErrorDetails, keys: list[str]) -> str:
     if kind == "value_error":
         message = problem["msg"].removeprefix("Value error, ")
         return f"{_dotted(keys)}: {message}" if keys else message
+    if kind in _BOUNDS:
+        return _wrong(keys, _bound(problem), value)
     expected = _EXPECTED.get(kind)
     if expected is not None:
         return _wrong(keys, expected.format(**context), value)
     message = problem["msg"]
-    return f"{_dotted(keys)}: {message[:1].lower()}{message[1:]}; got {_short(value)}"
+    return f"{_dotted(keys)}: {message[:1].lower()}{message[1:]}; got {short(value)}"
 
 
 def _tags(context: Mapping[str, Any]) -> str:
@@ -147,9 +193,10 @@ def _names(model: type[BaseModel]) -> dict[str, FieldInfo]:
 def _kinds(model: type[BaseModel]) -> tuple[Any, ...]:
     """The values of ``kind`` that choose this alternative, none where it has no fixed ones."""
     field = model.model_fields.get("kind")
-    if field is None or not field.is_required() or get_origin(field.annotation) is not Literal:
+    if field is None or get_origin(field.annotation) is not Literal:
         return ()
-    return get_args(field.annotation)
+    kinds = get_args(field.annotation)
+    return kinds if field.is_required() or len(kinds) == 1 else ()
 
 
 def _sections(annotation: Any) -> Iterable[type[BaseModel]]:
@@ -175,12 +222,16 @@ def _lookup(values: Any, keys: list[str]) -> Any:
 
 
 def _wrong(keys: list[str], expected: str, value: Any) -> str:
-    got = "" if expected == "given" else f"; got {_short(value)}"
+    got = "" if expected == "given" else f"; got {short(value)}"
     return f"{_dotted(keys) or 'recipe'} must be {expected}{got}"
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
+def short(value: Any) -> str:
+    """A value as an error shows it: its beginning."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an endless number, lists in lists in lists
+        return f"a {type(value).__name__} too large to show"
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
 
 

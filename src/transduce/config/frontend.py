@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from transduce.config.base import PositiveInt, Section
+from transduce.config.base import Section, Width
 
 __all__ = [
     "ConvolutionConfig",
@@ -19,8 +19,10 @@ __all__ = [
 ]
 
 
-Strides = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
-Channels = Strides
+Stride = Annotated[int, Field(ge=1, le=64)]
+Strides = Annotated[tuple[Stride, ...], Field(min_length=1, max_length=16)]
+Channels = Annotated[tuple[Width, ...], Field(min_length=1, max_length=16)]
+Pixels = Annotated[int, Field(ge=1, le=4096)]
 
 
 class EmbeddingConfig(Section):
@@ -40,7 +42,7 @@ class ConvolutionConfig(Section):
 
     kind: Literal["convolution"]
     strides: Strides = (1, 2)
-    kernel: PositiveInt = 3
+    kernel: Annotated[int, Field(ge=1, le=1023)] = 3
 
     @model_validator(mode="after")
     def _odd(self) -> ConvolutionConfig:
@@ -53,16 +55,16 @@ class SubsamplingConfig(Section):
     """Convolutions over time and frequency, each halving both (Chan et al. 2016's pyramid)."""
 
     kind: Literal["subsampling"]
-    channels: PositiveInt = 32
-    layers: PositiveInt = 2  # 2: a fourth as many vectors as frames
+    channels: Width = 32
+    layers: Annotated[int, Field(ge=1, le=16)] = 2  # 2: a fourth as many vectors as frames
 
 
 class PatchesConfig(Section):
     """Patches of a picture, column by column, with positions in two dimensions."""
 
     kind: Literal["patches"]
-    patch_height: PositiveInt = 8  # in pixels; the picture's height is a multiple
-    patch_width: PositiveInt = 8
+    patch_height: Pixels = 8  # in pixels; the picture's height is a multiple
+    patch_width: Pixels = 8
 
 
 class PictureConvolutionConfig(Section):
@@ -70,8 +72,8 @@ class PictureConvolutionConfig(Section):
 
     kind: Literal["convolution2d"]
     channels: Channels = (32, 64, 96)
-    strides: Annotated[tuple[tuple[PositiveInt, PositiveInt], ...], Field(min_length=1)] = Field(
-        default=((2, 2), (2, 2), (2, 1)), description="a list of [down, across]"
+    strides: Annotated[tuple[tuple[Stride, Stride], ...], Field(min_length=1, max_length=16)] = (
+        Field(default=((2, 2), (2, 2), (2, 1)), description="a list of [down, across]")
     )
 
     @model_validator(mode="after")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from transduce.config.base import PositiveInt, Section
+from transduce.config.base import Section
 
 __all__ = ["ImageAugmentationConfig", "ImageConfig"]
+
+_MOST_PIXELS = 1 << 26  # after scaling
 
 
 class ImageAugmentationConfig(Section):
@@ -38,16 +40,29 @@ class ImageConfig(Section):
     """
 
     kind: Literal["image"] = "image"
-    height: PositiveInt = 32
-    width: PositiveInt | None = None  # of all pictures; none: as wide as each is
-    max_width: PositiveInt = 1024
-    scale: Annotated[float, Field(gt=0)] | None = None  # none: so that the height is filled
+    height: Annotated[int, Field(ge=1, le=4096)] = 32
+    width: Annotated[int, Field(ge=1, le=65_536)] | None = (
+        None  # of all pictures; none: as wide as each is
+    )
+    max_width: Annotated[int, Field(ge=1, le=65_536)] = 1024
+    # None: so that the height is filled.
+    scale: Annotated[float, Field(gt=0, le=100)] | None = None
     trim: bool = False  # cut off blank margins first
     color: bool = False  # three channels; else grey
     invert: bool = True  # paper is white and becomes 0; false: paper is black
     stretch: bool = False  # the palest of each picture becomes 0, the strongest 1
     max_pixels: Annotated[int, Field(ge=1, le=1 << 30)] = 50_000_000  # more are not unpacked
     augmentation: ImageAugmentationConfig = ImageAugmentationConfig()
+
+    @model_validator(mode="after")
+    def _fits(self) -> ImageConfig:
+        widest = self.width or self.max_width
+        if self.height * widest > _MOST_PIXELS:
+            raise ValueError(
+                f"height times {'width' if self.width else 'max_width'} must be at most "
+                f"{_MOST_PIXELS:,}; got {self.height:,} x {widest:,}"
+            )
+        return self
 
     @property
     def channels(self) -> int:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from transduce.config.base import PositiveInt, Probability, Section
+from transduce.config.base import (
+    Count,
+    FilePath,
+    Length,
+    Name,
+    Probability,
+    Section,
+    Width,
+)
 from transduce.config.frontend import EmbeddingConfig, FrontendConfig
 
 __all__ = [
@@ -25,8 +32,8 @@ class RecurrentEncoderConfig(Section):
     """A recurrent encoder. ``width`` is that of its output, both directions together."""
 
     kind: Literal["rnn", "lstm", "gru"]
-    layers: PositiveInt = 1
-    width: PositiveInt = 256
+    layers: Count = 1
+    width: Width = 256
     bidirectional: bool = True
     dropout: Probability = 0.2
 
@@ -35,10 +42,10 @@ class RecurrentDecoderConfig(Section):
     """A recurrent decoder and its attention over the encoder's vectors."""
 
     kind: Literal["rnn", "lstm", "gru"]
-    layers: PositiveInt = 1
-    width: PositiveInt = 256
+    layers: Count = 1
+    width: Width = 256
     attention: Literal["none", "dot", "general", "additive", "cosine", "multihead"] = "general"
-    heads: PositiveInt = 4  # attention: multihead
+    heads: Count = 4  # attention: multihead
     input_feeding: bool = False
     bridge: Literal["zero", "copy", "dense"] = "dense"  # the first state, from the memory's summary
     dropout: Probability = 0.2
@@ -48,20 +55,20 @@ class TransformerOptions(Section):
     """What encoder and decoder of a Transformer have in common."""
 
     kind: Literal["transformer"]
-    layers: PositiveInt = 3
-    width: PositiveInt = 256
-    feedforward: PositiveInt = 1024
-    heads: PositiveInt = 4
-    key_value_heads: PositiveInt | None = None  # fewer than heads: grouped-query attention
-    head_width: PositiveInt | None = None  # none: width / heads
+    layers: Count = 3
+    width: Width = 256
+    feedforward: Width = 1024
+    heads: Count = 4
+    key_value_heads: Count | None = None  # fewer than heads: grouped-query attention
+    head_width: Width | None = None  # none: width / heads
     norm: Literal["layer", "rms"] = "layer"
-    norm_epsilon: Annotated[float, Field(gt=0)] = 1e-6
+    norm_epsilon: Annotated[float, Field(gt=0, le=1)] = 1e-6
     norm_position: Literal["pre", "post"] = "pre"
     activation: Literal["relu", "gelu", "gelu-tanh", "silu", "swiglu", "geglu"] = "relu"
     positions: Literal["sinusoidal", "fairseq", "learned", "rotary", "relative", "none"] = (
         "sinusoidal"
     )
-    max_positions: PositiveInt = 1024  # positions: learned
+    max_positions: Length = 1024  # positions: learned
     embedding_norm: bool = False  # a norm before the first layer, as in BART
     bias: bool = True
     dropout: Probability = 0.1
@@ -102,14 +109,16 @@ DecoderConfig = Annotated[
 class ModelConfig(Section):
     """An encoder, a decoder and what joins them to the vocabulary."""
 
-    preset: str | None = None
+    preset: Name | None = None
     # a run's directory, or a published model's: its architecture, weights and symbols
-    from_: Path | None = Field(default=None, alias="from")
-    new_symbols: tuple[str, ...] = ()  # with from: symbols that its vocabulary gets besides
+    from_: FilePath | None = Field(default=None, alias="from")
+    new_symbols: Annotated[
+        tuple[Name, ...], Field(max_length=100_000)
+    ] = ()  # with from: symbols that its vocabulary gets besides
     frontend: FrontendConfig = EmbeddingConfig()  # others: where the source is no text
     encoder: EncoderConfig = RecurrentEncoderConfig(kind="lstm")
     decoder: DecoderConfig = RecurrentDecoderConfig(kind="lstm")
-    embedding_width: PositiveInt | None = None  # none: the width of encoder and decoder
+    embedding_width: Width | None = None  # none: the width of encoder and decoder
     scale_embeddings: bool = True  # multiply them by the root of their width where they are read
     # target: its embedding with the output; embeddings: both of them; all: both and the output
     tie: Literal["none", "target", "embeddings", "all"] = "none"

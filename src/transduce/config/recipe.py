@@ -1,19 +1,21 @@
-"""A whole recipe: all sections, those of training, search and evaluation, and how it is read."""
+"""A whole recipe: all sections, and how it is read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
-from transduce.config.base import PositiveInt, Probability, Section
+from transduce.config.base import Name, Section
 from transduce.config.data import DataConfig, TokenizerConfig, TokenizerKind, TokenizersConfig
 from transduce.config.errors import describe
 from transduce.config.model import ModelConfig
 from transduce.config.presets import expand_preset
+from transduce.config.search import SearchConfig
+from transduce.config.training import TrainingConfig
 from transduce.config.yaml import differences, parse_override, read_recipe, set_dotted
 from transduce.errors import ConfigError
 
@@ -22,111 +24,9 @@ __all__ = [
     "EngineChoice",
     "EvaluationConfig",
     "MetricName",
-    "SearchConfig",
-    "TrainingConfig",
     "load_config",
     "require_agreement",
 ]
-
-# ---------------------------------------------------------------- training, search, evaluation
-
-
-class TrainingConfig(Section):
-    """The training loop. The first limit reached ends it; at least one must be set."""
-
-    seed: int = 1
-    max_minutes: Annotated[float, Field(gt=0)] | None = None
-    max_steps: PositiveInt | None = None
-    max_epochs: PositiveInt | None = None
-    batch_tokens: PositiveInt = 4096  # target tokens of a step, padding included
-    accumulate: PositiveInt = 1  # batches to one step
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
-    schedule: Literal["constant", "linear", "cosine", "inverse-square-root"] = "cosine"
-    warmup_steps: Annotated[int, Field(ge=0)] = 200
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    betas: tuple[Probability, Probability] = Field(
-        default=(0.9, 0.98), description="two numbers of at least 0 and less than 1"
-    )
-    clip_norm: Annotated[float, Field(gt=0)] | None = 1.0
-    label_smoothing: Probability = 0.1
-    ctc_weight: Probability = 0.3  # model.ctc: share of the loss that it is, beside the decoder's
-    freeze: tuple[str, ...] = ()  # parts that do not learn: encoder, decoder.layers.0, …
-    lora_rank: PositiveInt | None = None  # only changes of this rank are learnt (Hu et al. 2021)
-    lora_alpha: Annotated[float, Field(gt=0)] = 16.0  # they are multiplied by alpha / rank
-    scheduled_sampling: Probability = 0.0  # share of decoder inputs taken from the model itself
-    word_dropout: Probability = 0.0  # share of decoder inputs hidden (Bowman et al. 2016)
-    tag_orders: PositiveInt = 1  # orders in which a source's tags are read, an epoch each
-    average: Literal["none", "ema", "last"] = "ema"
-    ema_decay: Probability = 0.999
-    average_last: PositiveInt = 5  # average: last, over this many dev scorings
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    device: str = "auto"
-    threads: PositiveInt | None = None
-    evaluate_every: PositiveInt | None = None  # steps; none: chosen from the limits
-    metric: str = "loss"  # what the best model is chosen by, on dev
-    patience: PositiveInt | None = None  # dev scorings without a new best before it stops
-    dev_sentences: PositiveInt = 1000  # at most so many are decoded at each dev scoring
-    checkpoint_every: PositiveInt | None = None  # steps; none: at each dev scoring
-    tensorboard: bool = False
-
-
-# ``bound``: a beam closes when nothing open could beat its n-th best. The others are what
-# ``generate`` of Hugging Face transformers does with ``early_stopping`` false, true and never: it
-# closes once K outputs are there and the best open hypothesis, if it ended now (never: at the
-# maximum length), would not be better than the worst of them; at once; and outputs that reach
-# the maximum length without an end rank among the others.
-Stopping = Literal["bound", "generate", "generate-early", "generate-never"]
-
-
-class SearchConfig(Section):
-    """How a trained model writes its output. ``sample`` draws; otherwise beam search."""
-
-    beam: PositiveInt = 1
-    nbest: PositiveInt = 1
-    sample: bool = False
-    temperature: Annotated[float, Field(gt=0)] = 1.0
-    top_k: PositiveInt | None = None
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    seed: int = 1
-    diverse_groups: PositiveInt = 1  # Vijayakumar et al. 2018
-    diversity: Annotated[float, Field(ge=0)] = 0.5
-    length_normalization: Literal["none", "average", "gnmt", "power"] = "average"
-    length_alpha: float = 0.6  # gnmt: ((5 + n) / 6) ** alpha, power: n ** alpha
-    stopping: Stopping = "bound"  # when a beam closes; see Stopping
-    forced_end: bool = False  # at the maximum length what is still open ends, at no cost
-    ctc_weight: Probability = 0.0  # model.ctc: its share of the scores (Watanabe et al. 2017)
-    coverage_penalty: Annotated[float, Field(ge=0)] = 0.0  # Wu et al. 2016, equation 14
-    min_length: Annotated[int, Field(ge=0)] = 0
-    max_length: PositiveInt = 256
-    min_length_ratio: Annotated[float, Field(ge=0)] | None = None  # of the source's tokens
-    max_length_ratio: Annotated[float, Field(gt=0)] | None = None
-    no_repeat_ngram: PositiveInt | None = None
-    prefix: str | None = None
-    forbidden: tuple[str, ...] = ()
-    required: tuple[str, ...] = ()
-    batch_tokens: PositiveInt = 8192  # source tokens × beams decoded together
-
-    @model_validator(mode="after")
-    def _agree(self) -> SearchConfig:
-        if self.nbest > self.beam and not self.sample:
-            raise ValueError(f"nbest must be at most beam ({self.beam}); got {self.nbest}")
-        if self.beam % self.diverse_groups:
-            raise ValueError(
-                f"beam must be a multiple of diverse_groups ({self.diverse_groups}); "
-                f"got {self.beam}"
-            )
-        if self.forced_end and self.stopping == "bound":
-            raise ValueError("stopping must be generate where forced_end is true; got bound")
-        if self.length_alpha < 0 and self.stopping == "bound":
-            raise ValueError(
-                f"length_alpha must be at least 0 where stopping is bound; got {self.length_alpha}"
-            )
-        if self.stopping != "bound" and self.diverse_groups > 1:
-            raise ValueError(f"stopping must be bound with diverse_groups; got {self.stopping}")
-        if self.sample and self.beam > 1:
-            raise ValueError(f"beam must be 1 when sample is true; got {self.beam}")
-        return self
-
 
 EngineChoice = Literal["auto", "reference", "float32", "bfloat16", "int8"]
 
@@ -160,7 +60,7 @@ _SIDES: tuple[Literal["source", "target"], ...] = ("source", "target")
 class Config(Section):
     """A whole recipe."""
 
-    name: str = "model"
+    name: Name = "model"
     data: DataConfig = DataConfig()
     tokenizer: TokenizersConfig = TokenizersConfig()
     model: ModelConfig = ModelConfig()

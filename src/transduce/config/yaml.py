@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from transduce.config.errors import short
 from transduce.errors import ConfigError
 
 __all__ = ["differences", "parse_override", "read_recipe", "set_dotted"]
@@ -71,11 +72,11 @@ def parse_override(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     key = key.strip()
     if not equals or not key:
-        raise ConfigError(f"override must be of the form KEY=VALUE; got {text!r}")
+        raise ConfigError(f"override must be of the form KEY=VALUE; got {short(text)}")
     try:
         return key, _parse(value)
     except (yaml.YAMLError, ValueError, RecursionError):
-        raise ConfigError(f"value of {key} must be valid YAML; got {value!r}") from None
+        raise ConfigError(f"value of {key} must be valid YAML; got {short(value)}") from None
 
 
 def set_dotted(values: dict[str, Any], key: str, value: Any) -> None:
@@ -86,7 +87,7 @@ def set_dotted(values: dict[str, Any], key: str, value: Any) -> None:
         if inner is None:
             inner = values[section] = {}
         if not isinstance(inner, dict):
-            raise ConfigError(f"{section} must be a section to set {key}; got {inner!r}")
+            raise ConfigError(f"{section} must be a section to set {key}; got {short(inner)}")
         values = inner
     values[last] = value
 

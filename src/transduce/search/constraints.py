@@ -17,6 +17,7 @@ __all__ = ["Constraints", "PhraseAutomaton", "check", "check_vocabulary"]
 Phrase = tuple[int, ...]
 
 _MOST_TOKENS = 1 << 31  # of any vocabulary
+_LARGEST_TABLE = 1 << 24  # entries of an automaton: 128 MiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,8 @@ def _check_phrases(constraints: Constraints) -> None:
             f"banned first tokens must be at least 0; got {min(constraints.banned_first)}"
         )
     check_vocabulary(_MOST_TOKENS, constraints)
+    _refuse_large_table("forbidden phrases", constraints.forbidden)
+    _refuse_large_table("required phrases", constraints.required)
     for forbidden in constraints.forbidden:
         for name, phrase in named:
             if name != "forbidden phrase" and _contains(phrase, forbidden):
@@ -129,6 +132,16 @@ def check_vocabulary(size: int | None, constraints: Constraints) -> None:
         raise SearchError(
             f"constraints must hold tokens below the vocabulary's size ({size}); "
             f"got {constraints.largest_token}"
+        )
+
+
+def _refuse_large_table(name: str, phrases: Sequence[Phrase]) -> None:
+    letters = len({token for phrase in phrases for token in phrase})
+    size = len(phrases) * (max(map(len, phrases), default=0) + 1) * (letters + 1)
+    if size > _LARGEST_TABLE:
+        raise SearchError(
+            f"{name} must be fewer or shorter: their number times the tokens of the longest "
+            f"times their distinct tokens must be at most {_LARGEST_TABLE:,}; got {size:,}"
         )
 
 
@@ -158,7 +171,7 @@ class PhraseAutomaton:
         table = torch.zeros(len(phrases), longest + 1, len(letters) + 1, dtype=torch.int64)
         for row, phrase in enumerate(phrases):
             for matched in range(len(phrase)):
-                for token in letters:
+                for token in set(phrase):  # after any other token nothing matches
                     table[row, matched, number[token]] = _matched(phrase, matched, token)
             table[row, len(phrase) :] = len(phrase)
         padded = [(*phrase, *[PADDING] * (longest + 1 - len(phrase))) for phrase in phrases]
