@@ -323,7 +323,7 @@ def test_a_missing_or_empty_parallel_file(tmp_path: Path) -> None:
     ("name", "options", "message"),
     [
         ("a.tsv", {"source": "word"}, "source must be a column number where data.header is false"),
-        ("a.tsv", {"target": -1}, "data.target must be a column from 0 on; got -1"),
+        ("a.tsv", {"target": -1}, "data.target must be at least 0; got -1"),
         ("a.tsv", {"source": {"tags": 0, "separator": ""}}, "separator must be at least one"),
         ("a.tsv", {"source": {"tags": 0, "separator": ["+", ""]}}, "separator must be at least"),
         ("a.jsonl", {"source": 2}, "data.source must be a name in jsonl data; got 2"),

@@ -57,13 +57,15 @@ class AudioConfig(Section):
     # Seconds: silence follows shorter recordings.
     pad_to: Annotated[float, Field(gt=0, le=3600)] | None = None
     # Seconds: what is longer is predicted in parts, cut where it is quiet, and their texts joined.
-    cut_at: Annotated[float, Field(ge=1, le=3600)] | None = None
+    cut_at: Annotated[float, Field(gt=0, le=3600)] | None = None
     augmentation: AudioAugmentationConfig = AudioAugmentationConfig()
 
     @model_validator(mode="after")
     def _fits(self) -> AudioConfig:
         if self.hop_samples < 1:
             raise ValueError(f"hop must be at least one sample; got {self.hop} seconds")
+        if self.cut_at is not None and self.cut_at < 1:
+            raise ValueError(f"cut_at must be at least 1 second; got {self.cut_at}")
         if self.window_samples < max(2, self.hop_samples):
             raise ValueError(
                 f"window must be at least hop ({self.hop}) and two samples; got {self.window}"

@@ -20,7 +20,7 @@ from transduce.config import DataConfig, Files, ParallelFiles
 from transduce.data.columns import Layout, SourceColumn, layout_of
 from transduce.data.formats import format_of, keyed_rows
 from transduce.data.frames import FrameReader, files_in, frame_reader, what_is_wrong
-from transduce.data.problems import BadFileError, BadRecordError, Problems
+from transduce.data.problems import BadFileError, BadRecordError, Problems, noted
 from transduce.data.records import csv_rows, same_width, tsv_rows
 from transduce.data.sources import read_sources
 from transduce.data.streams import Block, Stream, open_stream, read_blocks
@@ -128,15 +128,15 @@ def _delimited_pairs(
     if not header:
         layout = layout.numbered(None)
     with open_stream(path) as stream:
-        blocks = read_blocks(stream, name, problems)
+        blocks = read_blocks(stream, name)
         if kind is None:
             blocks = _with_tabs(blocks, name)
-        rows = csv_rows(blocks, name, problems) if kind == "csv" else tsv_rows(blocks)
+        rows = csv_rows(blocks) if kind == "csv" else tsv_rows(blocks)
         width = None
         if header:
-            layout, width = _read_header(rows, layout, name)
+            layout, width = _read_header(noted(rows, name, problems), layout, name)
         _, _, needed = layout.picker()
-        checked = same_width(rows, needed, width, name, problems)
+        checked = noted(same_width(rows, needed, width), name, problems)
         yield from _usable(checked, layout, name, problems)
 
 
@@ -172,8 +172,9 @@ def _read_header(
 
 def _keyed_pairs(path: Path, kind: str, layout: Layout, problems: Problems) -> Iterator[Pair]:
     keys = [*layout.source_keys(), (str(layout.target), False)]
-    with keyed_rows(path, kind, keys, problems) as rows:
-        yield from _usable(rows, layout.in_order(), str(path), problems)
+    with keyed_rows(path, kind, keys) as rows:
+        good = noted(rows, path, problems)
+        yield from _usable(good, layout.in_order(), str(path), problems)
 
 
 def _usable(
@@ -199,11 +200,14 @@ def _usable(
 def _parallel_pairs(files: ParallelFiles, problems: Problems) -> Iterator[Pair]:
     names = str(files.source), str(files.target)
     with open_stream(files.source) as left, open_stream(files.target) as right:
-        sources = _lines(left, names[0], problems)
-        targets = _lines(right, names[1], problems)
+        sources = _lines(left, names[0])
+        targets = _lines(right, names[1])
         number = 0
         for number, (source, target) in enumerate(zip_longest(sources, targets, fillvalue=_END), 1):
-            if source is None or target is None:
+            for side, line in zip(names, (source, target), strict=True):
+                if isinstance(line, BadRecordError):
+                    problems.add(line.reason, str(line), side, number)
+            if isinstance(source, BadRecordError) or isinstance(target, BadRecordError):
                 continue
             if isinstance(source, _Ended) or isinstance(target, _Ended):
                 short, long = (0, 1) if source is _END else (1, 0)
@@ -262,18 +266,13 @@ class _Ended:
 _END = _Ended()
 
 
-def _lines(stream: Stream, name: str, problems: Problems) -> Iterator[str | None]:
-    """All lines in order, None for those that are not UTF-8."""
-    return chain.from_iterable(map(_with_gaps, read_blocks(stream, name, problems)))
+def _lines(stream: Stream, name: str) -> Iterator[str | BadRecordError]:
+    """All lines in order, or what is wrong with them."""
+    return chain.from_iterable(map(_with_problems, read_blocks(stream, name)))
 
 
-def _with_gaps(block: Block) -> list[str] | list[str | None]:
-    if not block.undecodable:
-        return block.lines
-    return [
-        None if number in block.undecodable else line
-        for number, line in enumerate(block.lines, block.first)
-    ]
+def _with_problems(block: Block) -> Iterable[str | BadRecordError]:
+    return (line for _, line in block.rows()) if block.bad else block.lines
 
 
 def _name(item: Path | ParallelFiles) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from transduce.data.problems import Problems
+from transduce.data.problems import BadRecordError
 from transduce.data.records import Key, jsonl_rows
 from transduce.data.streams import bare_suffix, open_stream, read_blocks
 
@@ -29,14 +29,18 @@ def format_of(path: Path) -> FileFormat | None:
 
 @contextlib.contextmanager
 def keyed_rows(
-    path: Path, kind: str, keys: Sequence[Key], problems: Problems
-) -> Iterator[Iterator[tuple[int, list[Any]]]]:
-    """Rows ``(line or row number, values of keys)`` of JSON lines, Parquet or a datasets folder."""
+    path: Path, kind: str, keys: Sequence[Key], *, blank: bool = False
+) -> Iterator[Iterator[tuple[int, list[Any] | BadRecordError]]]:
+    """Rows ``(line or row number, values of keys)`` of JSON lines, Parquet or a datasets folder.
+
+    A BadRecordError stands in the place of a row that cannot be used. ``blank`` lines of JSON are
+    rows of empty texts.
+    """
     if kind == "jsonl":
         with open_stream(path) as stream:
-            yield jsonl_rows(read_blocks(stream, str(path), problems), keys, str(path), problems)
+            yield jsonl_rows(read_blocks(stream, str(path)), keys, blank=blank)
         return
     from transduce.data import tables  # pyarrow takes time to start; most data is text
 
     read = tables.parquet_rows if kind == "parquet" else tables.datasets_rows
-    yield read(path, keys, problems)
+    yield read(path, keys)

@@ -1,22 +1,30 @@
-"""What is wrong with the data: stop at the first bad record, or skip, count and report."""
+"""What is wrong with the data: stop at the first bad record, or skip, count and report.
+
+Readers give records ``(number, row)`` in order, a BadRecordError in the place of a row that
+cannot be used. :func:`noted` sends these to ``Problems``; prediction answers for each.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from transduce.errors import DataError
 
-__all__ = ["BadFileError", "BadRecordError", "Problems"]
+__all__ = ["BadFileError", "BadRecordError", "Problems", "noted"]
+
+Row = TypeVar("Row")
 
 
 class BadRecordError(Exception):
-    """One record cannot be used. Readers turn it into a problem with file and line."""
+    """One record cannot be used. ``count`` is how many lines are lost with it."""
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: str, message: str, *, count: int = 1) -> None:
         super().__init__(message)
         self.reason = reason
+        self.count = count
 
 
 class BadFileError(Exception):
@@ -85,3 +93,14 @@ class Problems:
             return "none skipped"
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.counts.most_common())
         return f"{self.total:,} skipped ({reasons})"
+
+
+def noted(
+    rows: Iterable[tuple[int, Row | BadRecordError]], name: str | Path, problems: Problems
+) -> Iterator[tuple[int, Row]]:
+    """The good rows; the others go to ``problems``, which raises DataError or counts them."""
+    for number, row in rows:
+        if isinstance(row, BadRecordError):
+            problems.add(row.reason, str(row), name, number, count=row.count)
+        else:
+            yield number, row

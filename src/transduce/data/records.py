@@ -1,7 +1,7 @@
 """From blocks of lines to rows: TSV, CSV (RFC 4180) and JSON lines.
 
-Each reader yields ``(line, row)``. A bad row is noted in ``problems``, which
-raises DataError or counts it, and left out.
+Each reader yields ``(line, row)``, a BadRecordError in the place of a row that cannot be used. A
+row may have 10,000 columns, and all lines of a CSV record together as much text as one line.
 """
 
 from __future__ import annotations
@@ -9,64 +9,111 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from itertools import chain, repeat
+from typing import Any, Self
 
 from transduce.data.columns import columns_message
-from transduce.data.problems import BadRecordError, Problems
-from transduce.data.streams import Block
+from transduce.data.problems import BadRecordError
+from transduce.data.streams import LONGEST_LINE, Block
 
-__all__ = ["Key", "check_text", "csv_rows", "jsonl_rows", "same_width", "tsv_rows"]
+__all__ = ["Key", "Rows", "check_text", "csv_rows", "jsonl_rows", "same_width", "tsv_rows"]
+
+Rows = Iterator[tuple[int, list[str] | BadRecordError]]
+
+_MOST_COLUMNS = 10_000
 
 # The name of a key and whether it may hold a list of texts (tags).
 Key = tuple[str, bool]
 
 
-def tsv_rows(blocks: Iterable[Block]) -> Iterator[tuple[int, list[str]]]:
+def tsv_rows(blocks: Iterable[Block]) -> Rows:
     """Split at tabs; quotes mean nothing."""
     for block in blocks:
-        for number, line in enumerate(block.lines, block.first):
-            if number not in block.undecodable:
+        for number, line in block.rows():
+            if isinstance(line, BadRecordError):
+                yield number, line
+            elif len(line) > _MOST_COLUMNS and line.count("\t") >= _MOST_COLUMNS:
+                yield number, _too_many_columns()
+            else:
                 yield number, line.split("\t")
 
 
-def csv_rows(
-    blocks: Iterable[Block], name: str, problems: Problems
-) -> Iterator[tuple[int, list[str]]]:
-    """Parse strictly by RFC 4180; the number is that of a record's first line."""
-    undecodable: set[int] = set()
+def csv_rows(blocks: Iterable[Block]) -> Rows:
+    """Parse strictly by RFC 4180; the number is that of a record's first line.
 
-    def lines() -> Iterator[str]:
-        for block in blocks:
-            undecodable.update(block.undecodable)
-            for line in block.lines:
-                yield f"{line}\n"
-
-    reader = csv.reader(lines(), strict=True)
+    A field may be as long as a line: the limit of Python's own module is raised to that.
+    """
+    csv.field_size_limit(max(csv.field_size_limit(), LONGEST_LINE))
+    lines = _RecordLines(blocks)
+    reader = csv.reader(lines, strict=True)
     while True:
-        start = reader.line_num + 1
+        start = lines.begin()
         try:
             row = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            lost = max(1, reader.line_num - start + 1)
-            problems.add("bad CSV", f"record must be CSV; got: {error}", name, start, count=lost)
-            continue
-        if undecodable and not undecodable.isdisjoint(range(start, reader.line_num + 1)):
-            continue
-        yield start, row
+            lost = max(1, lines.read - start + 1)
+            yield start, BadRecordError("bad CSV", f"record must be CSV; got: {error}", count=lost)
+        except BadRecordError as error:
+            error.count = lines.read - start + 1
+            yield start, error
+        else:
+            if lines.bad is not None:
+                yield lines.bad
+            else:
+                yield start, row if len(row) <= _MOST_COLUMNS else _too_many_columns()
 
 
-def same_width(
-    rows: Iterable[tuple[int, list[str]]],
-    needed: int,
-    width: int | None,
-    name: str,
-    problems: Problems,
-) -> Iterator[tuple[int, list[str]]]:
+class _RecordLines:
+    """The lines of blocks as the CSV reader takes them, watched record by record.
+
+    ``bad`` is the first line of the record that cannot be used. No generator: what is raised on
+    the way must not end it.
+    """
+
+    def __init__(self, blocks: Iterable[Block]) -> None:
+        self._lines = chain.from_iterable(map(_with_problems, blocks))
+        self._length = 0
+        self.read = 0
+        self.bad: tuple[int, BadRecordError] | None = None
+
+    def begin(self) -> int:
+        """The number of a new record's first line."""
+        self._length, self.bad = 0, None
+        return self.read + 1
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        line, problem = next(self._lines)
+        self.read += 1
+        if problem is not None and self.bad is None:
+            self.bad = self.read, problem
+        self._length += len(line) + 1
+        if self._length > LONGEST_LINE + 1:
+            message = f"record must have at most {LONGEST_LINE:,} characters; got more"
+            raise BadRecordError("record too long", message)
+        return f"{line}\n"
+
+
+def _with_problems(block: Block) -> Iterable[tuple[str, BadRecordError | None]]:
+    """Lines as they stand, since a quoted field may begin in one that cannot be used."""
+    if not block.bad:
+        return zip(block.lines, repeat(None))
+    return ((line, block.bad.get(n)) for n, line in enumerate(block.lines, block.first))
+
+
+def _too_many_columns() -> BadRecordError:
+    message = f"line must have at most {_MOST_COLUMNS:,} columns; got more"
+    return BadRecordError("wrong number of columns", message)
+
+
+def same_width(rows: Rows, needed: int, width: int | None) -> Rows:
     """Pass rows that have as many columns as the first (``width`` where a header said it)."""
     for number, row in rows:
-        if len(row) != width:
+        if not isinstance(row, BadRecordError) and len(row) != width:
             if width is None and len(row) >= needed:
                 width = len(row)
             else:
@@ -74,28 +121,29 @@ def same_width(
                 if width is not None:
                     expected = f"{width} columns like the first"
                 message = columns_message(row, expected)
-                problems.add("wrong number of columns", message, name, number)
-                continue
+                row = BadRecordError("wrong number of columns", message)
         yield number, row
 
 
 def jsonl_rows(
-    blocks: Iterable[Block], keys: Sequence[Key], name: str, problems: Problems
-) -> Iterator[tuple[int, list[Any]]]:
+    blocks: Iterable[Block], keys: Sequence[Key], *, blank: bool = False
+) -> Iterator[tuple[int, list[Any] | BadRecordError]]:
     """One JSON object a line; a row holds the values of ``keys`` in order.
 
-    A key ``translation.en`` that is not there is looked up as ``en`` in ``translation``.
+    A key ``translation.en`` that is not there is looked up as ``en`` in ``translation``. A blank
+    line is passed over or, with ``blank``, a row of empty texts.
     """
     for block in blocks:
-        for number, line in enumerate(block.lines, block.first):
-            if number in block.undecodable:
-                continue
-            try:
-                row = _values(line, keys)
-            except BadRecordError as error:
-                problems.add(error.reason, str(error), name, number)
-                continue
-            yield number, row
+        for number, line in block.rows():
+            if isinstance(line, BadRecordError):
+                yield number, line
+            elif line and not line.isspace():
+                try:
+                    yield number, _values(line, keys)
+                except BadRecordError as error:
+                    yield number, error
+            elif blank:
+                yield number, [""] * len(keys)
 
 
 def _values(line: str, keys: Sequence[Key]) -> list[Any]:

@@ -12,8 +12,10 @@ What a record is:
 - Otherwise a whole line, tabs and all. So is standard input for a recipe with one
   source column.
 
-An empty line is an empty source. Bad input stops with DataError whatever
-``on_error`` says: nothing that was asked for may be left out of the answers.
+An empty line is an empty source. Nothing that was asked for may be left out of the answers, so
+``on_error`` does not count here: in the place of a record that cannot be used stands an error,
+which ``predict`` answers with an empty line, and which :func:`read_sources` raises. What is wrong
+with a whole file, or with the rest of it, is raised by both.
 """
 
 from __future__ import annotations
@@ -26,12 +28,12 @@ from typing import BinaryIO, Literal
 from transduce.config import DataConfig
 from transduce.data.columns import Layout, Row, SourceColumn, columns_message, layout_of
 from transduce.data.formats import FileFormat, format_of, keyed_rows
-from transduce.data.problems import BadFileError, BadRecordError, Problems
+from transduce.data.problems import BadFileError, BadRecordError
 from transduce.data.records import csv_rows, jsonl_rows, tsv_rows
 from transduce.data.streams import Block, open_stream, read_blocks
-from transduce.errors import ConfigError
+from transduce.errors import ConfigError, DataError
 
-__all__ = ["read_sources"]
+__all__ = ["read_sources", "sources_or_errors"]
 
 
 def read_sources(path: str | Path | BinaryIO, config: DataConfig) -> Iterator[str]:
@@ -39,20 +41,34 @@ def read_sources(path: str | Path | BinaryIO, config: DataConfig) -> Iterator[st
 
     A stream is answered as its lines come. Raises DataError naming file and line.
     """
-    problems = Problems("stop")
+    for source in sources_or_errors(path, config):
+        if isinstance(source, DataError):
+            raise source
+        yield source
+
+
+def sources_or_errors(path: str | Path | BinaryIO, config: DataConfig) -> Iterator[str | DataError]:
+    """The same with an error in the place of each source that cannot be used.
+
+    Raises DataError where the file, or the rest of it, cannot be read.
+    """
+    is_file = isinstance(path, str | Path) and str(path) != "-"
+    name = str(path) if is_file else "standard input"
     layout = layout_of(config)
     try:
-        if isinstance(path, str | Path) and str(path) != "-":
-            yield from _from_file(Path(path), config, layout, problems)
+        if isinstance(path, str | Path) and is_file:
+            rows = _from_file(Path(path), config, layout)
         else:
             stream = sys.stdin.buffer if isinstance(path, str | Path) else path
             kind: _Kind = "jsonl" if config.format == "jsonl" else _plain_kind(layout)
-            blocks = read_blocks(stream, "standard input", problems)
-            yield from _from_blocks(blocks, kind, layout, False, "standard input", problems)
+            rows = _from_blocks(read_blocks(stream, name), kind, layout, False, name)
+        for number, row in rows:
+            yield row if isinstance(row, str) else DataError(str(row), file=name, line=number)
     except BadFileError as error:
-        problems.add_file(error)
+        raise DataError(str(error), file=error.file, line=error.line) from None
 
 
+_Sources = Iterator[tuple[int, str | BadRecordError]]
 _Kind = FileFormat | Literal["lines"]
 
 
@@ -60,7 +76,7 @@ def _plain_kind(layout: Layout) -> Literal["lines", "tsv"]:
     return "lines" if layout.is_plain else "tsv"
 
 
-def _from_file(path: Path, config: DataConfig, layout: Layout, problems: Problems) -> Iterator[str]:
+def _from_file(path: Path, config: DataConfig, layout: Layout) -> _Sources:
     kind: _Kind | None = format_of(path)
     if kind is None and (config.format in ("tsv", "csv", "jsonl")):
         kind = config.format
@@ -68,49 +84,46 @@ def _from_file(path: Path, config: DataConfig, layout: Layout, problems: Problem
     kind = kind or _plain_kind(layout)
     if kind in ("parquet", "datasets"):
         keyed = layout.keyed(kind)
-        with keyed_rows(path, kind, keyed.source_keys(), problems) as rows:
-            yield from _picked(rows, keyed.in_order().picker()[0], str(path), problems)
+        with keyed_rows(path, kind, keyed.source_keys()) as rows:
+            yield from _picked(rows, keyed.in_order().picker()[0])
         return
     with open_stream(path) as stream:
-        blocks = read_blocks(stream, str(path), problems)
-        yield from _from_blocks(blocks, kind, layout, header, str(path), problems)
+        blocks = read_blocks(stream, str(path))
+        yield from _from_blocks(blocks, kind, layout, header, str(path))
 
 
 def _from_blocks(
-    blocks: Iterable[Block],
-    kind: _Kind,
-    layout: Layout,
-    header: bool,
-    name: str,
-    problems: Problems,
-) -> Iterator[str]:
+    blocks: Iterable[Block], kind: _Kind, layout: Layout, header: bool, name: str
+) -> _Sources:
     if kind == "lines":
         for block in blocks:
-            yield from block.lines
+            yield from block.rows()
     elif kind == "jsonl":
         keyed = layout.keyed("jsonl")
-        records = jsonl_rows(blocks, keyed.source_keys(), name, problems)
-        yield from _picked(records, keyed.in_order().picker()[0], name, problems)
+        records = jsonl_rows(blocks, keyed.source_keys(), blank=True)
+        yield from _picked(records, keyed.in_order().picker()[0])
     else:
-        rows = csv_rows(blocks, name, problems) if kind == "csv" else tsv_rows(blocks)
-        names = next(rows, (1, []))[1] if header else None
+        rows = csv_rows(blocks) if kind == "csv" else tsv_rows(blocks)
+        number, first = next(rows, (1, [])) if header else (1, [])
+        if isinstance(first, BadRecordError):
+            raise BadFileError(first.reason, str(first), name, number)
         try:
-            pick = _row_picker(layout, names)
+            pick = _row_picker(layout, first if header else None)
         except BadRecordError as error:
             raise BadFileError(error.reason, str(error), name, 1) from None
-        yield from _picked(rows, pick, name, problems)
+        yield from _picked(rows, pick)
 
 
 def _picked(
-    rows: Iterable[tuple[int, Row]], pick: Callable[[Row], str], name: str, problems: Problems
-) -> Iterator[str]:
+    rows: Iterable[tuple[int, Row | BadRecordError]], pick: Callable[[Row], str]
+) -> _Sources:
     for number, row in rows:
+        picked: str | BadRecordError
         try:
-            source = pick(row)
+            picked = row if isinstance(row, BadRecordError) else pick(row)
         except BadRecordError as error:
-            problems.add(error.reason, str(error), name, number)
-        else:
-            yield source
+            picked = error
+        yield number, picked
 
 
 def _row_picker(layout: Layout, header: list[str] | None) -> Callable[[Row], str]:

@@ -3,6 +3,10 @@
 Whole blocks are decoded at once; only a block with undecodable bytes is looked
 at line by line. Lines end with ``\\n`` or ``\\r\\n`` and with nothing else: U+2028
 and its like are text.
+
+A line may have 4 MiB (``LONGEST_LINE``); of a longer one no more is held. A packed file may
+unpack to 16 MiB, or to 500 times its size where that is more: text is packed to a third or a
+tenth, what exceeds this was made to fill the memory.
 """
 
 from __future__ import annotations
@@ -12,20 +16,32 @@ import contextlib
 import gzip
 import io
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 import zstandard
 
-from transduce.data.problems import BadFileError, Problems
+from transduce.data.opening import open_regular
+from transduce.data.problems import BadFileError, BadRecordError
 
-__all__ = ["Block", "Stream", "bare_suffix", "open_stream", "read_blocks"]
+__all__ = [
+    "LONGEST_LINE",
+    "Block",
+    "Stream",
+    "bare_suffix",
+    "open_stream",
+    "read_blocks",
+    "refuse_bomb",
+]
+
+LONGEST_LINE = 1 << 22  # bytes
 
 _BLOCK_BYTES = 1 << 18
-# Zstandard may unpack a thousandfold: small portions keep memory flat.
-_ZSTANDARD_BYTES = 1 << 14
+# Zstandard may unpack 32,000-fold: small portions keep memory flat.
+_ZSTANDARD_BYTES = 1 << 10
+_UNPACKED_BYTES, _UNPACKED_TIMES = 1 << 24, 500
 _CORRUPT = (EOFError, zlib.error, zstandard.ZstdError, gzip.BadGzipFile)
 _OTHER_ENCODINGS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
 
@@ -34,13 +50,20 @@ _OTHER_ENCODINGS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"
 class Block:
     """Some lines of a file, without their ends.
 
-    ``first`` is the number of the first line, from 1. ``undecodable`` holds the
-    numbers of lines that are not UTF-8; their text is not to be used.
+    ``first`` is the number of the first line, from 1. ``bad`` says what is wrong with some, by
+    their numbers; their text is not to be used.
     """
 
     first: int
     lines: list[str]
-    undecodable: frozenset[int] = frozenset()
+    bad: Mapping[int, BadRecordError] = field(default_factory=dict)
+
+    def rows(self) -> Iterator[tuple[int, str | BadRecordError]]:
+        """Each line with its number, or what is wrong with it."""
+        numbered = enumerate(self.lines, self.first)
+        if not self.bad:
+            return numbered
+        return ((number, self.bad.get(number, line)) for number, line in numbered)
 
 
 class Stream(Protocol):
@@ -61,7 +84,7 @@ def bare_suffix(path: Path) -> str:
 def open_stream(path: Path) -> Iterator[Stream]:
     """Open a file for reading, unpacked by its suffix; raises BadFileError where that fails."""
     try:
-        file = path.open("rb")
+        file = open_regular(path)
     except FileNotFoundError:
         raise BadFileError("missing file", "file must exist; got no such file", path) from None
     except OSError as error:
@@ -71,11 +94,36 @@ def open_stream(path: Path) -> Iterator[Stream]:
         match path.suffix.lower():
             case ".gz":
                 with gzip.GzipFile(fileobj=file) as unpacked:
-                    yield unpacked
+                    yield _Bounded(unpacked, file, path)
             case ".zst":
-                yield _ZstandardStream(file)
+                yield _Bounded(_ZstandardStream(file), file, path)
             case _:
                 yield file
+
+
+def refuse_bomb(unpacked: int, packed: int, path: str | Path) -> None:
+    """Raise BadFileError where so many bytes came of so few."""
+    if unpacked > max(_UNPACKED_BYTES, _UNPACKED_TIMES * packed):
+        message = (
+            f"file must unpack to at most {_UNPACKED_BYTES >> 20} MiB or {_UNPACKED_TIMES} times "
+            f"its size; got more than {unpacked:,} bytes of {packed:,}"
+        )
+        raise BadFileError("unpacks to too much", message, path)
+
+
+class _Bounded:
+    """What a packed file holds, refused where that is out of all proportion to its size."""
+
+    def __init__(self, unpacked: Stream, packed: BinaryIO, path: Path) -> None:
+        self._unpacked, self._packed, self._path = unpacked, packed, path
+        self._count = 0
+
+    def read(self, size: int, /) -> bytes:
+        data = self._unpacked.read(size)
+        self._count += len(data)
+        if self._count > _UNPACKED_BYTES:
+            refuse_bomb(self._count, self._packed.tell(), self._path)
+        return data
 
 
 class _ZstandardStream:
@@ -86,8 +134,15 @@ class _ZstandardStream:
         self._frame = zstandard.ZstdDecompressor().decompressobj()
         self._inside = False
         self._waiting = b""
+        self._unpacked = memoryview(b"")
 
     def read(self, size: int, /) -> bytes:
+        if not self._unpacked:
+            self._unpacked = memoryview(self._next(size))
+        given, self._unpacked = self._unpacked[:size], self._unpacked[size:]
+        return bytes(given)
+
+    def _next(self, size: int) -> bytes:
         while True:
             packed = self._waiting or self._file.read(min(size, _ZSTANDARD_BYTES))
             self._waiting = b""
@@ -104,23 +159,28 @@ class _ZstandardStream:
                 return unpacked
 
 
-def read_blocks(stream: Stream, name: str, problems: Problems) -> Iterator[Block]:
+def read_blocks(stream: Stream, name: str) -> Iterator[Block]:
     """Decode a stream block by block, with a byte order mark taken off.
 
-    Undecodable lines are noted in ``problems`` (which may raise DataError) and
-    marked in their block. Raises BadFileError where the packed data is corrupt or the
-    text is UTF-16.
+    Lines that are too long or not UTF-8 are marked in their block. Raises BadFileError where the
+    packed data is corrupt or unpacks to too much, or the text is UTF-16.
     """
     first = 1
     # A pipe or terminal gives what it has: its lines are answered as they come.
     read = stream.read1 if isinstance(stream, io.BufferedReader) else stream.read
     for data in _cut_at_lines(_guarded(read, name)):
-        if first == 1:
-            data = _without_mark(data, name)
-        block = _decode(data, first, name, problems)
+        if data is None:
+            block = _too_long(first)
+        else:
+            block = _decode(_without_mark(data, name) if first == 1 else data, first)
         first += len(block.lines)
         if block.lines:
             yield block
+
+
+def _too_long(number: int) -> Block:
+    message = f"line must have at most {LONGEST_LINE:,} bytes; got more"
+    return Block(number, [""], {number: BadRecordError("line too long", message)})
 
 
 def _guarded(read: Callable[[int], bytes], name: str) -> Callable[[int], bytes]:
@@ -131,24 +191,35 @@ def _guarded(read: Callable[[int], bytes], name: str) -> Callable[[int], bytes]:
             message = f"file must be whole gzip or zstandard data; got: {error}"
             raise BadFileError("corrupt file", message, name) from None
         except OSError as error:
-            message = f"file must be readable; got: {error.strerror}"
+            message = f"file must be readable; got: {error.strerror or error}"
             raise BadFileError("unreadable file", message, name) from None
 
     return guarded
 
 
-def _cut_at_lines(read: Callable[[int], bytes]) -> Iterator[bytes]:
+def _cut_at_lines(read: Callable[[int], bytes]) -> Iterator[bytes | None]:
+    """Whole lines together; None in the place of one that is too long."""
     parts: list[bytes] = []
+    held = 0  # bytes of the line that has not ended yet, whether kept or not
     while chunk := read(_BLOCK_BYTES):
-        cut = chunk.rfind(b"\n") + 1
-        if cut:
-            parts.append(chunk[:cut])
-            yield b"".join(parts)
-            parts = [chunk[cut:]]
-        else:
+        first, end = chunk.find(b"\n") + 1, chunk.rfind(b"\n") + 1
+        if held + (first or len(chunk)) > LONGEST_LINE + 1:  # its end counts for one
+            parts = []
+            if first:
+                yield None
+            chunk, end = chunk[first:], end - first
+        if end > 0:
+            yield b"".join([*parts, chunk[:end]])
+            chunk = chunk[end:]
+        if first:
+            parts, held = [], 0
+        held += len(chunk)
+        if held <= LONGEST_LINE:
             parts.append(chunk)
-    if rest := b"".join(parts):
-        yield rest
+    if held > LONGEST_LINE:
+        yield None
+    elif held:
+        yield b"".join(parts)
 
 
 def _without_mark(data: bytes, name: str) -> bytes:
@@ -158,13 +229,13 @@ def _without_mark(data: bytes, name: str) -> bytes:
     return data.removeprefix(codecs.BOM_UTF8)
 
 
-def _decode(data: bytes, first: int, name: str, problems: Problems) -> Block:
+def _decode(data: bytes, first: int) -> Block:
     try:
         return Block(first, _split(data.decode()))
     except UnicodeDecodeError:
         pass
     lines = _split(data.decode(errors="surrogateescape"))
-    undecodable = set()
+    bad = {}
     for number, line in enumerate(lines, first):
         try:
             line.encode()
@@ -173,9 +244,8 @@ def _decode(data: bytes, first: int, name: str, problems: Problems) -> Block:
             message = (
                 f"line must be UTF-8 text; got byte 0x{byte:02x} at character {error.start + 1}"
             )
-            problems.add("not UTF-8", message, name, number)
-            undecodable.add(number)
-    return Block(first, lines, frozenset(undecodable))
+            bad[number] = BadRecordError("not UTF-8", message)
+    return Block(first, lines, bad)
 
 
 def _split(text: str) -> list[str]:

@@ -2,98 +2,214 @@
 
 A folder written by ``Dataset.save_to_disk`` holds Arrow streams, which pyarrow
 reads: the ``datasets`` package is not needed.
+
+The library believes what a file says of itself, so sizes are added up first, every batch is
+validated before a value is looked at, and few rows are unpacked at once where a few bytes may
+stand for many texts.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from transduce.data.problems import BadFileError, BadRecordError, Problems
-from transduce.data.records import Key, check_text
+from transduce.data.arrow_messages import messages
+from transduce.data.arrow_values import checked, is_list, is_text, length, root_of, text_rows
+from transduce.data.opening import open_regular
+from transduce.data.parquet_pages import pages
+from transduce.data.problems import BadFileError, BadRecordError
+from transduce.data.records import Key
+from transduce.data.streams import refuse_bomb
 
 __all__ = ["datasets_rows", "parquet_rows"]
 
-_ROWS = 8192  # of a record batch: a few MB of text
+T = TypeVar("T")
+Rows = Iterator[tuple[int, list[Any] | BadRecordError]]
+
+_ROWS = 1024  # unpacked together
+_LARGEST_PAGE = 1 << 27  # bytes: pages of 1 MiB are usual, some programs write 100 MB
+_LARGEST_BODY = 1 << 27  # bytes of a record batch that is read; larger ones are mapped
+_MOST_COLUMNS = 10_000
+_LEAST_ROW = 4  # bytes that a row counts for, however well it is packed
+_LARGEST_STATE = 1 << 24  # bytes of state.json
 
 
-def parquet_rows(
-    path: Path, keys: Sequence[Key], problems: Problems
-) -> Iterator[tuple[int, list[Any]]]:
+def parquet_rows(path: Path, keys: Sequence[Key]) -> Rows:
     """Rows of a file, ``(number from 1, values of keys)``; raises BadFileError for other files."""
-    if not path.is_file():
-        raise BadFileError("missing file", "file must exist; got no such file", path)
-    with _arrow_errors(path, "a Parquet file"), pq.ParquetFile(path) as file:
-        _check_columns(file.schema_arrow, keys, path)
-        roots = list(dict.fromkeys(_root(file.schema_arrow, key) for key, _ in keys))
-        yield from _rows(file.iter_batches(_ROWS, columns=roots), keys, path, problems)
+    with _opened(path) as stream:
+        with _arrow_errors(path, "a Parquet file"):
+            file = pq.ParquetFile(path, pre_buffer=False)
+        with file:
+            columns = file.metadata.num_columns
+            if columns > _MOST_COLUMNS:
+                message = f"table must have at most {_MOST_COLUMNS:,} columns; got {columns:,}"
+                raise BadFileError("corrupt file", message, path)
+            with _arrow_errors(path, "a Parquet file"):
+                roots = _checked_roots(file.schema_arrow, keys, path)
+            rows = _rows_at_once(file, roots, stream, path)
+            with _arrow_errors(path, "a Parquet file"):
+                batches = file.iter_batches(rows, columns=roots, use_threads=False)
+            given = _Given(path, [path])
+            yield from _numbered(_each(batches, path, "a Parquet file"), keys, given)
 
 
-def datasets_rows(
-    folder: Path, keys: Sequence[Key], problems: Problems
-) -> Iterator[tuple[int, list[Any]]]:
+def datasets_rows(folder: Path, keys: Sequence[Key]) -> Rows:
     """Rows of a folder, ``(number from 1, values of keys)``; raises BadFileError for others."""
     files = _arrow_files(folder)
     batches = (batch for file in files for batch in _arrow_batches(file, keys))
-    yield from _rows(batches, keys, folder, problems)
+    yield from _numbered(batches, keys, _Given(folder, files))
+
+
+# ---------------------------------------------------------------- Parquet
+
+
+def _rows_at_once(file: pq.ParquetFile, roots: Sequence[str], stream: BinaryIO, path: Path) -> int:
+    """How many rows may be unpacked together. Raises BadFileError for pages beyond all measure."""
+    metadata, schema = file.metadata, file.schema
+    wanted = [n for n in range(metadata.num_columns) if _first(schema.column(n).path) in roots]
+    size = _size(stream)
+    refuse_bomb(_LEAST_ROW * metadata.num_rows, size, path)
+    unpacked, at_once = 0, _ROWS
+    for group in range(metadata.num_row_groups):
+        repeated, apart = 0, 0.0
+        for number in wanted:
+            with _arrow_errors(path, "a Parquet file"):
+                column = metadata.row_group(group).column(number)
+                start = column.data_page_offset
+                if column.has_dictionary_page and column.dictionary_page_offset:
+                    start = min(start, column.dictionary_page_offset)
+                end = start + column.total_compressed_size
+                found = list(pages(stream, start, end, column.num_values))
+            unpacked += sum(page.size for page in found)
+            largest = max((page.size for page in found), default=0)
+            if largest > _LARGEST_PAGE:
+                message = f"pages must unpack to at most {_LARGEST_PAGE >> 20} MiB; got {largest:,}"
+                raise BadFileError("unpacks to too much", f"{message} bytes", path)
+            repeated += max((page.size for page in found if page.repeats), default=0)
+            apart += max((page.size / max(1, page.values) for page in found), default=0)
+        refuse_bomb(unpacked, size, path)
+        at_once = min(at_once, int(_LARGEST_PAGE // max(1, repeated, apart)))
+    return max(1, at_once)
+
+
+def _first(path: str) -> str:
+    return path.partition(".")[0]
+
+
+# ---------------------------------------------------------------- Arrow streams
 
 
 def _arrow_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise BadFileError("missing file", "folder must exist; got no such folder", folder)
-    splits = folder / "dataset_dict.json"
-    state = folder / "state.json"
     try:
+        splits = folder / "dataset_dict.json"
         if splits.is_file():
-            names = ", ".join(json.loads(splits.read_text(encoding="utf-8"))["splits"])
+            names = ", ".join(_read_json(splits)["splits"])
             message = f"folder must be one split of the dataset ({names}); got all of them"
             raise BadFileError("not a dataset", message, folder)
-        entries = json.loads(state.read_text(encoding="utf-8"))["_data_files"]
+        entries = _read_json(folder / "state.json")["_data_files"]
         return [folder / entry["filename"] for entry in entries]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         message = "folder must be one written by datasets' save_to_disk; got none with state.json"
         raise BadFileError("not a dataset", message, folder) from None
 
 
-def _arrow_batches(file: Path, keys: Sequence[Key]) -> Iterator[pa.RecordBatch]:
-    if not file.is_file():
-        raise BadFileError("missing file", "file must exist; got no such file", file)
-    with (
-        _arrow_errors(file, "an Arrow stream"),
-        pa.OSFile(str(file), "r") as source,
-        pa.ipc.open_stream(source) as stream,
-    ):
-        _check_columns(stream.schema, keys, file)
-        for batch in stream:
-            for start in range(0, batch.num_rows, _ROWS):
-                yield batch.slice(start, _ROWS)
+def _read_json(path: Path) -> Any:
+    with open_regular(path) as file:
+        data = file.read(_LARGEST_STATE + 1)
+    if len(data) > _LARGEST_STATE:
+        raise ValueError("too large")
+    return json.loads(data)
+
+
+def _arrow_batches(path: Path, keys: Sequence[Key]) -> Iterator[pa.RecordBatch]:
+    expected = "an Arrow stream"
+    with _opened(path) as stream:
+        size, unpacked, largest = _size(stream), 0, 0
+        with _arrow_errors(path, expected):
+            found = list(messages(stream))
+        for message in found:
+            unpacked += message.unpacked
+            largest = max(largest, message.body)
+            if message.unpacked > max(_LARGEST_PAGE, message.body):
+                text = f"batches must unpack to at most {_LARGEST_PAGE >> 20} MiB; got"
+                detail = f"{text} {message.unpacked:,} bytes"
+                raise BadFileError("unpacks to too much", detail, path)
+        refuse_bomb(unpacked, size, path)
+    with _arrow_errors(path, expected):
+        # What is mapped must not change meanwhile; only where memory would not do.
+        large = largest > _LARGEST_BODY
+        source = pa.memory_map(str(path)) if large else pa.OSFile(str(path), "r")
+    with source:
+        with _arrow_errors(path, expected):
+            reader = pa.ipc.open_stream(source)
+            _checked_roots(reader.schema, keys, path)
+        with reader:
+            yield from _each(reader, path, expected)
+
+
+# ---------------------------------------------------------------- both
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    try:
+        file = open_regular(path)
+    except FileNotFoundError:
+        raise BadFileError("missing file", "file must exist; got no such file", path) from None
+    except OSError as error:
+        message = f"file must be readable; got: {error.strerror}"
+        raise BadFileError("unreadable file", message, path) from None
+    with file:
+        yield file
+
+
+def _size(file: BinaryIO) -> int:
+    return os.fstat(file.fileno()).st_size
 
 
 @contextlib.contextmanager
 def _arrow_errors(path: Path, expected: str) -> Iterator[None]:
+    """Whatever the library stumbles over is the file's fault."""
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
+    except MemoryError:
+        message = f"file must be {expected} that fits into memory; got a larger one"
+        raise BadFileError("corrupt file", message, path) from None
+    except (pa.ArrowException, OSError, ValueError, SystemError, OverflowError) as error:
         detail = str(error).partition("\n")[0]
-        raise BadFileError(
-            "corrupt file", f"file must be {expected}; got: {detail}", path
-        ) from None
+        message = f"file must be {expected}; got: {detail}"
+        raise BadFileError("corrupt file", message, path) from None
 
 
-def _root(schema: pa.Schema, key: str) -> str:
-    return key if key in schema.names else key.partition(".")[0]
+def _each(items: Iterator[T], path: Path, expected: str) -> Iterator[T]:
+    """The items, where the library makes them of a file."""
+    while True:
+        with _arrow_errors(path, expected):
+            item = next(items, None)
+        if item is None:
+            return
+        yield item
 
 
-def _check_columns(schema: pa.Schema, keys: Sequence[Key], path: Path) -> None:
+def _checked_roots(schema: pa.Schema, keys: Sequence[Key], path: Path) -> list[str]:
+    """The columns that hold the keys. Raises BadFileError where one is missing or not text."""
+    if len(schema.names) > _MOST_COLUMNS:
+        message = f"table must have at most {_MOST_COLUMNS:,} columns; got {len(schema.names):,}"
+        raise BadFileError("corrupt file", message, path)
     for key, is_tags in keys:
-        root = _root(schema, key)
+        root = root_of(schema, key)
+        if schema.names.count(root) > 1:
+            message = f"table must have the column {root!r} once; got several"
+            raise BadFileError("missing column", message, path)
         kind = schema.field(root).type if root in schema.names else None
         for part in [] if root == key else key.split(".")[1:]:
             if kind is None or not pa.types.is_struct(kind) or kind.get_field_index(part) < 0:
@@ -104,67 +220,32 @@ def _check_columns(schema: pa.Schema, keys: Sequence[Key], path: Path) -> None:
             names = ", ".join(schema.names)
             message = f"table must have the column {key!r}; got {names}"
             raise BadFileError("missing column", message, path)
-        if not (_is_text(kind) or (is_tags and _is_list(kind) and _is_text(kind.value_type))):
+        if not (is_text(kind) or (is_tags and is_list(kind) and is_text(kind.value_type))):
             expected = "text or lists of text" if is_tags else "text"
             message = f"column {key!r} must hold {expected}; got {kind}"
             raise BadFileError("not text", message, path)
+    return list(dict.fromkeys(root_of(schema, key) for key, _ in keys))
 
 
-def _is_list(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+class _Given:
+    """How much text came out of files; no more than their size permits."""
+
+    def __init__(self, path: Path, files: Sequence[Path]) -> None:
+        self.path = path
+        self._size = sum(file.stat().st_size for file in files if file.is_file())
+        self._bytes = 0
+
+    def add(self, texts: int) -> None:
+        """Raise BadFileError where it is beyond all measure."""
+        self._bytes += texts
+        refuse_bomb(self._bytes, self._size, self.path)
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    views = pa.types.is_string_view(kind)
-    return bool(views or pa.types.is_string(kind) or pa.types.is_large_string(kind))
-
-
-def _rows(
-    batches: Iterable[pa.RecordBatch], keys: Sequence[Key], path: Path, problems: Problems
-) -> Iterator[tuple[int, list[Any]]]:
-    first = 1
+def _numbered(batches: Iterator[pa.RecordBatch], keys: Sequence[Key], given: _Given) -> Rows:
+    number = 0
     for batch in batches:
-        columns = [_column(batch, key) for key, _ in keys]
-        for number, row in enumerate(zip(*columns, strict=True), first):
-            try:
-                for value, (key, is_tags) in zip(row, keys, strict=True):
-                    if type(value) is not str:
-                        _check_value(value, key, is_tags)
-            except BadRecordError as error:
-                problems.add(error.reason, str(error), path, number)
-                continue
-            yield number, list(row)
-        first += batch.num_rows
-
-
-def _check_value(value: Any, key: str, is_tags: bool) -> None:
-    if isinstance(value, bytes):
-        raise BadRecordError("not UTF-8", f"{key!r} must be UTF-8 text; got other bytes")
-    check_text(value, key, is_tags)
-
-
-def _column(batch: pa.RecordBatch, key: str) -> list[Any]:
-    root = _root(batch.schema, key)
-    column = batch.column(root)
-    for part in [] if root == key else key.split(".")[1:]:
-        column = pc.struct_field(column, part)
-    if _is_list(column.type):
-        return list(column.to_pylist())
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if pa.types.is_string_view(column.type):
-        column = column.cast(pa.large_string())
-    try:
-        # An object array first: several times faster than to_pylist.
-        return list(column.to_numpy(zero_copy_only=False).tolist())
-    except (pa.ArrowException, UnicodeDecodeError):
-        return [_text_or_bytes(value) for value in column.cast(pa.large_binary()).to_pylist()]
-
-
-def _text_or_bytes(value: bytes | None) -> str | bytes | None:
-    try:
-        return None if value is None else value.decode()
-    except UnicodeDecodeError:
-        return value
+        for portion in _each(text_rows(batch, keys), given.path, "a table"):
+            given.add(sum(length(value) for row in portion for value in row))
+            for row in portion:
+                number += 1
+                yield number, checked(row, keys)
