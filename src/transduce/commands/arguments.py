@@ -73,7 +73,7 @@ def require_file_place(path: Path | None, option: str) -> None:
     """Before any work: is there a folder for the file that the option names?"""
     if path is None:
         return
-    if path.is_dir():
+    if os.path.isdir(path):
         raise ConfigError(f"{option} must be a file; got the folder {path}")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise ConfigError(f"{option} must be in a folder that exists; got {path}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import os
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -103,10 +104,10 @@ def _noting(sources: Iterator[str], names: deque[str]) -> Iterator[str]:
 
 def _check_places(sources: Sequence[str], output: Path | None) -> None:
     require_file_place(output, "--output")
-    if output is None or not output.exists():
+    if output is None or not os.path.exists(output):
         return
     for source in sources:
-        if source != "-" and Path(source).exists() and output.samefile(source):
+        if source != "-" and os.path.exists(source) and output.samefile(source):
             raise ConfigError(f"--output must be another file than INPUT; got {output} for both")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from transduce.data.problems import BadRecordError
 from transduce.data.records import Key, check_text
 from transduce.data.streams import LONGEST_LINE
 
-__all__ = ["checked", "is_list", "is_text", "length", "root_of", "text_rows"]
+__all__ = ["checked_rows", "is_list", "is_text", "root_of", "text_columns", "text_length"]
 
 Column = Any  # a pyarrow.Array: its stubs know few of the kinds' own methods
 
@@ -42,8 +42,8 @@ def is_text(kind: pa.DataType) -> bool:
     return bool(views or pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
-def text_rows(batch: pa.RecordBatch, keys: Sequence[Key]) -> Iterator[list[list[Any]]]:
-    """Portions of a batch's rows, each row the values of the keys.
+def text_columns(batch: pa.RecordBatch, keys: Sequence[Key]) -> Iterator[list[list[Any]]]:
+    """Portions of a batch, each the values of every key.
 
     These are texts, bytes that are none, lists of these, or None. Before a value is looked at, all
     offsets and numbers of entries are checked. Raises pa.ArrowException.
@@ -54,7 +54,7 @@ def text_rows(batch: pa.RecordBatch, keys: Sequence[Key]) -> Iterator[list[list[
         # As bytes: a text that is not UTF-8 is one bad row, not a damaged file.
         column.view(_of_bytes(column.type)).validate(full=True)
     for portion in _portions(columns, batch.num_rows):
-        yield [list(row) for row in zip(*map(_values, portion), strict=True)]
+        yield list(map(_values, portion))
 
 
 def _of_bytes(kind: Any) -> Any:
@@ -133,20 +133,38 @@ def _text_or_bytes(value: bytes | None) -> str | bytes | None:
         return value
 
 
-def length(value: Any) -> int:
-    """Characters of a text, or of all texts of a list."""
+def text_length(column: Sequence[Any]) -> int:
+    """Characters of all texts of a column, those of lists among them."""
+    return sum(map(len, column)) if _is_plain(column) else sum(map(_length, column))
+
+
+def checked_rows(
+    columns: Sequence[Sequence[Any]], keys: Sequence[Key]
+) -> Iterator[list[Any] | BadRecordError]:
+    """The rows of some columns, or what is wrong with them."""
+    rows = map(list, zip(*columns, strict=True))
+    plain = all(_is_plain(column) for column in columns)
+    if plain and max(map(len, chain.from_iterable(columns)), default=0) <= LONGEST_LINE:
+        return rows
+    return (_checked(row, keys) for row in rows)
+
+
+def _is_plain(column: Sequence[Any]) -> bool:
+    return set(map(type, column)) <= {str}
+
+
+def _length(value: Any) -> int:
     if isinstance(value, list):
-        return sum(map(length, value))
+        return sum(map(_length, value))
     return len(value) if value else 0
 
 
-def checked(row: list[Any], keys: Sequence[Key]) -> list[Any] | BadRecordError:
-    """The row, or what is wrong with it."""
+def _checked(row: list[Any], keys: Sequence[Key]) -> list[Any] | BadRecordError:
     try:
         for value, (key, is_tags) in zip(row, keys, strict=True):
             if isinstance(value, bytes) or (isinstance(value, list) and any(map(_is_bytes, value))):
                 raise BadRecordError("not UTF-8", f"{key!r} must be UTF-8 text; got other bytes")
-            if length(value) > LONGEST_LINE:
+            if _length(value) > LONGEST_LINE:
                 message = f"{key!r} must have at most {LONGEST_LINE:,} characters; got more"
                 raise BadRecordError("text too long", message)
             if type(value) is not str:

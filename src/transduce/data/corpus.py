@@ -10,6 +10,7 @@ beside a ``.txt`` file of its name.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, zip_longest
@@ -20,10 +21,11 @@ from transduce.config import DataConfig, Files, ParallelFiles
 from transduce.data.columns import Layout, SourceColumn, layout_of
 from transduce.data.formats import format_of, keyed_rows
 from transduce.data.frames import FrameReader, files_in, frame_reader, what_is_wrong
+from transduce.data.opening import open_regular
 from transduce.data.problems import BadFileError, BadRecordError, Problems, noted
 from transduce.data.records import csv_rows, same_width, tsv_rows
 from transduce.data.sources import read_sources
-from transduce.data.streams import Block, Stream, open_stream, read_blocks
+from transduce.data.streams import LONGEST_LINE, Block, Stream, open_stream, read_blocks
 from transduce.errors import ConfigError, DataError
 
 __all__ = ["Example", "Pair", "Problems", "group_examples", "read_pairs", "read_sources"]
@@ -107,7 +109,7 @@ def _pairs_of(item: Path | ParallelFiles, config: DataConfig, problems: Problems
         return _parallel_pairs(item, problems)
     kind = format_of(item) if config.format == "auto" else config.format
     reader = frame_reader(config)
-    if reader is not None and config.format == "auto" and item.is_dir():
+    if reader is not None and config.format == "auto" and os.path.isdir(item):
         return _folder_pairs(item, reader, problems)
     match kind:
         case "jsonl" | "parquet" | "datasets":
@@ -248,15 +250,27 @@ def _folder_pairs(folder: Path, reader: FrameReader, problems: Problems) -> Iter
     for path in found:
         beside = path.with_suffix(".txt")
         try:
-            text = " ".join(beside.read_text(encoding="utf-8").split())
-        except (OSError, UnicodeDecodeError):
-            message = f"{path.name} must have a text in UTF-8 beside it; got none"
+            text = _text_in(beside)
+        except (OSError, ValueError):
+            message = (
+                f"{path.name} must have a text in UTF-8 beside it, of at most {LONGEST_LINE:,} "
+                "bytes; got none"
+            )
             problems.add("missing text", message, beside)
             continue
         if text:
             yield Pair(path.name, text, str(beside), 1)
         else:
             problems.add("empty target", "target must be text; got nothing", beside)
+
+
+def _text_in(path: Path) -> str:
+    """All of a small file in one line. Raises OSError, ValueError."""
+    with open_regular(path) as file:
+        data = file.read(LONGEST_LINE + 1)
+    if len(data) > LONGEST_LINE:
+        raise ValueError("too long")
+    return " ".join(data.decode().split())
 
 
 class _Ended:

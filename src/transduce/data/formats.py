@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +25,7 @@ _FORMATS: dict[str, FileFormat] = {
 
 def format_of(path: Path) -> FileFormat | None:
     """What the suffix says (``.gz`` and ``.zst`` taken off); None where it says nothing."""
-    return "datasets" if path.is_dir() else _FORMATS.get(bare_suffix(path))
+    return "datasets" if os.path.isdir(path) else _FORMATS.get(bare_suffix(path))
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -72,7 +73,12 @@ def what_is_wrong(error: DataError) -> str:
 def files_in(folder: Path, reader: FrameReader) -> Iterator[Path]:
     """The recordings (or pictures) below a folder, by name."""
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in reader.suffixes)
-    return (path for path in found if path.is_file())
+    return (path for path in found if os.path.isfile(path) and not _is_hidden(path, folder))
+
+
+def _is_hidden(path: Path, folder: Path) -> bool:
+    """Whether it is like the ``._0.wav`` that macOS writes beside ``0.wav`` on foreign disks."""
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def read_frame_sources(
@@ -87,7 +93,7 @@ def read_frame_sources(
     for path in paths:
         if Path(path).suffix.lower() in reader.suffixes:
             yield path
-        elif Path(path).is_dir():
+        elif os.path.isdir(path):
             found = False
             for found_path in files_in(Path(path), reader):
                 found = True

@@ -5,7 +5,7 @@ at line by line. Lines end with ``\\n`` or ``\\r\\n`` and with nothing else: U+2
 and its like are text.
 
 A line may have 4 MiB (``LONGEST_LINE``); of a longer one no more is held. A packed file may
-unpack to 16 MiB, or to 500 times its size where that is more: text is packed to a third or a
+unpack to 4 MiB, or to 100 times its size where that is more: text is packed to a third or a
 tenth, what exceeds this was made to fill the memory.
 """
 
@@ -41,7 +41,7 @@ LONGEST_LINE = 1 << 22  # bytes
 _BLOCK_BYTES = 1 << 18
 # Zstandard may unpack 32,000-fold: small portions keep memory flat.
 _ZSTANDARD_BYTES = 1 << 10
-_UNPACKED_BYTES, _UNPACKED_TIMES = 1 << 24, 500
+_UNPACKED_BYTES, _UNPACKED_TIMES = 1 << 22, 100
 _CORRUPT = (EOFError, zlib.error, zstandard.ZstdError, gzip.BadGzipFile)
 _OTHER_ENCODINGS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
 

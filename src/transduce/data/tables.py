@@ -21,7 +21,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from transduce.data.arrow_messages import messages
-from transduce.data.arrow_values import checked, is_list, is_text, length, root_of, text_rows
+from transduce.data.arrow_values import (
+    checked_rows,
+    is_list,
+    is_text,
+    root_of,
+    text_columns,
+    text_length,
+)
 from transduce.data.opening import open_regular
 from transduce.data.parquet_pages import pages
 from transduce.data.problems import BadFileError, BadRecordError
@@ -107,11 +114,11 @@ def _first(path: str) -> str:
 
 
 def _arrow_files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise BadFileError("missing file", "folder must exist; got no such folder", folder)
     try:
         splits = folder / "dataset_dict.json"
-        if splits.is_file():
+        if os.path.isfile(splits):
             names = ", ".join(_read_json(splits)["splits"])
             message = f"folder must be one split of the dataset ({names}); got all of them"
             raise BadFileError("not a dataset", message, folder)
@@ -232,7 +239,7 @@ class _Given:
 
     def __init__(self, path: Path, files: Sequence[Path]) -> None:
         self.path = path
-        self._size = sum(file.stat().st_size for file in files if file.is_file())
+        self._size = sum(os.path.getsize(file) for file in files if os.path.isfile(file))
         self._bytes = 0
 
     def add(self, texts: int) -> None:
@@ -244,8 +251,8 @@ class _Given:
 def _numbered(batches: Iterator[pa.RecordBatch], keys: Sequence[Key], given: _Given) -> Rows:
     number = 0
     for batch in batches:
-        for portion in _each(text_rows(batch, keys), given.path, "a table"):
-            given.add(sum(length(value) for row in portion for value in row))
-            for row in portion:
+        for columns in _each(text_columns(batch, keys), given.path, "a table"):
+            given.add(sum(map(text_length, columns)))
+            for row in checked_rows(columns, keys):
                 number += 1
-                yield number, checked(row, keys)
+                yield number, row

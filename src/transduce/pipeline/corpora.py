@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from transduce.config import Config, DataConfig, Files, ParallelFiles
 from transduce.data.corpus import Example, Pair, group_examples, read_pairs
+from transduce.data.opening import open_regular
 from transduce.data.parts import WHOLE, Part, part_tags, parts_of, refuse_tags
 from transduce.data.problems import Problems
 from transduce.data.split import splitter
@@ -257,14 +259,17 @@ def digest(text: str) -> str:
 
 
 def _paths_below(path: Path) -> Sequence[Path]:
-    return sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    return sorted(filter(os.path.isfile, path.rglob("*"))) if os.path.isdir(path) else [path]
 
 
 def _file_digest(path: Path) -> str:
     hashed = hashlib.blake2b(digest_size=16)
     try:
         for file in _paths_below(path):
-            with file.open("rb") as stream:
+            with open_regular(file) as stream:
+                if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                    message = "file must be a regular one, as it is read more than once; got a pipe"
+                    raise DataError(message, file=path)
                 while block := stream.read(1 << 22):
                     hashed.update(block)
     except OSError as error:
