@@ -13,12 +13,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-__all__ = ["KINDS", "WAYS", "Way", "arm", "build", "is_preloaded", "seen"]
+__all__ = ["KINDS", "WAYS", "Way", "arm", "is_preloaded", "preload", "seen"]
 
 KINDS = (
     "made", "written", "synced", "renamed", "removed", "folder", "linked", "resized", "mode",
@@ -50,7 +51,7 @@ WAYS = {
 _SOURCE = Path(__file__).with_name("shim.c")
 
 
-def build(folder: Path) -> Path | None:
+def _build(folder: Path) -> Path | None:
     """Compile the shim; None where that is not possible."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None or sys.platform != "linux":
@@ -59,6 +60,18 @@ def build(folder: Path) -> Path | None:
     command = [compiler, "-O1", "-shared", "-fPIC", "-o", str(library), str(_SOURCE), "-ldl"]
     done = subprocess.run(command, capture_output=True, check=False)
     return library if done.returncode == 0 else None
+
+
+def preload(program: list[str]) -> None:
+    """Run a program of Python in this one's place, with the shim; return where there is none."""
+    if is_preloaded() or "KILLS_SHIM" in os.environ:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        library = _build(Path(folder))
+        if library is None:
+            return
+        environment = {**os.environ, "LD_PRELOAD": str(library), "KILLS_SHIM": "1"}
+        sys.exit(subprocess.run([sys.executable, *program], env=environment).returncode)
 
 
 def is_preloaded() -> bool:
@@ -140,3 +153,8 @@ class _Hook:
         on = self.way.number == 4 and kind != "removed"
         if self.way.error and (on or total == self.number):
             raise OSError(self.way.error, os.strerror(self.way.error))
+
+
+if __name__ == "__main__":  # injection.py PROGRAM ARGUMENT …
+    preload(sys.argv[1:])
+    sys.exit(subprocess.run([sys.executable, *sys.argv[1:]]).returncode)

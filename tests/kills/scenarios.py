@@ -66,7 +66,7 @@ def _recipe(home: Path, **more: Any) -> Config:
         "data": {"train": str(home / "train.tsv"), "dev": str(home / "dev.tsv")},
         "model": {"encoder": recurrent, "decoder": recurrent},
         "training": {
-            "max_steps": 4,
+            "max_steps": 5,
             "batch_tokens": 64,
             "evaluate_every": 2,
             "checkpoint_every": 1,
@@ -311,7 +311,9 @@ def export_over(home: Path) -> Scenario:
 
 
 def _training(home: Path, *, mapped: bool) -> Scenario:
-    """A run of four steps with two dev scorings and a checkpoint after each step."""
+    """A run of five steps: a checkpoint after each, three dev scorings, the last one at its end,
+    when its step has a checkpoint already.
+    """
     import matplotlib.figure  # slow: once, not in each fork
 
     assert matplotlib.figure.Figure

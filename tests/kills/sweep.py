@@ -26,7 +26,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), *(str(HERE.parent / name) for name in ("pretrained", "export"))]
 
-from injection import KINDS, WAYS, arm, build, is_preloaded, seen  # noqa: E402
+from injection import KINDS, WAYS, arm, is_preloaded, preload, seen  # noqa: E402
 
 _REFUSED, _FAULT = 3, 4
 
@@ -167,8 +167,8 @@ def main() -> None:
     parser.add_argument("--way", action="append", choices=[way for way in WAYS if way != "count"])
     parser.add_argument("--hook", action="store_true", help="Python's hook, not the shim")
     asked = parser.parse_args()
-    if not asked.hook and not is_preloaded():
-        _begin_again_with_shim()
+    if not asked.hook:
+        preload(sys.argv)
     import torch
     from scenarios import SCENARIOS
 
@@ -193,14 +193,6 @@ def main() -> None:
         faults += sweep.faults
     print(f"{total['kills']} kills, {total['errors']} errors, {len(faults)} faults")
     sys.exit(1 if faults else 0)
-
-
-def _begin_again_with_shim() -> None:
-    """In this process's place, with the shim preloaded; on without it where that fails."""
-    library = build(Path(tempfile.mkdtemp()))
-    if library is not None and "KILLS_SHIM" not in os.environ:
-        environment = {**os.environ, "LD_PRELOAD": str(library), "KILLS_SHIM": "1"}
-        os.execve(sys.executable, [sys.executable, *sys.argv], environment)
 
 
 if __name__ == "__main__":
