@@ -11,6 +11,7 @@ import torch
 
 import transduce.training.checkpoint as checkpoint_module
 from transduce.errors import CheckpointError
+from transduce.files import SUMS, damaged
 from transduce.training.checkpoint import (
     Checkpoint,
     has_checkpoint,
@@ -155,3 +156,88 @@ def test_has_checkpoint_looks_into_a_model_directory(tmp_path: Path) -> None:
     assert not has_checkpoint(tmp_path)
     write(tmp_path / "training", 1)
     assert has_checkpoint(tmp_path)
+
+
+# ---------------------------------------------------------------- checksums
+
+
+def test_each_file_has_a_checksum(tmp_path: Path) -> None:
+    checkpoint = write(tmp_path, 1, best=0.5)
+    names = {path.name for path in checkpoint.path.iterdir()} - {SUMS}
+    assert set(checkpoint.sums()) == names
+    assert damaged(checkpoint.sums(), [(name, checkpoint.path / name) for name in names]) is None
+    again = write(tmp_path, 2)  # which has the best weights by a link
+    assert again.sums()["best.safetensors"] == checkpoint.sums()["best.safetensors"]
+
+
+def flip_a_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-2] ^= 4
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "state.json"])
+def test_damage_is_refused_with_what_to_do(tmp_path: Path, name: str) -> None:
+    write(tmp_path, 1)
+    checkpoint = write(tmp_path, 2)
+    flip_a_bit(checkpoint.path / name)
+    with pytest.raises(
+        CheckpointError,
+        match=r"must be readable to resume; got: another content than SHA256SUMS says\. "
+        r"Remove .*checkpoint-00000002 to go on from the checkpoint before it",
+    ):
+        checkpoint.state() if name == "state.json" else checkpoint.tensors("weights")
+    shutil.rmtree(checkpoint.path)
+    assert newest_checkpoint(tmp_path).state() == {"step": 1}
+
+
+def test_damaged_best_weights_do_not_become_the_model(tmp_path: Path) -> None:
+    checkpoint = write(tmp_path / "training", 1, best=0.5)
+    (tmp_path / "model.safetensors").write_bytes(b"old")
+    flip_a_bit(checkpoint.best)
+    with pytest.raises(CheckpointError, match=r"best\.safetensors must be readable to resume"):
+        publish_best(checkpoint, tmp_path / "model.safetensors")
+    assert (tmp_path / "model.safetensors").read_bytes() == b"old"
+
+
+def test_damaged_sums_are_said(tmp_path: Path) -> None:
+    checkpoint = write(tmp_path, 1, best=1.0)
+    (checkpoint.path / SUMS).write_text("nonsense")
+    with pytest.raises(
+        CheckpointError, match=r"SHA256SUMS must be readable to resume; got: .*line 1"
+    ):
+        checkpoint.tensors("weights")
+    assert set(write(tmp_path, 2).sums()) > {"best.safetensors"}  # the run itself goes on
+
+
+def test_one_of_before_there_were_checksums(tmp_path: Path) -> None:
+    checkpoint = write(tmp_path, 1, best=1.0)
+    (checkpoint.path / SUMS).unlink()
+    assert checkpoint.state() == {"step": 1}
+    assert checkpoint.tensors("weights")["w"].tolist() == [1.0, 1.0]
+    publish_best(checkpoint, tmp_path / "model.safetensors")
+    assert set(write(tmp_path, 2).sums()) > {"best.safetensors"}
+
+
+def test_files_may_be_read_by_whom_the_umask_says(tmp_path: Path) -> None:
+    mask = os.umask(0o022)
+    try:
+        checkpoint = write(tmp_path, 1, best=1.0)
+        publish_best(checkpoint, tmp_path / "model.safetensors")
+    finally:
+        os.umask(mask)
+    files = [*checkpoint.path.iterdir(), tmp_path / "model.safetensors"]
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o644}
+
+
+def test_what_others_left_half_written_is_removed(tmp_path: Path) -> None:
+    litter = [
+        tmp_path / ".incoming-999999999-0",
+        tmp_path / "training" / ".incomplete-00000004",
+        tmp_path / ".attention.png.999999999-3.part",
+        tmp_path / "training" / ".plot.png.999999999.part",
+    ]
+    for path in litter:
+        path.mkdir(parents=True) if path.suffix != ".part" else path.write_text("half")
+    require_room(tmp_path / "training", 1)
+    assert not [path for path in litter if path.exists()]

@@ -64,6 +64,30 @@ def test_lost_future_and_ends_are_forgotten(tmp_path: Path) -> None:
     assert [entry["event"] for entry in read_log(log.path)] == ["start", "step", "dev", "step"]
 
 
+def test_a_scoring_that_no_checkpoint_knows_is_forgotten(tmp_path: Path) -> None:
+    """A kill between a scoring and its checkpoint: it is made once more."""
+    log = filled(tmp_path / "log.jsonl")
+    log.forget_after(20, scored=[10])
+    assert [entry["event"] for entry in read_log(log.path)] == ["start", "step", "dev", "step"]
+    log.forget_after(20, scored=[])
+    assert [entry["event"] for entry in read_log(log.path)] == ["start", "step", "step"]
+
+
+def test_scalars_that_cannot_be_written_are_a_clear_error(tmp_path: Path) -> None:
+    class Full(Scalars):
+        def flush(self) -> None:
+            raise OSError(28, "No space left on device")
+
+        close = flush
+
+    log = RunLog(tmp_path / "log.jsonl", Full())
+    with pytest.raises(CheckpointError, match="scalars cannot be written"):
+        log.close()
+    with pytest.raises(CheckpointError, match="scalars cannot be written"):
+        log.write("step", 1, {"loss": 1.0})
+    log.close()  # what cannot be written is not tried again
+
+
 def test_unwritable_log_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"log\.jsonl: the log cannot be written"):
         RunLog(tmp_path / "missing" / "log.jsonl").write("start", 0, {})

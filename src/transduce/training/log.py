@@ -67,11 +67,20 @@ class RunLog:
         except OSError as error:
             raise self._unwritable(error) from None
         if self._scalars is not None and event in ("step", "dev"):
-            group = "train" if event == "step" else "dev"
+            self._write_scalars("train" if event == "step" else "dev", step, values)
+
+    def _write_scalars(self, group: str, step: int, values: Mapping[str, Any]) -> None:
+        scalars = self._scalars
+        if scalars is None:
+            return
+        try:
             for name, value in values.items():
                 if isinstance(value, int | float):
-                    self._scalars.add_scalar(f"{group}/{name}", value, step)
-            self._scalars.flush()
+                    scalars.add_scalar(f"{group}/{name}", value, step)
+            scalars.flush()
+        except OSError as error:
+            self._scalars = None  # not to be closed, which would fail once more
+            raise _unwritable_scalars(self.path.parent, error) from None
 
     def sync(self) -> None:
         """Wait until all lines are on the disk. Raises CheckpointError."""
@@ -82,9 +91,12 @@ class RunLog:
             raise self._unwritable(error) from None
 
     def close(self) -> None:
-        """Nothing more will be written."""
+        """Nothing more will be written. Raises CheckpointError."""
         if self._scalars is not None:
-            self._scalars.close()
+            try:
+                self._scalars.close()
+            except OSError as error:
+                raise _unwritable_scalars(self.path.parent, error) from None
 
     def _unwritable(self, error: OSError) -> CheckpointError:
         return CheckpointError(f"{self.path}: the log cannot be written ({error.strerror})")
@@ -110,7 +122,10 @@ def read_log(path: str | Path) -> list[dict[str, Any]]:
 
 
 def tensorboard_writer(folder: Path, step: int) -> Scalars:
-    """A TensorBoard writer that goes on after ``step``. Raises ConfigError if not installed."""
+    """A TensorBoard writer that goes on after ``step``.
+
+    Raises ConfigError if not installed, CheckpointError.
+    """
     try:  # an extra, and slow to import
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
@@ -118,8 +133,15 @@ def tensorboard_writer(folder: Path, step: int) -> Scalars:
             "training.tensorboard needs the package tensorboard; "
             "install it with: pip install 'transduce[tensorboard]'"
         ) from None
-    writer: Scalars = SummaryWriter(str(folder), purge_step=step + 1)
+    try:
+        writer: Scalars = SummaryWriter(str(folder), purge_step=step + 1)
+    except OSError as error:
+        raise _unwritable_scalars(folder, error) from None
     return writer
+
+
+def _unwritable_scalars(folder: Path, error: OSError) -> CheckpointError:
+    return CheckpointError(f"{folder}: scalars cannot be written ({error.strerror})")
 
 
 def _line(entry: Mapping[str, Any]) -> str:
