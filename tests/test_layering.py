@@ -19,7 +19,7 @@ SOURCE = Path(__file__).parent.parent / "src" / PACKAGE
 # line know nothing of each other.
 FLOORS = [
     ["errors"],
-    ["interfaces", "files"],
+    ["interfaces", "files", "untrusted"],
     ["config", "kernels"],
     ["data"],
     ["modules"],

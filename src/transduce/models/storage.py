@@ -8,21 +8,25 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from transduce.errors import ModelError
 from transduce.files import named, replacing
+from transduce.untrusted.tensors import TensorFile, require_finite
 
 __all__ = [
     "as_system_error",
     "load_weights",
     "named_weights",
+    "read_weights",
     "save_weights",
     "set_weights",
     "write_weights",
 ]
+
+_FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 
 
 def named_weights(model: nn.Module) -> dict[str, Tensor]:
@@ -33,18 +37,20 @@ def named_weights(model: nn.Module) -> dict[str, Tensor]:
 
 
 def set_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Copy weights into a model in place. Raises ModelError where names or shapes differ."""
+    """Copy weights into a model in place; one on the meta device takes the tensors themselves.
+
+    Raises ModelError where names, shapes or types differ, or a number is none or infinite.
+    """
     own = named_weights(model)
-    if missing := sorted(own.keys() - weights.keys()):
-        raise ModelError(f"weights must hold {missing[0]}; got {len(weights)} others")
-    if unknown := sorted(weights.keys() - own.keys()):
-        raise ModelError(f"weights must fit the model's config; got an unknown {unknown[0]}")
+    _require_alike(own, {name: (w.dtype, tuple(w.shape)) for name, w in weights.items()})
+    given = {name: weights[name].to(tensor.dtype) for name, tensor in own.items()}
+    for name, tensor in given.items():
+        require_finite(name, tensor)
+    if any(tensor.is_meta for tensor in own.values()):
+        _adopt(model, given)
+        return
     for name, tensor in own.items():
-        if tensor.shape != weights[name].shape:
-            raise ModelError(
-                f"{name} must be of shape {list(tensor.shape)}; got {list(weights[name].shape)}"
-            )
-        tensor.copy_(weights[name])
+        tensor.copy_(given[name])
 
 
 def save_weights(weights: Mapping[str, Tensor], path: str | Path) -> None:
@@ -73,11 +79,54 @@ def as_system_error(error: Exception, path: Path) -> OSError:
 
 def load_weights(model: nn.Module, path: str | Path) -> None:
     """Read a safetensors file into a model. Raises ModelError naming the file."""
+    with TensorFile(path) as file:
+        read_weights(model, file)
+
+
+def read_weights(model: nn.Module, file: TensorFile) -> None:
+    """Likewise from an open file; nothing is read of one that does not fit the model."""
     try:
-        set_weights(model, load_file(path))
-    except (OSError, SafetensorError) as error:
-        raise ModelError(
-            f"{path}: weights must be a readable safetensors file; got {error}"
-        ) from None
+        entries = file.entries.items()
+        _require_alike(named_weights(model), {name: (e.type, e.shape) for name, e in entries})
+        set_weights(model, {name: file.read(name) for name, _ in entries})
     except ModelError as error:
-        raise ModelError(f"{path}: {error}") from None
+        text = str(error)
+        raise ModelError(text if str(file.path) in text else f"{file.path}: {text}") from None
+
+
+_Kind = tuple[torch.dtype, tuple[int, ...]]
+
+
+def _require_alike(own: Mapping[str, Tensor], given: Mapping[str, _Kind]) -> None:
+    """Raise ModelError where weights are others than a model's, by name, shape or type."""
+    if missing := sorted(own.keys() - given.keys()):
+        raise ModelError(f"weights must hold {missing[0]}; got {len(given)} others")
+    if unknown := sorted(given.keys() - own.keys()):
+        raise ModelError(f"weights must fit the model's config; got an unknown {unknown[0]}")
+    for name, tensor in own.items():
+        kind, shape = given[name]
+        if tensor.shape != shape:
+            raise ModelError(f"{name} must be of shape {list(tensor.shape)}; got {list(shape)}")
+        # of floats any but float8, which nobody reads back as the numbers that it was
+        known = _FLOATS if tensor.is_floating_point() else (tensor.dtype,)
+        if kind not in known:
+            raise ModelError(f"{name} must be of type {_said(tensor.dtype)}; got {_said(kind)}")
+
+
+def _said(kind: torch.dtype) -> str:
+    return str(kind).removeprefix("torch.")
+
+
+def _adopt(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Put tensors in the place of parameters and buffers, tied ones wherever they stand."""
+    made: dict[Tensor, Tensor] = {}
+    for name, parameter in model.named_parameters():
+        made[parameter] = nn.Parameter(weights[name], requires_grad=parameter.requires_grad)
+    made |= {buffer: weights[name] for name, buffer in model.named_buffers()}
+    for module in model.modules():
+        own = (
+            *module.named_parameters(recurse=False, remove_duplicate=False),
+            *module.named_buffers(recurse=False, remove_duplicate=False),
+        )
+        for name, tensor in own:
+            setattr(module, name, made[tensor])

@@ -24,10 +24,11 @@ from transduce.engine import fast_stepper
 from transduce.errors import ModelError
 from transduce.files import Change, changing, place, read_as_one
 from transduce.interfaces import BEGIN, Source, Stepper
+from transduce.models.blueprint import blueprint
 from transduce.models.build import build_model
 from transduce.models.copying import copy_map
 from transduce.models.seq2seq import Seq2Seq
-from transduce.models.storage import load_weights, named_weights, write_weights
+from transduce.models.storage import named_weights, read_weights, write_weights
 from transduce.pipeline.model_folder import (
     CONFIG,
     REPORT,
@@ -46,6 +47,8 @@ from transduce.pipeline.tokenizers import (
     write_side,
 )
 from transduce.search import Ensemble
+from transduce.untrusted.json import read_object
+from transduce.untrusted.tensors import TensorFile
 
 __all__ = [
     "CONFIG",
@@ -120,9 +123,11 @@ class TrainedModel:
         tokenizers = [file for side in _SIDES for file in tokenizer_files(config, side).values()]
         require_files(folder, tokenizers)
         with checked(folder, [*tokenizers, WEIGHTS]):
-            source = load_source(folder, config)
-            trained = cls.fresh(config, source, load_side(folder, config, "target"))
-            load_weights(trained.model, place(folder, WEIGHTS))
+            source, target = load_source(folder, config), load_side(folder, config, "target")
+            with TensorFile(place(folder, WEIGHTS)) as file:
+                with blueprint(len(file.entries), folder):
+                    trained = cls.fresh(config, source, target)
+                read_weights(trained.model, file)
         trained.model.to(choose_device(device)).eval()
         trained.report = read_report(folder)
         return trained
@@ -320,14 +325,11 @@ def _sample(model: Seq2Seq) -> tuple[float, ...]:
 def read_report(folder: Path) -> dict[str, Any]:
     """The report of a model directory; empty where there is none."""
     try:
-        report = json.loads(place(folder, REPORT).read_text(encoding="utf-8"))
+        return read_object(place(folder, REPORT), odd_numbers=True)
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError):
-        raise ModelError(f"{folder / REPORT} must be readable JSON") from None
-    if not isinstance(report, dict):
-        raise ModelError(f"{folder / REPORT} must hold a JSON object; got another value")
-    return report
+    except OSError as error:
+        raise ModelError(f"{folder / REPORT} must be readable JSON; {error.strerror}") from None
 
 
 def choose_device(name: str) -> torch.device:

@@ -1,0 +1,192 @@
+"""Files of tensors (safetensors): what they say they hold, checked before anything is read.
+
+A file is a length (uint64, little-endian), so many bytes of JSON that give each tensor a name, a
+type, a shape and its bytes, and the bytes. Read here, not by the package: nothing is mapped (a
+file that is cut while it is mapped ends the process), and what was checked and what is read are
+one open file.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from transduce.errors import ModelError
+from transduce.untrusted.json import parse_json
+from transduce.untrusted.reading import MEGABYTE, open_regular
+
+__all__ = ["Entry", "TensorFile", "read_tensors", "require_finite"]
+
+_LENGTH = 8  # bytes of the header's length
+_LARGEST_HEADER = 16 * MEGABYTE  # 100,000 tensors
+_METADATA = "__metadata__"
+_MOST_DIMENSIONS = 8
+_TYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a header says of a tensor; its bytes are ``start`` to ``end`` of the file."""
+
+    type: torch.dtype
+    shape: tuple[int, ...]
+    start: int
+    end: int
+
+
+class TensorFile:
+    """An open file of tensors; ``entries`` are what it holds, by name."""
+
+    def __init__(self, path: str | Path) -> None:
+        """Read the header and hold it against the file's size. Raises ModelError."""
+        self.path = Path(path)
+        try:
+            self._file, self._size = open_regular(self.path)
+        except OSError as error:
+            raise self._broken(error.strerror or "it cannot be opened") from None
+        try:
+            self.entries: Mapping[str, Entry] = self._read_header()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        """The file itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Nothing can be read any more."""
+        self._file.close()
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes by name."""
+        return {name: entry.shape for name, entry in self.entries.items()}
+
+    def read(self, name: str) -> Tensor:
+        """One tensor as it is stored, on the CPU, in memory of its own. Raises ModelError."""
+        entry = self.entries[name]
+        tensor = torch.empty(entry.shape, dtype=entry.type)
+        if tensor.numel():
+            self._file.seek(entry.start)
+            self._fill(tensor.flatten().view(torch.uint8).numpy().data, name)
+        return tensor
+
+    def _fill(self, buffer: memoryview, name: str) -> None:
+        done = 0
+        while done < len(buffer):
+            try:
+                count = self._file.readinto(buffer[done:])
+            except OSError as error:
+                raise self._broken(error.strerror or "it cannot be read") from None
+            if not count:
+                raise self._broken(f"it ends inside {name}")
+            done += count
+
+    def _read_header(self) -> dict[str, Entry]:
+        size = self._size
+        first = bytearray(_LENGTH)
+        if size < _LENGTH:
+            raise self._broken(f"it has {size} bytes")
+        self._fill(memoryview(first), "its header")
+        length = struct.unpack("<Q", first)[0]
+        if length > min(size - _LENGTH, _LARGEST_HEADER):
+            raise self._broken(
+                f"its header must have {_LARGEST_HEADER} bytes at most; got {length}"
+            )
+        text = bytearray(length)
+        self._fill(memoryview(text), "its header")
+        try:
+            header = parse_json(text.decode("utf-8"))
+            if not isinstance(header, dict):
+                raise ValueError("it must be a JSON object")
+            header.pop(_METADATA, None)
+            start = _LENGTH + length
+            entries = {name: _entry(name, value, start) for name, value in header.items()}
+            _require_whole(entries, start, size)
+        except ValueError as error:
+            raise self._broken(f"its header is wrong: {error}") from None
+        return entries
+
+    def _broken(self, reason: str) -> ModelError:
+        return ModelError(f"{self.path}: weights must be a readable safetensors file; {reason}")
+
+
+def read_tensors(path: str | Path) -> dict[str, Tensor]:
+    """All tensors of a file by name. Raises ModelError."""
+    with TensorFile(path) as file:
+        return {name: file.read(name) for name in file.entries}
+
+
+def require_finite(name: str, tensor: Tensor) -> None:
+    """Raise ModelError where a tensor holds NaN or an infinite number."""
+    if not tensor.is_floating_point() or not tensor.numel():
+        return
+    for extreme in torch.aminmax(tensor):  # NaN is both
+        if not torch.isfinite(extreme):
+            found = "NaN" if torch.isnan(extreme) else "an infinite one"
+            raise ModelError(f"{name} must hold finite numbers; got {found}")
+
+
+def _entry(name: str, value: Any, start: int) -> Entry:
+    """Raises ValueError."""
+    if not isinstance(value, dict) or value.keys() != {"dtype", "shape", "data_offsets"}:
+        raise ValueError(f"{name} must have dtype, shape and data_offsets")
+    kind = _TYPES.get(value["dtype"]) if isinstance(value["dtype"], str) else None
+    if kind is None:
+        known = ", ".join(_TYPES)
+        raise ValueError(f"the type of {name} must be one of {known}; got {value['dtype']}")
+    shape, offsets = value["shape"], value["data_offsets"]
+    if not _counts(shape) or not _counts(offsets) or len(offsets) != 2:
+        raise ValueError(f"shape and data_offsets of {name} must be numbers")
+    if len(shape) > _MOST_DIMENSIONS:
+        raise ValueError(f"{name} must have {_MOST_DIMENSIONS} dimensions at most")
+    size = math.prod(shape) * kind.itemsize
+    if offsets[1] - offsets[0] != size:
+        raise ValueError(
+            f"{name} must have {size} bytes by its shape {shape}; got {offsets[1] - offsets[0]}"
+        )
+    return Entry(kind, tuple(shape), start + offsets[0], start + offsets[1])
+
+
+def _counts(values: Any) -> bool:
+    return isinstance(values, list) and all(type(value) is int and value >= 0 for value in values)
+
+
+def _require_whole(entries: Mapping[str, Entry], start: int, size: int) -> None:
+    """Raise ValueError where tensors lie in each other, or bytes belong to none."""
+    end = start
+    for name, entry in sorted(entries.items(), key=lambda item: (item[1].start, item[1].end)):
+        if entry.start != end:
+            raise ValueError(f"{name} must begin where the tensor before it ends")
+        end = entry.end
+    if end != size:
+        raise ValueError(f"its tensors must fill the file to byte {size}; they end at {end}")

@@ -1,0 +1,73 @@
+"""Model directories whose files lie: one line says which, and nothing is built or answered."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from small_runs import tiny, train_tiny, words, write_reversals
+
+from transduce.errors import TransduceError
+from transduce.pipeline.trained import TrainedModel
+
+Change = Callable[[dict[str, Any]], object]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("whole")
+    pairs = write_reversals(home / "pairs.tsv", words(1, 40))
+    train_tiny(tiny({"train": pairs, "dev_fraction": 0.3}), home / "model")
+    return home / "model"
+
+
+@pytest.fixture
+def model(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "model"))
+
+
+def refused(model: Path) -> str:
+    with pytest.raises(TransduceError) as caught:
+        TrainedModel.load(model, "cpu")
+    message = str(caught.value)
+    assert str(model) in message
+    assert "\n" not in message
+    return message.removeprefix(f"{model}/").removeprefix(f"{model}: ")
+
+
+def change_config(model: Path, change: Change) -> None:
+    values = yaml.safe_load((model / "config.yaml").read_text())
+    change(values)
+    (model / "config.yaml").write_text(yaml.safe_dump(values))
+
+
+@pytest.mark.parametrize("part", ["encoder", "decoder"])
+@pytest.mark.parametrize("key", ["width", "layers"])
+@pytest.mark.parametrize("value", [2, 7, 10**4, 10**6, 10**9, 10**12, 2**62, 2**63, 10**30])
+def test_sizes_in_the_config(model: Path, part: str, key: str, value: int) -> None:
+    change_config(model, lambda values: values["model"][part].update({key: value}))
+    refused(model)
+
+
+@pytest.mark.parametrize("value", [1, 10**9, 2**62])
+def test_other_sizes_in_the_config(model: Path, value: int) -> None:
+    change_config(model, lambda values: values["model"].update(embedding_width=value))
+    refused(model)
+
+
+def test_tensors_that_were_relabelled(model: Path) -> None:
+    weights = model / "model.safetensors"
+    weights.write_bytes(weights.read_bytes().replace(b'"F32"', b'"I32"'))
+    assert "must be of type float32; got int32" in refused(model)
+
+
+def test_a_weight_that_is_no_number(model: Path) -> None:
+    weights = model / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-4:] = b"\xff\xff\xff\xff"
+    weights.write_bytes(content)
+    assert "must hold finite numbers; got NaN" in refused(model)
