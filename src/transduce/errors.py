@@ -6,6 +6,8 @@ else that is raised is a bug and keeps its traceback.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "SearchError",
     "TrainingError",
     "TransduceError",
+    "naming",
 ]
 
 
@@ -63,3 +66,13 @@ class SearchError(TransduceError, ValueError):
 
 class TrainingError(TransduceError):
     """Training cannot go on: the loss is not a number, memory is short, nothing to score."""
+
+
+@contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """Make a ConfigError or ModelError inside the block a ModelError that names the path."""
+    try:
+        yield
+    except (ConfigError, ModelError) as error:
+        text = str(error)
+        raise ModelError(text if str(path) in text else f"{path}: {text}") from None

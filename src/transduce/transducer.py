@@ -232,9 +232,9 @@ class Transducer:
         ``path`` is a directory of Hugging Face transformers (T5, mT5, ByT5, BART, mBART-50, Marian,
         M2M-100, NLLB, Pegasus, Whisper), of CTranslate2 or of ours, or g2p-en's checkpoint. The
         languages are for models of many (``eng_Latn``, ``en_XX``, ``en``; ``auto`` for recordings
-        whose language a Whisper is to guess). ``legacy_weights`` permits pytorch_model.bin, read by
-        torch's restricted unpickler. Nothing is downloaded and no code of the checkpoint is run.
-        Raises ModelError.
+        whose language a Whisper is to guess). ``legacy_weights`` permits pytorch_model.bin, a
+        pickle, read as data. Nothing is downloaded and no code of the checkpoint is run. Raises
+        ModelError.
         """
         return cls._around(
             read_pretrained(

@@ -15,11 +15,13 @@ from transduce.data.pipelines import SPECIALS
 from transduce.data.texts import encode_portions
 from transduce.errors import ModelError
 from transduce.interfaces import UNKNOWN
+from transduce.untrusted.pipelines import library
 
 __all__ = ["AUTO", "ImportedSymbols"]
 
 AUTO = "auto"  # in place of a recording's language: the model guesses it
 _SPECIALS = len(SPECIALS)
+_MOST_AROUND = 64
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,23 @@ class ImportedSymbols:
     after: tuple[int, ...] = ()
     guessed: bool = False
     never: tuple[tuple[int, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that are none of a symbol. Raises ModelError."""
+        require = self.numbering.require
+        require(self.before, "what stands before a text")
+        require(self.after, "what stands after a text")
+        require(self.not_first, "what begins no output")
+        require(self.languages.values(), "a language")
+        for phrase in self.never:
+            require(phrase, "what no output holds")
+        if self.entries is not None:
+            require(self.entries.values(), "a piece")
+        if len(self.before) + len(self.after) > _MOST_AROUND:
+            raise ModelError(
+                f"at most {_MOST_AROUND} symbols must stand around a text; "
+                f"got {len(self.before) + len(self.after)}"
+            )
 
     @property
     def size(self) -> int:
@@ -164,10 +183,11 @@ class ImportedSymbols:
         return unknown if self.entries is None else self.entries.get(piece, unknown)
 
     def _text(self, theirs: list[int]) -> str:
-        if self.entries is None:
-            return self.pipeline.decode(theirs, skip_special_tokens=False)
-        pieces = [self._pieces[number] for number in theirs if number in self._pieces]
-        return self.pipeline.decoder.decode(pieces) if pieces else ""
+        with library("tokenizer must be able to write every text"):
+            if self.entries is None:
+                return self.pipeline.decode(theirs, skip_special_tokens=False)
+            pieces = [self._pieces[number] for number in theirs if number in self._pieces]
+            return self.pipeline.decoder.decode(pieces) if pieces else ""
 
     def _piece(self, theirs: int) -> str | None:
         if self.entries is None:
@@ -182,8 +202,8 @@ class ImportedSymbols:
     def _ours(self) -> list[int]:
         ours = self.numbering.numbers()
         # what a pipeline knows beyond the rows of the model is unknown to the model
-        beyond = self.pipeline.get_vocab_size() - len(ours)
-        return ours + [UNKNOWN] * max(0, beyond)
+        last = max(self.pipeline.get_vocab().values(), default=-1)
+        return ours + [UNKNOWN] * max(0, last + 1 - len(ours))
 
     @cached_property
     def _pieces(self) -> dict[int, str]:
@@ -208,15 +228,16 @@ class ImportedSymbols:
 
     @classmethod
     def from_state(cls, pipeline: Pipeline, state: Mapping[str, Any]) -> ImportedSymbols:
-        """The inverse of ``to_state``. Raises KeyError and TypeError for anything else."""
+        """The inverse of ``to_state``. Raises KeyError, TypeError and ModelError otherwise."""
+        entries = state["entries"]
         return cls(
             pipeline,
             Numbering(**state["numbering"]),
             tuple(state["before"]),
             bool(state["forced"]),
             frozenset(state["hidden"]),
-            state["entries"],
-            state["languages"],
+            None if entries is None else dict(entries),
+            dict(state["languages"]),
             tuple(state["not_first"]),
             tuple(state.get("after", ())),
             bool(state.get("guessed", False)),

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from transduce.errors import ModelError
 from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
+from transduce.untrusted.pipelines import MOST_SYMBOLS
 
 __all__ = ["Numbering"]
 
@@ -21,7 +23,8 @@ class Numbering:
 
     ``start`` is what their decoder reads first, so BEGIN stands for it; it keeps its own place
     too where it is an ordinary symbol. ``end`` is their eos. A checkpoint without ``padding`` or
-    ``unknown`` (None) has those stand for its eos, which no text can hold.
+    ``unknown`` (None) has those stand for its eos, which no text can hold. Raises ModelError where
+    a number is none of a symbol.
     """
 
     size: int
@@ -29,6 +32,23 @@ class Numbering:
     unknown: int | None
     start: int
     end: int
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that are none of a symbol."""
+        if type(self.size) is not int or not 0 < self.size <= MOST_SYMBOLS:
+            raise ModelError(f"vocabulary must have 1 to {MOST_SYMBOLS:,} symbols; got {self.size}")
+        given = {"padding": self.padding, "unknown": self.unknown}
+        given = {name: number for name, number in given.items() if number is not None}
+        for name, number in {**given, "start": self.start, "end": self.end}.items():
+            self.require((number,), f"the {name}")
+
+    def require(self, numbers: Iterable[object], what: str) -> None:
+        """Raise ModelError unless all are numbers of their symbols; ``what`` they stand for."""
+        for number in numbers:
+            if type(number) is not int or not 0 <= number < self.size:
+                raise ModelError(
+                    f"symbols must be numbered 0 to {self.size - 1}; got {number!r} for {what}"
+                )
 
     def rows(self) -> list[int]:
         """For each of our numbers theirs."""

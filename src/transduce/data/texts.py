@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TypeVar
 
 from transduce.errors import DataError
+from transduce.untrusted.pipelines import library
 
 __all__ = ["PORTION", "encode_portions", "normalize", "portions", "to_bytes"]
 
@@ -27,15 +28,17 @@ def encode_portions(
 ) -> Iterator[T]:
     """What the library's ``encode`` makes of each text, asked for many at once.
 
-    Raises DataError for invalid Unicode, which it takes for texts of a wrong type.
+    Raises DataError for invalid Unicode, which it takes for texts of a wrong type, ModelError for
+    what else it stumbles over.
     """
     for portion in portions(texts):
-        try:
-            encodings = encode(portion)
-        except TypeError:
-            for text in portion:
-                to_bytes(text)
-            raise
+        with library("tokenizer must be able to cut every text"):
+            try:
+                encodings = encode(portion)
+            except TypeError:
+                for text in portion:
+                    to_bytes(text)
+                raise
         yield from encodings
 
 

@@ -26,9 +26,12 @@ from transduce.data.pipelines import (
 from transduce.data.tags import TAG_OPEN, cut_at_tags, find_tags
 from transduce.data.texts import encode_portions, normalize, portions
 from transduce.data.vocabulary import VocabularyLearner, check_size
-from transduce.errors import DataError, ModelError
+from transduce.errors import DataError, ModelError, naming
 from transduce.files import write_bytes
 from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
+from transduce.untrusted.json import LARGEST
+from transduce.untrusted.pipelines import read_pipeline
+from transduce.untrusted.reading import read_text
 
 __all__ = ["Tokenizer"]
 
@@ -319,21 +322,22 @@ class Tokenizer:
     @classmethod
     def from_json(cls, text: str, name: str | Path = "tokenizer.json") -> Tokenizer:
         """Read what ``to_json`` gave; ``name`` stands in the ModelError of a broken one."""
+        ours = f"{name}: tokenizer must be one that Transduce wrote"
+        if not text.lstrip().startswith("{"):
+            raise ModelError(ours)
+        pipeline, state = read_pipeline(text, name)
         try:
-            state = json.loads(text)
             options = dict(state["model"]["transduce"])
             version, imported = options.pop("version"), options.pop("imported", None)
             if version != 1:
                 raise ModelError(f"{name}: tokenizer must be of version 1; got {version}")
             config = TokenizerConfig.model_validate(options)
-            pipeline = Pipeline.from_str(text)
             if imported is not None:
-                return cls.imported(ImportedSymbols.from_state(pipeline, imported))
-        except ModelError:
-            raise
-        except (KeyError, TypeError):
-            raise ModelError(f"{name}: tokenizer must be one that Transduce wrote") from None
-        except Exception as error:  # the library raises nothing more exact
+                with naming(name):
+                    return cls.imported(ImportedSymbols.from_state(pipeline, imported))
+        except (KeyError, TypeError, AttributeError):
+            raise ModelError(ours) from None
+        except ValueError as error:
             reason = str(error).splitlines()[0]
             raise ModelError(f"{name}: tokenizer must be whole and valid; {reason}") from None
         _check_entries(pipeline, config, name)
@@ -350,7 +354,7 @@ class Tokenizer:
     def load(cls, path: str | Path) -> Tokenizer:
         """Read a saved tokenizer. Raises ModelError naming the file where it is broken."""
         try:
-            text = Path(path).read_text(encoding="utf-8")
+            text = read_text(path, LARGEST)
         except OSError as error:
             raise ModelError(f"{path}: tokenizer must be readable; {error.strerror}") from None
         except UnicodeDecodeError:

@@ -48,8 +48,8 @@ def blueprint(tensors: int, folder: Path) -> Iterator[None]:
     try:
         with torch.device("meta"), _Unfilled():
             yield
-    except ConfigError as error:
-        raise ModelError(f"{folder}: {error}") from None
+    except ConfigError:
+        raise
     except (ArithmeticError, RuntimeError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(f"{folder}: config must describe a model that exists; {reason}") from None

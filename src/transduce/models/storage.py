@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from transduce.errors import ModelError
+from transduce.errors import ModelError, naming
 from transduce.files import named, replacing
 from transduce.untrusted.tensors import TensorFile, require_finite
 
@@ -85,13 +86,10 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
 
 def read_weights(model: nn.Module, file: TensorFile) -> None:
     """Likewise from an open file; nothing is read of one that does not fit the model."""
-    try:
+    with naming(file.path):
         entries = file.entries.items()
         _require_alike(named_weights(model), {name: (e.type, e.shape) for name, e in entries})
         set_weights(model, {name: file.read(name) for name, _ in entries})
-    except ModelError as error:
-        text = str(error)
-        raise ModelError(text if str(file.path) in text else f"{file.path}: {text}") from None
 
 
 _Kind = tuple[torch.dtype, tuple[int, ...]]

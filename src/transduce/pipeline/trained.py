@@ -21,7 +21,7 @@ from transduce.data.joint import Coder, JointTokenizer, coder
 from transduce.data.parts import Part, find_part
 from transduce.data.tokenizer import Tokenizer
 from transduce.engine import fast_stepper
-from transduce.errors import ModelError
+from transduce.errors import ModelError, naming
 from transduce.files import Change, changing, place, read_as_one
 from transduce.interfaces import BEGIN, Source, Stepper
 from transduce.models.blueprint import blueprint
@@ -125,7 +125,7 @@ class TrainedModel:
         with checked(folder, [*tokenizers, WEIGHTS]):
             source, target = load_source(folder, config), load_side(folder, config, "target")
             with TensorFile(place(folder, WEIGHTS)) as file:
-                with blueprint(len(file.entries), folder):
+                with naming(folder), blueprint(len(file.entries), folder):
                     trained = cls.fresh(config, source, target)
                 read_weights(trained.model, file)
         trained.model.to(choose_device(device)).eval()
@@ -324,12 +324,8 @@ def _sample(model: Seq2Seq) -> tuple[float, ...]:
 
 def read_report(folder: Path) -> dict[str, Any]:
     """The report of a model directory; empty where there is none."""
-    try:
-        return read_object(place(folder, REPORT), odd_numbers=True)
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise ModelError(f"{folder / REPORT} must be readable JSON; {error.strerror}") from None
+    path = place(folder, REPORT)
+    return read_object(path, odd_numbers=True) if path.exists() else {}
 
 
 def choose_device(name: str) -> torch.device:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from transduce.data.numbering import Numbering
+from transduce.errors import ModelError
 from transduce.pretrained.folder import Checkpoint
-from transduce.pretrained.generation import generation_settings, pass_over
+from transduce.pretrained.generation import generation_settings, pass_over, symbol_numbers
 
 __all__ = ["Banned", "banned"]
 
@@ -35,7 +37,7 @@ def banned(checkpoint: Checkpoint, numbering: Numbering) -> Banned:
     special = {numbering.padding, numbering.unknown, numbering.end}
     phrases: list[tuple[int, ...]] = []
     refused: dict[str, list[Any]] = {}
-    for name, phrase in _phrases(settings):
+    for name, phrase in _phrases(checkpoint.folder, settings):
         if len(phrase) == 1 and phrase[0] in special:
             if name == _SYMBOLS and phrase[0] == numbering.end:
                 refused.setdefault(name, []).append(phrase[0])
@@ -45,19 +47,18 @@ def banned(checkpoint: Checkpoint, numbering: Numbering) -> Banned:
             phrases.append(phrase)
     for name, values in refused.items():
         pass_over(checkpoint, name, values)
-    first = _numbers(settings.get(_FIRST))
+    first = symbol_numbers(checkpoint.folder, _FIRST, settings.get(_FIRST))
     return Banned(tuple(dict.fromkeys(phrases)), tuple(n for n in first if 0 <= n < numbering.size))
 
 
-def _phrases(settings: Mapping[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Each phrase with the option that it stands in."""
-    for phrase in settings.get(_PHRASES) or ():
-        if phrase:
-            yield _PHRASES, tuple(phrase)
-    for number in _numbers(settings.get(_SYMBOLS)):
+def _phrases(folder: Path, settings: Mapping[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Each phrase with the option that it stands in. Raises ModelError."""
+    phrases = settings.get(_PHRASES) or []
+    if not isinstance(phrases, list):
+        raise ModelError(f"{folder}: {_PHRASES} must be a list of lists of symbols' numbers")
+    for given in phrases:
+        if phrase := symbol_numbers(folder, _PHRASES, given):
+            yield _PHRASES, phrase
+    for number in symbol_numbers(folder, _SYMBOLS, settings.get(_SYMBOLS)):
         if number >= 0:
             yield _SYMBOLS, (number,)
-
-
-def _numbers(given: Iterable[int] | None) -> tuple[int, ...]:
-    return tuple(given or ())

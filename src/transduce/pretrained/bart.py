@@ -110,10 +110,10 @@ def _embeddings(weights: Weights, source: Numbering, target: Numbering) -> str:
 def _stack(checkpoint: Checkpoint, shape: Shape, side: str) -> dict[str, Any]:
     options = {
         "kind": "transformer",
-        "layers": checkpoint.number(f"{side}_layers"),
-        "width": checkpoint.number("d_model"),
-        "feedforward": checkpoint.number(f"{side}_ffn_dim"),
-        "heads": checkpoint.number(f"{side}_attention_heads"),
+        "layers": checkpoint.size(f"{side}_layers"),
+        "width": checkpoint.size("d_model"),
+        "feedforward": checkpoint.size(f"{side}_ffn_dim"),
+        "heads": checkpoint.size(f"{side}_attention_heads"),
         "norm_position": "pre" if shape.pre else "post",
         "norm_epsilon": _EPSILON,
         "activation": checkpoint.choice("activation_function", _ACTIVATIONS, shape.activation),
@@ -123,7 +123,7 @@ def _stack(checkpoint: Checkpoint, shape: Shape, side: str) -> dict[str, Any]:
         "attention_dropout": checkpoint.option("attention_dropout", 0.0),
     }
     if shape.positions == "learned":
-        options["max_positions"] = checkpoint.number("max_position_embeddings")
+        options["max_positions"] = checkpoint.size("max_position_embeddings")
     return options
 
 

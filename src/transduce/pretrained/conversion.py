@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from transduce.config import Config
+from transduce.data.frames import FrameReader, frame_reader
 from transduce.data.imported import ImportedSymbols
 from transduce.data.numbering import Numbering
 from transduce.data.tokenizer import Tokenizer
-from transduce.errors import ConfigError, ModelError
+from transduce.errors import ModelError, naming
+from transduce.models.blueprint import blueprint
 from transduce.models.storage import set_weights
+from transduce.pipeline.tokenizers import SideTokenizer
 from transduce.pipeline.trained import TrainedModel
 from transduce.pretrained.banned import Banned, banned
 from transduce.pretrained.folder import Checkpoint
 from transduce.pretrained.generation import search_options
 from transduce.pretrained.vocabulary import Vocabulary
 
-__all__ = ["Conversion", "Side", "trained_model"]
+__all__ = ["Conversion", "Side", "filled", "trained_model"]
 
 # What teaches a model on that knows something already: small steps, and no long warm-up.
 _TRAINING = {"learning_rate": 1e-4, "warmup_steps": 50, "average": "none"}
@@ -87,12 +90,29 @@ def trained_model(checkpoint: Checkpoint, conversion: Conversion) -> TrainedMode
         "training": _TRAINING,
         "search": search_options(checkpoint),
     }
-    try:
-        trained = TrainedModel.fresh(Config.from_mapping(values), source, target)
-        with torch.no_grad():
-            set_weights(trained.model, conversion.weights)
-    except (ConfigError, ModelError) as error:
-        raise ModelError(f"{checkpoint.folder}: {error}") from None
-    trained.model.eval()
+    trained = filled(checkpoint.folder, values, source, target, conversion.weights)
     trained.report = {"imported": {"family": checkpoint.family}}
+    return trained
+
+
+def filled(
+    path: Path,
+    values: Mapping[str, Any],
+    source: SideTokenizer | FrameReader | None,
+    target: SideTokenizer,
+    weights: Mapping[str, Tensor],
+) -> TrainedModel:
+    """A model of the config ``values`` that is built for its weights, in evaluation mode.
+
+    Without a ``source`` the config says how sources are read. Raises ModelError.
+    """
+    with naming(path):
+        config = Config.from_mapping(values)
+        reader = source or frame_reader(config.data)
+        if reader is None:
+            raise ModelError("config must say how sources are read")
+        with blueprint(len(weights), path):
+            trained = TrainedModel.fresh(config, reader, target)
+        set_weights(trained.model, weights)
+    trained.model.eval()
     return trained

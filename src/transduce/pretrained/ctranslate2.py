@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from transduce.config import Config, TokenizerConfig
+from transduce.config import TokenizerConfig
 from transduce.data.pipelines import SPECIALS
 from transduce.data.tokenizer import Tokenizer
-from transduce.errors import ModelError
-from transduce.models.storage import set_weights
+from transduce.errors import ModelError, naming
 from transduce.pipeline.trained import TrainedModel
-from transduce.pretrained.ctranslate2_file import BINARY, BinaryModel, naming, read_binary
+from transduce.pretrained.conversion import filled
+from transduce.pretrained.ctranslate2_file import BINARY, BinaryModel, read_binary
 from transduce.pretrained.ctranslate2_stack import IDLE, Stack, read_stack
 from transduce.pretrained.ctranslate2_vocabulary import Numbering, read_config, read_symbols
 from transduce.pretrained.symbols import listed_tokenizer
@@ -63,21 +63,17 @@ def read_ctranslate2(
         model, weights = _embeddings(binary, source, target)
     binary.require_read(*IDLE)
     tokenizers = _tokenizers(folder, source, target)
-    config = Config.from_mapping(
-        {
-            "name": folder.name or "ctranslate2",
-            "model": {"encoder": encoder.options, "decoder": decoder.options, **model},
-            "tokenizer": {
-                "source": tokenizers[0].config.model_dump(),
-                "target": tokenizers[1].config.model_dump(),
-            },
-        }
+    values = {
+        "name": folder.name or "ctranslate2",
+        "model": {"encoder": encoder.options, "decoder": decoder.options, **model},
+        "tokenizer": {
+            "source": tokenizers[0].config.model_dump(),
+            "target": tokenizers[1].config.model_dump(),
+        },
+    }
+    return filled(
+        binary.path, values, *tokenizers, {**encoder.weights, **decoder.weights, **weights}
     )
-    trained = TrainedModel.fresh(config, *tokenizers)
-    with naming(binary.path), torch.no_grad():
-        set_weights(trained.model, {**encoder.weights, **decoder.weights, **weights})
-    trained.model.eval()
-    return trained
 
 
 def never_written(numbering: Numbering, bias: Tensor | None) -> Tensor:

@@ -17,7 +17,6 @@ from __future__ import annotations
 import mmap
 import struct
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from torch import Tensor
 
 from transduce.errors import ModelError
 
-__all__ = ["BINARY", "BinaryModel", "naming", "read_binary"]
+__all__ = ["BINARY", "BinaryModel", "read_binary"]
 
 BINARY = "model.bin"
 
@@ -107,16 +106,6 @@ class BinaryModel:
         if name not in self.variables:
             raise ModelError(f"{self.path}: {self.specification} must hold {name}; it has none")
         return self.variables[name]
-
-
-@contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Put a path in front of a ModelError that does not name it."""
-    try:
-        yield
-    except ModelError as error:
-        text = str(error)
-        raise ModelError(text if str(path) in text else f"{path}: {text}") from None
 
 
 def read_binary(path: Path) -> BinaryModel:

@@ -25,7 +25,7 @@ def convert_bart(checkpoint: Checkpoint) -> Conversion:
     vocabulary = byte_level_vocabulary(checkpoint)
     numbering = _numbering(checkpoint, _unknown(vocabulary))
     forced = generation_settings(checkpoint).get("forced_bos_token_id") is not None
-    begin = (checkpoint.number("bos_token_id", 0),)
+    begin = (checkpoint.symbol("bos_token_id", 0, numbering.size),)
     both = Side(numbering, vocabulary, begin, forced)
     return _conversion(checkpoint, BART, both, both)
 
@@ -42,7 +42,7 @@ def convert_marian(checkpoint: Checkpoint) -> Conversion:
     lists of pieces. Raises ModelError.
     """
     source, target = marian_vocabularies(checkpoint)
-    target_size = checkpoint.option("decoder_vocab_size", checkpoint.number("vocab_size"))
+    target_size = checkpoint.size("decoder_vocab_size", checkpoint.size("vocab_size"))
     sides = (
         Side(_numbering(checkpoint, _unknown(source)), source),
         Side(_numbering(checkpoint, _unknown(target), target_size), target),
@@ -103,7 +103,7 @@ def _conversion(checkpoint: Checkpoint, shape: Shape, source: Side, target: Side
 
 
 def _numbering(checkpoint: Checkpoint, unknown: int | None, size: int | None = None) -> Numbering:
-    size = size or checkpoint.number("vocab_size")
+    size = size or checkpoint.size("vocab_size")
     end = checkpoint.symbol("eos_token_id", 2, size)
     return Numbering(
         size=size,

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from transduce.errors import ModelError
+from transduce.pretrained.stored import StoredWeights
+from transduce.untrusted.json import read_object
 
 __all__ = ["Checkpoint", "read_json"]
-
-_SAFE, _LEGACY = "model.safetensors", "pytorch_model.bin"
 
 
 class Checkpoint:
@@ -33,7 +30,7 @@ class Checkpoint:
         source_language: str | None = None,
         target_language: str | None = None,
     ) -> None:
-        """``legacy_weights`` permits pytorch_model.bin, read by torch's restricted unpickler.
+        """``legacy_weights`` permits pytorch_model.bin, read as data, tensors alone.
         The languages are for models of many; None: as the checkpoint says.
 
         Raises ModelError naming what is missing or broken.
@@ -47,7 +44,7 @@ class Checkpoint:
         self.generation: dict[str, Any] = {}
         if (folder / "generation_config.json").is_file():
             self.generation = read_json(folder / "generation_config.json")
-        self._weights = _read_weights(folder, legacy_weights)
+        self.weights = StoredWeights(folder, legacy=legacy_weights)
         self._taken: set[str] = set()
 
     @property
@@ -64,60 +61,66 @@ class Checkpoint:
         """An option that must be a number. Raises ModelError."""
         value = self.option(name, default)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise ModelError(f"{self.folder / 'config.json'}: {name} must be a number; got {value}")
+            raise ModelError(f"{self._place}: {name} must be a number; got {value}")
         return value
+
+    def size(self, name: str, default: int | None = None) -> int:
+        """An option that counts what the model's tensors hold. Raises ModelError."""
+        number, most = self.number(name, default), self.weights.largest
+        if not 0 < number <= most:
+            raise ModelError(
+                f"{self._place}: {name} must be 1 to {most:,}, the numbers of the largest tensor; "
+                f"got {number}"
+            )
+        return number
 
     def symbol(self, name: str, default: int, size: int) -> int:
         """An option that must be the number of one of ``size`` symbols. Raises ModelError."""
         number = self.number(name, default)
         if not 0 <= number < size:
             raise ModelError(
-                f"{self.folder / 'config.json'}: {name} must be below the vocabulary's size "
-                f"({size}); got {number}"
+                f"{self._place}: {name} must be below the vocabulary's size ({size}); got {number}"
             )
         return number
 
     def choice(self, name: str, among: Mapping[Any, str], default: Any) -> str:
         """What an option stands for among ours. Raises ModelError for what we do not have."""
         value = self.option(name, default)
-        if value not in among:
+        if not isinstance(value, str | int) or value not in among:
             known = ", ".join(map(str, among))
-            raise ModelError(
-                f"{self.folder / 'config.json'}: {name} must be one of {known}; got {value}"
-            )
+            raise ModelError(f"{self._place}: {name} must be one of {known}; got {value}")
         return among[value]
 
     def require(self, name: str, wanted: Any, default: Any) -> None:
         """Raise ModelError where an option has another value than the one we can hold."""
         value = self.option(name, default)
         if value != wanted:
-            raise ModelError(f"{self.folder / 'config.json'}: {name} must be {wanted}; got {value}")
+            raise ModelError(f"{self._place}: {name} must be {wanted}; got {value}")
+
+    @property
+    def _place(self) -> Path:
+        return self.folder / "config.json"
 
     # ------------------------------------------------ weights
 
     def has(self, name: str) -> bool:
         """Whether there is a tensor of this name."""
-        return _bare(name) in self._weights
+        return name.removeprefix("model.") in self.weights.shapes
 
-    def take(self, name: str, *, shape: tuple[int, ...] | None = None) -> Tensor:
-        """A tensor in float32. Raises ModelError where there is none, or of another shape."""
-        key = _bare(name)
-        if key not in self._weights:
+    def take(self, name: str) -> Tensor:
+        """A tensor in float32. Raises ModelError where there is none, or one with a NaN."""
+        key = name.removeprefix("model.")
+        if key not in self.weights.shapes:
             raise ModelError(f"{self.folder}: weights must hold {name}; they do not")
         self._taken.add(key)
-        tensor = self._weights[key].float()
-        if shape is not None and tuple(tensor.shape) != shape:
-            raise ModelError(
-                f"{self.folder}: {name} must be of shape {list(shape)}; got {list(tensor.shape)}"
-            )
-        return tensor
+        return self.weights.take(key)
 
     def refuse_rest(self, *, but: tuple[str, ...] = ()) -> None:
         """Raise ModelError where weights are left over that nobody asked for.
 
         Those that end like one of ``but`` say nothing new.
         """
-        rest = sorted(self._weights.keys() - self._taken)
+        rest = sorted(self.weights.shapes.keys() - self._taken)
         unknown = [name for name in rest if not name.endswith(but)] if but else rest
         if unknown:
             raise ModelError(
@@ -128,70 +131,8 @@ class Checkpoint:
 
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object. Raises ModelError naming the file."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.exists():
         raise ModelError(
             f"model must be a directory with {path.name}; got {path.parent}, which has none"
-        ) from None
-    except (OSError, ValueError):
-        raise ModelError(f"{path} must be readable JSON") from None
-    if not isinstance(value, dict):
-        raise ModelError(f"{path} must hold a JSON object; got another value")
-    return value
-
-
-def _bare(name: str) -> str:
-    """Bare models are saved without the ``model.`` that those with a head have before it."""
-    return name.removeprefix("model.")
-
-
-def _read_weights(folder: Path, legacy: bool) -> dict[str, Tensor]:
-    for name, permitted in ((_SAFE, True), (_LEGACY, legacy)):
-        files = _files(folder, name)
-        if files and permitted:
-            read = _read_safe if name == _SAFE else _read_legacy
-            return {_bare(key): tensor for file in files for key, tensor in read(file).items()}
-        if files:
-            raise ModelError(
-                f"{folder}: weights must be safetensors; got {name}, a pickle, which is read with "
-                "legacy_weights=True (--legacy-weights) by torch's restricted unpickler"
-            )
-    raise ModelError(f"{folder}: weights must be in {_SAFE}; there is no such file")
-
-
-def _files(folder: Path, name: str) -> list[Path]:
-    """The file of this name, or the parts that its index lists."""
-    if (folder / name).is_file():
-        return [folder / name]
-    index = folder / f"{name}.index.json"
-    if not index.is_file():
-        return []
-    parts = read_json(index).get("weight_map")
-    if not isinstance(parts, dict):
-        raise ModelError(f"{index} must hold a weight_map")
-    names = sorted({str(part) for part in parts.values()})
-    for part in names:
-        if Path(part).name != part or not (folder / part).is_file():
-            raise ModelError(f"{index}: weight_map must name files beside it; got {part}")
-    return [folder / part for part in names]
-
-
-def _read_safe(path: Path) -> dict[str, Tensor]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except (OSError, SafetensorError) as error:
-        raise ModelError(
-            f"{path}: weights must be a readable safetensors file; got {error}"
-        ) from None
-
-
-def _read_legacy(path: Path) -> dict[str, Tensor]:
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # the library raises nothing more exact
-        raise ModelError(f"{path}: weights must be a readable file of tensors alone") from None
-    if not isinstance(found, dict) or not all(isinstance(t, Tensor) for t in found.values()):
-        raise ModelError(f"{path}: weights must be a readable file of tensors alone")
-    return found
+        )
+    return read_object(path)

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from transduce.errors import ConfigError, ModelError, naming
 from transduce.pretrained.folder import Checkpoint
 
-__all__ = ["LONGEST", "generation_settings", "pass_over", "search_options", "to_search"]
+__all__ = [
+    "LONGEST",
+    "generation_settings",
+    "pass_over",
+    "search_options",
+    "symbol_numbers",
+    "to_search",
+]
 
 LONGEST = 256  # tokens of an output where the checkpoint says nothing
 
@@ -25,6 +34,17 @@ _FOREIGN: dict[str, tuple[object, ...]] = {
     "sequence_bias": (),
     "guidance_scale": (1, 1.0),
 }
+
+
+def symbol_numbers(folder: Path, name: str, given: object) -> tuple[int, ...]:
+    """An option that must be a list of symbols' numbers, where it is not missing.
+
+    Raises ModelError for anything else.
+    """
+    numbers = [] if given is None else given
+    if not isinstance(numbers, list) or any(type(number) is not int for number in numbers):
+        raise ModelError(f"{folder}: {name} must be a list of symbols' numbers")
+    return tuple(numbers)
 
 
 def generation_settings(checkpoint: Checkpoint, task: str | None = None) -> dict[str, Any]:
@@ -45,11 +65,12 @@ def pass_over(checkpoint: Checkpoint, name: str, value: object) -> None:
 def search_options(checkpoint: Checkpoint, task: str | None = None) -> dict[str, Any]:
     """The search section. What has no counterpart is named in the log."""
     settings = generation_settings(checkpoint, task)
+    with naming(checkpoint.folder):
+        options = to_search(settings)
     given = {name: value for name in _FOREIGN if (value := settings.get(name)) is not None}
     given = {name: value for name, value in given.items() if value not in _FOREIGN[name]}
     for name, value in given.items():
         pass_over(checkpoint, name, value)
-    options = to_search(settings)
     positions = checkpoint.config.get("max_position_embeddings")
     if isinstance(positions, int):
         options["max_length"] = max(1, min(options["max_length"], positions - 2))
@@ -58,36 +79,57 @@ def search_options(checkpoint: Checkpoint, task: str | None = None) -> dict[str,
 
 
 def to_search(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Our search options for those of ``generate``, which counts BEGIN and END as tokens."""
+    """Our search options for those of ``generate``, which counts BEGIN and END as tokens.
+
+    Raises ConfigError naming an option of another type than it must be.
+    """
     forced_end = settings.get("forced_eos_token_id") is not None
-    if (count := settings.get("max_new_tokens")) is None:
-        longest = settings.get("max_length")
+    if (count := _whole(settings, "max_new_tokens")) is None:
+        longest = _whole(settings, "max_length")
         # 20 is what the library writes where nobody chose a length
         count = LONGEST if longest is None or longest == 20 else longest - 1
     options: dict[str, Any] = {
-        "beam": settings.get("num_beams") or 1,
-        "nbest": settings.get("num_return_sequences") or 1,
+        "beam": _whole(settings, "num_beams") or 1,
+        "nbest": _whole(settings, "num_return_sequences") or 1,
         "length_normalization": "power",
         "length_alpha": 1.0,
-        "stopping": _STOPPING.get(settings.get("early_stopping"), "generate"),
+        "stopping": _stopping(settings.get("early_stopping")),
         "forced_end": forced_end,
         "max_length": max(1, count - forced_end),
     }
-    if settings.get("length_penalty") is not None:
-        options["length_alpha"] = float(settings["length_penalty"])
-    if settings.get("min_new_tokens"):
-        options["min_length"] = settings["min_new_tokens"]
-    elif settings.get("min_length"):
-        options["min_length"] = max(0, settings["min_length"] - 1)
-    if settings.get("no_repeat_ngram_size"):
-        options["no_repeat_ngram"] = settings["no_repeat_ngram_size"]
+    if (alpha := _number(settings, "length_penalty")) is not None:
+        options["length_alpha"] = float(alpha)
+    if shortest := _whole(settings, "min_new_tokens"):
+        options["min_length"] = shortest
+    elif shortest := _whole(settings, "min_length"):
+        options["min_length"] = max(0, shortest - 1)
+    if size := _whole(settings, "no_repeat_ngram_size"):
+        options["no_repeat_ngram"] = size
     if settings.get("do_sample"):
         options |= {"sample": True, "beam": 1, "stopping": "bound", "forced_end": False}
         for name in ("temperature", "top_k", "top_p"):
-            if settings.get(name):
-                options[name] = settings[name]
+            if value := _number(settings, name):
+                options[name] = value
     options["nbest"] = min(options["nbest"], max(options["beam"], 1))
     return options
 
 
 _STOPPING = {False: "generate", True: "generate-early", "never": "generate-never"}
+
+
+def _stopping(given: object) -> str:
+    return _STOPPING.get(given, "generate") if isinstance(given, bool | str) else "generate"
+
+
+def _whole(settings: Mapping[str, Any], name: str) -> int | None:
+    value = settings.get(name)
+    if value is None or type(value) is int:
+        return value
+    raise ConfigError(f"{name} must be a whole number; got {str(value)[:40]}")
+
+
+def _number(settings: Mapping[str, Any], name: str) -> float | None:
+    value = settings.get(name)
+    if value is None or type(value) in (int, float):
+        return value
+    raise ConfigError(f"{name} must be a number; got {str(value)[:40]}")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
-from transduce.errors import ModelError
+from transduce.errors import ModelError, naming
 from transduce.files import place, read_as_one
 from transduce.pipeline.model_folder import CONFIG, PUBLISHED, checked
 from transduce.pipeline.trained import TrainedModel, choose_device, read_report
@@ -54,8 +55,10 @@ def _load(folder: Path, device: str) -> TrainedModel:
     if not holds_published(folder):
         return TrainedModel.load(folder, device)
     config = TrainedModel.read_config(folder)
-    with checked(folder, published_files(folder)):
-        trained = read_adapted(Checkpoint(place(folder, PUBLISHED)), config)
+    with checked(folder, published_files(folder)), naming(folder):
+        checkpoint = Checkpoint(place(folder, PUBLISHED))
+        with closing(checkpoint.weights):
+            trained = read_adapted(checkpoint, config)
     trained.report |= read_report(folder)
     trained.model.to(choose_device(device)).eval()
     return trained
@@ -77,20 +80,22 @@ def read_pretrained(
     or not known here.
     """
     path = Path(path)
-    if is_g2p_en(path):
-        trained = read_g2p_en(path)
-    elif place(path, CONFIG).is_file():
+    if place(path, CONFIG).is_file():
         return load_trained(path, device)
-    elif is_ctranslate2(path):
-        trained = read_ctranslate2(path, source_language, target_language)
-    else:
-        checkpoint = Checkpoint(
-            path,
-            legacy_weights=legacy_weights,
-            source_language=source_language,
-            target_language=target_language,
-        )
-        trained = _read_checkpoint(checkpoint)
+    with naming(path):
+        if is_g2p_en(path):
+            trained = read_g2p_en(path)
+        elif is_ctranslate2(path):
+            trained = read_ctranslate2(path, source_language, target_language)
+        else:
+            checkpoint = Checkpoint(
+                path,
+                legacy_weights=legacy_weights,
+                source_language=source_language,
+                target_language=target_language,
+            )
+            with closing(checkpoint.weights):
+                trained = _read_checkpoint(checkpoint)
     trained.model.to(choose_device(device)).eval()
     return trained
 

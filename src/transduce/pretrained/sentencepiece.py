@@ -7,6 +7,7 @@ read here field by field: neither the package ``sentencepiece`` nor ``protobuf``
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,10 +17,17 @@ from typing import Any
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from transduce.errors import ModelError
+from transduce.untrusted.charsmap import require_whole
+from transduce.untrusted.pipelines import library
+from transduce.untrusted.reading import MEGABYTE, read_bytes
 
 __all__ = ["Pieces", "pipeline_of", "read_pieces"]
 
 _SPACE = "\u2581"
+_LARGEST = 32 * MEGABYTE  # of a file; the largest vocabularies have 5
+_MOST = 1 << 20  # pieces
+_LONGEST = 512  # characters of a piece
+_MOST_CHARACTERS = 1 << 23
 _UNIGRAM, _BPE = 1, 2
 _UNKNOWN, _CONTROL, _USER_DEFINED, _BYTE = 2, 3, 4, 6  # types of pieces; 1 is an ordinary one
 
@@ -46,22 +54,40 @@ class Pieces:
 def read_pieces(path: Path) -> Pieces:
     """A SentencePiece model. Raises ModelError naming the file."""
     try:
-        content = path.read_bytes()
+        content = read_bytes(path, _LARGEST)
     except OSError as error:
         raise ModelError(f"{path}: vocabulary must be readable; {error.strerror}") from None
     try:
         pieces = _parse(content)
-        if _UNKNOWN not in pieces.types:
-            raise ValueError
-    except (ValueError, IndexError, struct.error, UnicodeDecodeError):
-        raise ModelError(f"{path}: vocabulary must be a whole SentencePiece model") from None
+        _require_sound(pieces)
+    except (ValueError, IndexError, TypeError, AttributeError, struct.error) as error:
+        reason = f"; {error}" if type(error) is ValueError and str(error) else ""
+        raise ModelError(
+            f"{path}: vocabulary must be a whole SentencePiece model{reason}"
+        ) from None
     return pieces
+
+
+def _require_sound(pieces: Pieces) -> None:
+    """Raise ValueError where pieces are none, or their normalizer leads out of itself."""
+    if not all(type(kind) is int for kind in pieces.types) or _UNKNOWN not in pieces.types:
+        raise ValueError("it must have a piece for what is not known")
+    if not all(map(math.isfinite, pieces.scores)):
+        raise ValueError("scores must be finite")
+    if max(map(len, pieces.names)) > _LONGEST or sum(map(len, pieces.names)) > _MOST_CHARACTERS:
+        raise ValueError(f"pieces must have {_LONGEST} characters at most")
+    require_whole(pieces.normalizer)
 
 
 def pipeline_of(pieces: Pieces, special: Mapping[str, int] | None = None) -> Tokenizer:
     """A pipeline that cuts text as SentencePiece does; ``special`` pieces with their numbers are
-    added and found in texts as they are.
+    added and found in texts as they are. Raises ModelError for what the library refuses.
     """
+    with library("vocabulary must be a SentencePiece model that can be held"):
+        return _pipeline_of(pieces, special or {})
+
+
+def _pipeline_of(pieces: Pieces, special: Mapping[str, int]) -> Tokenizer:
     tokenizer = Tokenizer(_bpe(pieces) if pieces.bpe else _unigram(pieces))
     steps: list[normalizers.Normalizer] = []
     if pieces.normalizer:
@@ -76,7 +102,7 @@ def pipeline_of(pieces: Pieces, special: Mapping[str, int] | None = None) -> Tok
     if pieces.byte_fallback:
         after = [decoders.ByteFallback(), *after]
     tokenizer.decoder = decoders.Sequence(after)
-    tokenizer.add_special_tokens([AddedToken(name, normalized=False) for name in special or ()])
+    tokenizer.add_special_tokens([AddedToken(name, normalized=False) for name in special])
     return tokenizer
 
 
@@ -119,11 +145,15 @@ def _bpe(pieces: Pieces) -> models.BPE:
 
 
 def _parse(content: bytes) -> Pieces:
-    names, scores, types = [], [], []
+    names: list[str] = []
+    scores: list[float] = []
+    types: list[int] = []
     trainer: dict[int, Any] = {}
     normalizer: dict[int, Any] = {}
     for number, value in _fields(content):
         if number == 1:
+            if len(names) == _MOST:
+                raise ValueError(f"it must have {_MOST:,} pieces at most")
             piece = dict(_fields(value))
             names.append(piece[1].decode() if 1 in piece else "")
             scores.append(struct.unpack("<f", piece[2])[0] if 2 in piece else 0.0)
@@ -174,3 +204,5 @@ def _varint(content: bytes, place: int) -> tuple[int, int]:
         place, shift = place + 1, shift + 7
         if byte < 0x80:
             return value, place
+        if shift >= 64:
+            raise ValueError("its numbers must have 64 bits at most")

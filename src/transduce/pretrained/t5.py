@@ -49,17 +49,18 @@ def convert_t5(checkpoint: Checkpoint) -> Conversion:
         end=checkpoint.symbol("eos_token_id", 1, size),
     )
     weights = Weights(checkpoint)
-    tied = not checkpoint.has(_OUTPUT) or torch.equal(checkpoint.take(_OUTPUT), shared)
+    output = checkpoint.take(_OUTPUT) if checkpoint.has(_OUTPUT) else shared
+    tied = torch.equal(output, shared)
     weights.embedding("source_embedding", shared, numbering)
     if not tied:
-        weights.embedding("output", checkpoint.take(_OUTPUT), numbering)
+        weights.embedding("output", output, numbering)
     weights.output_bias(None, numbering)
     model = _model(checkpoint, tied)
     for side in ("encoder", "decoder"):
         _fill_stack(weights, side, model[side])
-    weights.scale("query.weight", math.sqrt(checkpoint.number("d_kv", 64)))
+    weights.scale("query.weight", math.sqrt(checkpoint.size("d_kv", 64)))
     if _divides_output(checkpoint):
-        weights.scale("decoder.norm.weight", checkpoint.number("d_model") ** -0.5)
+        weights.scale("decoder.norm.weight", checkpoint.size("d_model") ** -0.5)
     checkpoint.refuse_rest(
         but=("embed_tokens.weight", "EncDecAttention.relative_attention_bias.weight")
     )
@@ -75,14 +76,14 @@ def _divides_output(checkpoint: Checkpoint) -> bool:
 
 def _model(checkpoint: Checkpoint, tied: bool) -> dict[str, Any]:
     activation = checkpoint.choice("feed_forward_proj", _ACTIVATIONS, "relu")
-    inner = checkpoint.number("d_ff")
+    inner = checkpoint.size("d_ff")
     part = {
         "kind": "transformer",
-        "width": checkpoint.number("d_model"),
+        "width": checkpoint.size("d_model"),
         # of a gated layer's inner width ours is 2/3
         "feedforward": inner * 3 // 2 if activation in ("geglu", "swiglu") else inner,
-        "heads": checkpoint.number("num_heads"),
-        "head_width": checkpoint.number("d_kv", 64),
+        "heads": checkpoint.size("num_heads"),
+        "head_width": checkpoint.size("d_kv", 64),
         "norm": "rms",
         "norm_epsilon": checkpoint.option("layer_norm_epsilon", 1e-6),
         "activation": activation,
@@ -91,10 +92,10 @@ def _model(checkpoint: Checkpoint, tied: bool) -> dict[str, Any]:
         "dropout": checkpoint.option("dropout_rate", 0.1),
         "attention_dropout": checkpoint.option("dropout_rate", 0.1),
     }
-    layers = checkpoint.number("num_layers")
+    layers = checkpoint.size("num_layers")
     return {
         "encoder": {**part, "layers": layers},
-        "decoder": {**part, "layers": checkpoint.number("num_decoder_layers", layers)},
+        "decoder": {**part, "layers": checkpoint.size("num_decoder_layers", layers)},
         "tie": "all" if tied else "embeddings",
         "scale_embeddings": False,
     }

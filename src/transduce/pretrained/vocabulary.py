@@ -17,6 +17,10 @@ from transduce.data.pipelines import BYTES
 from transduce.errors import ModelError
 from transduce.pretrained.folder import Checkpoint, read_json
 from transduce.pretrained.sentencepiece import pipeline_of, read_pieces
+from transduce.untrusted import pipelines
+from transduce.untrusted.json import LARGEST
+from transduce.untrusted.pipelines import MOST_SYMBOLS, library
+from transduce.untrusted.reading import read_text
 
 __all__ = [
     "Vocabulary",
@@ -33,6 +37,9 @@ __all__ = [
 _JSON = "tokenizer.json"
 _SENTENCEPIECE = ("spiece.model", "sentencepiece.bpe.model", "sentencepiece.model")
 _EXTRA = 100  # T5's <extra_id_0> … where tokenizer_config.json says nothing
+_EXTRA_BYTES = 125  # ByT5's
+_MOST_SPECIAL = 10_000
+_LONGEST = 512  # characters of a symbol
 
 
 @dataclass(frozen=True)
@@ -50,13 +57,7 @@ def read_pipeline(folder: Path) -> Vocabulary | None:
     path = folder / _JSON
     if not path.is_file():
         return None
-    try:
-        pipeline = Tokenizer.from_str(path.read_text(encoding="utf-8"))
-    except Exception as error:  # the library raises nothing more exact
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(f"{path}: tokenizer must be whole and valid; {reason}") from None
-    pipeline.no_padding()
-    pipeline.no_truncation()
+    pipeline, _ = pipelines.read_pipeline(_text(path), path)
     special = {n for n, token in pipeline.get_added_tokens_decoder().items() if token.special}
     return Vocabulary(pipeline, frozenset(special))
 
@@ -66,9 +67,14 @@ def t5_vocabulary(checkpoint: Checkpoint) -> Vocabulary:
     if (found := read_pipeline(checkpoint.folder)) is not None:
         return found
     settings = tokenizer_settings(checkpoint)
-    extra = settings.get("extra_ids", _EXTRA)
-    if "ByT5" in str(settings.get("tokenizer_class", checkpoint.option("tokenizer_class", ""))):
-        return _bytes(settings.get("extra_ids", 125))
+    bytes_ = "ByT5" in str(settings.get("tokenizer_class", checkpoint.option("tokenizer_class")))
+    extra = settings.get("extra_ids", _EXTRA_BYTES if bytes_ else _EXTRA)
+    if type(extra) is not int or not 0 <= extra <= _MOST_SPECIAL:
+        raise ModelError(
+            f"{checkpoint.folder}: extra_ids must be 0 to {_MOST_SPECIAL}; got {extra}"
+        )
+    if bytes_:
+        return _bytes(extra)
     pieces = read_pieces(sentencepiece_file(checkpoint.folder))
     names = [f"<extra_id_{number}>" for number in reversed(range(extra))]
     first = len(pieces.names)
@@ -84,7 +90,8 @@ def byte_level_vocabulary(checkpoint: Checkpoint) -> Vocabulary:
     folder = checkpoint.folder
     numbers = _numbers(folder / "vocab.json")
     merges = _merges(folder / "merges.txt")
-    pipeline = Tokenizer(models.BPE(numbers, merges))
+    with library(f"{folder / 'merges.txt'}: merges must be of pieces in vocab.json"):
+        pipeline = Tokenizer(models.BPE(numbers, merges))
     pipeline.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     pipeline.decoder = decoders.ByteLevel()
     special: list[str] = [
@@ -150,9 +157,11 @@ def fairseq_vocabulary(checkpoint: Checkpoint) -> Vocabulary:
 
 def _additional(checkpoint: Checkpoint) -> list[str]:
     settings = tokenizer_settings(checkpoint)
-    found = settings.get("additional_special_tokens") or settings.get("extra_special_tokens") or []
-    names = [token.get("content", "") if isinstance(token, dict) else str(token) for token in found]
-    if not names:
+    found = settings.get("additional_special_tokens") or settings.get("extra_special_tokens")
+    tokens = found if isinstance(found, list) else []
+    given = [token.get("content") if isinstance(token, dict) else token for token in tokens]
+    names = [name for name in given if isinstance(name, str) and 0 < len(name) <= _LONGEST]
+    if not names or len(names) < len(given) or len(names) > _MOST_SPECIAL:
         raise ModelError(
             f"{checkpoint.folder}: special_tokens_map.json or tokenizer_config.json must list the "
             "languages as additional_special_tokens"
@@ -172,16 +181,24 @@ def _listed(path: Path, entries: Mapping[str, int], special: tuple[str, ...] = (
 
 def _numbers(path: Path) -> dict[str, int]:
     values = read_json(path)
-    if not all(isinstance(number, int) for number in values.values()):
-        raise ModelError(f"{path} must number symbols")
+    if not all(type(n) is int and 0 <= n < MOST_SYMBOLS for n in values.values()):
+        raise ModelError(f"{path} must number symbols, 0 to {MOST_SYMBOLS - 1} at most")
+    if not all(0 < len(name) <= _LONGEST for name in values):
+        raise ModelError(f"{path} must have symbols of 1 to {_LONGEST} characters")
     return values
 
 
-def _merges(path: Path) -> list[tuple[str, str]]:
+def _text(path: Path) -> str:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        return read_text(path, LARGEST)
     except OSError as error:
-        raise ModelError(f"{path}: merges must be readable; {error.strerror}") from None
+        raise ModelError(f"{path} must be readable; {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ModelError(f"{path} must be UTF-8 text") from None
+
+
+def _merges(path: Path) -> list[tuple[str, str]]:
+    lines = _text(path).splitlines()
     pairs = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#version")]
     if any(len(pair) != 2 for pair in pairs):
         raise ModelError(f"{path}: merges must be two pieces a line")

@@ -17,17 +17,16 @@ import torch
 from tokenizers import decoders, normalizers
 from torch import Tensor
 
-from transduce.config import Config
-from transduce.data.frames import frame_reader
 from transduce.data.imported import AUTO, ImportedSymbols
 from transduce.data.numbering import Numbering
 from transduce.data.tokenizer import Tokenizer
 from transduce.errors import ModelError
-from transduce.models.storage import set_weights
 from transduce.pipeline.trained import TrainedModel
-from transduce.pretrained.ctranslate2_file import BinaryModel, naming
+from transduce.pretrained.conversion import filled
+from transduce.pretrained.ctranslate2_file import BinaryModel
 from transduce.pretrained.ctranslate2_stack import GELU, IDLE, Stack, read_stack
 from transduce.pretrained.folder import Checkpoint
+from transduce.pretrained.generation import symbol_numbers
 from transduce.pretrained.layers import NEVER, Weights
 from transduce.pretrained.vocabulary import read_pipeline
 
@@ -75,17 +74,17 @@ def read_whisper(checkpoint: Checkpoint) -> TrainedModel:
         _fill_stack(weights, side, section["layers"])
     embedding = checkpoint.take("model.decoder.embed_tokens.weight")
     checkpoint.refuse_rest(but=("proj_out.weight",))
-    settings = checkpoint.generation or checkpoint.config
+    settings, folder = checkpoint.generation or checkpoint.config, checkpoint.folder
     return _trained(
         _Parts(
-            checkpoint.folder,
+            folder,
             options["encoder"],
             options["decoder"],
             weights.ours,
             embedding,
-            checkpoint.number("num_mel_bins", 80),
-            settings.get("suppress_tokens") or (),
-            settings.get("begin_suppress_tokens") or (),
+            checkpoint.size("num_mel_bins", 80),
+            symbol_numbers(folder, "suppress_tokens", settings.get("suppress_tokens")),
+            symbol_numbers(folder, "begin_suppress_tokens", settings.get("begin_suppress_tokens")),
             not settings.get("is_multilingual", len(embedding) > _ENGLISH_ONLY),
             checkpoint.source_language,
             checkpoint.target_language,
@@ -126,8 +125,8 @@ def read_whisper_ctranslate2(
             weights,
             embedding,
             weights["frontend.layers.0.weight"].shape[1],
-            settings.get("suppress_ids") or (),
-            settings.get("suppress_ids_begin") or (),
+            symbol_numbers(folder, "suppress_ids", settings.get("suppress_ids")),
+            symbol_numbers(folder, "suppress_ids_begin", settings.get("suppress_ids_begin")),
             len(embedding) <= _ENGLISH_ONLY,
             source_language,
             target_language,
@@ -139,14 +138,14 @@ def _options(checkpoint: Checkpoint, side: str) -> dict[str, Any]:
     positions = "max_source_positions" if side == "encoder" else "max_target_positions"
     return {
         "kind": "transformer",
-        "width": checkpoint.number("d_model"),
-        "layers": checkpoint.number(f"{side}_layers"),
-        "heads": checkpoint.number(f"{side}_attention_heads"),
-        "feedforward": checkpoint.number(f"{side}_ffn_dim"),
+        "width": checkpoint.size("d_model"),
+        "layers": checkpoint.size(f"{side}_layers"),
+        "heads": checkpoint.size(f"{side}_attention_heads"),
+        "feedforward": checkpoint.size(f"{side}_ffn_dim"),
         "activation": checkpoint.choice("activation_function", _ACTIVATIONS, "gelu"),
         "norm_epsilon": 1e-5,
         "positions": "learned",
-        "max_positions": checkpoint.number(positions),
+        "max_positions": checkpoint.size(positions),
         "dropout": checkpoint.option("dropout", 0.0),
         "attention_dropout": checkpoint.option("attention_dropout", 0.0),
     }
@@ -181,14 +180,7 @@ def _trained(parts: _Parts) -> TrainedModel:
         "target_embedding.weight": symbols.numbering.permuted(parts.embedding),
         "output.bias": _bias(symbols, parts.suppressed),
     }
-    with naming(parts.folder), torch.no_grad():
-        config = Config.from_mapping(_config(parts))
-        reader = frame_reader(config.data)
-        if reader is None:
-            raise TypeError("the config of a Whisper must be one of recordings")
-        trained = TrainedModel.fresh(config, reader, Tokenizer.imported(symbols))
-        set_weights(trained.model, weights)
-    trained.model.eval()
+    trained = filled(parts.folder, _config(parts), None, Tokenizer.imported(symbols), weights)
     trained.report = {"imported": {"family": "whisper"}}
     return trained
 
@@ -247,7 +239,7 @@ def _symbols(parts: _Parts) -> ImportedSymbols:
         forced=True,
         hidden=vocabulary.hidden,
         languages=languages,
-        not_first=tuple(parts.suppressed_first),
+        not_first=tuple(number for number in parts.suppressed_first if number >= 0),
     )
     return symbols.guessing() if languages and parts.source_language == AUTO else symbols
 
@@ -266,5 +258,6 @@ def _bias(symbols: ImportedSymbols, suppressed: Iterable[int]) -> Tensor:
     """``[V]``: zero, but far below for what is never written; what begins outputs is forced."""
     bias = torch.zeros(symbols.size)
     never = sorted({number for number in suppressed if number >= 0} - set(symbols.before))
+    symbols.numbering.require(never, "what is never written")
     bias[[*symbols.numbering.invented(), *symbols.numbering.translate(never)]] = NEVER
     return bias

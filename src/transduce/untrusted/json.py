@@ -17,9 +17,9 @@ from typing import Any
 from transduce.errors import ModelError
 from transduce.untrusted.reading import MEGABYTE, read_text
 
-__all__ = ["parse_json", "read_json", "read_object"]
+__all__ = ["LARGEST", "parse_json", "read_json", "read_object"]
 
-_LARGEST = 96 * MEGABYTE  # the tokenizers of the largest vocabularies have 40
+LARGEST = 96 * MEGABYTE  # the tokenizers of the largest vocabularies have 40
 _MOST_CONTAINERS = 2_000_000  # objects and arrays, of some 60 bytes each
 _MOST_VALUES = 4_000_000
 _DIGITS = 18  # of an integer that certainly fits into 64 bits
@@ -74,9 +74,11 @@ def parse_json(text: str, *, odd_numbers: bool = False) -> Any:
 
 
 def read_json(path: str | Path, *, odd_numbers: bool = False) -> Any:
-    """A file of JSON, as :func:`parse_json`. Raises ModelError naming the file; OSError."""
+    """A file of JSON, as :func:`parse_json`. Raises ModelError naming the file."""
     try:
-        return parse_json(read_text(path, _LARGEST), odd_numbers=odd_numbers)
+        return parse_json(read_text(path, LARGEST), odd_numbers=odd_numbers)
+    except OSError as error:
+        raise ModelError(f"{path} must be readable JSON; {error.strerror}") from None
     except UnicodeDecodeError:
         raise ModelError(f"{path} must be readable JSON; it is no UTF-8") from None
     except ValueError as error:
@@ -84,7 +86,7 @@ def read_json(path: str | Path, *, odd_numbers: bool = False) -> Any:
 
 
 def read_object(path: str | Path, *, odd_numbers: bool = False) -> dict[str, Any]:
-    """A file that holds a JSON object. Raises ModelError naming the file; OSError."""
+    """A file that holds a JSON object. Raises ModelError naming the file."""
     value = read_json(path, odd_numbers=odd_numbers)
     if not isinstance(value, dict):
         raise ModelError(f"{path} must hold a JSON object; got another value")

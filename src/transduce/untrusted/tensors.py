@@ -86,6 +86,11 @@ class TensorFile:
         """Nothing can be read any more."""
         self._file.close()
 
+    def __del__(self) -> None:
+        """Close what nobody closed."""
+        if hasattr(self, "_file"):
+            self.close()
+
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes by name."""
