@@ -17,6 +17,7 @@ UNSAFE_IMPORTS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal
 UNSAFE_CALLS = {
     "eval",
     "exec",
+    "input",
     "torch.load",
     "torch.save",
     "numpy.load",
@@ -36,12 +37,19 @@ def unsafe_uses(tree: ast.Module) -> Iterator[str]:
             called = ast.unparse(node.func)
             if called in UNSAFE_CALLS and not _refuses_pickle(node):
                 yield f"line {node.lineno}: {called}"
-            if any(word.arg == "trust_remote_code" for word in node.keywords):
+            if not _trusts_nobody(node):
                 yield f"line {node.lineno}: trust_remote_code"
             continue
         else:
             continue
         yield from (f"line {node.lineno}: {n}" for n in names if n.split(".")[0] in UNSAFE_IMPORTS)
+
+
+def _trusts_nobody(call: ast.Call) -> bool:
+    """Whoever hands something published to another library says that its code is not to be run."""
+    words = [ast.unparse(w.value) for w in call.keywords if w.arg == "trust_remote_code"]
+    asks = isinstance(call.func, ast.Attribute) and call.func.attr == "from_pretrained"
+    return words == ["False"] if asks else words in ([], ["False"])
 
 
 def _refuses_pickle(call: ast.Call) -> bool:
@@ -145,6 +153,9 @@ def test_module_name_says_its_subject(module: Path) -> None:
         (unsafe_uses, "eval('1')", "line 1: eval"),
         (unsafe_uses, "import yaml\nyaml.load('1', yaml.Loader)", "line 2: yaml.load"),
         (unsafe_uses, "f(trust_remote_code=True)", "line 1: trust_remote_code"),
+        (unsafe_uses, "f(trust_remote_code=x)", "line 1: trust_remote_code"),
+        (unsafe_uses, "AutoModel.from_pretrained('x')", "line 1: trust_remote_code"),
+        (unsafe_uses, "input('y/n')", "line 1: input"),
         (unsafe_uses, "np.load('x')", "line 1: np.load"),
         (blind_keywords, "def f(**options): ...", "line 1: f(**options)"),
         (blind_keywords, "def f(**options: Any): ...", "line 1: f(**options)"),
@@ -159,6 +170,6 @@ def test_a_broken_rule_is_seen(
 def test_safe_readers_are_allowed() -> None:
     code = (
         "np.load('x', allow_pickle=False)\nyaml.load('1', Loader=yaml.SafeLoader)\n"
-        "torch.load('x', weights_only=True)"
+        "torch.load('x', weights_only=True)\nA.from_pretrained('x', trust_remote_code=False)"
     )
     assert list(unsafe_uses(ast.parse(code))) == []

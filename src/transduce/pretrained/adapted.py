@@ -27,7 +27,8 @@ from transduce.pretrained.adapter import CausalAdapter, EncoderDecoderAdapter
 from transduce.pretrained.banned import Banned, banned
 from transduce.pretrained.folder import Checkpoint
 from transduce.pretrained.generation import search_options
-from transduce.pretrained.published import quiet, side_files, write_published
+from transduce.pretrained.library import build_network, image_processor, said_by_library
+from transduce.pretrained.published import side_files, write_published
 from transduce.pretrained.vocabulary import Vocabulary, byte_level_vocabulary, read_pipeline
 
 __all__ = ["AdaptedModel", "read_adapted"]
@@ -114,7 +115,7 @@ def read_adapted(checkpoint: Checkpoint, config: Config | None = None) -> Adapte
     ``config`` is one that was saved with the model; None: what the checkpoint says. Raises
     ModelError.
     """
-    network = _network(checkpoint)
+    network = build_network(checkpoint)
     pictures = checkpoint.family == "vision-encoder-decoder"
     theirs = network.config
     folder = checkpoint.folder
@@ -122,7 +123,9 @@ def read_adapted(checkpoint: Checkpoint, config: Config | None = None) -> Adapte
     target = _vocabulary(decoder_folder, checkpoint)
     options = network.generation_config
     decoder = getattr(theirs, "decoder", theirs)
-    size = int(decoder.vocab_size)
+    size = getattr(decoder, "vocab_size", None)
+    if type(size) is not int:
+        raise ModelError(f"{folder}: config.json must say how many symbols there are (vocab_size)")
     end = _named("eos_token_id", options, theirs, decoder)
     if end is None:
         raise ModelError(f"{folder}: config.json must name the end (eos_token_id)")
@@ -178,34 +181,6 @@ def _config(checkpoint: Checkpoint, decoder: Any, *, pictures: bool) -> Config:
         values["data"] = {"input": {"kind": "image", "color": True}}
         values["model"] = {"frontend": {"kind": "patches"}}  # as recipes for pictures must say
     return Config.from_mapping(values)
-
-
-def _network(checkpoint: Checkpoint) -> Any:
-    try:
-        import transformers
-    except ImportError:
-        raise ModelError(
-            f"{checkpoint.folder}: a model of type {checkpoint.family} is run by the package "
-            "transformers; install it with: pip install 'transduce[transformers]'"
-        ) from None
-    classes = {
-        "encoder-decoder": "EncoderDecoderModel",
-        "vision-encoder-decoder": "VisionEncoderDecoderModel",
-    }
-    several = checkpoint.option("is_encoder_decoder", False)
-    usual = "AutoModelForSeq2SeqLM" if several else "AutoModelForCausalLM"
-    kind = getattr(transformers, classes.get(checkpoint.family, usual))
-    try:
-        with quiet():
-            network = kind.from_pretrained(
-                str(checkpoint.folder), local_files_only=True, dtype=torch.float32
-            )
-    except Exception as error:  # of many kinds, told in the library's words
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(
-            f"{checkpoint.folder}: transformers must be able to load the model; {reason}"
-        ) from None
-    return network.eval()
 
 
 def _vocabulary(folder: Path, checkpoint: Checkpoint) -> Vocabulary:
@@ -275,16 +250,12 @@ class PixelReader:
     frames_a_second: float | None = None
 
     def __init__(self, folder: Path) -> None:
-        from transformers import AutoImageProcessor
-
-        try:
-            self._processor = AutoImageProcessor.from_pretrained(str(folder), local_files_only=True)
-        except Exception as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise ModelError(
-                f"{folder}: preprocessor_config.json must say how pictures are read; {reason}"
-            ) from None
-        self.height = self._shape[1]
+        """Raise ModelError where the folder does not say how pictures are read."""
+        self._processor = image_processor(folder)
+        with said_by_library(f"{folder}: pictures must be made as preprocessor_config.json says"):
+            channels, self.height, _ = self._shape
+        if channels != 3:
+            raise ModelError(f"{folder}: pictures must have 3 channels; got {channels}")
         self.features = 3 * self.height
 
     @cached_property

@@ -15,11 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from transduce.data.numbering import Numbering
-from transduce.errors import DataError
+from transduce.errors import DataError, ModelError
 from transduce.interfaces import Source
 
 __all__ = ["AdapterState", "CausalAdapter", "EncoderDecoderAdapter", "ours_from_theirs"]
 
+_OTHER = (ArithmeticError, AttributeError, KeyError, RuntimeError, TypeError, ValueError)
 _NEVER = -1e9  # as a logit: below every other, yet a number
 Layers = tuple[tuple[Tensor, Tensor], ...]
 
@@ -120,7 +121,8 @@ class EncoderDecoderAdapter:
             values, (channels, height) = source.frames, self._picture
             count, width, _ = values.shape
             pixels = values.view(count, width, channels, height).permute(0, 2, 3, 1)
-            memory = encoder(pixel_values=pixels).last_hidden_state
+            with _within_positions():
+                memory = encoder(pixel_values=pixels).last_hidden_state
             return AdapterState(memory=memory, mask=memory.new_ones(memory.shape[:2]))
         lengths = source.lengths - int(self._drops_end)
         tokens = source.tokens[:, : int(lengths.max())]
@@ -215,7 +217,9 @@ class CausalAdapter:
 
 @contextmanager
 def _within_positions() -> Iterator[None]:
-    """Raise DataError where the network has no place for a token so far on."""
+    """Raise DataError where the network has no place for a token so far on, ModelError where the
+    library cannot run it.
+    """
     try:
         yield
     except IndexError:
@@ -223,6 +227,9 @@ def _within_positions() -> Iterator[None]:
             "sources and outputs must fit into the positions that the model has; "
             "shorten the sources, or lower search.max_length"
         ) from None
+    except _OTHER as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(f"transformers must be able to run the model; {reason}") from None
 
 
 def _picked(layers: Layers, rows: Tensor) -> Layers:

@@ -13,6 +13,8 @@ from transduce.errors import ModelError
 from transduce.files import Change, place
 from transduce.models.storage import as_system_error
 from transduce.pipeline.model_folder import CONFIG, PUBLISHED, WEIGHTS
+from transduce.untrusted.json import LARGEST
+from transduce.untrusted.reading import read_bytes
 
 __all__ = ["holds_published", "published_files", "quiet", "side_files", "write_published"]
 
@@ -51,7 +53,7 @@ def side_files(folder: Path) -> dict[str, bytes]:
         path = folder / name
         if path.is_file():
             try:
-                found[name] = path.read_bytes()
+                found[name] = read_bytes(path, LARGEST)
             except OSError as error:
                 raise ModelError(f"{path} must be readable; {error.strerror}") from None
     return found
@@ -59,14 +61,16 @@ def side_files(folder: Path) -> dict[str, bytes]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep the library's progress bars out of a command's output."""
+    """Keep the library's progress bars and advice out of a command's output."""
     from transformers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
+    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     try:
         yield
     finally:
+        logging.set_verbosity(level)
         if shown:
             logging.enable_progress_bar()
 

@@ -38,6 +38,7 @@ class StoredWeights:
         """``legacy`` permits pytorch_model.bin. Raises ModelError naming the file."""
         self.folder = folder
         self.shapes: dict[str, tuple[int, ...]] = {}
+        self.stored: dict[str, tuple[int, ...]] = {}  # by their whole names
         self._where: dict[str, tuple[_File, str]] = {}
         self._open: list[_File] = []
         name, paths = weight_files(folder)
@@ -66,7 +67,14 @@ class StoredWeights:
     def take(self, name: str) -> Tensor:
         """A tensor in float32, in memory of its own. Raises ModelError."""
         file, stored = self._where[name]
-        tensor = file.read(stored)
+        return self._float(file.read(stored), stored)
+
+    def take_stored(self, name: str) -> Tensor:
+        """Likewise by its whole name; what is no float stays as it is."""
+        tensor = self._where[name.removeprefix("model.")][0].read(name)
+        return self._float(tensor, name) if tensor.is_floating_point() else tensor
+
+    def _float(self, tensor: Tensor, stored: str) -> Tensor:
         if not tensor.is_floating_point():
             kind = str(tensor.dtype).removeprefix("torch.")
             raise ModelError(
@@ -78,6 +86,7 @@ class StoredWeights:
 
     def _add(self, file: _File) -> None:
         self._open.append(file)
+        self.stored |= file.shapes
         for name, shape in file.shapes.items():
             bare = name.removeprefix("model.")
             if bare in self.shapes:
