@@ -94,6 +94,9 @@ def _require_end(folder: Path, settings: Mapping[str, Any]) -> None:
 
 
 def _numberings(folder: Path, settings: Mapping[str, Any]) -> tuple[Numbering, Numbering]:
+    for name in ("unk_token", "bos_token", "eos_token", "decoder_start_token"):
+        if not isinstance(settings.get(name), str | None):
+            raise ModelError(f"{folder}: {name} must be a symbol; got {settings[name]}")
     unknown, end = settings.get("unk_token", "<unk>"), settings.get("eos_token", "</s>")
     begin = settings.get("bos_token", "<s>")
     start = settings.get("decoder_start_token", begin)

@@ -14,11 +14,14 @@ each row (int8), or one for all (int16).
 
 from __future__ import annotations
 
-import mmap
+import math
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from io import BufferedReader
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -26,6 +29,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from transduce.errors import ModelError
+from transduce.untrusted.reading import open_regular
 
 __all__ = ["BINARY", "BinaryModel", "read_binary"]
 
@@ -35,43 +39,72 @@ _VERSIONS = range(4, 7)  # before 4 a variable had no type
 _BFLOAT16 = np.dtype("<u2")  # NumPy has no name for it
 _TYPES = (*(np.dtype(name) for name in ("<f4", "<i1", "<i2", "<i4", "<f2")), _BFLOAT16)
 _OLDEST_SCALE = 1000.0  # of int16 weights without a scale of their own
+_MOST_DIMENSIONS = 8
+_MOST_NAMED = 4  # times that the bytes of a file may be asked for, by aliases
+_MOST_COUNTED = 1 << 16
 _FLOATS = (np.dtype("<f4"), np.dtype("<f2"), _BFLOAT16)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Stored:
+    """Where the values of a variable are in the file."""
+
+    dtype: np.dtype[np.generic]
+    shape: tuple[int, ...]
+    start: int
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes they take."""
+        return math.prod(self.shape) * self.dtype.itemsize
 
 
 @dataclass(frozen=True)
 class BinaryModel:
     """The variables of a model by name (``encoder/layer_0/ffn/linear_0/weight``).
 
-    Arrays are views of the file. ``path`` is for messages.
+    Values are read when they are asked for. ``path`` is for messages.
     """
 
     path: Path
     specification: str
     revision: int
-    variables: Mapping[str, NDArray[np.generic]]
+    variables: Mapping[str, Stored]
+    _file: BinaryIO
+    _size: int  # of the file
     _read: set[str] = field(default_factory=set)
+    _named: dict[str, int] = field(default_factory=dict)  # bytes of what was asked for
 
     def __contains__(self, name: str) -> bool:
         return name in self.variables
 
+    def __del__(self) -> None:
+        """Close the file."""
+        self._file.close()
+
     def has(self, scope: str) -> bool:
         """Whether there is a variable inside a scope (``encoder/layer_6``)."""
-        return any(name.startswith(f"{scope}/") for name in self.variables)
+        return scope in self._scopes
+
+    @cached_property
+    def _scopes(self) -> frozenset[str]:
+        parts = (name.split("/") for name in self.variables)
+        return frozenset("/".join(p[:end]) for p in parts for end in range(1, len(p)))
 
     def weight(self, name: str) -> Tensor:
         """A variable as float32, quantized ones multiplied out. Raises ModelError for none."""
-        values = self._variable(name)
+        values = self._values(name)
         if values.dtype in _FLOATS:
             return _as_float32(values)
         self._read.add(f"{name}_scale")
-        scale = self.variables.get(f"{name}_scale")
-        if scale is None:
+        if f"{name}_scale" not in self:
             if values.dtype != np.dtype("<i2"):
                 raise ModelError(f"{self.path}: {name} must have a scale as it is {values.dtype}")
             return torch.from_numpy(values.astype(np.float32)) / _OLDEST_SCALE
-        scales = _as_float32(scale)
-        if scales.dim():
-            scales = scales.view(-1, *[1] * (values.ndim - 1))
+        scales = _as_float32(self._values(f"{name}_scale"))
+        if scales.numel() not in (1, *values.shape[:1]):
+            raise ModelError(f"{self.path}: {name} must have a scale, or one for each of its rows")
+        scales = scales.view(-1, *[1] * (values.ndim - 1)) if values.ndim else scales.view(())
         return torch.from_numpy(values.astype(np.float32)) / scales
 
     def optional(self, name: str) -> Tensor | None:
@@ -82,12 +115,24 @@ class BinaryModel:
         """A variable of one value. Raises ModelError where it is missing without a default."""
         if default is not None and name not in self:
             return default
-        values = self._variable(name)
+        values = self._values(name)
         if values.size != 1:
             raise ModelError(f"{self.path}: {name} must be one number; got {list(values.shape)}")
-        if values.dtype in _FLOATS:
-            return float(_as_float32(values).item())
-        return float(values.astype(np.int64).item())
+        if values.dtype not in _FLOATS:
+            return float(values.astype(np.int64).item())
+        found = float(_as_float32(values).item())
+        if not math.isfinite(found):
+            raise ModelError(f"{self.path}: {name} must be a finite number; got {found}")
+        return found
+
+    def count(self, name: str, default: int, *, least: int = 0) -> int:
+        """A variable that counts something, or is a number of a list. Raises ModelError."""
+        found = self.number(name, default)
+        if found != int(found) or not least <= found <= _MOST_COUNTED:
+            raise ModelError(
+                f"{self.path}: {name} must be {least} to {_MOST_COUNTED}; got {found:g}"
+            )
+        return int(found)
 
     def same(self, name: str, other: str) -> bool:
         """Whether one of two names is an alias of the other."""
@@ -101,22 +146,39 @@ class BinaryModel:
                 f"no place for; got {unread[0]}"
             )
 
-    def _variable(self, name: str) -> NDArray[np.generic]:
+    def _values(self, name: str) -> NDArray[np.generic]:
         self._read.add(name)
         if name not in self.variables:
             raise ModelError(f"{self.path}: {self.specification} must hold {name}; it has none")
-        return self.variables[name]
+        stored = self.variables[name]
+        self._named[name] = stored.bytes
+        if sum(self._named.values()) > _MOST_NAMED * self._size:
+            raise ModelError(f"{self.path}: weights must not stand for so many others")
+        self._file.seek(stored.start)
+        content = self._file.read(stored.bytes)
+        if len(content) < stored.bytes:
+            raise ModelError(f"{self.path}: {BINARY} must be whole; it ends inside {name}")
+        return np.frombuffer(bytearray(content), stored.dtype).reshape(stored.shape)
 
 
 def read_binary(path: Path) -> BinaryModel:
     """Read a ``model.bin``. Raises ModelError naming the file and what is wrong with it."""
     try:
-        with path.open("rb") as file:
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is empty"
-        raise ModelError(f"{path}: {BINARY} must be a readable file; {reason}") from None
-    reader = _Reader(path, data)
+        raw, size = open_regular(path)
+    except OSError as error:
+        raise ModelError(f"{path}: {BINARY} must be a readable file; {error.strerror}") from None
+    file = BufferedReader(raw)
+    try:
+        if not size:
+            raise ModelError(f"{path}: {BINARY} must be a readable file; it is empty")
+        return _read_binary(path, file, size)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _read_binary(path: Path, file: BinaryIO, size: int) -> BinaryModel:
+    reader = _Reader(path, file, size)
     version = reader.number("I", "its version")
     if version not in _VERSIONS:
         raise ModelError(
@@ -125,71 +187,82 @@ def read_binary(path: Path) -> BinaryModel:
         )
     specification = reader.string("its specification")
     revision = reader.number("I", "its revision")
-    variables = dict(reader.variables())
+    variables: dict[str, Stored] = {}
+    for name, stored in reader.variables():
+        if name in variables:
+            raise ModelError(f"{path}: {name} must be there once; got it twice")
+        variables[name] = stored
     for alias, name in reader.aliases():
         if name in variables:
             variables[alias] = variables[name]
             if f"{name}_scale" in variables:
                 variables.setdefault(f"{alias}_scale", variables[f"{name}_scale"])
-    return BinaryModel(path, specification, revision, variables)
+    return BinaryModel(path, specification, revision, variables, file, size)
 
 
 class _Reader:
     """A place in a file, moved on by what is read."""
 
-    def __init__(self, path: Path, data: mmap.mmap) -> None:
+    def __init__(self, path: Path, file: BinaryIO, size: int) -> None:
         self._path = path
-        self._data = data
+        self._file = file
+        self._size = size
         self._place = 0
 
     def number(self, form: str, what: str) -> int:
-        start = self._advance(struct.calcsize(form), what)
-        value: int = struct.unpack_from(f"<{form}", self._data, start)[0]
+        value: int = struct.unpack(f"<{form}", self._take(struct.calcsize(form), what))[0]
         return value
 
     def string(self, what: str) -> str:
         length = self.number("H", what)
-        start = self._advance(length, what)
         try:
-            return self._data[start : start + length].rstrip(b"\0").decode()
+            return self._take(length, what).rstrip(b"\0").decode()
         except UnicodeDecodeError:
             raise ModelError(f"{self._path}: {what} must be UTF-8") from None
 
-    def variables(self) -> Iterator[tuple[str, NDArray[np.generic]]]:
+    def variables(self) -> Iterator[tuple[str, Stored]]:
         for number in range(self.number("I", "the count of variables")):
             name = self.string(f"the name of variable {number}")
             rank = self.number("B", name)
+            if rank > _MOST_DIMENSIONS:
+                raise ModelError(
+                    f"{self._path}: {name} must have {_MOST_DIMENSIONS} dimensions at most; "
+                    f"got {rank}"
+                )
             shape = tuple(self.number("I", name) for _ in range(rank))
             kind = self.number("B", name)
             if kind >= len(_TYPES):
                 raise ModelError(f"{self._path}: the type of {name} must be 0 to 5; got {kind}")
-            dtype = _TYPES[kind]
-            count = int(np.prod(shape, dtype=object))
-            size = count * dtype.itemsize
+            stored = Stored(_TYPES[kind], shape, self._place + 4)
             told = self.number("I", name)
-            if told != size % 2**32:  # what 32 bits hold of it
+            if told != stored.bytes % 2**32:  # what 32 bits hold of it
                 raise ModelError(
-                    f"{self._path}: {name} must be of {size} bytes by its shape "
+                    f"{self._path}: {name} must be of {stored.bytes} bytes by its shape "
                     f"{list(shape)}; got {told}"
                 )
-            start = self._advance(size, name)
-            values = np.frombuffer(self._data, dtype, count, start)
-            yield name, values.reshape(shape)
+            self._advance(stored.bytes, name)
+            self._file.seek(self._place)
+            yield name, stored
 
     def aliases(self) -> Iterator[tuple[str, str]]:
         for number in range(self.number("I", "the count of aliases")):
             what = f"alias {number}"
             yield self.string(what), self.string(what)
 
-    def _advance(self, size: int, what: str) -> int:
-        start, end = self._place, self._place + size
-        if end > len(self._data):
+    def _take(self, size: int, what: str) -> bytes:
+        self._advance(size, what)
+        content = self._file.read(size)
+        if len(content) < size:
+            raise ModelError(f"{self._path}: {BINARY} must be whole; it ends inside {what}")
+        return content
+
+    def _advance(self, size: int, what: str) -> None:
+        end = self._place + size
+        if end > self._size:
             raise ModelError(
-                f"{self._path}: {BINARY} must be whole; it ends at byte {len(self._data)} "
-                f"inside {what}"
+                f"{self._path}: {BINARY} must be whole; it ends at byte {self._size} inside {what}"
             )
         self._place = end
-        return start
 
 
 def _as_float32(values: NDArray[np.generic]) -> Tensor:

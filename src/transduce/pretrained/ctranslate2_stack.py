@@ -26,6 +26,8 @@ GELU = 3
 _ACTIVATIONS = {0: "relu", 1: "gelu-tanh", 2: "silu", GELU: "gelu"}
 _GATED = {"gelu-tanh": "geglu", "silu": "swiglu"}
 _DEFAULT_HEADS = 8
+_WIDEST = 1 << 16
+_MOST_LAYERS = 1 << 10
 _SAME = 2e-3  # tables of sinusoids stored as bfloat16 differ by less
 # What our models do otherwise, or only tells CTranslate2 how to go about it.
 IDLE = (
@@ -57,7 +59,7 @@ class Stack:
     @property
     def heads(self) -> int:
         """H."""
-        return int(self.binary.number(f"{self.theirs}/num_heads", _DEFAULT_HEADS))
+        return self.binary.count(f"{self.theirs}/num_heads", _DEFAULT_HEADS, least=1)
 
     @property
     def pre_norm(self) -> bool:
@@ -124,6 +126,8 @@ def _read_positions(stack: Stack) -> None:
     if not table.any():  # as where scores have relative positions
         stack.options.setdefault("positions", "none")
         return
+    if table.dim() != 2 or table.shape[1] != stack.options["width"]:
+        raise stack.refuse("position_encodings/encodings", "as wide as the layers")
     count, width = table.shape
     for kind, known in (("sinusoidal", sinusoidal_table), ("fairseq", fairseq_table)):
         sinusoids = known(count, width, cpu)[:count]
@@ -152,6 +156,8 @@ def _settle_norms(stack: Stack) -> None:
     norms = [name for name in stack.weights if name.endswith("norm.weight")]
     rms = f"{norms[0].removesuffix('weight')}bias" not in stack.weights
     given = stack.config.get("layer_norm_epsilon")
+    if given is not None and type(given) not in (int, float):
+        raise ModelError(f"{stack.binary.path}: layer_norm_epsilon must be a number; got {given}")
     stack.options["norm"] = "rms" if rms else "layer"
     stack.options["norm_epsilon"] = (1e-6 if rms else 1e-5) if given is None else float(given)
 
@@ -179,6 +185,8 @@ def _settle_biases(stack: Stack) -> None:
 def _read_layers(stack: Stack, *, memory: bool) -> None:
     layers = 0
     while stack.binary.has(f"{stack.theirs}/layer_{layers}"):
+        if layers == _MOST_LAYERS:
+            raise stack.refuse(f"layer_{layers}", f"one of {_MOST_LAYERS} at most")
         here, there = f"layers.{layers}", f"layer_{layers}"
         _read_self_attention(stack, f"{there}/self_attention", f"{here}.attention")
         stack.norm(f"{there}/self_attention/layer_norm", f"{here}.attention_residual.norm")
@@ -191,11 +199,13 @@ def _read_layers(stack: Stack, *, memory: bool) -> None:
     if not layers:
         raise stack.refuse("layer_0", "there")
     width = stack.weights[f"{stack.ours}.layers.0.attention.query.weight"].shape[1]
+    if width > _WIDEST:
+        raise stack.refuse("layer_0/self_attention/linear_0/weight", f"{_WIDEST} wide at most")
     stack.options |= {"layers": layers, "width": width}
 
 
 def _read_feed_forward(stack: Stack, theirs: str, ours: str) -> None:
-    number = int(stack.binary.number(f"{stack.theirs}/activation", stack.activation))
+    number = stack.binary.count(f"{stack.theirs}/activation", stack.activation)
     activation = _ACTIVATIONS.get(number)
     if activation is None:
         raise stack.refuse("activation", f"ReLU, GELU or SiLU, 0 to 3 (got {number})")
@@ -241,7 +251,7 @@ def _split(stack: Stack, attention: str, name: str, *, parts: int) -> list[_Map]
     bias = stack.binary.optional(f"{stack.theirs}/{name}/bias")
     bias = weight.new_zeros(len(weight)) if bias is None else bias
     heads, scope = stack.heads, f"{stack.theirs}/{attention}"
-    pairs = int(stack.binary.number(f"{scope}/num_heads_kv", heads))
+    pairs = stack.binary.count(f"{scope}/num_heads_kv", heads, least=1)
     together = {1: heads, 2: 2 * pairs, 3: heads + 2 * pairs}[parts]
     width, rest = divmod(len(weight), together)
     if rest:
@@ -281,7 +291,7 @@ def _unwoven(stack: Stack, attention: str, rows: Tensor, width: int) -> Tensor:
     scope = f"{stack.theirs}/{attention}"
     if f"{scope}/rotary_dim" not in stack.binary:
         return rows
-    turned = int(stack.binary.number(f"{scope}/rotary_dim"))
+    turned = stack.binary.count(f"{scope}/rotary_dim", 0)
     if turned not in (0, width):
         raise stack.refuse(f"{attention}/rotary_dim", f"all {width} of a head (got {turned})")
     stack.require(f"{attention}/rotary_base", _ROTARY_BASE)

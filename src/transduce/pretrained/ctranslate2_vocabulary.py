@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,14 @@ import torch
 from torch import Tensor
 
 from transduce.errors import ModelError
+from transduce.untrusted.json import LARGEST, read_json, read_object
+from transduce.untrusted.pipelines import MOST_SYMBOLS
+from transduce.untrusted.reading import read_text
 
 __all__ = ["Numbering", "read_config", "read_symbols"]
 
 CONFIG = "config.json"
+_LONGEST = 4096
 _PADDINGS = ("<pad>", "<blank>", "[PAD]")
 
 
@@ -95,26 +98,27 @@ def read_symbols(folder: Path, *names: str) -> list[str]:
 def read_config(folder: Path) -> Mapping[str, Any]:
     """What ``config.json`` says; nothing where there is none. Raises ModelError."""
     path = folder / CONFIG
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: config must be readable JSON; {error}") from None
-    if not isinstance(content, dict):
-        raise ModelError(f"{path}: config must be a JSON object")
-    return content
+    return read_object(path) if path.exists() else {}
 
 
 def _read(path: Path) -> list[str]:
-    try:
-        text = path.read_text(encoding="utf-8")
-        symbols = json.loads(text) if path.suffix == ".json" else text.split("\n")
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: vocabulary must be readable; {error}") from None
-    if path.suffix == ".txt":
-        symbols = symbols[: -1 if symbols[-1] == "" else None]
-        symbols = [symbol.removesuffix("\r") for symbol in symbols]
+    if path.suffix == ".json":
+        symbols = read_json(path)
+    else:
+        try:
+            text = read_text(path, LARGEST)
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is no UTF-8"
+            raise ModelError(f"{path}: vocabulary must be readable; {reason}") from None
+        lines = text.split("\n")
+        symbols = [line.removesuffix("\r") for line in lines[: -1 if lines[-1] == "" else None]]
     if not isinstance(symbols, list) or not all(isinstance(symbol, str) for symbol in symbols):
         raise ModelError(f"{path}: vocabulary must be a list of texts")
+    if len(symbols) > MOST_SYMBOLS or max(map(len, symbols), default=0) > _LONGEST:
+        raise ModelError(
+            f"{path}: vocabulary must have {MOST_SYMBOLS:,} symbols at most, of {_LONGEST} "
+            "characters at most"
+        )
+    if len(set(symbols)) < len(symbols):
+        raise ModelError(f"{path}: vocabulary must have each symbol once")
     return symbols

@@ -98,8 +98,21 @@ def _require_symbols(state: Mapping[str, Any]) -> None:
         raise ValueError(f"symbols must have {_LONGEST} characters at most")
     if len(set(own)) < len(own):
         raise ValueError("added_tokens must be different")
+    _require_prefix(model)
     _require_numbers(numbers, "symbols")
     _require_numbers([token.get("id") for token in added], "added_tokens")
+
+
+def _require_prefix(model: Mapping[str, Any]) -> None:
+    """The library takes the prefix of inner pieces off whatever a merge has on its right."""
+    prefix, merges = model.get("continuing_subword_prefix"), model.get("merges")
+    if not isinstance(prefix, str) or not prefix or not isinstance(merges, list):
+        return
+    for merge in merges:
+        pair = merge.split(" ") if isinstance(merge, str) else merge
+        last = pair[-1] if isinstance(pair, list) and pair else None
+        if not isinstance(last, str) or not last.startswith(prefix):
+            raise ValueError("merges must have the prefix of inner pieces on their right")
 
 
 def _scored(name: object, score: object) -> bool:
