@@ -10,10 +10,11 @@ import pytest
 from small_transformers import transformer, untrained
 
 import transduce.export.folder as export
-from transduce.errors import BusyError, ConfigError
+from transduce.errors import BusyError, ConfigError, ModelError
 from transduce.export.folder import export_trained
 from transduce.files import SUMS, Sums, damaged, locked
 from transduce.pipeline.trained import TrainedModel
+from transduce.pretrained.reader import read_pretrained
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +43,20 @@ def test_all_files_have_checksums(tmp_path: Path, model: TrainedModel) -> None:
     names = set(content(tmp_path / "out")) - {SUMS}
     assert set(sums) == names > {"model.bin", "source.tokenizer.json", "target.tokenizer.json"}
     assert damaged(sums, [(name, tmp_path / "out" / name) for name in names]) is None
+
+
+def test_damage_is_found_when_it_is_read_back(
+    tmp_path: Path, model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transduce.pretrained.reader.is_ctranslate2", lambda path: True)
+    monkeypatch.setattr("transduce.pretrained.reader.read_ctranslate2", lambda *given: model)
+    export_trained(model, tmp_path / "out")
+    assert read_pretrained(tmp_path / "out") is model
+    (tmp_path / "out" / "model.bin").write_text("other")
+    with pytest.raises(ModelError, match=r"model\.bin must be the file that was saved; its check"):
+        read_pretrained(tmp_path / "out")
+    (tmp_path / "out" / SUMS).write_text("SHA256 (model.bin) = of somebody else\n")
+    assert read_pretrained(tmp_path / "out") is model
 
 
 def test_over_an_earlier_one(tmp_path: Path, model: TrainedModel) -> None:

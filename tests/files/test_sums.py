@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -78,3 +79,26 @@ def test_the_command_verifies_them(tmp_path: Path) -> None:
     assert Sums.read(tmp_path / "theirs") == sums
     (tmp_path / names[0]).write_text("other")
     assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no FIFOs")
+def test_what_never_ends_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    for path in (tmp_path / "fifo", Path("/dev/zero"), tmp_path):
+        with pytest.raises(OSError, match=r"regular|irectory"):
+            digest(path)
+        assert damaged({"x": "0" * 64}, [("x", path)]) == "x"
+    os.mkfifo(tmp_path / SUMS)
+    with pytest.raises(OSError, match="not a regular file"):
+        Sums.read(tmp_path / SUMS)
+    (tmp_path / "large").touch()
+    os.truncate(tmp_path / "large", 17 << 20)
+    with pytest.raises(OSError, match="too large"):
+        Sums.read(tmp_path / "large")
+
+
+def test_it_may_be_stopped(tmp_path: Path) -> None:
+    (tmp_path / "large").touch()
+    os.truncate(tmp_path / "large", 1 << 40)  # sparse: a day's work
+    looks = iter([True, True, False, False])
+    assert damaged({"x": "0" * 64}, [("x", tmp_path / "large")], lambda: next(looks)) is None

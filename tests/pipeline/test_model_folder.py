@@ -124,6 +124,30 @@ def test_what_cannot_be_read_is_said_to_be_damaged(folder: Path) -> None:
         load_trained(folder)
 
 
+def test_what_is_large_is_not_read_to_the_end_for_an_explanation(folder: Path) -> None:
+    (folder / WEIGHTS).write_bytes(b"\xff" * 16)
+    os.truncate(folder / WEIGHTS, 1 << 40)  # sparse
+    with pytest.raises(ModelError):
+        load_trained(folder)
+
+
+def test_names_that_lead_elsewhere_are_not_followed(folder: Path) -> None:
+    """Nor is what never ends read: a list may come from anybody."""
+    with (folder / SUMS).open("a") as sums:
+        sums.write(f"{'0' * 64}  ../../dev/zero\n{'0' * 64}  /dev/zero\n")
+    load_trained(folder)
+
+
+def test_a_directory_that_is_no_model_loses_nothing(tmp_path: Path) -> None:
+    (tmp_path / "published").mkdir()
+    (tmp_path / "published" / "paper.pdf").write_text("x")
+    (tmp_path / "source.old.tokenizer.json").write_text("x")
+    untrained().save(tmp_path)
+    assert (tmp_path / "published" / "paper.pdf").exists()
+    untrained().save(tmp_path)
+    assert (tmp_path / "published" / "paper.pdf").exists()
+
+
 def test_on_purpose_is_possible(folder: Path) -> None:
     put_another(folder / WEIGHTS)
     (folder / SUMS).unlink()

@@ -17,7 +17,7 @@ from transduce.commands.arguments import (
 )
 from transduce.data.problems import Problems
 from transduce.errors import BusyError, ConfigError, DataError
-from transduce.files import write_text
+from transduce.files import changing, write_text
 from transduce.pipeline.contact_sheet import draw_sheet, require_pictures
 from transduce.pipeline.mixture_scoring import MixtureEvaluation, evaluate_parts
 from transduce.pipeline.scoring import Evaluation
@@ -91,9 +91,10 @@ def _without_cases(values: dict[str, Any]) -> dict[str, Any]:
 
 def _keep(trained: TrainedModel, folder: Path, scores: dict[str, Any]) -> None:
     """Beside the training record, for ``transduce show``; a model may be read-only."""
-    trained.report = {**read_report(folder), "test": scores}
     try:
-        trained.save_report(folder)
+        with changing(folder) as change:
+            trained.report = {**read_report(folder), "test": scores}
+            trained.write_report(change)
     except OSError as error:
         print(f"scores not kept in {folder}: {error.strerror}", file=sys.stderr)
     except BusyError:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from transduce.files.committed import COMMITTED, INCOMING, JOURNAL, finish, is_litter
 from transduce.files.lock import locked
+from transduce.files.replace import keep_owner
 from transduce.files.sums import SUMS, Sums, digest
 from transduce.files.sync import named, placed, sync_folder, sync_tree
 
@@ -100,11 +101,13 @@ class Change:
         usual = stat.S_IMODE((self._aside / JOURNAL).stat().st_mode)
         for where, _, names in os.walk(self._aside):
             for file in (Path(where) / name for name in names):
-                with suppress(FileNotFoundError):
+                try:
                     before = os.stat(self.folder / file.relative_to(self._aside))
+                except FileNotFoundError:
+                    file.chmod(usual)
+                else:
+                    keep_owner(file, before)
                     file.chmod(stat.S_IMODE(before.st_mode))
-                    continue
-                file.chmod(usual)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from transduce.files.regular import read_small
 from transduce.files.replace import aside_name, clear_asides, is_alive, replacing
 from transduce.files.sums import SUMS
 from transduce.files.sync import sync_folder, sync_tree
@@ -81,8 +82,7 @@ def finish(folder: Path, alone: bool = False) -> None:
             _bring_file(source, folder / source.name)
     sync_folder(committed)
     sync_folder(folder)
-    (committed / JOURNAL).unlink(missing_ok=True)
-    committed.rmdir()
+    _remove(committed)
     sync_folder(folder)
 
 
@@ -92,13 +92,19 @@ def pending(folder: Path) -> Pending | None:
     if not committed.is_dir():
         return None
     try:
-        journal = json.loads((committed / JOURNAL).read_text(encoding="utf-8"))
+        journal = json.loads(read_small(committed / JOURNAL))
         return Pending(
             frozenset(map(_plain, journal["files"])),
             frozenset(map(_plain, journal["removed"])),
             journal["fresh"] is True,
         )
-    except (OSError, ValueError, KeyError, TypeError):  # it goes last: there is no more to do
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        RecursionError,
+    ):  # it goes last: there is no more to do
         return Pending(frozenset(), frozenset(), fresh=False)
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from transduce.errors import BusyError, TransduceError
 from transduce.files.committed import COMMITTED, place
+from transduce.files.regular import read_small
 from transduce.files.sums import SUMS
 
 __all__ = ["read_as_one"]
@@ -45,7 +46,7 @@ def read_as_one(folder: Path, read: Callable[[], _T]) -> _T:
 
 def _state(folder: Path) -> _State:
     try:
-        sums = place(folder, SUMS).read_bytes()
+        sums = read_small(place(folder, SUMS))
     except OSError:
         sums = None
     try:

@@ -23,7 +23,15 @@ from typing import BinaryIO
 from transduce.files.lock import try_lock
 from transduce.files.sync import named, sync_file, sync_folder
 
-__all__ = ["aside_name", "clear_asides", "is_alive", "replacing", "write_bytes", "write_text"]
+__all__ = [
+    "aside_name",
+    "clear_asides",
+    "is_alive",
+    "keep_owner",
+    "replacing",
+    "write_bytes",
+    "write_text",
+]
 
 _ENDING = ".part"
 _ASIDE = re.compile(r"(\..+\.)(\d{1,10})(?:-\d+)?\.part", re.DOTALL)
@@ -152,11 +160,13 @@ def _renamed(path: Path, before: os.stat_result | None) -> Iterator[Path]:
     aside = place.with_name(aside_name(place.name))
     with named(path, aside):
         descriptor = _create(aside, before)
-        mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+        mode = stat.S_IMODE((before or os.fstat(descriptor)).st_mode)
         try:
             yield aside
-            aside.chmod(mode)  # what the block put there may be another file than was given
             sync_file(aside)
+            if before is not None:
+                keep_owner(aside, before)
+            aside.chmod(mode)  # what the block put there may be another file than was given
             aside.replace(place)
             sync_folder(place.parent)
         finally:
@@ -165,17 +175,21 @@ def _renamed(path: Path, before: os.stat_result | None) -> Iterator[Path]:
 
 
 def _create(aside: Path, before: os.stat_result | None) -> int:
-    """An empty file, locked for as long as its descriptor is open; with the old one's mode."""
-    mode = 0o666 if before is None else stat.S_IMODE(before.st_mode)
+    """An empty file, locked for as long as its descriptor is open; not for others to read until it
+    has the mode of what it replaces.
+    """
+    mode = 0o666 if before is None else 0o600
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    if before is not None and hasattr(os, "fchmod"):
-        own = os.fstat(descriptor)
-        with suppress(OSError):  # another's file stays that of its owner, where we may say so
-            if (own.st_uid, own.st_gid) != (before.st_uid, before.st_gid):
-                os.fchown(descriptor, before.st_uid, before.st_gid)
-        os.fchmod(descriptor, mode)
     try_lock(descriptor)
     return descriptor
+
+
+def keep_owner(path: Path, before: os.stat_result) -> None:
+    """Another's file stays its owner's, where we may say so."""
+    own = path.stat()
+    if (own.st_uid, own.st_gid) != (before.st_uid, before.st_gid) and hasattr(os, "chown"):
+        with suppress(OSError):
+            os.chown(path, before.st_uid, before.st_gid)
 
 
 @contextmanager

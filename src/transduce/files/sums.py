@@ -6,15 +6,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Self
 
 from transduce.errors import ModelError
+from transduce.files.regular import open_regular, read_small
 
 __all__ = ["SUMS", "Sums", "damaged", "digest"]
 
 SUMS = "SHA256SUMS"
+_BLOCK = 1 << 20  # bytes that are read at once
 _LINE = re.compile(r"(\\?)([0-9a-f]{64}) [ *](.+)")
 _ESCAPED = {"\\": "\\\\", "\n": "\\n", "\r": "\\r"}
 _PLAIN = {escaped: plain for plain, escaped in _ESCAPED.items()}
@@ -27,7 +29,7 @@ class Sums(dict[str, str]):
     def read(cls, path: Path) -> Self | None:
         """None where there is no such file. Raises OSError, ModelError for another format."""
         try:
-            text = path.read_text(encoding="utf-8")
+            text = read_small(path).decode()
         except FileNotFoundError:
             return None
         except UnicodeDecodeError:
@@ -52,25 +54,39 @@ class Sums(dict[str, str]):
         return "".join(_line(name, self[name]) for name in sorted(self))
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file's content, read once, as a stream. Raises OSError."""
-    with path.open("rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def digest(path: Path, going_on: Callable[[], bool] = lambda: True) -> str:
+    """SHA-256 of a file's content, read once, as a stream; while ``going_on``.
+
+    Raises OSError, also where it is no regular file.
+    """
+    found = hashlib.sha256()
+    block = memoryview(bytearray(_BLOCK))
+    with open_regular(path) as file:
+        while going_on() and (count := file.readinto(block)):
+            found.update(block[:count])
+    return found.hexdigest()
 
 
-def damaged(sums: Mapping[str, str], files: Iterable[tuple[str, Path]]) -> str | None:
+def damaged(
+    sums: Mapping[str, str],
+    files: Iterable[tuple[str, Path]],
+    going_on: Callable[[], bool] = lambda: True,
+) -> str | None:
     """The first of the files by name whose content has another checksum, or that cannot be read.
 
-    Names that the sums do not list are passed over.
+    Names that the sums do not list are passed over. Nothing is said where it stops before the end.
     """
     for name, path in files:
         expected = sums.get(name)
         if expected is None:
             continue
         try:
-            if digest(path) != expected:
-                return name
+            other = digest(path, going_on) != expected
         except OSError:
+            other = True
+        if not going_on():
+            return None
+        if other:
             return name
     return None
 

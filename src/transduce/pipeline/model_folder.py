@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -18,13 +19,22 @@ __all__ = [
     "REPORT",
     "WEIGHTS",
     "checked",
+    "checked_export",
     "replacing_model",
     "require_files",
 ]
 
 CONFIG, WEIGHTS, REPORT = "config.yaml", "model.safetensors", "report.json"
 PUBLISHED = "published"  # the folder of a network that transformers runs
-_ALL = (CONFIG, WEIGHTS, REPORT, PUBLISHED, "*.tokenizer.json")  # what a model may have
+_ALL = (
+    WEIGHTS,
+    REPORT,
+    "source.tokenizer.json",
+    "source.*.tokenizer.json",
+    "target.tokenizer.json",
+    "target.*.tokenizer.json",
+)  # what a model may have
+_WORTH_WAITING = 1 << 30  # bytes that are read to the end only to explain an error
 
 
 @contextmanager
@@ -35,9 +45,18 @@ def replacing_model(folder: str | Path) -> Iterator[Change]:
     """
     with changing(folder) as change:
         yield change
-        for pattern in _ALL:
-            for path in change.folder.glob(pattern):
-                change.remove(path.name)
+        for name in _old_files(change.folder):
+            change.remove(name)
+
+
+def _old_files(folder: Path) -> list[str]:
+    """Of the model that is there; in a directory without one nothing is taken for ours."""
+    if not (folder / CONFIG).is_file():
+        return []
+    found = [name for pattern in _ALL for name in folder.glob(pattern)]
+    if (folder / PUBLISHED / "config.json").is_file():
+        found.append(folder / PUBLISHED)
+    return [path.name for path in found]
 
 
 def require_files(folder: Path, names: Sequence[str]) -> None:
@@ -68,20 +87,55 @@ def checked(folder: Path, names: Sequence[str]) -> Iterator[None]:
         yield
         return
     inner = {name.partition("/")[0] for name in names if "/" in name}  # folders that belong to it
-    names = sorted({*names, *(name for name in sums if name.partition("/")[0] in inner)})
+    inside = (name for name in sums if name.partition("/")[0] in inner and ".." not in name)
+    names = sorted({*names, *inside})
     for name in names:
         if name not in sums:
             _say_once(f"{folder / SUMS} does not list {name}: damage would not be noticed")
     _say_if_edited(folder, sums)
+    with _hashed(folder, sums, names) as found:
+        yield
+    _refuse(folder, found.result())
+
+
+@contextmanager
+def checked_export(folder: Path) -> Iterator[None]:
+    """Likewise the directory of an export, where that has checksums; of all files in it."""
+    try:
+        sums = _sums(folder) or Sums()
+    except ModelError:  # of somebody else, who writes them in another way
+        sums = Sums()
+    with _hashed(folder, sums, [name for name in sums if Path(name).name == name]) as found:
+        yield
+    _refuse(folder, found.result())
+
+
+@contextmanager
+def _hashed(folder: Path, sums: Sums, names: Sequence[str]) -> Iterator[Future[str | None]]:
+    """What is damaged, found out beside the block. An error of the block says so too, unless the
+    files are too large to wait for.
+    """
+    files = [(name, place(folder, name)) for name in names]
+    stopped = threading.Event()
     with ThreadPoolExecutor(1) as pool:
-        found = pool.submit(damaged, sums, [(name, place(folder, name)) for name in names])
+        found = pool.submit(damaged, sums, files, lambda: not stopped.is_set())
         try:
-            yield
+            yield found
         except ModelError as error:
+            if _size(path for _, path in files) > _WORTH_WAITING:
+                stopped.set()
             if (other := found.result()) is not None:
                 raise ModelError(f"{error} ({SUMS}: {other} is not what was saved)") from None
             raise
-        _refuse(folder, found)
+        except BaseException:
+            stopped.set()
+            raise
+
+
+def _size(paths: Iterable[Path]) -> int:
+    with suppress(OSError):
+        return sum(path.stat().st_size for path in paths)
+    return 0
 
 
 def _sums(folder: Path) -> Sums | None:
@@ -91,8 +145,7 @@ def _sums(folder: Path) -> Sums | None:
         raise ModelError(f"{folder / SUMS} must be readable; {error.strerror}") from None
 
 
-def _refuse(folder: Path, found: Future[str | None]) -> None:
-    name = found.result()
+def _refuse(folder: Path, name: str | None) -> None:
     if name is not None:
         raise ModelError(
             f"{folder / name} must be the file that was saved; its checksum is not that of {SUMS}: "

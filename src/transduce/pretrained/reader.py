@@ -8,7 +8,7 @@ from pathlib import Path
 
 from transduce.errors import ModelError, naming
 from transduce.files import place, read_as_one
-from transduce.pipeline.model_folder import CONFIG, PUBLISHED, checked
+from transduce.pipeline.model_folder import CONFIG, PUBLISHED, checked, checked_export
 from transduce.pipeline.trained import TrainedModel, choose_device, read_report
 from transduce.pretrained.adapted import read_adapted
 from transduce.pretrained.conversion import Conversion, trained_model
@@ -86,7 +86,8 @@ def read_pretrained(
         if is_g2p_en(path):
             trained = read_g2p_en(path)
         elif is_ctranslate2(path):
-            trained = read_ctranslate2(path, source_language, target_language)
+            with checked_export(path):
+                trained = read_ctranslate2(path, source_language, target_language)
         else:
             checkpoint = Checkpoint(
                 path,
