@@ -7,11 +7,14 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from typer.core import TyperGroup
 
 from transduce.errors import TransduceError
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 __all__ = ["Commands", "speaking"]
 
@@ -86,28 +89,50 @@ def _stand_in_for_closed_streams() -> None:
         ("stderr", os.O_WRONLY, "w"),
     ):
         if getattr(sys, name) is None:
-            raw = io.FileIO(os.open(os.devnull, flags), mode)
+            raw = io.FileIO(os.open(os.devnull, flags), mode, closefd=False)
             buffer = io.BufferedReader(raw) if mode == "r" else io.BufferedWriter(raw)
             setattr(sys, name, io.TextIOWrapper(buffer, encoding="utf-8"))
 
 
 def _speak_utf8() -> None:
-    """Text goes out as it comes in, whatever the locale says."""
+    """Text goes out as it comes in, whatever the locale says; errors of the output name it."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout = _named_output(sys.stdout)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
+def _named_output(stream: io.TextIOWrapper) -> io.TextIOWrapper:
+    """The same place to write to; as it was where it is no file of the system."""
+    try:
+        descriptor = stream.fileno()
+        stream.flush()
+    except (OSError, ValueError):
+        return stream
+    at_once = stream.line_buffering or stream.write_through
+    raw = _StandardOutput(descriptor, "w", closefd=False)
+    raw.before = stream  # which would close the file if nobody held it
+    return io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", line_buffering=at_once)
+
+
+class _StandardOutput(io.FileIO):
+    """Says where it is that cannot be written to."""
+
+    before: io.TextIOWrapper
+
+    def write(self, data: Buffer, /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            error.filename = "standard output"
+            raise
+
+
 def _explained(error: OSError) -> str:
     """What the system said, and of which file."""
     reason = error.strerror or str(error)
-    if error.filename is not None:
-        return f"{os.fsdecode(error.filename)}: {reason}"
-    try:
-        sys.stdout.flush()
-    except OSError:  # it still cannot be written to
-        return f"standard output: {reason}"
-    return reason
+    return reason if error.filename is None else f"{os.fsdecode(error.filename)}: {reason}"
 
 
 def _end(status: int, message: str | None = None) -> NoReturn:

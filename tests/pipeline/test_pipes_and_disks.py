@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import resource
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from forked import forked
 from reversal_run import Run
 
+from transduce import __version__
 from transduce.files import SUMS, Sums, damaged, locked
 from transduce.pipeline.trained import TrainedModel
 
@@ -107,6 +109,28 @@ def test_a_full_device_is_named(run: Run) -> None:
         ended.err
         == "transduce: /dev/full: --output must be writable; got No space left on device\n"
     )
+
+
+@pytest.mark.parametrize("flags", [[], ["-u"]])
+def test_with_and_without_buffers(flags: list[str], tmp_path: Path) -> None:
+    """As a shell starts it: ``python -u`` keeps nothing back that could fail once more."""
+    command = [sys.executable, *flags, "-m", "transduce", "--version"]
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+
+    def run(shell: str) -> tuple[int, str]:
+        done = subprocess.run(
+            ["sh", "-c", f'"$@" {shell}', "sh", *command],
+            env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        return done.returncode, done.stderr
+
+    if os.path.exists("/dev/full"):
+        said = "transduce: standard output: No space left on device\n"
+        assert run(">/dev/full") == (2, said)
+    assert run(">&-") == (2, "transduce: standard output: Bad file descriptor\n")
+    assert run(">&- 2>&- <&-") == (2, "")
+    assert run(f"2>&- >{tmp_path}/out") == (0, "")
+    assert (tmp_path / "out").read_text() == f"transduce {__version__}\n"
 
 
 # ---------------------------------------------------------------- disks
