@@ -57,12 +57,13 @@ def evaluate(
     if trained.config.data.parts is not None and part is None and not files:
         if sheet is not None:
             raise ConfigError("--sheet must be asked for with --part where a model has several")
-        evaluation = evaluate_parts(trained, test_parts(trained.config, problems), worst=worst)
+        parts = test_parts(trained.config, problems)
+        evaluation = evaluate_parts(trained, parts, worst=worst, problems=problems)
     else:
         examples = test_examples(trained.config, list(files) or None, problems, part)
-        evaluation = score(trained, examples, worst=worst, part=part)
+        evaluation = score(trained, examples, worst=worst, part=part, problems=problems)
         if sheet is not None:
-            draw_sheet(trained, examples, evaluation, sheet)
+            draw_sheet(trained, evaluation, sheet)
     print(evaluation.table())
     print(f"{evaluation.sentences_per_second:,.0f} sentences a second")
     if isinstance(evaluation, Evaluation) and evaluation.recorded:

@@ -1,4 +1,11 @@
-"""``transduce predict``: text in, text out, one record for each record read."""
+"""``transduce predict``: text in, text out, one record for each record read.
+
+Every record is answered. One that cannot be (a line that is too long or no UTF-8, a recording
+that is damaged) has an empty line, or a record of JSON that says why, so that line n of the
+output belongs to record n of the input; standard error names it, and the command ends with
+status 2. What cannot be read at all (a file that is missing or cut off) ends the input: what came
+before is answered.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +24,7 @@ from transduce.commands.arguments import require_file_place, updated
 from transduce.config import Config, SearchConfig
 from transduce.data.frames import FrameReader, read_frame_sources
 from transduce.data.parts import Part, find_part
-from transduce.data.sources import read_sources
+from transduce.data.sources import sources_or_errors
 from transduce.errors import ConfigError, DataError
 from transduce.pipeline.prediction import Output
 from transduce.pipeline.trained import TrainedModel
@@ -26,6 +33,9 @@ from transduce.pretrained.reader import load_trained
 __all__ = ["Request", "predict"]
 
 _INTERACTIVE, _AHEAD = 1, 4096  # sources read before the first is written
+_NAMED = 20  # records without an answer that are named one by one
+
+Asked = str | DataError
 
 
 @dataclass(frozen=True)
@@ -59,8 +69,7 @@ def predict(request: Request) -> None:
     options = _search_options(config, request.beam, request.nbest)
     part = find_part(config, request.part)
     interactive = "-" in request.sources and sys.stdin.isatty()
-    names: deque[str] = deque()  # of sources that are read ahead, in another thread
-    sources = _noting(_sources(request.sources, trained, part), names)
+    sources = _Noted(_sources(request.sources, trained, part))
     window = _INTERACTIVE if interactive else _AHEAD
     if request.ensemble:
         others = [load_trained(path) for path in request.ensemble]
@@ -70,14 +79,21 @@ def predict(request: Request) -> None:
             other.config = other.config.updated({"engine": config.engine})
         several = TrainedModel.ensemble([trained, *others], request.part)
         predictor = replace(several, timings=request.timings)
-        found = predictor.predict(sources, options, window=window)
+        found = predictor.predict(sources, options, window=window, keep_going=True)
     else:
         found = trained.predict(
-            sources, options, part=request.part, window=window, timings=request.timings
+            sources,
+            options,
+            part=request.part,
+            window=window,
+            timings=request.timings,
+            keep_going=True,
         )
+    refused = _Refused(at_once=interactive)
     with _writer(request.output) as answers:
         for outputs in found:
-            name = names.popleft()
+            name = sources.names.popleft()
+            refused.note(outputs[0])
             if request.form == "jsonl":
                 is_file = isinstance(trained.source, FrameReader)
                 answers.write(_as_json(outputs, name if is_file else None))
@@ -85,21 +101,82 @@ def predict(request: Request) -> None:
                 answers.write(_as_text(outputs))
             if interactive:
                 answers.flush()
+    refused.finish(sources.failure)
 
 
-def _sources(paths: Sequence[str], trained: TrainedModel, part: Part) -> Iterator[str]:
+def _sources(paths: Sequence[str], trained: TrainedModel, part: Part) -> Iterator[Asked]:
     """Texts, or the paths of recordings or pictures."""
     if isinstance(trained.source, FrameReader):
         return read_frame_sources(paths, part.data, trained.source)
     streams = (sys.stdin.buffer if path == "-" else path for path in paths)
-    return itertools.chain.from_iterable(read_sources(s, part.data) for s in streams)
+    return itertools.chain.from_iterable(sources_or_errors(s, part.data) for s in streams)
 
 
-def _noting(sources: Iterator[str], names: deque[str]) -> Iterator[str]:
-    """The same sources, each noted as it is read."""
-    for source in sources:
-        names.append(source)
-        yield source
+class _Noted:
+    """Sources, the name of each noted as it is read (ahead, in another thread).
+
+    ``failure`` is why there are no more, where that is no end.
+    """
+
+    def __init__(self, sources: Iterator[Asked]) -> None:
+        self._sources = sources
+        self.names: deque[str | None] = deque()
+        self.failure: DataError | None = None
+
+    def __iter__(self) -> Iterator[Asked]:
+        try:
+            for source in self._sources:
+                self.names.append(source if isinstance(source, str) else None)
+                yield source
+        except DataError as error:
+            self.failure = error
+
+
+class _Refused:
+    """The records without an answer, named on standard error.
+
+    A single one is the command's own error, said at its end (a person at a terminal is told at
+    once).
+    """
+
+    def __init__(self, *, at_once: bool) -> None:
+        self._asked = self._refused = 0
+        self._waiting: str | None = None
+        self._at_once = at_once
+
+    def note(self, output: Output) -> None:
+        """Take in the first output of each record."""
+        self._asked += 1
+        if not output.error:
+            return
+        self._refused += 1
+        if self._refused == 1 and not self._at_once:
+            self._waiting = output.error
+            return
+        if self._waiting is not None:
+            _say(self._waiting)
+            self._waiting = None
+        if self._refused <= _NAMED:
+            _say(output.error)
+
+    def finish(self, failure: DataError | None) -> None:
+        """Raise DataError where not all that was asked for is answered."""
+        if failure is not None and self._waiting is not None:
+            _say(self._waiting)
+        if failure is not None:
+            raise failure
+        if self._waiting is not None:
+            raise DataError(self._waiting)
+        if self._refused:
+            raise DataError(
+                f"all records must be such that can be answered; got {self._refused:,} of "
+                f"{self._asked:,} that cannot, each with an empty answer in its place"
+            )
+
+
+def _say(error: str) -> None:
+    sys.stdout.flush()
+    print("transduce:", " ".join(error.splitlines()), file=sys.stderr)
 
 
 def _check_places(sources: Sequence[str], output: Path | None) -> None:
@@ -130,14 +207,18 @@ def _as_text(outputs: Sequence[Output]) -> str:
 def _as_json(outputs: Sequence[Output], source: str | None) -> str:
     """``source`` is the path of a recording or a picture."""
     record: dict[str, object] = {} if source is None else {"source": source}
-    record |= {"text": outputs[0].text, "hypotheses": [_plain(output) for output in outputs]}
+    record["text"] = outputs[0].text
+    if outputs[0].error:
+        record |= {"hypotheses": [], "error": outputs[0].error}
+    else:
+        record["hypotheses"] = [_plain(output) for output in outputs]
     return json.dumps(record, ensure_ascii=False) + "\n"
 
 
 def _plain(output: Output) -> dict[str, object]:
-    """``words`` and ``language`` only where there are such."""
+    """``words``, ``language`` and ``error`` only where there are such."""
     values = asdict(output)
-    return {k: v for k, v in values.items() if v or k not in ("words", "language")}
+    return {k: v for k, v in values.items() if v or k not in ("words", "language", "error")}
 
 
 @contextlib.contextmanager

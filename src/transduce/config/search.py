@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from transduce.config.base import (
     Count,
+    Length,
     Name,
     Probability,
     Ratio,
@@ -60,6 +61,9 @@ class SearchConfig(Section):
     prefix: Text | None = None
     forbidden: Phrases = ()  # texts that no output holds, 10,000 characters together
     required: Phrases = ()  # texts that each output holds, likewise
+    # Tokens (END counted) or frames: longer sources are cut. None: they are refused where the
+    # model has no positions or the machine no memory for them.
+    max_source_length: Length | None = None
     batch_tokens: TokenBudget = 8192  # source tokens × beams decoded together
 
     @field_validator("forbidden", "required")

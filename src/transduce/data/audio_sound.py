@@ -29,6 +29,14 @@ class HeardPart:
     frames: Frames
     sound: NDArray[np.bool_] | None = None
 
+    def begin(self, longest: int) -> HeardPart:
+        """At most so many frames of it."""
+        if len(self.frames) <= longest:
+            return self
+        kept = longest / len(self.frames)
+        sound = None if self.sound is None else self.sound[: max(1, round(kept * len(self.sound)))]
+        return HeardPart(self.frames[:longest], sound)
+
     def seconds(self, frames_a_second: float) -> float:
         """How long the recording is, as far as that is known."""
         if self.sound is None:

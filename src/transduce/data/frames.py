@@ -16,7 +16,7 @@ from transduce.config.data import DataConfig, InputConfig
 from transduce.config.image import ImageConfig
 from transduce.data.audio_reader import AudioReader
 from transduce.data.image_reader import ImageReader
-from transduce.data.sources import read_sources
+from transduce.data.sources import sources_or_errors
 from transduce.errors import DataError
 
 __all__ = [
@@ -83,12 +83,13 @@ def _is_hidden(path: Path, folder: Path) -> bool:
 
 def read_frame_sources(
     paths: Sequence[str], config: DataConfig, reader: FrameReader
-) -> Iterator[str]:
+) -> Iterator[str | DataError]:
     """What is to be predicted: each path is a source, a folder of such, or a list of paths.
 
-    A list is read as :func:`~transduce.data.sources.read_sources` reads texts, and its relative
-    paths are taken from its folder (from the current one for standard input, ``-``). Raises
-    DataError.
+    A list is read as :func:`~transduce.data.sources.sources_or_errors` reads texts, and its
+    relative paths are taken from its folder (from the current one for standard input, ``-``).
+    An error stands in the place of a line that names no source. Raises DataError where a list or
+    a folder cannot be read.
     """
     for path in paths:
         if Path(path).suffix.lower() in reader.suffixes:
@@ -103,12 +104,14 @@ def read_frame_sources(
                 raise DataError(f"folder must hold a file named {known}; got none", file=path)
         else:
             folder = Path() if path == "-" else Path(path).parent
-            for number, source in enumerate(read_sources(path, config), 1):
-                if not source.strip():
-                    raise DataError(
-                        "line must be the path of a source; got nothing", file=path, line=number
-                    )
-                yield reader.located(source, folder)
+            for number, source in enumerate(sources_or_errors(path, config), 1):
+                if isinstance(source, DataError):
+                    yield source
+                elif source.strip():
+                    yield reader.located(source, folder)
+                else:
+                    message = "line must be the path of a source; got nothing"
+                    yield DataError(message, file=path, line=number)
 
 
 def frame_reader(config: DataConfig) -> FrameReader | None:

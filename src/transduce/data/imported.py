@@ -86,6 +86,11 @@ class ImportedSymbols:
         return dict(sorted(zip(ours, codes, strict=True)))
 
     @property
+    def closing(self) -> tuple[int, ...]:
+        """Our numbers of what stands behind every text."""
+        return tuple(self.numbering.translate(self.after))
+
+    @property
     def banned_first(self) -> tuple[int, ...]:
         """Our numbers of what no output may begin with, after :attr:`first`."""
         return tuple(self.numbering.translate(self.not_first))

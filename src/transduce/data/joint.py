@@ -50,6 +50,11 @@ class Coder(Protocol):
         """Phrases that no output holds."""
         ...
 
+    @property
+    def closing(self) -> tuple[int, ...]:
+        """What stands behind every text, before END: a language code."""
+        ...
+
     def encode(self, text: str) -> list[int]:
         """Numbers of a text's symbols, without BEGIN and END."""
         ...
@@ -141,6 +146,7 @@ class PartTokenizer:
         self.first: tuple[int, ...] = ()
         self.first_of: Mapping[int, str] = {}
         self.banned_first: tuple[int, ...] = ()
+        self.closing: tuple[int, ...] = ()
         self.forbidden: tuple[tuple[int, ...], ...] = ()
 
     def encode(self, text: str) -> list[int]:

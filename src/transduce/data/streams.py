@@ -94,9 +94,10 @@ def open_stream(path: Path) -> Iterator[Stream]:
         match path.suffix.lower():
             case ".gz":
                 with gzip.GzipFile(fileobj=file) as unpacked:
-                    yield _Bounded(unpacked, file, path)
+                    # Not read: that would lose what comes before the place where it is cut off.
+                    yield _Bounded(unpacked.read1, file, path)
             case ".zst":
-                yield _Bounded(_ZstandardStream(file), file, path)
+                yield _Bounded(_ZstandardStream(file).read, file, path)
             case _:
                 yield file
 
@@ -114,12 +115,12 @@ def refuse_bomb(unpacked: int, packed: int, path: str | Path) -> None:
 class _Bounded:
     """What a packed file holds, refused where that is out of all proportion to its size."""
 
-    def __init__(self, unpacked: Stream, packed: BinaryIO, path: Path) -> None:
-        self._unpacked, self._packed, self._path = unpacked, packed, path
+    def __init__(self, read: Callable[[int], bytes], packed: BinaryIO, path: Path) -> None:
+        self._read, self._packed, self._path = read, packed, path
         self._count = 0
 
     def read(self, size: int, /) -> bytes:
-        data = self._unpacked.read(size)
+        data = self._read(size)
         self._count += len(data)
         if self._count > _UNPACKED_BYTES:
             refuse_bomb(self._count, self._packed.tell(), self._path)

@@ -127,6 +127,11 @@ class Tokenizer:
         return () if self._imported is None else self._imported.first
 
     @property
+    def closing(self) -> tuple[int, ...]:
+        """What stands behind every text: an imported tokenizer's code of a language."""
+        return () if self._imported is None else self._imported.closing
+
+    @property
     def first_of(self) -> Mapping[int, str]:
         """Languages by number, of which the likeliest begins an output, before :attr:`first`."""
         return {} if self._imported is None else self._imported.first_of

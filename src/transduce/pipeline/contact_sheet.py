@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-from transduce.data.corpus import Example
 from transduce.data.image_reader import ImageReader
 from transduce.errors import ConfigError
 from transduce.evaluation.panels import SheetEntry, draw_contact_sheet
@@ -30,7 +28,6 @@ def require_pictures(trained: TrainedModel) -> ImageReader:
 
 def draw_sheet(
     trained: TrainedModel,
-    examples: Sequence[Example],
     evaluation: Evaluation,
     path: str | Path,
 ) -> None:
@@ -42,10 +39,10 @@ def draw_sheet(
     reader = require_pictures(trained)
     cases = worst_cases(
         evaluation.scores,
-        [example.source for example in examples],
+        [example.source for example in evaluation.examples],
         [output.text for output in evaluation.outputs],
-        [example.references for example in examples],
-        count=len(examples),
+        [example.references for example in evaluation.examples],
+        count=len(evaluation.examples),
     )
     shown = min(_SHOWN, len(cases) // 2)
     chosen = {"best": cases[::-1][: len(cases) - shown][:_SHOWN], "worst": cases[:shown]}

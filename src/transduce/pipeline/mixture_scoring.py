@@ -10,6 +10,7 @@ from torch import nn
 
 from transduce.config import SearchConfig
 from transduce.data.corpus import Example
+from transduce.data.problems import Problems
 from transduce.evaluation.by_part import joined, means, table_by_part
 from transduce.pipeline.scoring import DevScorer, Evaluation, evaluate
 from transduce.pipeline.trained import TrainedModel
@@ -59,11 +60,15 @@ def evaluate_parts(
     options: SearchConfig | None = None,
     *,
     worst: int = 0,
+    problems: Problems | None = None,
 ) -> MixtureEvaluation:
-    """Search and score the examples of each part. Raises DataError for a part without any."""
+    """Search and score the examples of each part, as ``evaluate`` does.
+
+    Raises DataError for a part without any.
+    """
     return MixtureEvaluation(
         {
-            name: evaluate(trained, own, options, worst=worst, part=name)
+            name: evaluate(trained, own, options, worst=worst, part=name, problems=problems)
             for name, own in examples.items()
         }
     )

@@ -5,10 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -21,35 +20,18 @@ from transduce.data.joint import Coder
 from transduce.data.parts import WHOLE, Part
 from transduce.errors import DataError, ModelError, SearchError
 from transduce.interfaces import BEGIN, END, Source, Stepper
+from transduce.pipeline.output import EMPTY, Output, joined, unanswered
+from transduce.pipeline.source_limits import UNLIMITED, SourceLimits, shortage_explained
+from transduce.pipeline.source_rows import read_ahead, source_rows
 from transduce.pipeline.timings import Word, timed_words
 from transduce.search import Constraints, Hypothesis, decode_all, decode_parts
 
 __all__ = ["Output", "Predictor"]
 
-
-@dataclass(frozen=True)
-class Output:
-    """One hypothesis as a person reads it.
-
-    ``score`` is what the search ranked by; ``log_probability`` (nats) and
-    ``token_scores`` are the model's own, the last token score that of the end. ``words`` say
-    when each word of a recording was said, where that was asked for; ``language`` is what the
-    model guessed is spoken, where it does.
-    """
-
-    text: str
-    tokens: tuple[str, ...]
-    score: float
-    log_probability: float
-    token_scores: tuple[float, ...]
-    finished: bool = True
-    constraints_met: bool = True
-    words: tuple[Word, ...] = ()
-    language: str = ""
+T = TypeVar("T")
 
 
 _FILES_AHEAD = 16  # read while others are decoded
-_EMPTY = Output("", (), 0.0, 0.0, ())
 
 
 @dataclass(frozen=True)
@@ -68,26 +50,42 @@ class Predictor:
     device: torch.device
     part: Part = WHOLE
     timings: bool = False  # of the words of recordings
+    limits: SourceLimits = UNLIMITED
 
     def predict(
-        self, sources: Iterable[FrameSource], options: SearchConfig, *, window: int = 4096
+        self,
+        sources: Iterable[FrameSource | DataError],
+        options: SearchConfig,
+        *,
+        window: int = 4096,
+        keep_going: bool = False,
     ) -> Iterator[list[Output]]:
         """The n-best outputs of each source, in order, reading ``window`` sources ahead.
 
         A source is a text or, for models of recordings and pictures, a path or an array. An empty
-        text has an empty output. Raises DataError for a file that cannot be read, SearchError
-        where the options contradict each other or the tokenizer, before anything is decoded.
+        text has an empty output. One longer than ``max_source_length`` is cut to that.
+
+        What cannot be answered (a file that cannot be read, a source that is too long, an error
+        that stands in the place of one) raises DataError or, with ``keep_going``, has one output,
+        which says why. Raises SearchError where the options contradict each other or the
+        tokenizer, before anything is decoded, and EngineError where memory is short.
         """
         reader = self.source
-        if self.timings:
-            if not isinstance(reader, AudioReader):
-                raise ModelError("timings must be asked of a model of recordings; got another")
-            heard = map(reader.heard_parts, sources)
-            return self._of_frames(heard, options, self._constraints(options), window)
         if isinstance(reader, FrameReader):
-            return self.predict_frames(map(reader.parts, sources), options, window=window)
-        texts = (_text(source) for source in sources)
-        return self._of_texts(texts, reader, options, self._constraints(options), window)
+            read = self._reading(reader)
+            heard = (self._heard(source, read, options, keep_going) for source in sources)
+            return self._of_frames(heard, options, self._constraints(options), window)
+        if self.timings:
+            raise ModelError("timings must be asked of a model of recordings; got another")
+        constraints = self._constraints(options)
+        return self._of_texts(iter(sources), reader, options, constraints, window, keep_going)
+
+    def _reading(self, reader: FrameReader) -> Callable[[FrameSource], list[HeardPart]]:
+        if not self.timings:
+            return lambda source: [HeardPart(frames) for frames in reader.parts(source)]
+        if not isinstance(reader, AudioReader):
+            raise ModelError("timings must be asked of a model of recordings; got another")
+        return reader.heard_parts
 
     def predict_frames(
         self, sources: Iterable[list[Frames]], options: SearchConfig, *, window: int = 4096
@@ -99,18 +97,42 @@ class Predictor:
         parts = ([HeardPart(frames) for frames in source] for source in sources)
         return self._of_frames(parts, options, self._constraints(options), window)
 
+    def _heard(
+        self,
+        source: FrameSource | DataError,
+        read: Callable[[FrameSource], list[HeardPart]],
+        options: SearchConfig,
+        keep_going: bool,
+    ) -> list[HeardPart] | DataError:
+        """The parts of a source, as long as they may be, or why there are none."""
+        try:
+            if isinstance(source, DataError):
+                raise source
+            parts = _shortened(read(source), options.max_source_length)
+            for part in parts:
+                self.limits.check(len(part.frames))
+        except DataError as error:
+            if not keep_going:
+                raise
+            return error
+        return parts
+
     def _of_frames(
         self,
-        sources: Iterator[list[HeardPart]],
+        sources: Iterator[list[HeardPart] | DataError] | Iterator[list[HeardPart]],
         options: SearchConfig,
         constraints: Constraints | None,
         window: int,
     ) -> Iterator[list[Output]]:
-        counts: deque[int] = deque()  # parts of each source that is read and not yet given
+        # Parts of each source that is read and not yet given, or why there are none.
+        counts: deque[int | DataError] = deque()
         waiting: deque[HeardPart] = deque()  # the parts, where attention will need them
 
         def read() -> Iterator[list[Frames]]:
             for source in prefetch(sources, _FILES_AHEAD) if window > 1 else sources:
+                if isinstance(source, DataError):
+                    counts.append(source)
+                    continue
                 counts.append(len(source))
                 if self.timings:
                     waiting.extend(source)
@@ -119,29 +141,39 @@ class Predictor:
         found = decode_parts(
             self.stepper, read(), options, constraints, device=self.device, window=window
         )
-        for first in found:
+        for first in _explained(found):
+            yield from _errors(counts)
             count = counts.popleft()
+            if isinstance(count, DataError):
+                raise TypeError("outputs must be those of a source")
             outputs, before = [], 0.0
             for hypotheses in (first, *itertools.islice(found, count - 1)):
                 part = waiting.popleft() if self.timings else None
                 outputs.append([self._output(h, part, before) for h in hypotheses])
                 before += 0.0 if part is None else part.seconds(self._rate())
-            yield _joined(outputs)
+            yield joined(outputs)
+        yield from _errors(counts)
 
     def _of_texts(
         self,
-        sources: Iterator[str],
+        sources: Iterator[FrameSource | DataError],
         tokenizer: Coder,
         options: SearchConfig,
         constraints: Constraints | None,
         window: int,
+        keep_going: bool,
     ) -> Iterator[list[Output]]:
-        remaining, decoded_before = sources, 0
-        while texts := list(itertools.islice(remaining, window)):
-            full = [text for text in texts if text.strip()]
+        decoded_before = 0
+        while asked := read_ahead(sources, window):
+            rows = source_rows(asked, tokenizer, self.part, options, self.limits)
+            if not keep_going:
+                for row in rows:
+                    if isinstance(row, DataError):
+                        raise row
+            full = [row for row in rows if isinstance(row, list)]
             decoded = decode_all(
                 self.stepper,
-                tokenizer.encode_batch([self.part.source(text) for text in full]),
+                full,
                 options,
                 constraints,
                 device=self.device,
@@ -149,8 +181,12 @@ class Predictor:
                 numbers=itertools.count(decoded_before),
             )
             decoded_before += len(full)
-            for text in texts:
-                yield [self._output(h) for h in next(decoded)] if text.strip() else [_EMPTY]
+            answers = _explained(decoded)
+            for row in rows:
+                if isinstance(row, DataError):
+                    yield [unanswered(row)]
+                else:
+                    yield [EMPTY] if row is None else [self._output(h) for h in next(answers)]
 
     def _constraints(self, options: SearchConfig) -> Constraints | None:
         first, begin = self.target_tokenizer.first, self._begin()
@@ -233,27 +269,28 @@ class Predictor:
         )
 
 
-def _joined(parts: Sequence[list[Output]]) -> list[Output]:
-    """The outputs of a source's parts as its own: where there are several, the best of each."""
-    if len(parts) == 1:
-        return parts[0]
-    best = [outputs[0] for outputs in parts]
-    return [
-        Output(
-            text=" ".join(output.text for output in best if output.text),
-            tokens=tuple(chain.from_iterable(output.tokens for output in best)),
-            score=sum(output.score for output in best),
-            log_probability=sum(output.log_probability for output in best),
-            token_scores=tuple(chain.from_iterable(output.token_scores for output in best)),
-            finished=all(output.finished for output in best),
-            constraints_met=all(output.constraints_met for output in best),
-            words=tuple(chain.from_iterable(output.words for output in best)),
-            language=best[0].language,
-        )
-    ]
+def _shortened(parts: list[HeardPart], longest: int | None) -> list[HeardPart]:
+    """At most ``longest`` frames of all parts together."""
+    kept = []
+    for part in parts:
+        if longest is not None and longest <= 0:
+            break
+        kept.append(part if longest is None else part.begin(longest))
+        longest = None if longest is None else longest - len(part.frames)
+    return kept
 
 
-def _text(source: FrameSource) -> str:
-    if not isinstance(source, str):
-        raise DataError(f"source must be text for this model; got {type(source).__name__}")
-    return source
+def _errors(counts: deque[int | DataError]) -> Iterator[list[Output]]:
+    """The outputs of sources that cannot be answered, as far as the next that can."""
+    while counts and isinstance(error := counts[0], DataError):
+        counts.popleft()
+        yield [unanswered(error)]
+
+
+def _explained(found: Iterator[T]) -> Iterator[T]:
+    while True:
+        with shortage_explained():
+            item = next(found, None)
+        if item is None:
+            return
+        yield item

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,6 +21,7 @@ from transduce.data.frame_corpus import FrameCorpus
 from transduce.data.frames import FrameReader
 from transduce.data.joint import coder
 from transduce.data.parts import find_part
+from transduce.data.problems import Problems
 from transduce.engine import choose_engine
 from transduce.errors import ConfigError, DataError
 from transduce.evaluation.metrics import (
@@ -47,9 +49,10 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model reached on a test set, and the outputs that it was measured by."""
+    """What a model reached on a test set, the examples that it was measured on and the outputs."""
 
     report: EvaluationReport
+    examples: Sequence[Example]
     outputs: Sequence[Output]
     scores: TextScores
     recorded: float = 0.0  # seconds of recordings, where sources are such
@@ -85,20 +88,23 @@ def evaluate(
     *,
     worst: int = 0,
     part: str | None = None,
+    problems: Problems | None = None,
 ) -> Evaluation:
     """Search and score all examples, ``worst`` of them shown, all of one part of a mixture.
 
-    Raises DataError for no examples, ConfigError for a part that is none.
+    Examples whose source cannot be read, or is too long, are left out where ``problems`` counts
+    such. Raises DataError for one without that, and for no examples, ConfigError for a part that
+    is none.
     """
     if not examples:
         raise DataError("test set must hold at least one pair; got none")
     own = trained.config.for_part(part or "")
     names = metric_names(own)
     options = (options or trained.config.search).model_copy(update={"nbest": 1})
-    sources = [example.source for example in examples]
     started = time.perf_counter()
-    outputs = [best for best, *_ in trained.predict(sources, options, part=part)]
+    examples, outputs = _answered(trained, examples, options, part, problems or Problems("stop"))
     seconds = time.perf_counter() - started
+    sources = [example.source for example in examples]
     scores = score_outputs(own, examples, outputs, names)
     losses = None
     if any(name in MODEL_METRICS for name in names):
@@ -108,7 +114,32 @@ def evaluate(
     cases = worst_cases(scores, sources, texts, references, count=worst) if worst > 0 else ()
     lengths = _lengths(trained, sources, part)
     report = make_report(scores, seconds=seconds, losses=losses, lengths=lengths, worst=cases)
-    return Evaluation(report, outputs, scores, _seconds(trained, lengths))
+    return Evaluation(report, examples, outputs, scores, _seconds(trained, lengths))
+
+
+def _answered(
+    trained: TrainedModel,
+    examples: Sequence[Example],
+    options: SearchConfig,
+    part: str | None,
+    problems: Problems,
+) -> tuple[list[Example], list[Output]]:
+    """The examples that have an output, and these; the others are noted."""
+    sources = [example.source for example in examples]
+    going = problems.on_error == "skip"
+    found = trained.predict(sources, options, part=part, keep_going=going)
+    kept, outputs = [], []
+    for example, (best, *_) in zip(examples, found, strict=True):
+        if best.error:
+            problems.add("unreadable source", best.error, "examples")
+        else:
+            kept.append(example)
+            outputs.append(best)
+    if not kept:
+        raise DataError(
+            f"examples to score on must hold one that can be read; got {problems.summary()}"
+        )
+    return kept, outputs
 
 
 def score_outputs(
@@ -179,6 +210,7 @@ class DevScorer:
         most = trained.config.training.dev_sentences if sentences is None else sentences
         self.examples = _spread(examples, most)
         self.batches = _batches(trained, examples, part)
+        self._has_said = False
         self.options = trained.config.search.model_copy(update={"beam": 1, "nbest": 1})
         # Compiles the kernels now, before a run's minutes count.
         choose_engine(trained.config.engine, trained.model.device)
@@ -188,10 +220,12 @@ class DevScorer:
         if model is not self.trained.model:
             raise ValueError("model must be the one that the scorer was made for")
         totals = loss_totals(self.trained.model, self.batches)
-        sources = (example.source for example in self.examples)
-        found = self.trained.predict(sources, self.options, part=self.part)
-        outputs = [best for best, *_ in found]
-        scores = score_outputs(self.config, self.examples, outputs, self.names)
+        problems = Problems(self.config.data.on_error)
+        answered = _answered(self.trained, self.examples, self.options, self.part, problems)
+        if problems.total and not self._has_said:
+            self._has_said = True
+            logging.getLogger("transduce").warning("not scored on: %s", problems.summary())
+        scores = score_outputs(self.config, *answered, self.names)
         return {**totals.values(), **scores.values}
 
 

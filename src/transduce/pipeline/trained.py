@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from transduce.data.joint import Coder, JointTokenizer, coder
 from transduce.data.parts import Part, find_part
 from transduce.data.tokenizer import Tokenizer
 from transduce.engine import fast_stepper
-from transduce.errors import ModelError, naming
+from transduce.errors import DataError, ModelError, naming
 from transduce.files import Change, changing, place, read_as_one
 from transduce.interfaces import BEGIN, Source, Stepper
 from transduce.models.blueprint import blueprint
@@ -38,6 +39,7 @@ from transduce.pipeline.model_folder import (
     require_files,
 )
 from transduce.pipeline.prediction import Output, Predictor
+from transduce.pipeline.source_limits import SourceLimits
 from transduce.pipeline.tokenizers import (
     Side,
     SideTokenizer,
@@ -158,36 +160,40 @@ class TrainedModel:
 
     def predict(
         self,
-        sources: Iterable[FrameSource],
+        sources: Iterable[FrameSource | DataError],
         options: SearchConfig,
         *,
         part: str | None = None,
         window: int = 4096,
         timings: bool = False,
+        keep_going: bool = False,
     ) -> Iterator[list[Output]]:
         """The n-best outputs of each source, in order, as :meth:`Predictor.predict` gives them.
 
-        ``part`` names one of a mixture; ``timings`` asks when each word of a recording was said.
+        With ``keep_going`` what cannot be answered has an output that says why. ``part`` names
+        one of a mixture; ``timings`` asks when each word of a recording was said.
         Raises ConfigError where there is no such part, or none is named and the model needs one,
         ModelError where there are no timings to be had.
         """
         predictor = replace(self.predictor(part), timings=timings)
-        return predictor.predict(sources, options, window=window)
+        return predictor.predict(sources, options, window=window, keep_going=keep_going)
 
     def predictor(self, part: str | None = None, stepper: Stepper[Any] | None = None) -> Predictor:
         """What predicts for a part of a mixture; ``stepper`` in place of the model's own."""
         chosen = find_part(self.config, part)
         target = coder(self.target_tokenizer, chosen.name)
         source = self.source
-        if not isinstance(source, FrameReader):
-            return Predictor(
-                stepper or self.stepper(),
-                coder(source, chosen.name),
-                target,
-                self.model.device,
-                chosen,
-            )
-        return Predictor(stepper or self.stepper(), source, target, self.model.device, chosen)
+        reads = source if isinstance(source, FrameReader) else coder(source, chosen.name)
+        runs = stepper or self.stepper()
+        return Predictor(runs, reads, target, self.model.device, chosen, limits=self.limits())
+
+    def limits(self) -> SourceLimits:
+        """How long a source may be, where this model alone predicts."""
+        source = self.source
+        reads = source.features if isinstance(source, FrameReader) else source.size
+        native = not isinstance(self.stepper(), Seq2Seq)
+        sizes = reads, self.target_tokenizer.size
+        return SourceLimits.of(self.config.model, sizes, self.model.device, native=native)
 
     def speaking(self, source: str | None, target: str | None) -> TrainedModel:
         """The same model of many languages between two others; None: as it is.
@@ -259,7 +265,8 @@ class TrainedModel:
                     )
             member.model.to(first.model.device)
         stepper = Ensemble([member.stepper() for member in members])
-        return members[0].predictor(part, stepper)
+        limits = reduce(SourceLimits.plus, (member.limits() for member in members))
+        return replace(members[0].predictor(part, stepper), limits=limits)
 
     def tokenizers(self, part: str) -> tuple[Tokenizer, Tokenizer]:
         """Those of a part's sources and targets; where parts have their own, with own numbers."""

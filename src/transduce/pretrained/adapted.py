@@ -22,6 +22,7 @@ from transduce.files import place
 from transduce.interfaces import Source, Stepper
 from transduce.models.seq2seq import Seq2Seq
 from transduce.pipeline.model_folder import CONFIG, PUBLISHED, WEIGHTS, replacing_model
+from transduce.pipeline.source_limits import UNLIMITED, SourceLimits
 from transduce.pipeline.trained import TrainedModel, count_by_part
 from transduce.pretrained.adapter import CausalAdapter, EncoderDecoderAdapter
 from transduce.pretrained.banned import Banned, banned
@@ -64,6 +65,10 @@ class AdaptedModel(TrainedModel):
                 f"engine must be auto for a model that transformers runs; got {self.config.engine}"
             )
         return self.adapter
+
+    def limits(self) -> SourceLimits:
+        """None that are known here: the network says what is too long."""
+        return UNLIMITED
 
     def attention(self, source: FrameSource, output: str, part: str | None = None) -> Any:
         """Raise ModelError: transformers is not asked for it."""

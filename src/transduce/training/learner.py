@@ -23,6 +23,7 @@ from transduce.training.ctc import WithCTC, ctc_loss
 from transduce.training.decoder_inputs import hide_inputs, mix_inputs
 from transduce.training.distributed import Processes
 from transduce.training.loss import token_loss
+from transduce.training.memory import is_shortage
 from transduce.training.precision import choose_precision
 
 __all__ = ["Learner", "Means"]
@@ -201,7 +202,7 @@ def _memory_explained(batch: Batch) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
-        if not _is_shortage(error):
+        if not is_shortage(error):
             raise
         sentences, source = batch.source.mask.shape
         raise TrainingError(
@@ -210,10 +211,3 @@ def _memory_explained(batch: Batch) -> Iterator[None]:
             "not: lower training.batch_tokens (and raise training.accumulate to keep the step as "
             "large), or set data.max_source_length and data.max_target_length"
         ) from error
-
-
-def _is_shortage(error: BaseException) -> bool:
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    text = str(error)
-    return "allocate memory" in text or "out of memory" in text or "not enough memory" in text

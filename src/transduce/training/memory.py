@@ -1,10 +1,12 @@
-"""Habits of memory that suit training on a CPU: the same large buffers, step after step."""
+"""Habits of memory that suit training on a CPU, and what says that memory is short."""
 
 from __future__ import annotations
 
 import ctypes
 
-__all__ = ["settle_memory"]
+import torch
+
+__all__ = ["is_shortage", "settle_memory"]
 
 # Names and numbers of glibc's mallopt(3).
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
@@ -30,3 +32,11 @@ def settle_memory() -> None:
         return
     mallopt(_MMAP_THRESHOLD, _MAPPED)
     mallopt(_TRIM_THRESHOLD, _KEPT)
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Whether an error says that there is not as much memory as was asked for."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    text = str(error)
+    return "allocate memory" in text or "out of memory" in text or "not enough memory" in text
