@@ -209,7 +209,10 @@ class Transducer:
     # -------------------------------------------------------- directories
 
     def save(self, folder: str | Path) -> None:
-        """Write the model directory."""
+        """Write the model directory, over a model that is there, in one change.
+
+        Raises BusyError where another process writes there, OSError naming the file.
+        """
         self._trained().save(folder)
 
     @classmethod

@@ -112,6 +112,8 @@ class Sweep:
                 again, complaint = in_a_child(lambda: self.scenario.again(self.place))
                 if again:
                     raise AssertionError(f"cannot be done again: {complaint}")
+            if status == 0 and self._litter():
+                in_a_child(self._write_next)
             self._state(self.scenario.end)
             if left := self._litter():
                 raise AssertionError(f"litter: {left}")
@@ -123,6 +125,12 @@ class Sweep:
 
         clear(self.place)
         self.scenario.begin(self.place)
+
+    def _write_next(self) -> None:
+        from transduce.files import changing
+
+        with changing(self.place):
+            pass
 
     def _state(self, look: Callable[[Path], str | None]) -> str:
         return look(self.place) or ""

@@ -10,12 +10,13 @@ from pathlib import Path
 
 __all__ = ["open_regular", "read_small"]
 
+_AS_IT_IS = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _SMALL = 16 << 20  # bytes of a list of files
 
 
 def open_regular(path: Path) -> io.FileIO:
     """Open a file to read; a FIFO or a device, which may never end, is none. Raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    descriptor = os.open(path, os.O_RDONLY | _AS_IT_IS)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, "not a regular file", str(path))

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,17 +141,17 @@ def write_checkpoint(
         try:
             _remove_incomplete(training)
             aside.mkdir(parents=True)
-            sums = Sums()
-            for group, tensors in groups.items():
-                _write_tensors(aside / f"{group}.safetensors", tensors)
-            if best is not None:
-                _write_tensors(aside / _BEST, best)
-            elif before is not None and before.best is not None:
-                _link_or_copy(before.best, aside / _BEST)
-                with suppress(CheckpointError, KeyError):  # else it is made anew
-                    sums[_BEST] = before.sums()[_BEST]
-            _write_bytes(aside / _STATE, json.dumps(state, indent=1).encode())
-            sums |= {p.name: digest(p) for p in aside.iterdir() if p.name not in sums}
+            with ThreadPoolExecutor(1) as beside:  # sums are made while the next file is written
+                found: dict[str, Future[str]] = {}
+                for group, tensors in groups.items():
+                    file = aside / f"{group}.safetensors"
+                    _write_tensors(file, tensors)
+                    found[file.name] = beside.submit(digest, file)
+                known = _add_best(aside / _BEST, best, before)
+                _write_bytes(aside / _STATE, json.dumps(state, indent=1).encode())
+                sums = Sums({name: future.result() for name, future in found.items()})
+            sums.update(known)
+            sums.update({p.name: digest(p) for p in aside.iterdir() if p.name not in sums})
             _write_bytes(aside / SUMS, sums.to_text().encode())
             sync_folder(aside)
             _put(aside, path)
@@ -163,6 +164,17 @@ def write_checkpoint(
             old.rename(old.with_name(f"{_INCOMPLETE}{old.name}"))
         _remove_incomplete(training)
     return Checkpoint(path)
+
+
+def _add_best(file: Path, best: Mapping[str, Tensor] | None, before: Checkpoint | None) -> Sums:
+    """Gives its checksum where it is that of the checkpoint before."""
+    if best is not None:
+        _write_tensors(file, best)
+    elif before is not None and before.best is not None:
+        _link_or_copy(before.best, file)
+        with suppress(CheckpointError):  # else it is made anew
+            return Sums({name: v for name, v in before.sums().items() if name == _BEST})
+    return Sums()
 
 
 def _put(aside: Path, path: Path) -> None:
