@@ -6,7 +6,9 @@ import gzip
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from command_line import call, feed
 
 from recordings import spoken, write_recording
@@ -148,6 +150,24 @@ def test_recordings_that_cannot_be_read_leave_the_others(
     assert f"{tmp_path / 'list.txt'}, line 4: line must be the path of a source; got nothing" in err
     assert "got 4 of 6 that cannot" in err
     assert predicted("cut.wav")[::2] == ([""], 2)
+
+
+def test_a_recording_that_is_damaged_in_a_later_window_has_no_answer(
+    hearing: Path, tmp_path: Path, monkeypatch: Patch, capsys: Capture
+) -> None:
+    """Its first windows are decoded by then; none of that is given."""
+    long = np.concatenate([spoken("abcdabcdabcd", seed) for seed in range(8)])
+    soundfile.write(tmp_path / "long.flac", long, 8000)
+    damaged = bytearray((tmp_path / "long.flac").read_bytes())
+    damaged[-2000:-1000] = bytes(1000)
+    (tmp_path / "damaged.flac").write_bytes(damaged)
+    (tmp_path / "list.txt").write_text("damaged.flac\nlong.flac\ndamaged.flac\n")
+    arguments = "predict", hearing / "model", tmp_path / "list.txt"
+    for window in ("data.input.cut_at=1.5", "data.input.cut_at=null"):
+        assert call(monkeypatch, *arguments, window, "search.max_length=3") == 2
+        found = capsys.readouterr()
+        assert [bool(line) for line in found.out.splitlines()] == [False, True, False]
+        assert found.err.count("damaged.flac: recording must be a whole") == 2
 
 
 def test_frames_are_cut_too(hearing: Path) -> None:

@@ -56,6 +56,9 @@ class AudioConfig(Section):
     normalization: Literal["none", "recording", "bin"] = "none"
     # Seconds: silence follows shorter recordings.
     pad_to: Annotated[float, Field(gt=0, le=3600)] | None = None
+    # Minutes that a recording may have; with ``cut_at`` no more are held at once, and one of up to
+    # 24 hours is predicted.
+    max_minutes: Annotated[float, Field(gt=0, le=1440)] = 30.0
     # Seconds: what is longer is predicted in parts, cut where it is quiet, and their texts joined.
     cut_at: Annotated[float, Field(gt=0, le=3600)] | None = None
     augmentation: AudioAugmentationConfig = AudioAugmentationConfig()
@@ -74,6 +77,10 @@ class AudioConfig(Section):
             raise ValueError(
                 f"window must be at most {_LARGEST_WINDOW:,} samples; got {self.window_samples:,} "
                 f"({self.window} seconds)"
+            )
+        if self.pad_to is not None and self.pad_to > 60 * self.max_minutes:
+            raise ValueError(
+                f"pad_to must be at most max_minutes ({self.max_minutes:g}); got {self.pad_to} s"
             )
         return self
 

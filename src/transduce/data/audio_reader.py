@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transduce.config.audio import AudioConfig
-from transduce.data.audio import array_samples, read_samples, sample_count
+from transduce.data.audio import (
+    array_samples,
+    not_too_loud,
+    read_samples,
+    sample_count,
+    stream_samples,
+)
 from transduce.data.audio_augmentation import (
     change_frames,
     change_gains,
@@ -20,13 +26,15 @@ from transduce.data.audio_augmentation import (
     draw_warp,
 )
 from transduce.data.audio_sound import HeardPart, find_sound
-from transduce.data.audio_windows import cut_where_quiet
+from transduce.data.audio_windows import windows
 from transduce.data.log_mel import Frames, Samples, frame_count, log_mel
 from transduce.errors import DataError
 
 __all__ = ["AudioReader"]
 
 _JOIN = "|"
+_MOST_JOINED = 1000
+_LONGEST_CUT = 1440.0  # minutes of a recording that is read window by window
 
 
 class AudioReader:
@@ -57,12 +65,24 @@ class AudioReader:
 
     def length(self, source: str) -> int:
         """Frames, by the files' headers. Raises DataError."""
-        rate = self.config.sampling_rate
-        samples = sum(
-            part if isinstance(part, int) else self._count(part, rate)
-            for part in self._parts(source)
-        )
+        rate, most = self.config.sampling_rate, self._most_minutes
+        samples = 0
+        for part in self._parts(source):
+            samples += part if isinstance(part, int) else self._count(part, rate, most)
+            self._refuse_long(samples, source, most)
         return frame_count(samples, self.config)
+
+    @property
+    def _most_minutes(self) -> float:
+        """Of a recording that need not be held as a whole."""
+        return self.config.max_minutes if self.config.cut_at is None else _LONGEST_CUT
+
+    def _refuse_long(self, samples: int, source: str, most: float) -> None:
+        if samples > most * 60 * self.config.sampling_rate:
+            raise DataError(
+                f"recordings that are joined must have at most {most:g} minutes together "
+                f"(data.input.max_minutes); got more in {source[:80]!r}"
+            )
 
     def read(self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int]) -> Frames:
         """Float32 ``[S, F]``. Raises DataError naming the file and what is wrong."""
@@ -73,20 +93,23 @@ class AudioReader:
         return [log_mel(part, self.config) for part in self._cut(source)]
 
     def heard_parts(
-        self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int]
-    ) -> list[HeardPart]:
-        """The parts with where in them something is heard."""
+        self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int], *, sound: bool = True
+    ) -> Iterator[HeardPart]:
+        """The parts one by one, with where in them something is heard unless nobody asks."""
         rate = self.config.sampling_rate
-        cut = self._cut(source)
-        return [HeardPart(log_mel(part, self.config), find_sound(part, rate)) for part in cut]
+        for part in self._cut(source):
+            heard = find_sound(part, rate) if sound else None
+            yield HeardPart(log_mel(part, self.config), heard)
 
     def _cut(
         self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int]
-    ) -> Sequence[Samples]:
-        samples, longest = self.samples(source), self.config.cut_at
+    ) -> Iterable[Samples]:
+        longest = self.config.cut_at
         if longest is None:
-            return [samples]
-        return cut_where_quiet(samples, self.config.sampling_rate, longest)
+            return [self.samples(source)]
+        is_file = isinstance(source, str | Path)
+        blocks = self._stream(str(source)) if is_file else [self.samples(source)]
+        return map(not_too_loud, windows(blocks, self.config.sampling_rate, longest))
 
     def augmented(self, source: str, seed: int, epoch: int, index: int) -> Frames:
         """The same, changed as ``augmentation`` says."""
@@ -119,16 +142,38 @@ class AudioReader:
 
     def _pieces(self, source: str) -> list[Samples]:
         """What is joined, each by itself: recordings and silences."""
+        rate, most = self.config.sampling_rate, self.config.max_minutes
+        pieces: list[Samples] = []
+        samples = 0
+        for part in self._parts(source):
+            samples += part if isinstance(part, int) else 0
+            self._refuse_long(samples, source, most)
+            if isinstance(part, int):
+                pieces.append(np.zeros(part, np.float32))
+            else:
+                pieces.append(read_samples(part, rate, most))
+                samples += len(pieces[-1])
+        self._refuse_long(samples, source, most)
+        return pieces
+
+    def _stream(self, source: str) -> Iterator[Samples]:
+        """All that is joined, block by block."""
         rate = self.config.sampling_rate
-        return [
-            np.zeros(part, np.float32) if isinstance(part, int) else read_samples(part, rate)
-            for part in self._parts(source)
-        ]
+        for part in self._parts(source):
+            if isinstance(part, int):
+                yield np.zeros(part, np.float32)
+            else:
+                yield from stream_samples(part, rate, _LONGEST_CUT)
 
     def _parts(self, source: str) -> Sequence[str | int]:
         """Paths, and samples of silence."""
         if _JOIN not in source:
             return [source]
+        if source.count(_JOIN) >= _MOST_JOINED:
+            raise DataError(
+                f"source must be at most {_MOST_JOINED:,} recordings and silences; got more in "
+                f"{source[:80]!r}"
+            )
         parts: list[str | int] = []
         for part in source.split(_JOIN):
             seconds = _seconds(part)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 
 from transduce.data.log_mel import Samples
 
-__all__ = ["cut_where_quiet"]
+__all__ = ["cut_where_quiet", "windows"]
 
 _BLOCK = 0.02  # seconds whose energy is one number
 _QUIET = 10  # blocks in a line that have to be quiet together: between two words
@@ -19,14 +21,21 @@ def cut_where_quiet(samples: Samples, sampling_rate: int, longest: float) -> lis
     Each part but the last ends in the middle of the fifth of a second that holds the least energy
     of its last third; of equally quiet places the latest.
     """
+    return list(windows([samples], sampling_rate, longest))
+
+
+def windows(blocks: Iterable[Samples], sampling_rate: int, longest: float) -> Iterator[Samples]:
+    """The same of samples that come block by block: hardly more than a part is held at once."""
     block, most = max(1, round(_BLOCK * sampling_rate)), round(longest * sampling_rate)
-    parts: list[Samples] = []
-    while len(samples) > most:
-        first = most - round(most * _LATEST)
-        end = first + _quietest(samples[first:most], block)
-        parts.append(samples[:end])
-        samples = samples[end:]
-    return [*parts, samples]
+    held = np.empty(0, np.float32)
+    for samples in blocks:
+        held = np.concatenate([held, samples]) if len(held) else samples
+        while len(held) > most:
+            first = most - round(most * _LATEST)
+            end = first + _quietest(held[first:most], block)
+            yield held[:end]
+            held = held[end:]
+    yield held
 
 
 def _quietest(samples: Samples, block: int) -> int:

@@ -45,11 +45,10 @@ def log_mel(
     if config.pad_to is not None:
         missing = round(config.pad_to * config.sampling_rate) - len(samples)
         samples = np.pad(samples, (0, max(0, missing)))
-    energies = _energies(samples, config)
     filters = mel_filters(
         config.sampling_rate, config.window_samples, config.mel_bins, round(warp, 2)
     )
-    bands = energies @ filters
+    bands = _bands(samples, config, filters)
     if gains is not None:
         bands *= gains
     frames = np.log10(np.maximum(bands, _LEAST))
@@ -101,8 +100,10 @@ def _hertz(mels: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(mels < 15, mels * 200 / 3, 1000 * np.exp((mels - 15) * np.log(6.4) / 27))
 
 
-def _energies(samples: Samples, config: AudioConfig) -> NDArray[np.float32]:
-    """``|FFT|²`` of each window, float32 ``[S, window // 2 + 1]``."""
+def _bands(
+    samples: Samples, config: AudioConfig, filters: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """``|FFT|²`` of each window, summed by the filters, float32 ``[S, F]``."""
     window, hop = config.window_samples, config.hop_samples
     count = frame_count(len(samples), config)
     reach = window // 2
@@ -114,7 +115,8 @@ def _energies(samples: Samples, config: AudioConfig) -> NDArray[np.float32]:
     parts = []
     for first in range(0, len(windows), _BLOCK):
         spectrum = np.fft.rfft(windows[first : first + _BLOCK] * hann, axis=1)
-        parts.append((spectrum.real**2 + spectrum.imag**2).astype(np.float32, copy=False))
+        energies = spectrum.real**2 + spectrum.imag**2  # [some, window // 2 + 1]
+        parts.append(energies.astype(np.float32, copy=False) @ filters)
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 

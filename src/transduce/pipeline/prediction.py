@@ -7,6 +7,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 import torch
@@ -20,6 +21,7 @@ from transduce.data.joint import Coder
 from transduce.data.parts import WHOLE, Part
 from transduce.errors import DataError, ModelError, SearchError
 from transduce.interfaces import BEGIN, END, Source, Stepper
+from transduce.pipeline.frame_parts import FramePart, frame_parts, noted_parts
 from transduce.pipeline.output import EMPTY, Output, joined, unanswered
 from transduce.pipeline.source_limits import UNLIMITED, SourceLimits, shortage_explained
 from transduce.pipeline.source_rows import read_ahead, source_rows
@@ -31,7 +33,7 @@ __all__ = ["Output", "Predictor"]
 T = TypeVar("T")
 
 
-_FILES_AHEAD = 16  # read while others are decoded
+_PARTS_AHEAD = 16  # of recordings, or pictures: read while others are decoded
 
 
 @dataclass(frozen=True)
@@ -71,21 +73,20 @@ class Predictor:
         tokenizer, before anything is decoded, and EngineError where memory is short.
         """
         reader = self.source
-        if isinstance(reader, FrameReader):
-            read = self._reading(reader)
-            heard = (self._heard(source, read, options, keep_going) for source in sources)
-            return self._of_frames(heard, options, self._constraints(options), window)
+        constraints = self._constraints(options)
+        if not isinstance(reader, FrameReader):
+            if self.timings:
+                raise ModelError("timings must be asked of a model of recordings; got another")
+            return self._of_texts(iter(sources), reader, options, constraints, window, keep_going)
+        parts = frame_parts(sources, self._reading(reader), options, self.limits, keep_going)
+        return self._of_frames(parts, options, constraints, window)
+
+    def _reading(self, reader: FrameReader) -> Callable[[FrameSource], Iterable[HeardPart]]:
+        if isinstance(reader, AudioReader):
+            return partial(reader.heard_parts, sound=self.timings)
         if self.timings:
             raise ModelError("timings must be asked of a model of recordings; got another")
-        constraints = self._constraints(options)
-        return self._of_texts(iter(sources), reader, options, constraints, window, keep_going)
-
-    def _reading(self, reader: FrameReader) -> Callable[[FrameSource], list[HeardPart]]:
-        if not self.timings:
-            return lambda source: [HeardPart(frames) for frames in reader.parts(source)]
-        if not isinstance(reader, AudioReader):
-            raise ModelError("timings must be asked of a model of recordings; got another")
-        return reader.heard_parts
+        return lambda source: map(HeardPart, reader.parts(source))
 
     def predict_frames(
         self, sources: Iterable[list[Frames]], options: SearchConfig, *, window: int = 4096
@@ -94,65 +95,40 @@ class Predictor:
 
         Where there are several parts, only the best outputs are kept and joined.
         """
-        parts = ([HeardPart(frames) for frames in source] for source in sources)
-        return self._of_frames(parts, options, self._constraints(options), window)
-
-    def _heard(
-        self,
-        source: FrameSource | DataError,
-        read: Callable[[FrameSource], list[HeardPart]],
-        options: SearchConfig,
-        keep_going: bool,
-    ) -> list[HeardPart] | DataError:
-        """The parts of a source, as long as they may be, or why there are none."""
-        try:
-            if isinstance(source, DataError):
-                raise source
-            parts = _shortened(read(source), options.max_source_length)
-            for part in parts:
-                self.limits.check(len(part.frames))
-        except DataError as error:
-            if not keep_going:
-                raise
-            return error
-        return parts
+        heard = frame_parts(sources, partial(map, HeardPart), options, UNLIMITED, False)
+        return self._of_frames(heard, options, self._constraints(options), window)
 
     def _of_frames(
         self,
-        sources: Iterator[list[HeardPart] | DataError] | Iterator[list[HeardPart]],
+        parts: Iterator[FramePart | DataError],
         options: SearchConfig,
         constraints: Constraints | None,
         window: int,
     ) -> Iterator[list[Output]]:
-        # Parts of each source that is read and not yet given, or why there are none.
-        counts: deque[int | DataError] = deque()
-        waiting: deque[HeardPart] = deque()  # the parts, where attention will need them
-
-        def read() -> Iterator[list[Frames]]:
-            for source in prefetch(sources, _FILES_AHEAD) if window > 1 else sources:
-                if isinstance(source, DataError):
-                    counts.append(source)
-                    continue
-                counts.append(len(source))
-                if self.timings:
-                    waiting.extend(source)
-                yield [part.frames for part in source]
-
+        # What was read and is not given yet: parts, and errors in the place of whole sources.
+        waiting: deque[FramePart | DataError] = deque()
+        ahead = prefetch(parts, _PARTS_AHEAD) if window > 1 else parts
+        # Where the first part chooses how the others begin, a source's parts go together.
+        together = constraints is not None and bool(constraints.first_of)
+        read = noted_parts(ahead, waiting, together=together, timings=self.timings)
         found = decode_parts(
-            self.stepper, read(), options, constraints, device=self.device, window=window
+            self.stepper, read, options, constraints, device=self.device, window=window
         )
-        for first in _explained(found):
-            yield from _errors(counts)
-            count = counts.popleft()
-            if isinstance(count, DataError):
-                raise TypeError("outputs must be those of a source")
-            outputs, before = [], 0.0
-            for hypotheses in (first, *itertools.islice(found, count - 1)):
-                part = waiting.popleft() if self.timings else None
-                outputs.append([self._output(h, part, before) for h in hypotheses])
-                before += 0.0 if part is None else part.seconds(self._rate())
-            yield joined(outputs)
-        yield from _errors(counts)
+        outputs: list[list[Output]] = []
+        before = 0.0
+        for hypotheses in _explained(found):
+            while isinstance(part := waiting.popleft(), DataError):
+                yield [unanswered(part)]
+                outputs, before = [], 0.0
+            heard = part.heard
+            outputs.append([self._output(h, heard, before) for h in hypotheses])
+            before += 0.0 if heard is None else heard.seconds(self._rate())
+            if part.last:
+                yield joined(outputs)
+                outputs, before = [], 0.0
+        for error in waiting:
+            if isinstance(error, DataError):
+                yield [unanswered(error)]
 
     def _of_texts(
         self,
@@ -267,24 +243,6 @@ class Predictor:
             words=() if part is None else self._words(hypothesis, part, before),
             language=self.target_tokenizer.first_of.get(tokens[0], "") if tokens else "",
         )
-
-
-def _shortened(parts: list[HeardPart], longest: int | None) -> list[HeardPart]:
-    """At most ``longest`` frames of all parts together."""
-    kept = []
-    for part in parts:
-        if longest is not None and longest <= 0:
-            break
-        kept.append(part if longest is None else part.begin(longest))
-        longest = None if longest is None else longest - len(part.frames)
-    return kept
-
-
-def _errors(counts: deque[int | DataError]) -> Iterator[list[Output]]:
-    """The outputs of sources that cannot be answered, as far as the next that can."""
-    while counts and isinstance(error := counts[0], DataError):
-        counts.popleft()
-        yield [unanswered(error)]
 
 
 def _explained(found: Iterator[T]) -> Iterator[T]:
