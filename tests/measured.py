@@ -16,10 +16,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["MOST_BYTES", "MOST_SECONDS", "Measured", "measured", "transduce"]
+__all__ = ["MOST_BYTES", "MOST_SECONDS", "OF_TORCH", "Measured", "measured", "transduce"]
 
 MOST_SECONDS = 10.0
 MOST_BYTES = 512 << 20
+OF_TORCH = 235 << 20  # bytes of a process that has imported torch and done nothing yet
 
 _PAUSE = 0.005  # seconds between two looks
 

@@ -51,7 +51,7 @@ class ImageConfig(Section):
     color: bool = False  # three channels; else grey
     invert: bool = True  # paper is white and becomes 0; false: paper is black
     stretch: bool = False  # the palest of each picture becomes 0, the strongest 1
-    max_pixels: Annotated[int, Field(ge=1, le=1 << 30)] = 50_000_000  # more are not unpacked
+    max_pixels: Annotated[int, Field(ge=1, le=1 << 30)] = 40_000_000  # more are not unpacked
     augmentation: ImageAugmentationConfig = ImageAugmentationConfig()
 
     @model_validator(mode="after")

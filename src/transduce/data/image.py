@@ -9,28 +9,26 @@ F = C·Y numbers from 0 (paper, which is also what padding is) to 1.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from transduce.config.image import ImageConfig
+from transduce.data.image_files import opened, orientation, refuse_endless, refuse_large
 from transduce.errors import DataError
 
 if TYPE_CHECKING:
     from PIL import Image
-    from PIL.ImageFile import ImageFile
 
 __all__ = ["Pixels", "array_pixels", "picture_width", "read_pixels", "to_frames"]
 
 Pixels = NDArray[np.uint8]  # [Y, X, C]
 
 _PAPER = 38  # of 255: what differs less from paper is no ink where margins are looked for
-_HEAD = 12  # bytes that tell the format
+_STRIP = 1 << 20  # pixels that are looked at together
 # EXIF orientation, 2 to 8, as the PIL.Image.Transpose that undoes it.
-_ORIENTATION = 0x0112
 _TURNS = {
     2: "FLIP_LEFT_RIGHT",
     3: "ROTATE_180",
@@ -48,15 +46,15 @@ def read_pixels(path: str | Path, config: ImageConfig) -> Pixels:
     Raises DataError naming the file that is missing, empty, damaged, of another format, larger
     than ``max_pixels`` or, where its margins are to be cut off, blank.
     """
-    with _opened(path, config) as image:
-        turn = _turn(image)
+    with opened(path, config) as image:
+        refuse_endless(image, path)
+        turn = orientation(image)
         if not config.trim and image.format == "JPEG":
             # Unpacks a large photograph at a half, a quarter or an eighth of its size.
-            width, height = _inner(image.size if not turn[1] else image.size[::-1], config)
-            wanted = (2 * width, 2 * height)
-            image.draft(image.mode, wanted[::-1] if turn[1] else wanted)
-        turned = image.transpose(turn[0]) if turn[0] is not None else image
-        return _scaled(_plain(turned, config), config, str(path))
+            width, height = _inner(_turned_size(image.size, turn), config)
+            image.draft(image.mode, _turned_size((2 * width, 2 * height), turn))
+        shown = _shown(image, config, str(path))
+        return _scaled(_turned(shown, turn), config)
 
 
 def array_pixels(values: ArrayLike, config: ImageConfig, name: str = "picture") -> Pixels:
@@ -67,6 +65,8 @@ def array_pixels(values: ArrayLike, config: ImageConfig, name: str = "picture") 
     from PIL import Image  # lazy: an extra
 
     array = np.asarray(values)
+    if array.ndim in (2, 3) and array.size:
+        refuse_large((array.shape[1], array.shape[0]), config, name)
     shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))
     if not shaped or not array.size:
         raise DataError(
@@ -80,8 +80,7 @@ def array_pixels(values: ArrayLike, config: ImageConfig, name: str = "picture") 
     elif array.dtype != np.uint8:
         raise DataError(f"{name} must be uint8 or floats from 0 to 1; got {array.dtype}")
     plain = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
-    _refuse_large((plain.shape[1], plain.shape[0]), config, name)
-    return _scaled(_plain(Image.fromarray(plain), config), config, name)
+    return _scaled(_shown(Image.fromarray(plain), config, name), config)
 
 
 def picture_width(path: str | Path, config: ImageConfig) -> int:
@@ -93,9 +92,8 @@ def picture_width(path: str | Path, config: ImageConfig) -> int:
         return config.width
     if config.trim:
         return int(read_pixels(path, config).shape[1])
-    with _opened(path, config) as image:
-        size = image.size[::-1] if _turn(image)[1] else image.size
-        return _inner(size, config)[0]
+    with opened(path, config) as image:
+        return _inner(_turned_size(image.size, orientation(image)), config)[0]
 
 
 def to_frames(pixels: Pixels, config: ImageConfig) -> NDArray[np.float32]:
@@ -112,80 +110,26 @@ def to_frames(pixels: Pixels, config: ImageConfig) -> NDArray[np.float32]:
     return np.ascontiguousarray(values.transpose(1, 2, 0)).reshape(X, C * Y)
 
 
-# ---------------------------------------------------------------- files
+# ---------------------------------------------------------------- pixels
 
 
-@contextmanager
-def _opened(path: str | Path, config: ImageConfig) -> Iterator[ImageFile]:
-    """The file's picture, only its header read yet; errors of any use become DataError."""
-    try:
-        with open(path, "rb") as file:
-            image = _open(file, path)
-            _refuse_large(image.size, config, str(path))
-            yield image
-    except DataError:
-        raise
-    except OSError as error:
-        if error.errno is not None:
-            message = f"picture must be a readable file; got {error.strerror}"
-            raise DataError(message, file=path) from None
-        raise _damaged(path, error) from None
-    except Exception as error:  # whatever a decoder stumbles over, it is the file's fault
-        raise _damaged(path, error) from None
+def _shown(image: Image.Image, config: ImageConfig, name: str) -> Image.Image:
+    """Grey or RGB on white, without margins where these are to go."""
+    image.load()
+    if image.mode == "P" and "transparency" in image.info:
+        image = _opaque(image)
+    return _plain(_trimmed(image, config, name) if config.trim else image, config)
 
 
-def _open(file: BinaryIO, path: str | Path) -> ImageFile:
-    """By the formats' own classes: ``PIL.Image.open`` warns of large pictures on its own terms."""
-    try:
-        from PIL import JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # lazy: an extra
-    except ModuleNotFoundError:
-        raise DataError(
-            "pictures must be read with Pillow, which is not installed: "
-            "pip install 'transduce[image]'"
-        ) from None
-    head = file.read(_HEAD)
-    file.seek(0)
-    if not head:
-        raise DataError("picture must be a PNG, JPEG or WebP file; got an empty file", file=path)
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return PngImagePlugin.PngImageFile(file)
-    if head.startswith(b"\xff\xd8\xff"):
-        return JpegImagePlugin.JpegImageFile(file)
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return WebPImagePlugin.WebPImageFile(file)
-    raise DataError("picture must be a PNG, JPEG or WebP file; got another format", file=path)
+def _turned_size(size: tuple[int, int], turn: int) -> tuple[int, int]:
+    """From 5 on width and height change places."""
+    return size[::-1] if turn >= 5 else size
 
 
-def _damaged(path: str | Path, error: Exception) -> DataError:
-    detail = str(error) or type(error).__name__
-    return DataError(f"picture must be whole; got a damaged file ({detail})", file=path)
-
-
-def _refuse_large(size: tuple[int, int], config: ImageConfig, name: str) -> None:
-    width, height = size
-    if width * height > config.max_pixels:
-        raise DataError(
-            f"picture must have at most {config.max_pixels:,} pixels (max_pixels); "
-            f"got {width:,} x {height:,}",
-            file=name,
-        )
-
-
-def _turn(image: ImageFile) -> tuple[Any, bool]:
-    """How the picture has to be turned (None: not) and whether its sides change places."""
+def _turned(image: Image.Image, turn: int) -> Image.Image:
     from PIL import Image  # lazy: an extra
 
-    # Some PNG files say it after their pixels; those are left as they lie, so that the header
-    # alone tells the width.
-    if image.format == "PNG" and "exif" not in image.info:
-        return None, False
-    value = image.getexif().get(_ORIENTATION)
-    if not isinstance(value, int) or value not in _TURNS:
-        return None, False
-    return Image.Transpose[_TURNS[value]], value >= 5
-
-
-# ---------------------------------------------------------------- pixels
+    return image if turn == 1 else image.transpose(Image.Transpose[_TURNS[turn]])
 
 
 def _plain(image: Image.Image, config: ImageConfig) -> Image.Image:
@@ -193,8 +137,31 @@ def _plain(image: Image.Image, config: ImageConfig) -> Image.Image:
     from PIL import Image  # lazy: an extra
 
     mode = "RGB" if config.color else "L"
-    if image.mode == "P" and "transparency" in image.info:
-        image = _opaque(image)
+    if _is_plain(image, mode):
+        return image
+    plain = Image.new(mode, image.size)
+    for top, strip in _plain_strips(image, mode):
+        plain.paste(strip, (0, top))
+    return plain
+
+
+def _is_plain(image: Image.Image, mode: str) -> bool:
+    return image.mode == mode and "transparency" not in image.info
+
+
+def _plain_strips(image: Image.Image, mode: str) -> Iterator[tuple[int, Image.Image]]:
+    """Some rows at a time, with the number of the first: conversions take several times the memory
+    of what they convert.
+    """
+    rows = max(1, _STRIP // image.width)
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        yield top, strip if _is_plain(image, mode) else _plain_strip(strip, mode)
+
+
+def _plain_strip(image: Image.Image, mode: str) -> Image.Image:
+    from PIL import Image  # lazy: an extra
+
     if image.mode.startswith("I"):  # 16 bits, which a plain conversion would clip
         wide = np.clip(np.asarray(image, dtype=np.int64), 0, 65535)
         return Image.fromarray((wide // 257).astype(np.uint8)).convert(mode)
@@ -219,11 +186,9 @@ def _opaque(image: Image.Image) -> Image.Image:
     return opaque
 
 
-def _scaled(image: Image.Image, config: ImageConfig, name: str) -> Pixels:
+def _scaled(image: Image.Image, config: ImageConfig) -> Pixels:
     from PIL import Image  # lazy: an extra
 
-    if config.trim:
-        image = _trimmed(image, config, name)
     width, height = _inner(image.size, config)
     resized = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3.0)
     canvas = (config.width or width, config.height)
@@ -247,12 +212,16 @@ def _inner(size: tuple[int, int], config: ImageConfig) -> tuple[int, int]:
 
 def _trimmed(image: Image.Image, config: ImageConfig, name: str) -> Image.Image:
     """Without the rows and columns at the edges that are paper."""
-    values = np.asarray(image)
-    ink = values < 255 - _PAPER if config.invert else values > _PAPER
-    if ink.ndim == 3:
-        ink = np.logical_or.reduce(ink, axis=2)
-    rows = np.flatnonzero(np.logical_or.reduce(ink, axis=1))
-    columns = np.flatnonzero(np.logical_or.reduce(ink, axis=0))
+    inked_rows = np.zeros(image.height, np.bool_)
+    inked_columns = np.zeros(image.width, np.bool_)
+    for top, strip in _plain_strips(image, "RGB" if config.color else "L"):
+        values = np.asarray(strip)
+        ink = values < 255 - _PAPER if config.invert else values > _PAPER
+        if ink.ndim == 3:
+            ink = np.logical_or.reduce(ink, axis=2)
+        inked_rows[top : top + len(ink)] = np.logical_or.reduce(ink, axis=1)
+        inked_columns |= np.logical_or.reduce(ink, axis=0)
+    rows, columns = np.flatnonzero(inked_rows), np.flatnonzero(inked_columns)
     if not len(rows):
         raise DataError("picture must show something; got a blank one", file=name)
     return image.crop((int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1))

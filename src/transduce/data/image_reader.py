@@ -82,6 +82,6 @@ def _state(path: str | Path) -> tuple[int, int] | None:
     """What is another when a file has changed; None where there is no file, as reading will say."""
     try:
         found = os.stat(path)
-    except OSError:
+    except (OSError, ValueError):
         return None
     return found.st_mtime_ns, found.st_size

@@ -1,0 +1,241 @@
+"""Picture files before they are unpacked: what they are, how large, and which way up.
+
+No library is asked before the sizes are known, and none sees what a picture is described by: text,
+profiles and previews are left out, and of EXIF one number is read here.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from transduce.config.image import ImageConfig
+from transduce.data.opening import open_regular
+from transduce.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile
+
+__all__ = ["opened", "orientation", "refuse_endless", "refuse_large"]
+
+_MOST_BYTES = 1 << 27  # of a file
+_MOST_WEBP = 1 << 24  # pixels: its library holds each several times
+_MOST_SCANS = 64  # of a JPEG, each over all its pixels; ten are usual
+_MOST_CHUNKS = 100_000  # of a PNG
+_LARGEST_EXIF = 1 << 16
+_PNG = b"\x89PNG\r\n\x1a\n"
+_SHOWN = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")  # chunks that make a PNG's pixels
+_ORIENTATION = 0x0112
+_XMP = re.compile(rb'tiff:Orientation(?:="|>)([1-8])')
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd8\xff]")  # of a JPEG; not what stands within its data
+
+
+@contextmanager
+def opened(path: str | Path, config: ImageConfig) -> Iterator[ImageFile]:
+    """The file's picture, only its header read yet; errors of any use become DataError."""
+    try:
+        with open_regular(path) as file:
+            yield _open(file, path, config)
+    except DataError:
+        raise
+    except OSError as error:
+        if error.errno is not None:
+            message = f"picture must be a readable file; got {error.strerror}"
+            raise DataError(message, file=path) from None
+        raise _damaged(path, error) from None
+    except MemoryError:
+        raise DataError("picture must fit into memory; got a larger one", file=path) from None
+    except Exception as error:  # whatever a decoder stumbles over, it is the file's fault
+        raise _damaged(path, error) from None
+
+
+def refuse_large(
+    size: tuple[int, int], config: ImageConfig, name: str, most: int | None = None
+) -> None:
+    """Raise DataError where a picture has no pixels or more than are unpacked."""
+    width, height = size
+    limit = config.max_pixels if most is None else min(most, config.max_pixels)
+    if width < 1 or height < 1:
+        raise DataError(f"picture must have pixels; got {width:,} x {height:,}", file=name)
+    if width * height > limit:
+        of_format = "" if limit == config.max_pixels else " in WebP"
+        raise DataError(
+            f"picture must have at most {limit:,} pixels{of_format} (max_pixels); "
+            f"got {width:,} x {height:,}",
+            file=name,
+        )
+
+
+def refuse_endless(image: ImageFile, path: str | Path) -> None:
+    """Raise DataError for a JPEG of so many scans that it would take minutes."""
+    if image.format != "JPEG":
+        return
+    with open_regular(path) as file:
+        data = file.read(_MOST_BYTES)
+    place, scans = 2, 0
+    while (found := _MARKER.search(data, place)) is not None:
+        place, marker = found.end(), data[found.start() + 1]
+        if marker == 0xD9:  # end of image
+            break
+        scans += marker == 0xDA
+        if marker != 0x01:  # all others tell how long they are
+            place += int.from_bytes(data[place : place + 2], "big")
+    if scans > _MOST_SCANS:
+        message = f"picture must have at most {_MOST_SCANS} scans of its pixels; got {scans:,}"
+        raise DataError(message, file=path)
+
+
+def orientation(image: ImageFile) -> int:
+    """What EXIF, or else XMP, says of which way up the picture is: 1 to 8, 1 where nothing does."""
+    found = _exif_orientation(_bytes_of(image, "exif").removeprefix(b"Exif\0\0"))
+    if found is None and image.format != "PNG":
+        said = _XMP.search(_bytes_of(image, "xmp"))
+        found = int(said[1]) if said else None
+    return found if found is not None and 1 <= found <= 8 else 1
+
+
+def _bytes_of(image: ImageFile, key: str) -> bytes:
+    value = image.info.get(key)
+    return value if isinstance(value, bytes) else b""
+
+
+def _exif_orientation(exif: bytes) -> int | None:
+    """Of the first directory of a TIFF, which EXIF is. None for what is none."""
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
+    if order is None or len(exif) > _LARGEST_EXIF:
+        return None
+    try:
+        (start,) = struct.unpack_from(f"{order}I", exif, 4)
+        (count,) = struct.unpack_from(f"{order}H", exif, start)
+        for place in range(start + 2, start + 2 + 12 * count, 12):
+            tag, kind = struct.unpack_from(f"{order}HH", exif, place)
+            if tag == _ORIENTATION and kind == 3:
+                return int(struct.unpack_from(f"{order}H", exif, place + 8)[0])
+    except struct.error:  # it leads out of the bytes
+        pass
+    return None
+
+
+# ---------------------------------------------------------------- formats
+
+
+def _open(file: BinaryIO, path: str | Path, config: ImageConfig) -> ImageFile:
+    """By the formats' own classes: ``PIL.Image.open`` warns of large pictures on its own terms."""
+    try:
+        from PIL import JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # lazy: an extra
+    except ModuleNotFoundError:
+        raise DataError(
+            "pictures must be read with Pillow, which is not installed: "
+            "pip install 'transduce[image]'"
+        ) from None
+    size = os.fstat(file.fileno()).st_size
+    if size > _MOST_BYTES:
+        message = f"picture must be a file of at most {_MOST_BYTES >> 20} MiB; got {size:,} bytes"
+        raise DataError(message, file=path)
+    head = file.read(30)
+    file.seek(0)
+    if not head:
+        raise DataError("picture must be a PNG, JPEG or WebP file; got an empty file", file=path)
+    image: ImageFile
+    if head.startswith(_PNG):
+        image = PngImagePlugin.PngImageFile(_only_pixels(file, path))
+    elif head.startswith(b"\xff\xd8\xff"):
+        image = JpegImagePlugin.JpegImageFile(file)
+    elif head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        refuse_large(_webp_size(head), config, str(path), _MOST_WEBP)
+        image = WebPImagePlugin.WebPImageFile(file)
+        refuse_large(image.size, config, str(path), _MOST_WEBP)
+    else:
+        message = "picture must be a PNG, JPEG or WebP file; got another format"
+        raise DataError(message, file=path)
+    refuse_large(image.size, config, str(path))
+    return image
+
+
+def _webp_size(head: bytes) -> tuple[int, int]:
+    """Width and height by the first chunk; ValueError where there is none that tells."""
+    kind, data = head[12:16], head[20:30]
+    if len(data) < 10:
+        raise ValueError("header is cut off")
+    if kind == b"VP8X":
+        return int.from_bytes(data[4:7], "little") + 1, int.from_bytes(data[7:10], "little") + 1
+    if kind == b"VP8L":
+        bits = int.from_bytes(data[1:5], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if kind == b"VP8 ":
+        width, height = struct.unpack("<HH", data[6:10])
+        return width & 0x3FFF, height & 0x3FFF
+    raise ValueError("header is of no known kind")
+
+
+def _only_pixels(file: BinaryIO, path: str | Path) -> BinaryIO:
+    """A PNG without the chunks that pixels do not need: one of text may unpack to anything."""
+    kept = [(0, len(_PNG))]
+    size, place = os.fstat(file.fileno()).st_size, len(_PNG)
+    for _ in range(_MOST_CHUNKS):
+        file.seek(place)
+        header = file.read(8)
+        if len(header) < 8:
+            break
+        length, kind = int.from_bytes(header[:4], "big"), header[4:]
+        end = min(size, place + 12 + length)
+        if kind in _SHOWN or (kind == b"eXIf" and length <= _LARGEST_EXIF):
+            kept.append((place, end))
+        if kind == b"IEND" or end == size:
+            break
+        place = end
+    else:
+        raise DataError(f"picture must have at most {_MOST_CHUNKS:,} chunks; got more", file=path)
+    return io.BufferedReader(_Pieces(file, kept))
+
+
+class _Pieces(io.RawIOBase):
+    """Some stretches of a file as one."""
+
+    def __init__(self, file: BinaryIO, pieces: list[tuple[int, int]]) -> None:
+        self._file = file
+        self._pieces = pieces  # from, to
+        self._ends = [0]
+        for start, end in pieces:
+            self._ends.append(self._ends[-1] + end - start)
+        self._place = 0
+        self._piece = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = (0, self._place, self._ends[-1])[whence]
+        self._place = max(0, base + offset)
+        self._piece = 0
+        return self._place
+
+    def tell(self) -> int:
+        return self._place
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        while self._piece < len(self._pieces) and self._ends[self._piece + 1] <= self._place:
+            self._piece += 1
+        if self._piece == len(self._pieces):
+            return 0
+        start, end = self._pieces[self._piece]
+        first = start + self._place - self._ends[self._piece]
+        self._file.seek(first)
+        data = self._file.read(min(len(buffer), end - first))
+        buffer[: len(data)] = data
+        self._place += len(data)
+        return len(data)
+
+
+def _damaged(path: str | Path, error: Exception) -> DataError:
+    detail = str(error) or type(error).__name__
+    return DataError(f"picture must be whole; got a damaged file ({detail})", file=path)
