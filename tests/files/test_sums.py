@@ -30,6 +30,11 @@ def test_what_is_written_is_read(
     assert Sums.read(path) == sums
 
 
+def test_lines_may_end_as_on_windows(tmp_path: Path) -> None:
+    (tmp_path / SUMS).write_bytes(f"{'0' * 64}  a\r\n{'1' * 64} *b\r\n".encode())
+    assert Sums.read(tmp_path / SUMS) == {"a": "0" * 64, "b": "1" * 64}
+
+
 def test_no_file_is_no_sums(tmp_path: Path) -> None:
     assert Sums.read(tmp_path / SUMS) is None
 

@@ -30,6 +30,7 @@ __all__ = [
 COMMITTED = ".committed"
 INCOMING = ".incoming-"  # then the writer's number and that of its change
 JOURNAL = ".changes.json"
+_NO_JOURNAL = (OSError, ValueError, KeyError, TypeError, RecursionError)  # of one to be read
 
 
 class Pending(NamedTuple):
@@ -98,13 +99,7 @@ def pending(folder: Path) -> Pending | None:
             frozenset(map(_plain, journal["removed"])),
             journal["fresh"] is True,
         )
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        RecursionError,
-    ):  # it goes last: there is no more to do
+    except _NO_JOURNAL:  # it goes last: there is no more to do
         return Pending(frozenset(), frozenset(), fresh=False)
 
 
@@ -138,7 +133,7 @@ def _bring_file(source: Path, place: Path) -> None:
     try:
         source.replace(target)
     except OSError as error:
-        if error.errno != errno.EXDEV:
+        if error.errno not in (errno.EXDEV, errno.EBUSY):  # the second: a file mounted there alone
             raise
         with replacing(target) as aside:
             shutil.copyfile(source, aside)

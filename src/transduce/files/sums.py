@@ -35,7 +35,8 @@ class Sums(dict[str, str]):
         except UnicodeDecodeError:
             raise ModelError(f"{path} must hold lines of sha256sum; got bytes of no text") from None
         found = cls()
-        for number, line in enumerate(text.split("\n"), 1):
+        for number, ended in enumerate(text.split("\n"), 1):
+            line = ended.removesuffix("\r")  # as some version control writes lines
             if not line or line.startswith("#"):
                 continue
             match = _LINE.fullmatch(line)
