@@ -352,8 +352,8 @@ class Run:
 
     def close(self) -> None:
         """Let go of the log and the directory."""
-        self.reporter.log.close()
-        self._lock.close()
+        with self._lock:
+            self.reporter.log.close()
 
     # ------------------------------------------------------------ where the run is
 
