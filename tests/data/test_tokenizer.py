@@ -15,7 +15,6 @@ import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transduce import files
 from transduce.config import TokenizerConfig
 from transduce.data import direct, vocabulary
 from transduce.data.pipelines import BYTES, SPECIALS, make_pre_tokenizer
@@ -422,7 +421,7 @@ def test_failed_save_leaves_the_old_file(
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(ModelError, match=r"tokenizer\.json: tokenizer must be writable; No space"):
         trained["bpe"].save(path)
     assert path.read_bytes() == before

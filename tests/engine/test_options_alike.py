@@ -75,6 +75,8 @@ VALUES: dict[str, list[dict[str, Any]]] = {
     "prefix": [{"prefix": "a"}],
     "forbidden": [{"forbidden": ("a",)}],
     "required": [{"required": ("a",)}],
+    # cut before the batch is made, by whoever encodes the source: no difference here
+    "max_source_length": [{"max_source_length": 3}],
     "batch_tokens": [{"batch_tokens": 1}],
 }
 
