@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 import yaml
 from small_runs import tiny, train_tiny, words, write_reversals
 
+from transduce.commands import show as room
 from transduce.errors import TransduceError
 from transduce.pipeline.trained import TrainedModel
 
@@ -71,3 +74,57 @@ def test_a_weight_that_is_no_number(model: Path) -> None:
     content[-4:] = b"\xff\xff\xff\xff"
     weights.write_bytes(content)
     assert "must hold finite numbers; got NaN" in refused(model)
+
+
+# ------------------------------------------------ reports
+
+
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every container of a JSON value with every key."""
+    for key in list(value) if isinstance(value, dict) else range(len(value)):
+        yield value, key
+        if isinstance(value[key], dict | list):
+            yield from places(value[key])
+
+
+ODD: list[Any] = [None, True, 0, -1, 1.5, 2**63, 10**30, "", "a", [], [1], {}, {"a": 1}, [[]]]
+MORE: dict[str, Any] = {
+    "test": {
+        "metrics": {"bleu": 1.0, "loss": 2.0},
+        "parts": {"a": {"metrics": {"bleu": 1.0}}, "b": {"metrics": {"bleu": 3.0}}},
+    },
+    "imported": {"family": "x"},
+}
+
+
+def test_a_report_may_hold_anything(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained = TrainedModel.load(model, "cpu")
+    whole = json.loads((model / "report.json").read_text()) | MORE
+    whole["data"] |= {"filtered": {"length": 3}, "parts": {"a": {"train_pairs": 3}}}
+    whole["training"]["best"] = {"loss": 1.0, "bleu/a": 2.0, "bleu": 3.0}
+    monkeypatch.setattr(room, "load_trained", lambda _: trained)
+    generator = random.Random(1)
+    for _ in range(300):
+        trained.report = json.loads(json.dumps(whole))
+        for _ in range(generator.choice([1, 1, 3])):
+            place, key = generator.choice(list(places(trained.report)))
+            place[key] = generator.choice(ODD)
+        assert "parameters" in room.show(model)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[]", "report.json must hold a JSON object"),
+        ("{", "report.json must be readable JSON"),
+        ('{"a":' * 1000 + "1" + "}" * 1000, "must be nested 64 deep at most"),
+    ],
+)
+def test_a_report_that_is_none(model: Path, text: str, message: str) -> None:
+    (model / "report.json").write_text(text)
+    assert message in refused(model)
+
+
+def test_numbers_that_a_report_may_not_have(model: Path) -> None:
+    (model / "report.json").write_text('{"training": {"loss": NaN, "minutes": 1e999}}')
+    assert TrainedModel.load(model, "cpu").report == {"training": {"loss": None, "minutes": None}}

@@ -30,7 +30,9 @@ def test_what_python_writes_is_read(value: object, ascii_only: bool) -> None:
     ("text", "reason"),
     [
         ("{", "Expecting property name"),
-        ("[" * 100_000, "must not be nested so deep"),
+        ("[" * 100_000, "must be nested 64 deep at most"),
+        ("[" * 65 + "]" * 65, "must be nested 64 deep at most"),
+        ('{"a":' * 65 + "1" + "}" * 65, "must be nested 64 deep at most"),
         ("[" * 3_000_000, "must have 2,000,000 objects and arrays at most; got 3,000,000"),
         (f"[{'0,' * 5_000_000}0]", "must have 4,000,000 values at most; got 5,000,000"),
         ('{"a": 1, "b": {"c": 1, "c": 1}}', "a key must be given once; got 'c' twice"),
@@ -46,6 +48,10 @@ def test_what_is_refused(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=re.escape(reason)) as caught:
         parse_json(text)
     assert "\n" not in str(caught.value)
+
+
+def test_nesting_that_somebody_may_have() -> None:
+    assert parse_json("[" * 64 + "]" * 64) is not None
 
 
 def test_numbers_that_no_file_should_hold() -> None:

@@ -67,6 +67,15 @@ def _section(values: dict[str, Any], name: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _numbers(values: dict[str, Any]) -> dict[str, float]:
+    """Those of a section that are numbers: a report is a file, and may hold anything."""
+    return {name: value for name, value in values.items() if type(value) in (int, float)}
+
+
+def _count(value: object) -> str:
+    return f"{value:,}" if type(value) in (int, float) else "-"
+
+
 def _origin(trained: TrainedModel) -> str:
     if isinstance(trained, AdaptedModel):
         return f"{trained.config.name}: {trained.family}, published, run by transformers\n"
@@ -146,9 +155,9 @@ def _training(trained: TrainedModel, record: dict[str, Any]) -> str:
     if not record:
         return ""
     data = _section(trained.report, "data")
-    rows = [[name.replace("_", " "), f"{data[name]:,}"] for name in _DATA if name in data]
+    rows = [[name.replace("_", " "), _count(data[name])] for name in _DATA if name in data]
     for verb, key in (("left out", "filtered"), ("cut", "truncated")):
-        rows += [[f"{verb} for {why}", f"{n:,}"] for why, n in _section(data, key).items()]
+        rows += [[f"{verb} for {why}", _count(n)] for why, n in _section(data, key).items()]
     rows += [["skipped for errors", str(_section(data, "problems").get("skipped", 0))]]
     plain = {k: v for k, v in record.items() if isinstance(v, int | float | str)}
     rows += [[name.replace("_", " "), _value(value)] for name, value in plain.items()]
@@ -165,16 +174,16 @@ def _mixture(trained: TrainedModel) -> str:
     counted = _section(_section(trained.report, "data"), "parts")
     rows = []
     for name, part in parts_of(trained.config).items():
-        found = _section(counted, name)
+        found = _numbers(_section(counted, name))
         pairs, drawn = found.get("train_pairs"), found.get("pairs_an_epoch")
         tags = dict.fromkeys(tag for tag in (part.source_tag, part.target_tag) if tag)
         rows.append(
             [
                 name,
                 " ".join(tags) or "-",
-                f"{pairs:,}" if pairs else "-",
+                _count(pairs) if pairs else "-",
                 f"{drawn / pairs:.2f}" if pairs and drawn else "-",
-                f"{found['dev_sources']:,}" if "dev_sources" in found else "-",
+                _count(found.get("dev_sources")),
             ]
         )
     columns = ["part", "tag", "train pairs", "times an epoch", "dev sources"]
@@ -185,15 +194,18 @@ def _mixture(trained: TrainedModel) -> str:
 
 def _scores(best: dict[str, Any], test: dict[str, Any]) -> str:
     """The best dev scoring beside the test set's, where each was measured; then part by part."""
-    best, best_parts = parted(best)
-    metrics = _section(test, "metrics")
+    best, best_parts = parted(_numbers(best))
+    metrics = _numbers(_section(test, "metrics"))
     names = [*dict.fromkeys([*metrics, *best])]
     if not names:
         return ""
     rows = [[name, _score(best.get(name)), _score(metrics.get(name))] for name in names]
     note = "" if metrics else "not tested yet: transduce evaluate MODEL\n"
     tables = [render_table("scores", ["metric", "dev, in training", "test"], rows) + note]
-    tested = {name: part["metrics"] for name, part in _section(test, "parts").items()}
+    parts_tested = _section(test, "parts")
+    tested = {
+        name: _numbers(_section(_section(parts_tested, name), "metrics")) for name in parts_tested
+    }
     for title, parts in (("dev, in training, by part", best_parts), ("test, by part", tested)):
         if parts:
             tables.append(table_by_part(title, parts))

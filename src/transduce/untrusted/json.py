@@ -22,6 +22,7 @@ __all__ = ["LARGEST", "parse_json", "read_json", "read_object"]
 LARGEST = 96 * MEGABYTE  # the tokenizers of the largest vocabularies have 40
 _MOST_CONTAINERS = 2_000_000  # objects and arrays, of some 60 bytes each
 _MOST_VALUES = 4_000_000
+_DEEPEST = 64
 _DIGITS = 18  # of an integer that certainly fits into 64 bits
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -63,9 +64,10 @@ def parse_json(text: str, *, odd_numbers: bool = False) -> Any:
             parse_int=integer,
         )
     except RecursionError:
-        raise ValueError("it must not be nested so deep") from None
+        raise ValueError(f"it must be nested {_DEEPEST} deep at most") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"{error.msg} in line {error.lineno}") from None
+    _require_shallow(value)
     if _SURROGATE.search(text):
         for found in _texts(value):
             if not found.isascii():
@@ -100,6 +102,21 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = counts.most_common(1)[0][0]
         raise ValueError(f"a key must be given once; got {twice[:40]!r} twice")
     return found
+
+
+def _require_shallow(value: Any) -> None:
+    """Who writes or draws it again needs a stack as deep."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return
+    raise ValueError(f"it must be nested {_DEEPEST} deep at most")
 
 
 def _texts(value: Any) -> Iterator[str]:

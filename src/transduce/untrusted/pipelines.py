@@ -27,6 +27,7 @@ MOST_SYMBOLS = 1 << 22  # of a vocabulary; the largest published ones have a fou
 _PANIC = "PanicException"  # of the bridge between Python and Rust, which has no name to import
 _CHARSMAP = "precompiled_charsmap"
 _LONGEST = 4096  # characters of a symbol, or of what a step puts into a text
+_MOST_GAPS = 1 << 16  # numbers that no symbol has
 _MOST_ADDED = 1 << 17
 _MOST_ADDED_CHARACTERS = 1 << 22
 _MOST_STEPS = 256
@@ -99,8 +100,9 @@ def _require_symbols(state: Mapping[str, Any]) -> None:
     if len(set(own)) < len(own):
         raise ValueError("added_tokens must be different")
     _require_prefix(model)
-    _require_numbers(numbers, "symbols")
-    _require_numbers([token.get("id") for token in added], "added_tokens")
+    most = min(MOST_SYMBOLS, 2 * (len(numbers) + len(added)) + _MOST_GAPS)
+    _require_numbers(numbers, most, "symbols")
+    _require_numbers([token.get("id") for token in added], most, "added_tokens")
 
 
 def _require_prefix(model: Mapping[str, Any]) -> None:
@@ -119,10 +121,10 @@ def _scored(name: object, score: object) -> bool:
     return isinstance(name, str) and type(score) in (int, float)
 
 
-def _require_numbers(numbers: list[object], what: str) -> None:
+def _require_numbers(numbers: list[object], most: int, what: str) -> None:
     for number in numbers:
-        if type(number) is not int or not 0 <= number < MOST_SYMBOLS:
-            raise ValueError(f"{what} must be numbered 0 to {MOST_SYMBOLS - 1}; got {number!r:.40}")
+        if type(number) is not int or not 0 <= number < most:
+            raise ValueError(f"{what} must be numbered 0 to {most - 1}; got {number!r:.40}")
     if len(set(numbers)) < len(numbers):
         raise ValueError(f"{what} must have numbers of their own")
 
