@@ -344,6 +344,14 @@ def test_an_override_of_the_preset_replaces_its_settings(tmp_path: Path) -> None
     assert config == Config.from_mapping({"model": {"preset": "lstm-base"}})
 
 
+TENFOLD = [
+    "a0: &a0 [x]",
+    *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 40)),
+]
+BOMB = "\n".join(TENFOLD)
+MERGED = BOMB.replace("[x]", "{x: 1}").replace("[", "{<<: [").replace("]", "]}")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -355,6 +363,11 @@ def test_an_override_of_the_preset_replaces_its_settings(tmp_path: Path) -> None
         ("- a\n- b", "{path}: recipe must be a mapping of sections; got list"),
         ("name: a\x00", "{path}: recipe must be valid YAML; unacceptable character"),
         (b"name: \xff\xfe\xfa", "recipe must be UTF-8 text; got {path}"),
+        ("a: &a [*a]", "{path}: recipe must be valid YAML; it must have 100,000 values at most"),
+        (BOMB, "{path}: recipe must be valid YAML; it must have 100,000 values at most, aliases"),
+        (MERGED, "{path}: recipe must be valid YAML; it must have 100,000 values at most"),
+        ("[" * 2000, "{path}: recipe must be valid YAML; maximum recursion depth exceeded"),
+        ("#" * 300_000, "recipe must be a readable file; got {path} (it must have 0.25 MB at most"),
         ("search: {beam: 0}", "{path}: search.beam must be at least 1; got 0"),
     ],
 )
@@ -402,6 +415,13 @@ def test_an_override_is_key_equals_value(text: str) -> None:
 def test_an_override_has_a_yaml_value(value: str) -> None:
     with pytest.raises(ConfigError, match=r"^value of a must be valid YAML; got "):
         parse_override(f"a={value}")
+
+
+def test_aliases_that_people_write(tmp_path: Path) -> None:
+    part = "{kind: transformer, layers: 2, width: 8, heads: 2}"
+    text = f"model:\n  encoder: &part {part}\n  decoder: *part\n"
+    model = load_config(written(tmp_path, text)).model
+    assert (model.encoder.layers, model.decoder.layers) == (2, 2)
 
 
 # ------------------------------------------------------------- properties

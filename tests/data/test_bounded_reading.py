@@ -20,10 +20,10 @@ import zstandard
 from measured import MOST_BYTES, MOST_SECONDS, transduce
 from transduce.config import DataConfig, ParallelFiles
 from transduce.data.corpus import Problems, read_pairs
-from transduce.data.opening import open_regular
 from transduce.data.sources import sources_or_errors
 from transduce.data.streams import LONGEST_LINE
 from transduce.errors import DataError
+from transduce.untrusted.opening import open_regular
 
 LONG = "x" * (LONGEST_LINE + 1)
 TOO_LONG = f"line must have at most {LONGEST_LINE:,} bytes; got more"

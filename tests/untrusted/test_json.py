@@ -81,7 +81,7 @@ def test_files(tmp_path: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "x.json")
-    with pytest.raises(ModelError, match="must be a regular file"):
+    with pytest.raises(ModelError, match="must be readable JSON; a pipe"):
         read_json(tmp_path / "x.json")
-    with pytest.raises(ModelError, match="must be a regular file"):
+    with pytest.raises(ModelError, match="must be readable JSON; a device"):
         read_json("/dev/zero")

@@ -47,7 +47,13 @@ def test_what_the_package_writes_is_read(tmp_path: Path) -> None:
         assert torch.equal(found[name], tensor)
     with TensorFile(tmp_path / "x") as file:
         assert file.shapes["d"] == (0, 4)
-        (tmp_path / "x").write_bytes(b"")  # cut while it is open: an error, no signal
+
+
+def test_a_file_that_is_cut_while_it_is_open(tmp_path: Path) -> None:
+    """An error and no signal, which is what a mapped file would end with."""
+    save_file({"a": torch.zeros(1 << 20)}, tmp_path / "x")
+    with TensorFile(tmp_path / "x") as file:
+        (tmp_path / "x").write_bytes(b"")
         with pytest.raises(ModelError, match="it ends inside a"):
             file.read("a")
 

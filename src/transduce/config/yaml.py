@@ -10,8 +10,13 @@ import yaml
 
 from transduce.config.errors import short
 from transduce.errors import ConfigError
+from transduce.untrusted.reading import MEGABYTE, read_text
 
 __all__ = ["differences", "parse_override", "read_recipe", "set_dotted"]
+
+
+_LARGEST = MEGABYTE // 4  # what the parser reads in seconds; recipes have a few kilobytes
+_MOST_VALUES = 100_000
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -33,7 +38,27 @@ class _UniqueKeys(yaml.SafeLoader):
 
 def _parse(text: str) -> Any:
     # Besides its own errors PyYAML lets those of int() and datetime() out (0x_, 2020-13-45).
-    return yaml.load(text, Loader=_UniqueKeys)
+    loader = _UniqueKeys(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        if _size(node, {}) > _MOST_VALUES:
+            raise ValueError(f"it must have {_MOST_VALUES:,} values at most, aliases counted")
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _size(node: yaml.Node, known: dict[yaml.Node, int]) -> int:
+    """Values of a node, those of an alias as often as it stands there. Raises ValueError."""
+    if node in known:
+        return known[node]
+    known[node] = _MOST_VALUES + 1  # what holds itself is endless
+    inner = [] if isinstance(node, yaml.ScalarNode) else node.value
+    parts = (part for entry in inner for part in (entry if isinstance(entry, tuple) else (entry,)))
+    known[node] = 1 + sum(_size(part, known) for part in parts)
+    return known[node]
 
 
 def read_recipe(path: str | Path) -> dict[str, Any]:
@@ -42,7 +67,7 @@ def read_recipe(path: str | Path) -> dict[str, Any]:
     Raises ConfigError naming the file and, for broken YAML, the line.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = read_text(path, _LARGEST)
     except OSError as error:
         raise ConfigError(
             f"recipe must be a readable file; got {path} ({error.strerror})"

@@ -21,12 +21,12 @@ from transduce.config import DataConfig, Files, ParallelFiles
 from transduce.data.columns import Layout, SourceColumn, layout_of
 from transduce.data.formats import format_of, keyed_rows
 from transduce.data.frames import FrameReader, files_in, frame_reader, what_is_wrong
-from transduce.data.opening import open_regular
 from transduce.data.problems import BadFileError, BadRecordError, Problems, noted
 from transduce.data.records import csv_rows, same_width, tsv_rows
 from transduce.data.sources import read_sources
 from transduce.data.streams import LONGEST_LINE, Block, Stream, open_stream, read_blocks
 from transduce.errors import ConfigError, DataError
+from transduce.untrusted.opening import open_regular
 
 __all__ = ["Example", "Pair", "Problems", "group_examples", "read_pairs", "read_sources"]
 

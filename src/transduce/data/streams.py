@@ -23,8 +23,8 @@ from typing import BinaryIO, Protocol
 
 import zstandard
 
-from transduce.data.opening import open_regular
 from transduce.data.problems import BadFileError, BadRecordError
+from transduce.untrusted.opening import open_regular
 
 __all__ = [
     "LONGEST_LINE",

@@ -29,11 +29,11 @@ from transduce.data.arrow_values import (
     text_columns,
     text_length,
 )
-from transduce.data.opening import open_regular
 from transduce.data.parquet_pages import pages
 from transduce.data.problems import BadFileError, BadRecordError
 from transduce.data.records import Key
 from transduce.data.streams import refuse_bomb
+from transduce.untrusted.opening import open_regular
 
 __all__ = ["datasets_rows", "parquet_rows"]
 

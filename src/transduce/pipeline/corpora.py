@@ -13,11 +13,11 @@ from pathlib import Path
 
 from transduce.config import Config, DataConfig, Files, ParallelFiles
 from transduce.data.corpus import Example, Pair, group_examples, read_pairs
-from transduce.data.opening import open_regular
 from transduce.data.parts import WHOLE, Part, part_tags, parts_of, refuse_tags
 from transduce.data.problems import Problems
 from transduce.data.split import splitter
 from transduce.errors import ConfigError, DataError
+from transduce.untrusted.opening import open_regular
 
 __all__ = [
     "Corpora",

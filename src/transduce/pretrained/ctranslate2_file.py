@@ -15,11 +15,11 @@ each row (int8), or one for all (int16).
 from __future__ import annotations
 
 import math
+import os
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from transduce.errors import ModelError
-from transduce.untrusted.reading import open_regular
+from transduce.untrusted.opening import open_regular
 
 __all__ = ["BINARY", "BinaryModel", "read_binary"]
 
@@ -164,11 +164,11 @@ class BinaryModel:
 def read_binary(path: Path) -> BinaryModel:
     """Read a ``model.bin``. Raises ModelError naming the file and what is wrong with it."""
     try:
-        raw, size = open_regular(path)
+        file = open_regular(path)
     except OSError as error:
         raise ModelError(f"{path}: {BINARY} must be a readable file; {error.strerror}") from None
-    file = BufferedReader(raw)
     try:
+        size = os.fstat(file.fileno()).st_size
         if not size:
             raise ModelError(f"{path}: {BINARY} must be a readable file; it is empty")
         return _read_binary(path, file, size)

@@ -28,7 +28,8 @@ from transduce.interfaces import END, PADDING, UNKNOWN
 from transduce.pipeline.trained import TrainedModel
 from transduce.pretrained.conversion import filled
 from transduce.pretrained.symbols import listed_tokenizer
-from transduce.untrusted.reading import MEGABYTE, open_regular
+from transduce.untrusted.opening import open_regular
+from transduce.untrusted.reading import MEGABYTE
 
 __all__ = ["is_g2p_en", "read_g2p_en"]
 
@@ -92,8 +93,7 @@ def _read(path: Path) -> dict[str, Tensor]:
     names = {*_ARRAYS.values(), *_EMBEDDINGS}
     broken = ModelError(f"{path}: weights must be a whole .npz of plain arrays")
     try:
-        stream, _ = open_regular(path)
-        with stream, zipfile.ZipFile(stream) as archive:
+        with open_regular(path) as stream, zipfile.ZipFile(stream) as archive:
             if sum(file.file_size for file in archive.infolist()) > _LARGEST:
                 raise broken
             with np.load(stream, allow_pickle=False) as file:

@@ -10,6 +10,7 @@ PyTorch 1.6 (five pickles, then each storage with its length).
 from __future__ import annotations
 
 import math
+import os
 import pickletools
 import struct
 import warnings
@@ -23,7 +24,8 @@ import torch
 from torch import Tensor
 
 from transduce.errors import ModelError
-from transduce.untrusted.reading import MEGABYTE, open_regular
+from transduce.untrusted.opening import open_regular
+from transduce.untrusted.reading import MEGABYTE
 
 __all__ = ["PickledFile"]
 
@@ -85,7 +87,8 @@ class PickledFile:
         """Read what describes the tensors. Raises ModelError."""
         self.path = Path(path)
         try:
-            self._file, self._size = open_regular(path)
+            self._file = open_regular(path)
+            self._size = os.fstat(self._file.fileno()).st_size
         except OSError as error:
             raise self._broken(error.strerror) from None
         try:
@@ -111,8 +114,9 @@ class PickledFile:
         if not math.prod(view.shape):
             return torch.empty(view.shape, dtype=kind)
         self._file.seek(self._places[view.storage.key] + view.offset * kind.itemsize)
-        content = bytearray(math.prod(view.shape) * kind.itemsize)
-        if self._file.readinto(content) != len(content):
+        size = math.prod(view.shape) * kind.itemsize
+        content = bytearray(self._file.read(size))
+        if len(content) < size:
             raise self._broken(f"it ends inside {name}")
         flat = torch.frombuffer(content, dtype=kind)
         return torch.as_strided(flat, view.shape, view.stride).contiguous()

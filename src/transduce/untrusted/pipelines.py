@@ -65,7 +65,8 @@ def read_pipeline(text: str, name: object) -> tuple[Tokenizer, dict[str, Any]]:
             _require_steps(state.get(part), part)
     except ValueError as error:
         raise ModelError(f"{must}; {error}") from None
-    if state.get("truncation") is not None or state.get("padding") is not None:
+    cut = state.get("truncation") is not None or state.get("padding") is not None
+    if cut or _CHARSMAP in text:  # which must not be written with escapes
         state |= {"truncation": None, "padding": None}
         text = json.dumps(state, ensure_ascii=False)
     with library(must):
@@ -149,6 +150,8 @@ def _require_steps(value: object, part: str) -> None:
         if isinstance(pattern := found.get("Regex"), str):
             require_bearable(pattern)
         charsmap = found.get(_CHARSMAP)
+        if found.get("type") == "Precompiled" and not (isinstance(charsmap, str) and charsmap):
+            raise ValueError(f"a step of type Precompiled must have a {_CHARSMAP}")
         if isinstance(charsmap, str):
             try:
                 require_whole(base64.b64decode(charsmap, validate=True))

@@ -9,6 +9,7 @@ one open file.
 from __future__ import annotations
 
 import math
+import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +22,8 @@ from torch import Tensor
 
 from transduce.errors import ModelError
 from transduce.untrusted.json import parse_json
-from transduce.untrusted.reading import MEGABYTE, open_regular
+from transduce.untrusted.opening import open_regular
+from transduce.untrusted.reading import MEGABYTE
 
 __all__ = ["Entry", "TensorFile", "read_tensors", "require_finite"]
 
@@ -60,7 +62,7 @@ class TensorFile:
         """Read the header and hold it against the file's size. Raises ModelError."""
         self.path = Path(path)
         try:
-            self._file, self._size = open_regular(self.path)
+            self._file = open_regular(self.path)
         except OSError as error:
             raise self._broken(error.strerror or "it cannot be opened") from None
         try:
@@ -109,7 +111,7 @@ class TensorFile:
         done = 0
         while done < len(buffer):
             try:
-                count = self._file.readinto(buffer[done:])
+                count = self._file.readinto(buffer[done:])  # type: ignore[attr-defined]
             except OSError as error:
                 raise self._broken(error.strerror or "it cannot be read") from None
             if not count:
@@ -117,7 +119,7 @@ class TensorFile:
             done += count
 
     def _read_header(self) -> dict[str, Entry]:
-        size = self._size
+        size = os.fstat(self._file.fileno()).st_size
         first = bytearray(_LENGTH)
         if size < _LENGTH:
             raise self._broken(f"it has {size} bytes")
