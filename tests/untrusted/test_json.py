@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from pathlib import Path
@@ -55,7 +56,8 @@ def test_nesting_that_somebody_may_have() -> None:
 
 
 def test_numbers_that_no_file_should_hold() -> None:
-    assert parse_json("[NaN, Infinity, 1e999, 1]", odd_numbers=True) == [None, None, None, 1]
+    assert parse_json("[NaN, Infinity, 1e999, 1]", odd_numbers="none") == [None, None, None, 1]
+    assert parse_json("[-Infinity, 1e999]", odd_numbers="kept") == [-math.inf, math.inf]
     largest = 2**63 - 1
     found = parse_json(f"[{largest}, {largest + 1}, {-largest - 1}, {-largest - 2}]")
     assert found == [largest, float(largest + 1), -largest - 1, float(-largest - 2)]

@@ -332,7 +332,7 @@ def _sample(model: Seq2Seq) -> tuple[float, ...]:
 def read_report(folder: Path) -> dict[str, Any]:
     """The report of a model directory; empty where there is none."""
     path = place(folder, REPORT)
-    return read_object(path, odd_numbers=True) if path.exists() else {}
+    return read_object(path, odd_numbers="none") if path.exists() else {}
 
 
 def choose_device(name: str) -> torch.device:

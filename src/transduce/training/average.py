@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from transduce.config import TrainingConfig
+from transduce.training.restoring import fitting, fitting_count
 
 __all__ = ["Average", "LastAverage", "MovingAverage", "NoAverage", "choose_average", "swapped"]
 
@@ -35,7 +36,7 @@ class Average(Protocol):
         ...
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from what ``tensors`` gave."""
+        """Go on from what ``tensors`` gave. Raises ModelError where they are others."""
         ...
 
 
@@ -95,9 +96,9 @@ class MovingAverage:
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Go on from what ``tensors`` gave."""
-        self.steps = int(tensors["#steps"])
+        self.steps = fitting_count(tensors, "#steps")
         for name, tensor in zip(self._names, self._average, strict=True):
-            tensor.copy_(tensors[name])
+            tensor.copy_(fitting(tensors, name, tensor))
 
 
 class LastAverage:
@@ -135,7 +136,7 @@ class LastAverage:
         for number in range(len(tensors) // len(self._names)):
             self._kept.append(
                 [
-                    tensors[f"{number}.{name}"].to(live.device)
+                    fitting(tensors, f"{number}.{name}", live).to(live.device)
                     for name, live in zip(self._names, self._live, strict=True)
                 ]
             )

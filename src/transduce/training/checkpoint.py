@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from transduce.errors import CheckpointError, ModelError
@@ -36,6 +36,8 @@ from transduce.files import (
     sync_folder,
 )
 from transduce.models.storage import as_system_error
+from transduce.untrusted.json import read_object
+from transduce.untrusted.tensors import read_tensors
 
 __all__ = [
     "MODEL",
@@ -67,20 +69,21 @@ class Checkpoint:
         file = self.path / _STATE
         self._require_whole(file)
         try:
-            state = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            return read_object(file, odd_numbers="kept")
+        except ModelError as error:
             raise _unreadable(file, error) from None
-        if not isinstance(state, dict):
-            raise _unreadable(file, "no JSON object")
-        return state
+
+    def wrong_state(self, reason: object) -> CheckpointError:
+        """What to raise where the state is not that of a run."""
+        return _unreadable(self.path / _STATE, f"{type(reason).__name__}, {reason}")
 
     def tensors(self, group: str) -> dict[str, Tensor]:
         """One group of tensors by name, on the CPU. Raises CheckpointError naming the file."""
         file = self.path / f"{group}.safetensors"
         self._require_whole(file)
         try:
-            return load_file(file)
-        except (OSError, SafetensorError) as error:
+            return read_tensors(file)
+        except ModelError as error:
             raise _unreadable(file, error) from None
 
     @property

@@ -25,6 +25,7 @@ from transduce.training.distributed import Processes
 from transduce.training.loss import token_loss
 from transduce.training.memory import is_shortage
 from transduce.training.precision import choose_precision
+from transduce.training.restoring import fitting
 
 __all__ = ["Learner", "Means"]
 
@@ -116,15 +117,18 @@ class Learner:
             set_weights(self.model, groups["weights"])
         state = groups["optimizer"]
         for name, parameter in self.model.named_parameters():
-            for key in ("step", "exp_avg", "exp_avg_sq"):
-                if f"{key}.{name}" in state:
-                    tensor = state[f"{key}.{name}"].to(parameter.device)
+            likes = {"step": torch.tensor(0.0), "exp_avg": parameter, "exp_avg_sq": parameter}
+            if any(f"{key}.{name}" in state for key in likes):
+                for key, like in likes.items():
+                    tensor = fitting(state, f"{key}.{name}", like).to(parameter.device)
                     self._optimizer.state[parameter][key] = tensor
         self.average.restore(groups["average"])
         rank, random = self._processes.rank, groups["random"]
-        torch.set_rng_state(random[f"cpu.{rank}"])
+        torch.set_rng_state(fitting(random, f"cpu.{rank}", torch.get_rng_state()))
         if self._processes.device.type == "cuda":
-            torch.cuda.set_rng_state(random[f"cuda.{rank}"], self._processes.device)
+            device = self._processes.device
+            like = torch.cuda.get_rng_state(device)
+            torch.cuda.set_rng_state(fitting(random, f"cuda.{rank}", like), device)
 
     def _backward(self, batch: Batch, tokens: float, share: float) -> None:
         device = self._processes.device

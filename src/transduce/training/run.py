@@ -40,6 +40,7 @@ from transduce.training.plot import plot_run
 from transduce.training.progress import Progress
 from transduce.training.record import Position, StopReason, TrainingRecord
 from transduce.training.reporter import Reporter, refuse_infinite
+from transduce.training.restoring import restore_progress
 from transduce.training.schedule import Limits, learning_rate, sampling_share
 from transduce.training.selection import Selection
 
@@ -47,6 +48,7 @@ __all__ = ["Run"]
 
 _LOOK_EVERY = 10  # steps between two looks at the loss: each waits for the device
 _SCORING_SHARE = 0.1  # of the time, where minutes are the limit and the config says nothing
+_ODD = (AttributeError, KeyError, TypeError, ValueError)  # what a state of another kind gives
 _GROUPS = ("weights", "optimizer", "average", "random")
 
 
@@ -122,17 +124,17 @@ class Run:
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         state = checkpoint.state()
-        self._identity.refuse_other(state, checkpoint.path)
+        try:
+            self._identity.refuse_other(state, checkpoint.path)
+            position = self.position = restore_progress(state, self.selection)
+        except _ODD as error:
+            raise checkpoint.wrong_state(error) from None
         try:
             self.learner.restore({group: checkpoint.tensors(group) for group in _GROUPS})
         except ModelError as error:
             raise CheckpointError(
                 f"model must be that of {checkpoint.path} to resume; {error}"
             ) from None
-        position = self.position = Position(**state["position"])
-        self.selection.metrics = state["selection"]["metrics"]
-        self.selection.step = state["selection"]["step"]
-        self.selection.misses = state["selection"]["misses"]
         self._saved_step = position.step
         self._step_minutes = position.seconds_in_steps / 60 / max(1, position.step)
         # With a later limit than before, scorings start to be due again from here on.

@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from transduce.errors import ModelError
 from transduce.untrusted.reading import MEGABYTE, read_text
@@ -27,11 +27,14 @@ _DIGITS = 18  # of an integer that certainly fits into 64 bits
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-def parse_json(text: str, *, odd_numbers: bool = False) -> Any:
+OddNumbers = Literal["refused", "none", "kept"]
+
+
+def parse_json(text: str, *, odd_numbers: OddNumbers = "refused") -> Any:
     """The value that a text of JSON stands for; integers beyond 64 bits become floats.
 
-    ``odd_numbers``: NaN and infinite numbers are None; otherwise refused. Raises ValueError,
-    its text the reason in a few words.
+    ``odd_numbers`` are NaN and infinite ones, which may become None. Raises ValueError, its text
+    the reason in a few words.
     """
     for count, most, what in (
         (text.count("[") + text.count("{"), _MOST_CONTAINERS, "objects and arrays"),
@@ -42,9 +45,9 @@ def parse_json(text: str, *, odd_numbers: bool = False) -> Any:
 
     def decimal(digits: str) -> float | None:
         number = float(digits)  # of NaN and Infinity too
-        if math.isfinite(number):
+        if odd_numbers == "kept" or math.isfinite(number):
             return number
-        if odd_numbers:
+        if odd_numbers == "none":
             return None
         raise ValueError(f"numbers must be finite; got {digits[:20]}")
 
@@ -75,7 +78,7 @@ def parse_json(text: str, *, odd_numbers: bool = False) -> Any:
     return value
 
 
-def read_json(path: str | Path, *, odd_numbers: bool = False) -> Any:
+def read_json(path: str | Path, *, odd_numbers: OddNumbers = "refused") -> Any:
     """A file of JSON, as :func:`parse_json`. Raises ModelError naming the file."""
     try:
         return parse_json(read_text(path, LARGEST), odd_numbers=odd_numbers)
@@ -87,7 +90,7 @@ def read_json(path: str | Path, *, odd_numbers: bool = False) -> Any:
         raise ModelError(f"{path} must be readable JSON; {error}") from None
 
 
-def read_object(path: str | Path, *, odd_numbers: bool = False) -> dict[str, Any]:
+def read_object(path: str | Path, *, odd_numbers: OddNumbers = "refused") -> dict[str, Any]:
     """A file that holds a JSON object. Raises ModelError naming the file."""
     value = read_json(path, odd_numbers=odd_numbers)
     if not isinstance(value, dict):
