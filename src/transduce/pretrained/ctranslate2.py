@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,14 @@ def read_ctranslate2(
     parted by spaces, which is what CTranslate2 itself takes. Raises ModelError naming the file
     and what our Transformer has no place for.
     """
-    binary, settings = read_binary(folder / BINARY), read_config(folder)
+    with closing(read_binary(folder / BINARY)) as binary:
+        return _read(binary, folder, source_language, target_language)
+
+
+def _read(
+    binary: BinaryModel, folder: Path, source_language: str | None, target_language: str | None
+) -> TrainedModel:
+    settings = read_config(folder)
     if binary.specification == "WhisperSpec":
         languages = source_language, target_language
         return read_whisper_ctranslate2(folder, binary, settings, *languages)

@@ -78,9 +78,13 @@ class BinaryModel:
     def __contains__(self, name: str) -> bool:
         return name in self.variables
 
-    def __del__(self) -> None:
-        """Close the file."""
+    def close(self) -> None:
+        """Nothing can be read any more."""
         self._file.close()
+
+    def __del__(self) -> None:
+        """Close what nobody closed."""
+        self.close()
 
     def has(self, scope: str) -> bool:
         """Whether there is a variable inside a scope (``encoder/layer_6``)."""

@@ -115,10 +115,20 @@ class Checkpoint:
         self._taken.add(key)
         return self.weights.take(key)
 
+    def take_table(self, name: str) -> Tensor:
+        """Likewise a table with one row a symbol, as ``vocab_size`` says. Raises ModelError."""
+        table = self.take(name)
+        rows = len(table) if table.dim() else 0
+        if self.number("vocab_size", rows) != rows:
+            raise ModelError(
+                f"{self.folder}: {name} must have {self.option('vocab_size')} rows; got {rows}"
+            )
+        return table
+
     def refuse_rest(self, *, but: tuple[str, ...] = ()) -> None:
         """Raise ModelError where weights are left over that nobody asked for.
 
-        Those that end like one of ``but`` say nothing new.
+        Those that end like one of ``but`` say nothing new, yet must be numbers.
         """
         rest = sorted(self.weights.shapes.keys() - self._taken)
         unknown = [name for name in rest if not name.endswith(but)] if but else rest
@@ -127,6 +137,8 @@ class Checkpoint:
                 f"{self.folder}: weights must be those of a {self.family}; "
                 f"got an unknown {unknown[0]}"
             )
+        for name in rest:
+            self.weights.take(name)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -61,6 +61,7 @@ class Weights:
         """``[V]`` of theirs or none; what only repeats another symbol is put far below it."""
         ours = torch.zeros(len(numbering.rows()))
         if bias is not None:
+            self._require_size("output.bias", bias.numel(), numbering.size)
             ours = numbering.permuted(bias.flatten())
         ours[numbering.invented()] += NEVER
         self.ours["output.bias"] = ours
@@ -77,6 +78,13 @@ class Weights:
             if name == "output.bias":
                 continue
             if name in _TABLES or name.endswith(_COLUMNS):
+                self._require_size(name, tensor.shape[1], len(order))
                 self.ours[name] = tensor[:, order]
             elif name.endswith(("output.weight", "output.bias", "norm.weight", "norm.bias")):
+                self._require_size(name, len(tensor), len(order))
                 self.ours[name] = tensor[order]
+
+    def _require_size(self, name: str, found: int, wanted: int) -> None:
+        """Picked in another order, what a tensor has too much would be left out in silence."""
+        if found != wanted:
+            raise ModelError(f"{self.checkpoint.folder}: {name} must be {wanted} long; got {found}")

@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from transduce.errors import ModelError
 from transduce.models.blueprint import blueprint
 from transduce.pretrained.folder import Checkpoint, read_json
 from transduce.pretrained.published import quiet
+from transduce.pretrained.stored import StoredWeights
 
 __all__ = ["build_network", "image_processor", "said_by_library"]
 
@@ -67,7 +68,7 @@ def build_network(checkpoint: Checkpoint) -> Any:
         found, said = kind.from_pretrained(
             None,
             config=config,
-            state_dict={name: weights.take_stored(name) for name in weights.stored},
+            state_dict=_tensors(empty, weights),
             dtype=torch.float32,
             local_files_only=True,
             trust_remote_code=False,
@@ -168,6 +169,16 @@ def _require_sides(values: Mapping[str, Any], must: str) -> None:
             waiting += value.values() if isinstance(value, Mapping) else value
         elif type(value) in (int, float) and abs(value) > _SIDE:
             raise ModelError(f"{must}; numbers must be {_SIDE:,} at most, got {value}")
+
+
+def _tensors(empty: nn.Module, weights: StoredWeights) -> dict[str, Tensor]:
+    """All that is stored: floats for what the network learns, any type for the rest."""
+    learnt = {f".{name}" for name, _ in empty.named_parameters(remove_duplicate=False)}
+    found = {}
+    for name in weights.stored:
+        own = f".{name}" in learnt or any(known.endswith(f".{name}") for known in learnt)
+        found[name] = weights.take(name) if own else weights.take_stored(name)
+    return found
 
 
 def _require_room(empty: nn.Module, stored: Mapping[str, tuple[int, ...]], must: str) -> None:

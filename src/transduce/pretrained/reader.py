@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from transduce.errors import ModelError, naming
+from transduce.errors import ModelError, TransduceError, naming
 from transduce.files import place, read_as_one
 from transduce.pipeline.model_folder import CONFIG, PUBLISHED, checked, checked_export
 from transduce.pipeline.trained import TrainedModel, choose_device, read_report
@@ -39,6 +39,7 @@ FAMILIES: dict[str, Callable[[Checkpoint], Conversion]] = {
 }
 
 
+_OTHER_SHAPES = (ArithmeticError, IndexError, RuntimeError, TypeError, ValueError)
 _WHISPER = "whisper"  # whose sources are recordings
 
 
@@ -82,7 +83,7 @@ def read_pretrained(
     path = Path(path)
     if place(path, CONFIG).is_file():
         return load_trained(path, device)
-    with naming(path):
+    with naming(path), _whose_shapes_fit(path):
         if is_g2p_en(path):
             trained = read_g2p_en(path)
         elif is_ctranslate2(path):
@@ -99,6 +100,21 @@ def read_pretrained(
                 trained = _read_checkpoint(checkpoint)
     trained.model.to(choose_device(device)).eval()
     return trained
+
+
+@contextmanager
+def _whose_shapes_fit(path: Path) -> Iterator[None]:
+    """Make a ModelError of what arithmetic says to tensors that no model of the kind has.
+
+    Each family cuts and joins tensors before all of them are held against the model.
+    """
+    try:
+        yield
+    except TransduceError:
+        raise
+    except _OTHER_SHAPES as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(f"{path}: weights must have the shapes of a model; {reason}") from error
 
 
 def _read_checkpoint(checkpoint: Checkpoint) -> TrainedModel:

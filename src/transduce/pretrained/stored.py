@@ -66,7 +66,7 @@ class StoredWeights:
 
     def take(self, name: str) -> Tensor:
         """A tensor in float32, in memory of its own. Raises ModelError."""
-        file, stored = self._where[name]
+        file, stored = self._where[name.removeprefix("model.")]
         return self._float(file.read(stored), stored)
 
     def take_stored(self, name: str) -> Tensor:

@@ -38,7 +38,7 @@ def convert_t5(checkpoint: Checkpoint) -> Conversion:
     """Its config, weights and symbols in our terms. Raises ModelError."""
     checkpoint.require("relative_attention_num_buckets", _BUCKETS, _BUCKETS)
     checkpoint.require("relative_attention_max_distance", _DISTANCE, _DISTANCE)
-    shared = checkpoint.take(_SHARED)
+    shared = checkpoint.take_table(_SHARED)
     size = len(shared)
     padding = checkpoint.symbol("pad_token_id", 0, size)
     numbering = Numbering(

@@ -72,7 +72,7 @@ def read_whisper(checkpoint: Checkpoint) -> TrainedModel:
     options = {side: _options(checkpoint, side) for side in ("encoder", "decoder")}
     for side, section in options.items():
         _fill_stack(weights, side, section["layers"])
-    embedding = checkpoint.take("model.decoder.embed_tokens.weight")
+    embedding = checkpoint.take_table("model.decoder.embed_tokens.weight")
     checkpoint.refuse_rest(but=("proj_out.weight",))
     settings, folder = checkpoint.generation or checkpoint.config, checkpoint.folder
     return _trained(
@@ -108,6 +108,8 @@ def read_whisper_ctranslate2(
     read_stack(encoder, memory=False)
     read_stack(decoder, memory=True)
     decoder.require("scale_embeddings", 0)
+    if "max_positions" not in decoder.options:
+        raise decoder.refuse("position_encodings", "a table of its own")
     weights = {**encoder.weights, **decoder.weights}
     for number in (0, 1):
         for part in ("weight", "bias"):
