@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from transduce.data.log_mel import Samples
-from transduce.data.opening import open_regular
 from transduce.errors import DataError
+from transduce.untrusted.opening import open_regular
 
 if TYPE_CHECKING:
     from soundfile import SoundFile

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from transduce.config.image import ImageConfig
-from transduce.data.opening import open_regular
 from transduce.errors import DataError
+from transduce.untrusted.opening import open_regular
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
