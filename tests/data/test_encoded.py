@@ -221,7 +221,18 @@ def test_interrupted_build_is_not_found(characters: Tokenizer, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "what", ["cut tokens", "cut lengths", "no tokens", "not JSON", "no object"]
+    "what",
+    [
+        "cut tokens",
+        "cut lengths",
+        "no tokens",
+        "not JSON",
+        "no object",
+        "another token",
+        "another length",
+        "another type",
+        "nested",
+    ],
 )
 def test_damaged_folder_is_not_found(characters: Tokenizer, tmp_path: Path, what: str) -> None:
     EncodedCorpus.build(PAIRS, characters, characters, folder=tmp_path)
@@ -232,6 +243,14 @@ def test_damaged_folder_is_not_found(characters: Tokenizer, tmp_path: Path, what
         lengths.write_bytes(lengths.read_bytes()[:-4])
     elif what == "no tokens":
         tokens.unlink()
+    elif what in ("another token", "another length"):
+        path = tokens if what == "another token" else lengths
+        path.write_bytes(b"\xff" + path.read_bytes()[1:])
+    elif what == "another type":
+        manifest = tmp_path / "corpus.json"
+        manifest.write_text(manifest.read_text().replace("<u2", "|O"))
+    elif what == "nested":
+        (tmp_path / "corpus.json").write_text("[" * 100_000)
     elif what == "not JSON":
         (tmp_path / "corpus.json").write_text("{")
     else:

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import json
 import mmap
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +22,7 @@ from transduce.config import DataConfig
 from transduce.data.joint import Coder
 from transduce.data.padding import pad_source, pad_target
 from transduce.data.texts import portions
+from transduce.data.token_files import TokenFile, digest_of, lengths_file, tokens_file
 from transduce.errors import DataError
 from transduce.files import write_bytes
 from transduce.interfaces import END, Batch
@@ -36,6 +35,8 @@ Rows = list[list[int]]
 SIDES = ("source", "target")
 MANIFEST = "corpus.json"
 RESIDENT = 1 << 28  # bytes of mapped files that may stay in memory
+_VERSION = 3  # of the manifest
+_TYPES = ("<u2", "<u4")
 RELEASE = 8  # batches after which larger files give theirs back
 
 
@@ -165,12 +166,12 @@ class EncodedCorpus:
         """Map a corpus that was built with the same fingerprint; None where there is none."""
         try:
             state = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-            if state["version"] != 2 or state["fingerprint"] != fingerprint:
+            if state["version"] != _VERSION or state["fingerprint"] != fingerprint:
                 return None
             sides = [_map(folder, side, state["sides"][side]) for side in SIDES]
             counts = (dict(state["filtered"]), dict(state["truncated"]), tuple(state["parts"]))
             return cls(sides[0], sides[1], *counts)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None  # never finished, or damaged: it is built again
 
     def __len__(self) -> int:
@@ -302,34 +303,6 @@ def _encoded(portion: Sequence[tuple[str, str]], part: Texts) -> tuple[Rows, Row
 # ---------------------------------------------------------------- files
 
 
-class _TokenFile:
-    """A new file that arrays are appended to; flushed to the disk when closed."""
-
-    def __init__(self, path: Path) -> None:
-        # Another process may have the old file mapped: it keeps it, we make a new one.
-        path.unlink(missing_ok=True)
-        self._file: BinaryIO = path.open("xb")
-
-    def append(self, array: Integers) -> None:
-        self._file.write(array.data)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            if error is None:
-                self._file.flush()
-                os.fsync(self._file.fileno())
-        finally:
-            self._file.close()
-
-
 def _write(
     folder: Path,
     parts: Sequence[Texts],
@@ -339,19 +312,22 @@ def _write(
 ) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MANIFEST).unlink(missing_ok=True)  # from here on the folder is not valid
-    files = (_TokenFile(_tokens(folder, side)) for side in SIDES)
+    files = (TokenFile(tokens_file(folder, side)) for side in SIDES)
     with next(files) as source, next(files) as target:
         sinks = (source.append, target.append)
         lengths, counted = _encode(parts, limits, types, sinks)
-    for side, counts in zip(SIDES, lengths, strict=True):
-        with _TokenFile(_lengths(folder, side)) as file:
+    sides = {}
+    for side, kind, counts, tokens in zip(SIDES, types, lengths, (source, target), strict=True):
+        with TokenFile(lengths_file(folder, side)) as file:
             file.append(counts.astype("<i4", copy=False))
-    sides = {
-        side: {"type": kind.str, "pairs": len(counts), "tokens": int(counts.sum(dtype=np.int64))}
-        for side, kind, counts in zip(SIDES, types, lengths, strict=True)
-    }
+        sides[side] = {
+            "type": kind.str,
+            "pairs": len(counts),
+            "tokens": int(counts.sum(dtype=np.int64)),
+            "digests": [tokens.digest, file.digest],
+        }
     state = {
-        "version": 2,
+        "version": _VERSION,
         "fingerprint": fingerprint,
         "sides": sides,
         "filtered": limits.filtered,
@@ -362,22 +338,19 @@ def _write(
 
 
 def _map(folder: Path, side: str, state: dict[str, Any]) -> EncodedSide:
-    """Map one side; raise ValueError where its files are not as long as they should be."""
+    """Map one side; raise ValueError where its files are not those that were written."""
+    if state["type"] not in _TYPES:
+        raise ValueError(f"type of tokens must be one of {', '.join(_TYPES)}")
     kind = np.dtype(state["type"])
-    lengths = np.fromfile(_lengths(folder, side), dtype="<i4")
-    path = _tokens(folder, side)
-    if len(lengths) != state["pairs"] or path.stat().st_size != state["tokens"] * kind.itemsize:
+    path = tokens_file(folder, side)
+    if [digest_of(path), digest_of(lengths_file(folder, side))] != state["digests"]:
+        raise ValueError(f"{path} must be as it was written")
+    lengths = np.fromfile(lengths_file(folder, side), dtype="<i4")
+    sizes = len(lengths), path.stat().st_size, int(lengths.sum(dtype=np.int64))
+    if sizes != (state["pairs"], state["tokens"] * kind.itemsize, state["tokens"]):
         raise ValueError(f"{path} must hold {state['tokens']} tokens")
     if not state["tokens"]:
         return EncodedSide.of(np.empty(0, kind), lengths)
     with path.open("rb") as file:
         mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     return EncodedSide.of(np.frombuffer(mapping, kind), lengths, mapping)
-
-
-def _tokens(folder: Path, side: str) -> Path:
-    return folder / f"{side}.tokens"
-
-
-def _lengths(folder: Path, side: str) -> Path:
-    return folder / f"{side}.lengths"
