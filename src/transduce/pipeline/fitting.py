@@ -34,11 +34,13 @@ from transduce.pipeline.continuing import Beginning
 from transduce.pipeline.corpora import Corpora
 from transduce.pipeline.mixture_scoring import MixtureScorer
 from transduce.pipeline.model_folder import CONFIG, WEIGHTS, replacing_model
+from transduce.pipeline.pair_limits import refuse_long_pairs
 from transduce.pipeline.run_folder import run_fingerprint, taken
 from transduce.pipeline.scoring import DevScorer
 from transduce.pipeline.survey import Tokenizers, survey
 from transduce.pipeline.tokenizers import load_side, load_source, tokenizer_files
 from transduce.pipeline.trained import TrainedModel, choose_device
+from transduce.pipeline.training_limits import refuse_large_model
 from transduce.training.distributed import launched_processes
 from transduce.training.freezing import freeze
 from transduce.training.inputs import BatchStream, Score
@@ -82,6 +84,8 @@ def fit(
         fingerprint = run_fingerprint(config, corpora)
         trained, leakage = _untrained(config, corpora, folder, base, beginning, resume)
         corpus = _encode(config, corpora, trained, folder, fingerprint)
+        symbols, device = trained.target_tokenizer.size, trained.model.device
+        refuse_long_pairs(config.model, corpus, symbols, device, learned=True)
         sampler = _sampler(config, corpora, corpus)
         data_report = _describe_data(corpora, corpus, leakage, sampler)
         if main:
@@ -128,12 +132,14 @@ def _untrained(
     tokenizers, leakage = survey(config, corpora, known)
     if known is None and beginning is not None:
         tokenizers = beginning.tokenizers(config, tokenizers)
+    device = choose_device(config.training.device)
+    refuse_large_model(config, tokenizers, device)
     torch.manual_seed(config.training.seed)
     trained = TrainedModel.fresh(config, *tokenizers)
     if beginning is not None:
         beginning.fill(trained)
     _choose_what_learns(trained, base)
-    trained.model.to(choose_device(config.training.device))
+    trained.model.to(device)
     return trained, leakage
 
 

@@ -34,6 +34,7 @@ from transduce.evaluation.metrics import (
 from transduce.evaluation.report import EvaluationReport, make_report, worst_cases
 from transduce.interfaces import PADDING, Batch
 from transduce.models.seq2seq import Seq2Seq
+from transduce.pipeline.pair_limits import PairLengths, refuse_long_pairs
 from transduce.pipeline.trained import Output, TrainedModel
 
 __all__ = [
@@ -269,9 +270,16 @@ def _batches(
     if isinstance(trained.source, FrameReader):
         target_coder = coder(trained.target_tokenizer, chosen.name)
         files = FrameCorpus.build([pairs], trained.source, [target_coder], data)
+        _refuse_long(trained, files)
         return _Anew(Batches(files, budget, seed=0))
     texts = EncodedCorpus.build(pairs, *trained.coders(chosen.name), data, None)
+    _refuse_long(trained, texts)
     return list(Batches(texts, budget, seed=0).iterate(0))
+
+
+def _refuse_long(trained: TrainedModel, pairs: PairLengths) -> None:
+    size, device = trained.target_tokenizer.size, trained.model.device
+    refuse_long_pairs(trained.config.model, pairs, size, device, learned=False)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from transduce.config.frontend import (
 from transduce.errors import DataError, EngineError
 from transduce.training.memory import is_shortage
 
-__all__ = ["UNLIMITED", "SourceLimits", "available_memory", "shortage_explained"]
+__all__ = ["UNLIMITED", "SourceLimits", "available_memory", "shortage_explained", "shrinkage"]
 
 _FLOAT = 4  # bytes
 _MOST_ATTENDED = 65_536  # positions that are each compared with each: hours for a large model
@@ -55,13 +55,14 @@ class SourceLimits:
         encoders hold no weights of all positions for all, unless their biases are learned.
         """
         encoder, decoder = config.encoder, config.decoder
-        shrinks, tokens = _shrinks(config), config.frontend.kind == "embedding"
+        shrinks, tokens = shrinkage(config), config.frontend.kind == "embedding"
         wide = encoder.width + decoder.width
         each, pairs, positions = 8.0 * wide * encoder.layers + 8 * wide, 0.0, None
         if isinstance(encoder, TransformerEncoderConfig):
             each = 16.0 * wide + 4 * encoder.feedforward + 4 * decoder.width * decoder.layers
             biased = encoder.positions == "relative"
-            pairs = (4.0 if biased else 0.0 if native else 3.0) * encoder.heads
+            # Biased: the distance of each pair, in whole numbers, and what stands for it.
+            pairs = 4.0 * encoder.heads + 12 if biased else 0 if native else 3.0 * encoder.heads
             positions = _MOST_ATTENDED
             if encoder.positions == "learned":
                 positions = min(positions, encoder.max_positions)
@@ -111,7 +112,7 @@ class SourceLimits:
 UNLIMITED = SourceLimits()
 
 
-def _shrinks(config: ModelConfig) -> int:
+def shrinkage(config: ModelConfig) -> int:
     """How many frames are one position of the encoder."""
     match config.frontend:
         case ConvolutionConfig(strides=strides):
