@@ -24,6 +24,9 @@ __all__ = [
 ]
 
 
+_LONGEST = 1000  # characters of what is said of a file's content
+
+
 class TransduceError(Exception):
     """Base of all errors that a person can cause and mend."""
 
@@ -39,6 +42,8 @@ class DataError(TransduceError, ValueError):
         self, message: str, *, file: str | Path | None = None, line: int | None = None
     ) -> None:
         place = "" if file is None else str(file) if line is None else f"{file}, line {line}"
+        if len(message) > _LONGEST:  # a line of megabytes, a table of ten thousand columns
+            message = f"{message[:_LONGEST]}…"
         super().__init__(f"{place}: {message}" if place else message)
         self.file = file
         self.line = line

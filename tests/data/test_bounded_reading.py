@@ -22,6 +22,7 @@ from transduce.config import DataConfig, ParallelFiles
 from transduce.data.corpus import Problems, read_pairs
 from transduce.data.sources import sources_or_errors
 from transduce.data.streams import LONGEST_LINE
+from transduce.data.texts import portions
 from transduce.errors import DataError
 from transduce.untrusted.opening import open_regular
 
@@ -385,3 +386,27 @@ def test_what_the_shell_hands_over_is_read_once(tmp_path: Path) -> None:
         assert list(answers(Path(f"/dev/fd/{reading}"))) == ["a", "b"]
     finally:
         os.close(reading)
+
+
+# ---------------------------------------------------------------- what is said, what is held
+
+
+def test_what_is_said_of_a_file_has_an_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"x" * 1000 + str(n): "a" for n in range(1000)}))
+    message = refusal(path)
+    assert message.startswith(f"{path}, line 1: record must have the key 'source'; got xxx")
+    assert message.endswith("x…")
+    assert len(message) < 1200 + len(str(path))
+
+
+def test_portions_of_long_texts_are_small() -> None:
+    short = [("ab", "cd")] * 20_000
+    assert [len(portion) for portion in portions(short)] == [8192, 8192, 3616]
+    assert [len(portion) for portion in portions(short, 5000)] == [5000] * 4
+    long = [("a" * 400_000, None)] * 40
+    assert [len(portion) for portion in portions(long)] == [16, 16, 8]
+    assert list(portions([])) == []
+    assert [text for portion in portions(["a", "b" * 5_000_000, "c"]) for text in portion] == [
+        "a", "b" * 5_000_000, "c"
+    ]  # fmt: skip

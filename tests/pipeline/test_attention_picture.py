@@ -9,6 +9,7 @@ from command_line import call
 from matplotlib.image import imread
 from reversal_run import Run
 
+from transduce.errors import DataError
 from transduce.pipeline import attention_picture
 from transduce.pipeline.attention_picture import draw_attention_of
 from transduce.pipeline.trained import TrainedModel
@@ -47,3 +48,11 @@ def test_a_place_that_is_not_there(
     path = tmp_path / "missing" / "a.png"
     assert call(monkeypatch, "show", run.folder, "--attention", "abd", "--output", path) == 2
     assert "--output must be in a folder that exists" in capsys.readouterr().err
+
+
+def test_only_what_an_eye_can_tell_apart_is_drawn(run: Run, tmp_path: Path) -> None:
+    trained = TrainedModel.load(run.folder)
+    for source, output, said in (("ab" * 200, "b", "401 of the source and 2 of"), ("a", "ab" * 200,
+                                 "2 of the source and 401 of")):  # fmt: skip
+        with pytest.raises(DataError, match="drawn over at most 400 symbols a side; got " + said):
+            draw_attention_of(trained, source, tmp_path / "a.png", output)

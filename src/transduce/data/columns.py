@@ -17,6 +17,8 @@ __all__ = ["Layout", "SourceColumn", "columns_message", "join_columns", "layout_
 
 Row = Sequence[str | Sequence[str]]
 
+_KEPT = 1000  # characters of tags that are remembered as symbols: most rows have the same few
+
 
 @dataclass(frozen=True, slots=True)
 class SourceColumn:
@@ -155,13 +157,19 @@ def join_columns(values: Row, columns: Sequence[SourceColumn]) -> str:
     return "".join(pieces) if has_text else ""
 
 
-@lru_cache(maxsize=1 << 16)
 def _tag_symbols(value: str, separators: tuple[str, ...]) -> str:
+    return (_known_symbols if len(value) <= _KEPT else _new_symbols)(value, separators)
+
+
+def _new_symbols(value: str, separators: tuple[str, ...]) -> str:
     tags = re.split("|".join(map(re.escape, separators)), value) if separators else [value]
     try:
         return "".join(tag_symbol(tag) for tag in map(str.strip, tags) if tag)
     except ValueError as error:
         raise BadRecordError("bad tag", str(error)) from None
+
+
+_known_symbols = lru_cache(maxsize=1 << 16)(_new_symbols)
 
 
 def columns_message(fields: Sequence[str], expected: str) -> str:

@@ -29,6 +29,7 @@ from transduce.data.mixture import shares
 from transduce.data.parts import part_data, part_tags, parts_of, refuse_tags
 from transduce.data.problems import Problems
 from transduce.data.tags import TAG_CLOSE, TAG_OPEN, find_tags
+from transduce.data.texts import portions
 from transduce.errors import ConfigError, DataError
 
 __all__ = ["CheckReport", "Leakage", "examine", "find_leakage"]
@@ -172,7 +173,7 @@ class _Examination:
         )
 
     def _count(self, pairs: Iterator[Pair]) -> None:
-        while portion := list(islice(pairs, _PORTION)):
+        for portion in portions(pairs, _PORTION):
             start = len(self.fingerprints)
             for pair in portion:
                 self.fingerprints.add(pair)

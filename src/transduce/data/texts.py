@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from transduce.errors import DataError
 from transduce.untrusted.pipelines import library
@@ -14,13 +14,30 @@ __all__ = ["PORTION", "encode_portions", "normalize", "portions", "to_bytes"]
 T = TypeVar("T")
 
 PORTION = 8192  # texts or pairs worked on at once, so that memory stays flat
+_CHARACTERS = 1 << 22  # of a portion
+_STEP = 16  # texts between two looks at how long they are together
 
 
 def portions(items: Iterable[T], size: int = PORTION) -> Iterator[list[T]]:
-    """Lists of ``size`` items, the last one perhaps shorter."""
+    """Lists of ``size`` texts or pairs of texts, the last one perhaps shorter.
+
+    Shorter too are those of very long texts.
+    """
     stream = iter(items)
-    while portion := list(islice(stream, size)):
-        yield portion
+    held: list[T] = []
+    characters = 0
+    while step := list(islice(stream, min(_STEP, size - len(held)))):
+        held += step
+        characters += sum(map(_length, step))
+        if len(held) == size or characters > _CHARACTERS:
+            yield held
+            held, characters = [], 0
+    if held:
+        yield held
+
+
+def _length(item: Any) -> int:
+    return len(item) if isinstance(item, str) else len(item[0]) + len(item[1] or "")
 
 
 def encode_portions(

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_attention", "draw_quality_against_speed"]
 
+_LABEL = 60  # characters of a symbol that are drawn
 _QUOTED = ("bleu", "exact_match", "chrf", "rougeL")  # in published tables, the first of these
 _NAMES = {
     "bleu": "BLEU",
@@ -77,7 +78,8 @@ def draw_attention(
         )
     if not np.isfinite(values).all():
         raise DataError("attention weights must be finite numbers; got some that are not")
-    labels, families = with_fonts([*source, *output, title or ""])
+    cut = [text if len(text) <= _LABEL else f"{text[:_LABEL]}…" for text in (*source, *output)]
+    labels, families = with_fonts([*cut, title or ""])
     columns, rows, heading = labels[: len(source)], labels[len(source) : -1], title
     side = min(0.36, LONGEST_SIDE / max(values.shape))
     size = float(np.clip(side * 32, 3.0, 11.0))

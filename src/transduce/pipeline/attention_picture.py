@@ -10,6 +10,7 @@ from transduce.data.frames import FrameReader, FrameSource
 from transduce.data.image_reader import ImageReader
 from transduce.data.joint import coder
 from transduce.data.parts import find_part
+from transduce.errors import DataError
 from transduce.evaluation.panels import draw_picture_attention
 from transduce.evaluation.pictures import draw_attention
 from transduce.modules.patches import PatchFrontend
@@ -20,6 +21,7 @@ __all__ = ["draw_attention_of"]
 
 _END = "end"
 _SECONDS = 0.5  # between two marks on a recording
+_MOST_SYMBOLS = 400  # that an eye can tell apart
 
 
 def draw_attention_of(
@@ -39,11 +41,20 @@ def draw_attention_of(
     if output is None:
         best: Output = next(trained.predict([source], trained.config.search, part=part))[0]
         output = best.text
-    weights = trained.attention(source, output, part).numpy()
     chosen = find_part(trained.config, part)
     writer = coder(trained.target_tokenizer, chosen.name)
     symbols = [*writer.symbols(writer.encode(chosen.target(output))), _END]
     reader = trained.source
+    read: list[str] = []
+    if not isinstance(reader, FrameReader):
+        text = coder(reader, chosen.name)
+        read = [*text.symbols(text.encode(chosen.source(str(source)))), _END]
+    if max(len(symbols), len(read)) > _MOST_SYMBOLS:
+        raise DataError(
+            f"attention must be drawn over at most {_MOST_SYMBOLS} symbols a side; got "
+            f"{len(read):,} of the source and {len(symbols):,} of the output"
+        )
+    weights = trained.attention(source, output, part).numpy()
     if isinstance(reader, ImageReader):
         pixels = reader.pixels(source)
         rows, cell_width = _cells(trained, pixels.shape[1], weights.shape[1])
@@ -52,9 +63,7 @@ def draw_attention_of(
     elif isinstance(reader, FrameReader):
         draw_attention(weights, _times(reader, source, weights.shape[1]), symbols, path)
     else:
-        text = coder(reader, chosen.name)
-        read = text.symbols(text.encode(chosen.source(str(source))))
-        draw_attention(weights, [*read, _END], symbols, path)
+        draw_attention(weights, read, symbols, path)
     return output
 
 
