@@ -24,7 +24,8 @@ _FEW_LAYERS = 16
 def refuse_large_model(config: Config, tokenizers: Tokenizers, device: torch.device) -> None:
     """Raise ConfigError where a model and what training keeps of it do not fit into memory."""
     few = _of_fewer_layers(config)
-    for built in dict.fromkeys((few, config)):  # of a thousand layers a few may tell
+    # Of a thousand layers a few may tell.
+    for built in (config,) if few is config else (few, config):
         with blueprint(_MOST_TENSORS, Path("model")):
             model = TrainedModel.fresh(built, *tokenizers).model
         count = sum(parameter.numel() for parameter in model.parameters())
