@@ -31,7 +31,7 @@ from benchmarks.decode_results import (
 from benchmarks.decode_worker import Request, Worker
 from benchmarks.machine import describe_machine
 from benchmarks.side_by_side import add_arguments, in_turn, pause
-from transduce.evaluation.translation import bleu
+from transduce.metrics.translation import bleu
 
 SYSTEMS = (
     "ours auto",

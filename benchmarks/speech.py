@@ -29,7 +29,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.side_by_side import in_turn
 from benchmarks.speech_worker import Request, Worker
 from transduce.data.audio import sample_count
-from transduce.evaluation.edit import error_rate
+from transduce.metrics.edit import error_rate
 
 SYSTEMS = (
     "ours auto",

@@ -20,6 +20,7 @@ SOURCE = Path(__file__).parent.parent / "src" / PACKAGE
 FLOORS = [
     ["errors"],
     ["interfaces", "files", "untrusted"],
+    ["metrics"],
     ["config", "kernels"],
     ["data"],
     ["modules"],

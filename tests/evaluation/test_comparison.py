@@ -18,8 +18,8 @@ from transduce.evaluation.compare import (
     estimate,
     significance,
 )
-from transduce.evaluation.metrics import score_texts
-from transduce.evaluation.statistics import SentenceStatistics, mean
+from transduce.metrics.scores import score_texts
+from transduce.metrics.statistics import SentenceStatistics, mean
 
 SENTENCES = 300
 WORDS = ["the", "a", "cat", "dog", "sat", "on", "mat", "with", "big", "red", "hat", "there"]

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transduce.errors import ConfigError, DataError
-from transduce.evaluation.metrics import LossTotals, TextScores, score_texts
 from transduce.evaluation.report import make_report, score_by_length, worst_cases
 from transduce.evaluation.tables import number, render_table
+from transduce.metrics.losses import LossTotals
+from transduce.metrics.scores import TextScores, score_texts
 
 HYPOTHESES = ["a", "b x", "c c c", "d d d x"]
 REFERENCES = [["a"], ["b b"], ["c c c"], ["d d d d", "y"]]

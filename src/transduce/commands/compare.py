@@ -82,8 +82,8 @@ def _compared(
         ],
         [[normal(text) for text in example.references] for example in examples],
         metric_names(first),
-        config=first.evaluation,
-        symbols=first.target_kind == "whitespace",
+        bleu_tokenizer=first.evaluation.bleu_tokenizer,
+        symbols=first.targets == "symbols",
     )
 
 

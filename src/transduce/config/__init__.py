@@ -28,7 +28,6 @@ from transduce.config.recipe import (
     Config,
     EngineChoice,
     EvaluationConfig,
-    MetricName,
     load_config,
     require_agreement,
 )
@@ -45,7 +44,6 @@ __all__ = [
     "EngineChoice",
     "EvaluationConfig",
     "Files",
-    "MetricName",
     "ModelConfig",
     "ParallelFiles",
     "PartConfig",

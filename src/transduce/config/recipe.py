@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import ValidationError, model_validator
+from pydantic import AfterValidator, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from transduce.config.base import Name, Section
 from transduce.config.data import DataConfig, TokenizerConfig, TokenizerKind, TokenizersConfig
@@ -18,33 +19,28 @@ from transduce.config.search import SearchConfig
 from transduce.config.training import TrainingConfig
 from transduce.config.yaml import differences, parse_override, read_recipe, set_dotted
 from transduce.errors import ConfigError
+from transduce.metrics.known import METRICS
+from transduce.metrics.metric import Targets
 
 __all__ = [
     "Config",
     "EngineChoice",
     "EvaluationConfig",
-    "MetricName",
     "load_config",
     "require_agreement",
 ]
 
 EngineChoice = Literal["auto", "reference", "float32", "bfloat16", "int8"]
 
-MetricName = Literal[
-    "loss",
-    "perplexity",
-    "token_accuracy",
-    "exact_match",
-    "bleu",
-    "chrf",
-    "ter",
-    "rouge1",
-    "rouge2",
-    "rougeL",
-    "wer",
-    "cer",
-    "per",
-]
+
+def _known(name: str) -> str:
+    if name not in METRICS:
+        expected = ", ".join(map(repr, METRICS))
+        raise PydanticCustomError("literal_error", "must be a metric", {"expected": expected})
+    return name
+
+
+MetricName = Annotated[str, AfterValidator(_known)]
 
 
 class EvaluationConfig(Section):
@@ -100,6 +96,13 @@ class Config(Section):
     def target_kind(self) -> TokenizerKind:
         """The kind of tokenizer that the target has."""
         return self.target_tokenizer.kind
+
+    @property
+    def targets(self) -> Targets:
+        """What the targets are, as their tokenizer has it: what is measured follows from it."""
+        if self.target_kind == "whitespace":
+            return "symbols"
+        return "strings" if self.target_kind == "character" else "sentences"
 
     def tokenizer_names(self, side: Literal["source", "target"]) -> list[str]:
         """The parts with a tokenizer of their own on one side, first "" where any has none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from transduce.evaluation.tables import number, render_table
+from transduce.evaluation.tables import render_table, score
 
 __all__ = ["joined", "means", "parted", "table_by_part"]
 
@@ -64,4 +64,4 @@ def table_by_part(
 
 
 def _cell(values: Mapping[str, float], name: str) -> str:
-    return number(values[name], 4 if name == "loss" else 2) if name in values else "-"
+    return score(name, values[name]) if name in values else "-"

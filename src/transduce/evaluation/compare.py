@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from transduce.config import EvaluationConfig
 from transduce.errors import ConfigError, DataError
 from transduce.evaluation.by_part import means
-from transduce.evaluation.metrics import LOWER_IS_BETTER, TextScores, score_texts
-from transduce.evaluation.statistics import Numbers, SentenceStatistics
 from transduce.evaluation.tables import number, render_table
+from transduce.metrics.known import METRICS
+from transduce.metrics.scores import TextScores, score_texts
+from transduce.metrics.statistics import Numbers, SentenceStatistics
 
 __all__ = [
     "Comparison",
@@ -140,7 +140,7 @@ class Comparison:
             ]
             for row in self.rows
         ]
-        heads = [f"{name} {'↓' if name in LOWER_IS_BETTER else '↑'}" for name in self.metrics]
+        heads = [f"{name} {'↓' if METRICS[name].lower_is_better else '↑'}" for name in self.metrics]
         first = render_table(
             f"{self.sentences:,} sentences", ["system", "parameters", "words/s", *heads], overview
         )
@@ -192,7 +192,7 @@ def render_parts(by_part: Mapping[str, Comparison]) -> str:
         }
         cells = [f"{number(value)}  " for value in means(own).values()]
         rows.append(["" if place else "mean of parts", system.name, "", *cells])
-    heads = [f"{name} {'↓' if name in LOWER_IS_BETTER else '↑'}" for name in metrics]
+    heads = [f"{name} {'↓' if METRICS[name].lower_is_better else '↑'}" for name in metrics]
     columns = ["part", "system", "sentences", *heads]
     note = f"+ better, - worse than {first.rows[0].name} with p < {_SIGNIFICANT:g}\n"
     return render_table("by part", columns, rows, texts=2) + note
@@ -203,7 +203,7 @@ def compare_systems(
     references: Sequence[Sequence[str]],
     metrics: Sequence[str],
     *,
-    config: EvaluationConfig | None = None,
+    bleu_tokenizer: str = "13a",
     symbols: bool = False,
     resamples: int = 1000,
     seed: int = 1,
@@ -211,13 +211,14 @@ def compare_systems(
 ) -> Comparison:
     """Score every system and hold all of them against the first.
 
-    ``metrics``, ``config`` and ``symbols`` are those of :func:`score_texts`.
+    ``metrics``, ``bleu_tokenizer`` and ``symbols`` are those of :func:`score_texts`.
     Raises DataError for texts that do not fit each other, ConfigError for
     wrong options, two systems of one name or no metric of texts.
     """
     _check(systems, resamples, confidence)
     scores = {
-        system.name: _scored(system, references, metrics, config, symbols) for system in systems
+        system.name: _scored(system, references, metrics, bleu_tokenizer, symbols)
+        for system in systems
     }
     first = scores[systems[0].name]
     names = tuple(first.values)
@@ -242,7 +243,7 @@ def compare_systems(
                     first.values[name],
                     sample,
                     samples[systems[0].name, name],
-                    lower_is_better=name in LOWER_IS_BETTER,
+                    lower_is_better=METRICS[name].lower_is_better,
                 )
             estimates[name] = estimate(value, sample, confidence, against)
         rows.append(
@@ -321,11 +322,17 @@ def _scored(
     system: System,
     references: Sequence[Sequence[str]],
     metrics: Sequence[str],
-    config: EvaluationConfig | None,
+    bleu_tokenizer: str,
     symbols: bool,
 ) -> TextScores:
     try:
-        return score_texts(system.hypotheses, references, metrics, config=config, symbols=symbols)
+        return score_texts(
+            system.hypotheses,
+            references,
+            metrics,
+            bleu_tokenizer=bleu_tokenizer,
+            symbols=symbols,
+        )
     except DataError as error:
         raise DataError(f"{system.name}: {error}") from None
 
@@ -348,7 +355,7 @@ def _marked(found: Estimate, metric: str) -> str:
     against = found.against_first
     if against is None or against.p_value >= _SIGNIFICANT:
         return f"{number(found.score)}  "
-    better = (against.difference < 0) == (metric in LOWER_IS_BETTER)
+    better = (against.difference < 0) == METRICS[metric].lower_is_better
     return f"{number(found.score)} {'+' if better else '-'}"
 
 

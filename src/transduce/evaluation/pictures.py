@@ -23,7 +23,7 @@ from transduce.evaluation.figures import (
     save,
 )
 from transduce.evaluation.labels import with_fonts
-from transduce.evaluation.metrics import LOWER_IS_BETTER
+from transduce.metrics.known import METRICS, best_known
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,16 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["draw_attention", "draw_quality_against_speed"]
 
 _LABEL = 60  # characters of a symbol that are drawn
-_QUOTED = ("bleu", "exact_match", "chrf", "rougeL")  # in published tables, the first of these
-_NAMES = {
-    "bleu": "BLEU",
-    "chrf": "chrF",
-    "ter": "TER %",
-    "wer": "WER %",
-    "cer": "CER %",
-    "per": "PER %",
-    "exact_match": "exact match %",
-}
 # Where a name may stand around its point: (right, up) in points, and its alignment.
 _PLACES = (
     (9, 7, "left", "bottom"),
@@ -144,8 +134,7 @@ def draw_quality_against_speed(
     the file cannot be written.
     """
     if metric is None:
-        quoted = (name for name in _QUOTED if name in comparison.metrics)
-        metric = next(quoted, comparison.metrics[0])
+        metric = best_known(comparison.metrics) or comparison.metrics[0]
     if metric not in comparison.metrics:
         known = ", ".join(comparison.metrics)
         raise DataError(f"metric of the picture must be among {known}; got {metric}")
@@ -173,10 +162,10 @@ def draw_quality_against_speed(
             markeredgecolor="white",
         )
     _speed_axes(axes, [speed for speed, _, _ in points])
-    lower = metric in LOWER_IS_BETTER
+    lower = METRICS[metric].lower_is_better
     axes.set_xlabel("words per second (further right is faster)", color=SOFT, fontsize=9)
     axes.set_ylabel(
-        f"{_NAMES.get(metric, metric)} ({'lower' if lower else 'higher'} is better)",
+        f"{METRICS[metric].label} ({'lower' if lower else 'higher'} is better)",
         color=SOFT,
         fontsize=9,
     )

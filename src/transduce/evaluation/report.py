@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from transduce.errors import ConfigError, DataError
-from transduce.evaluation.metrics import LOWER_IS_BETTER, LossTotals, TextScores
-from transduce.evaluation.tables import number, render_table
+from transduce.evaluation.tables import number, render_table, score
+from transduce.metrics.known import METRICS, finest, values_of_model
+from transduce.metrics.losses import LossTotals
+from transduce.metrics.scores import TextScores
 
 __all__ = [
     "EvaluationReport",
@@ -20,9 +22,6 @@ __all__ = [
     "score_by_length",
     "worst_cases",
 ]
-
-# What tells bad sentences from good ones best, the first that was measured.
-_GRADED = ("per", "chrf", "cer", "ter", "wer", "rougeL", "bleu", "rouge1", "rouge2", "exact_match")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class WorstCase:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationReport:
-    """One model on one test set. ``metrics`` are named and scaled as in ``MetricName``."""
+    """One model on one test set. ``metrics`` are named and scaled as in ``metrics/known.py``."""
 
     metrics: dict[str, float]
     signatures: dict[str, str]
@@ -93,8 +92,7 @@ class EvaluationReport:
             f"{count:,} {name.replace('_', ' ')}" for name, count in self.counts.items()
         )
         rows = [
-            [name, number(value, 4 if name == "loss" else 2), _UNITS.get(name, "%")]
-            for name, value in self.metrics.items()
+            [name, score(name, value), METRICS[name].unit] for name, value in self.metrics.items()
         ]
         title = f"{counts}, {self.seconds:.1f} s"
         parts = [render_table(title, ["metric", "score", "unit"], rows)]
@@ -121,13 +119,6 @@ class EvaluationReport:
         return _worst_list(self.worst)
 
 
-_UNITS = {
-    "loss": "nats/token",
-    "perplexity": "",
-    **dict.fromkeys(("bleu", "chrf", "rouge1", "rouge2", "rougeL"), "of 100"),
-}
-
-
 def make_report(
     scores: TextScores,
     *,
@@ -143,7 +134,7 @@ def make_report(
     added to those of the texts.
     """
     return EvaluationReport(
-        metrics={**(losses.values() if losses else {}), **scores.values},
+        metrics={**(values_of_model(losses) if losses else {}), **scores.values},
         signatures=dict(scores.signatures),
         counts={
             **scores.counts,
@@ -210,12 +201,12 @@ def worst_cases(
                 f"{name} must be as many as were scored ({sentences}); got {len(texts)}"
             )
     if metric is None:
-        metric = next((name for name in _GRADED if name in scores.statistics), None)
+        metric = finest(scores.statistics)
     if metric is None or metric not in scores.statistics:
         measured = ", ".join(scores.statistics) or "none"
         raise ConfigError(f"metric of the worst cases must be measured ({measured}); got {metric}")
     by_sentence = scores.statistics[metric].by_sentence()
-    badness = by_sentence if metric in LOWER_IS_BETTER else -by_sentence
+    badness = by_sentence if METRICS[metric].lower_is_better else -by_sentence
     order = np.argsort(-badness, kind="stable")[:count]
     return tuple(
         WorstCase(

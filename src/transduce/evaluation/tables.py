@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from io import StringIO
 
-__all__ = ["number", "render_table"]
+from transduce.metrics.known import METRICS
+
+__all__ = ["number", "render_table", "score"]
 
 
 def render_table(
@@ -37,3 +39,8 @@ def render_table(
 def number(value: float, digits: int = 2) -> str:
     """A score to so many digits; very large ones in powers of ten."""
     return f"{value:.{digits}f}" if abs(value) < 1e6 else f"{value:.{digits}e}"
+
+
+def score(metric: str, value: float) -> str:
+    """A score to the digits that its metric is shown with; a report may hold one that is none."""
+    return number(value, METRICS[metric].digits if metric in METRICS else 2)

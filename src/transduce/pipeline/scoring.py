@@ -13,7 +13,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from transduce.config import Config, MetricName, SearchConfig
+from transduce.config import Config, SearchConfig
 from transduce.data.batching import Batches, prefetch
 from transduce.data.corpus import Example
 from transduce.data.encoded import EncodedCorpus
@@ -24,15 +24,11 @@ from transduce.data.parts import find_part
 from transduce.data.problems import Problems
 from transduce.engine import choose_engine
 from transduce.errors import ConfigError, DataError
-from transduce.evaluation.metrics import (
-    MODEL_METRICS,
-    LossTotals,
-    TextScores,
-    default_metrics,
-    score_texts,
-)
 from transduce.evaluation.report import EvaluationReport, make_report, worst_cases
 from transduce.interfaces import PADDING, Batch
+from transduce.metrics.known import METRICS, metrics_for, model_metrics, values_of_model
+from transduce.metrics.losses import LossTotals
+from transduce.metrics.scores import TextScores, score_texts
 from transduce.models.seq2seq import Seq2Seq
 from transduce.pipeline.pair_limits import PairLengths, refuse_long_pairs
 from transduce.pipeline.trained import Output, TrainedModel
@@ -77,9 +73,9 @@ class Evaluation:
         return self.report.to_dict()
 
 
-def metric_names(config: Config) -> tuple[MetricName, ...]:
+def metric_names(config: Config) -> tuple[str, ...]:
     """What the recipe measures, or what fits its target's tokenizer."""
-    return config.evaluation.metrics or default_metrics(config.target_kind)
+    return config.evaluation.metrics or metrics_for(config.targets)
 
 
 def evaluate(
@@ -108,7 +104,7 @@ def evaluate(
     sources = [example.source for example in examples]
     scores = score_outputs(own, examples, outputs, names)
     losses = None
-    if any(name in MODEL_METRICS for name in names):
+    if any(METRICS[name].needs_model for name in names):
         losses = loss_totals(trained.model, _batches(trained, examples, part))
     texts = [output.text for output in outputs]
     references = [example.references for example in examples]
@@ -156,8 +152,8 @@ def score_outputs(
         [normal(output.text) for output in outputs],
         [[normal(text) for text in example.references] for example in examples],
         names,
-        config=config.evaluation,
-        symbols=config.target_kind == "whitespace",
+        bleu_tokenizer=config.evaluation.bleu_tokenizer,
+        symbols=config.targets == "symbols",
     )
 
 
@@ -200,14 +196,13 @@ class DevScorer:
         self.config = trained.config.for_part(part or "")
         self.names = metric_names(self.config)
         chosen = trained.config.training.metric
-        measured = tuple(dict.fromkeys((*MODEL_METRICS, *self.names)))
+        measured = tuple(dict.fromkeys((*model_metrics(), *self.names)))
         if chosen not in measured:
             raise ConfigError(
                 f"training.metric must be one of {', '.join(measured)}; got {chosen!r}"
             )
-        if chosen in MODEL_METRICS:
-            cheap = ("exact_match", "per", "bleu", "chrf")
-            self.names = tuple(n for n in self.names if n in MODEL_METRICS or n in cheap)
+        if METRICS[chosen].needs_model:
+            self.names = tuple(name for name in self.names if METRICS[name].cheap)
         most = trained.config.training.dev_sentences if sentences is None else sentences
         self.examples = _spread(examples, most)
         self.batches = _batches(trained, examples, part)
@@ -227,7 +222,7 @@ class DevScorer:
             self._has_said = True
             logging.getLogger("transduce").warning("not scored on: %s", problems.summary())
         scores = score_outputs(self.config, *answered, self.names)
-        return {**totals.values(), **scores.values}
+        return {**values_of_model(totals), **scores.values}
 
 
 def _spread(examples: Sequence[Example], count: int) -> list[Example]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from transduce.files import replacing
+from transduce.metrics.known import METRICS
 from transduce.training.log import read_log
 
 __all__ = ["plot_run"]
@@ -36,7 +37,7 @@ def plot_run(log: str | Path, picture: str | Path, metric: str = "loss") -> bool
         axes["loss"].legend()
     if extra:
         _line(axes[metric], scorings, metric, "dev", marker="o")
-        axes[metric].set_ylabel(f"{metric} on dev")
+        axes[metric].set_ylabel(f"{METRICS[metric].label if metric in METRICS else metric} on dev")
     _line(axes["learning rate"], steps, "learning_rate", "")
     axes["learning rate"].set_ylabel("learning rate")
     axes["learning rate"].set_xlabel("step")

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from transduce.errors import TrainingError
+from transduce.metrics.known import metric_named
 
-__all__ = ["LOWER_IS_BETTER", "Selection"]
-
-LOWER_IS_BETTER = frozenset({"loss", "perplexity", "wer", "cer", "per", "ter"})
+__all__ = ["Selection"]
 
 
 @dataclass(slots=True)
@@ -43,7 +42,7 @@ class Selection:
         value = metrics[self.metric]
         if self.step is None:
             better = not math.isnan(value)
-        elif self.metric in LOWER_IS_BETTER:
+        elif metric_named(self.metric).lower_is_better:
             better = value < self.metrics[self.metric]
         else:
             better = value > self.metrics[self.metric]

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from transduce.evaluation.statistics import Numbers, SentenceStatistics, rate
+from transduce.metrics.statistics import Numbers, SentenceStatistics, rate
 
 __all__ = ["Unit", "edit_counts", "error_rate"]
 

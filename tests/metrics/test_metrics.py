@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transduce.config import MetricName
+from transduce.config import Config
 from transduce.errors import ConfigError, DataError
-from transduce.evaluation.metrics import (
-    LOWER_IS_BETTER,
-    MODEL_METRICS,
-    TEXT_METRICS,
-    LossTotals,
-    default_metrics,
-    score_texts,
-)
+from transduce.metrics.known import METRICS, metrics_for, model_metrics, values_of_model
+from transduce.metrics.losses import LossTotals
+from transduce.metrics.scores import score_texts
 
+TEXT_METRICS = [name for name, metric in METRICS.items() if not metric.needs_model]
 LETTERS = st.sampled_from("abcdefgh")
 SENTENCE = st.lists(st.text(LETTERS, min_size=1, max_size=4), min_size=4, max_size=8).map(" ".join)
 
@@ -31,7 +26,7 @@ def test_perfect_output(texts: list[str], symbols: bool) -> None:
     scores = score_texts(texts, [[text] for text in texts], TEXT_METRICS, symbols=symbols)
     assert list(scores.values) == list(TEXT_METRICS)
     for name, value in scores.values.items():
-        best = 0 if name in LOWER_IS_BETTER else 100
+        best = 0 if METRICS[name].lower_is_better else 100
         assert value == pytest.approx(best), name
         assert scores.statistics[name].by_sentence() == pytest.approx([best] * len(texts))
 
@@ -39,7 +34,9 @@ def test_perfect_output(texts: list[str], symbols: bool) -> None:
 def test_output_with_nothing_right() -> None:
     scores = score_texts(["xx yy"], [["ab cd"]], TEXT_METRICS)
     for name, value in scores.values.items():
-        worst = 80 if name == "cer" else 100 if name in LOWER_IS_BETTER else 0  # the space is right
+        worst = (
+            80 if name == "cer" else 100 if METRICS[name].lower_is_better else 0
+        )  # the space is right
         assert value == pytest.approx(worst), name
 
 
@@ -70,16 +67,30 @@ def test_counts_and_order_of_names() -> None:
     assert list(scores.values) == ["rouge1", "cer", "bleu"]
 
 
-def test_names_are_those_of_the_config() -> None:
-    assert set(MODEL_METRICS) | set(TEXT_METRICS) == set(get_args(MetricName))
+def measured(kind: str) -> tuple[str, ...]:
+    return metrics_for(Config().updated({"tokenizer.target.kind": kind}).targets)
+
+
+def test_what_is_measured_of_each_kind_of_target() -> None:
     for kind in ("character", "whitespace", "word", "bpe", "unigram", "byte"):
-        names = default_metrics(kind)
-        assert set(names) <= set(get_args(MetricName))
+        names = measured(kind)
         assert len(set(names)) == len(names)
-        assert {*MODEL_METRICS, "exact_match", "wer"} <= set(names)
-    assert "per" in default_metrics("whitespace")
-    assert "bleu" not in default_metrics("whitespace")
-    assert {"bleu", "chrf", "ter"} <= set(default_metrics("bpe"))
+        assert {*model_metrics(), "exact_match", "wer"} <= set(names) <= set(METRICS)
+    assert "per" in measured("whitespace")
+    assert "bleu" not in measured("whitespace")
+    assert {"bleu", "chrf", "ter"} <= set(measured("bpe"))
+
+
+def test_a_record_for_each() -> None:
+    for name, metric in METRICS.items():
+        assert metric.name == name
+        assert (metric.of_texts is None) == metric.needs_model == (name in model_metrics())
+        assert metric.label
+        assert Config().updated({"evaluation.metrics": [name]}).evaluation.metrics == (name,)
+    grades = [metric.fineness for metric in METRICS.values() if metric.fineness]
+    assert len(set(grades)) == len(grades) == len(TEXT_METRICS)
+    with pytest.raises(ConfigError, match=r"metrics\.0 must be one of loss, .*, per; got 'blue'"):
+        Config().updated({"evaluation.metrics": ["blue"]})
 
 
 @pytest.mark.parametrize(
@@ -110,7 +121,7 @@ def test_unknown_metric() -> None:
 def test_loss_totals() -> None:
     totals = LossTotals(6.0, 3, 2) + LossTotals(2.0, 1, 1)
     assert totals == LossTotals(8.0, 4, 3)
-    assert totals.values() == pytest.approx(
+    assert values_of_model(totals) == pytest.approx(
         {"loss": 2.0, "perplexity": math.exp(2.0), "token_accuracy": 75.0}
     )
 

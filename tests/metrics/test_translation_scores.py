@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sacrebleu.metrics import BLEU, CHRF, TER
 
-from transduce.config import EvaluationConfig
-from transduce.evaluation.metrics import score_texts
-from transduce.evaluation.translation import bleu, chrf, ter
+from transduce.metrics.scores import score_texts
+from transduce.metrics.translation import bleu, chrf, ter
 
 # sacrebleu's README
 HYPOTHESES = ["The dog bit the man.", "It wasn't surprising.", "The man had just bitten him."]
@@ -37,8 +36,7 @@ def test_published_example() -> None:
 
 @pytest.mark.parametrize(("tokenizer", "score"), [("none", 49.1919566), ("intl", 43.91623493)])
 def test_published_bleu_of_other_tokenizers(tokenizer: str, score: float) -> None:
-    config = EvaluationConfig(bleu_tokenizer=tokenizer)  # type: ignore[arg-type]
-    scores = score_texts(HYPOTHESES, BOTH, ["bleu"], config=config)
+    scores = score_texts(HYPOTHESES, BOTH, ["bleu"], bleu_tokenizer=tokenizer)
     assert scores.values["bleu"] == pytest.approx(score, abs=1e-6)
     assert f"tok:{tokenizer}" in scores.signatures["bleu"]
 
@@ -46,9 +44,7 @@ def test_published_bleu_of_other_tokenizers(tokenizer: str, score: float) -> Non
 def test_chinese_is_cut_into_characters_by_its_tokenizer() -> None:
     texts, references = ["我非常爱你们"], [["我非常爱他们"]]
     plain = score_texts(texts, references, ["bleu"]).values["bleu"]
-    chinese = score_texts(
-        texts, references, ["bleu"], config=EvaluationConfig(bleu_tokenizer="zh")
-    ).values["bleu"]
+    chinese = score_texts(texts, references, ["bleu"], bleu_tokenizer="zh").values["bleu"]
     assert plain == 0
     # 5 of 6 characters, 3 of 5 pairs, 2 of 4 triples, 1 of 3 fours
     assert chinese == pytest.approx(100 * (5 / 6 * 3 / 5 * 2 / 4 * 1 / 3) ** 0.25)

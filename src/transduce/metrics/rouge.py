@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 import numpy as np
 
-from transduce.evaluation.statistics import SentenceStatistics, mean
+from transduce.metrics.statistics import SentenceStatistics, mean
 
 __all__ = ["UnicodeWords", "rouge"]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from transduce.evaluation.statistics import Numbers, SentenceStatistics
+from transduce.metrics.statistics import Numbers, SentenceStatistics
 
 if TYPE_CHECKING:
     from sacrebleu.metrics.base import Metric

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transduce.evaluation.edit import edit_counts, error_rate
-from transduce.evaluation.metrics import score_texts
+from transduce.metrics.edit import edit_counts, error_rate
+from transduce.metrics.scores import score_texts
 
 SYMBOLS = st.lists(st.sampled_from(["AH", "B", "K", "tʃ"]), max_size=6).map(" ".join)
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rouge_score import rouge_scorer, tokenize
 
-from transduce.evaluation.metrics import score_texts
-from transduce.evaluation.rouge import UnicodeWords
+from transduce.metrics.rouge import UnicodeWords
+from transduce.metrics.scores import score_texts
 
 ROUGES = ["rouge1", "rouge2", "rougeL"]
 
