@@ -146,8 +146,9 @@ def test_modules_know_no_config() -> None:
     assert knowing == []
 
 
-def test_search_knows_interfaces_and_its_own_options_only() -> None:
-    known = {"errors", "interfaces", "config", "search"}
+def test_search_knows_interfaces_kernels_and_its_own_options_only() -> None:
+    """No model and no engine; kernels are arithmetic on tensors."""
+    known = {"errors", "interfaces", "kernels", "config", "search"}
     stairs = {t for m, targets in GRAPH.items() if floor(m) == "search" for t in targets}
     assert {floor(target) for target in stairs} <= known
 

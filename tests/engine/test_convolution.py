@@ -6,8 +6,8 @@ import pytest
 import torch
 from engine_kernels import kernels
 
-from transduce.engine.convolution import NativeConvolutions
-from transduce.engine.weights import Number
+from transduce.engine.frontends.convolution import NativeConvolutions
+from transduce.engine.programs.weights import Number
 from transduce.modules.frontend import ConvolutionFrontend
 
 TOLERANCE: dict[Number, float] = {"float32": 1e-5, "bfloat16": 2e-2, "int8": 5e-2}

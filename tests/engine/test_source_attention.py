@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from transduce.engine.program import Extent, Program
-from transduce.engine.weights import Number
+from transduce.engine.programs.program import Program
+from transduce.engine.programs.runner import Extent, Runner
+from transduce.engine.programs.weights import Number
 from transduce.kernels.library import Library
 from transduce.modules.positions import rotary_table
 
@@ -86,7 +87,7 @@ def native(
         tensors["cosines"], tensors["sines"] = rotary_table(S, d, torch.device("cpu"))
     if bias is not None:
         tensors["bias"] = torch.from_numpy(bias).float().contiguous()
-    program.run(tensors, Extent(rows=B * S, sentences=B, source=S))
+    Runner(program).run(tensors, Extent(rows=B * S, sentences=B, source=S))
     return result.double().numpy()
 
 

@@ -9,8 +9,9 @@ import torch
 from engine_kernels import kernels
 
 from transduce.config import Config
-from transduce.engine import fast_stepper, program
-from transduce.engine.program import Number
+from transduce.engine import fast_stepper
+from transduce.engine.programs import runner
+from transduce.engine.programs.program import Number
 from transduce.interfaces import Source
 from transduce.models.build import build_model
 
@@ -29,13 +30,13 @@ def test_threads_and_parts_change_nothing(
     stepper: Any = fast_stepper(build_model(config.model, 5, 9).eval(), number)
     source = Source(torch.randn(7, 500, 5), torch.tensor([500, 3, 120, 500, 77, 1, 200]))
     runs = []
-    run = program.Program.run
+    run = runner.Runner.run
     monkeypatch.setattr(
-        program.Program, "run", lambda self, *given: (runs.append(given), run(self, *given))[1]
+        runner.Runner, "run", lambda self, *given: (runs.append(given), run(self, *given))[1]
     )
 
     def encoded(threads: int, most: int) -> list[torch.Tensor]:
-        monkeypatch.setattr(program, "_MOST_ROWS", most)
+        monkeypatch.setattr(runner, "_MOST_ROWS", most)
         torch.set_num_threads(threads)
         runs.clear()
         try:
@@ -45,7 +46,7 @@ def test_threads_and_parts_change_nothing(
         return [state.memory.vectors[state.memory.mask], *state.sentences.values()]
 
     whole = encoded(1, 10_000)
-    assert len(runs) == (4 if kind == "convolution" else 2)
+    assert len(runs) == (4 if kind == "convolution" else 3)
     by_threads = encoded(3, 10_000)
     assert not runs  # each thread had sentences of its own
     in_parts = encoded(1, 600)

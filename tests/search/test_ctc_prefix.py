@@ -12,11 +12,18 @@ from search_fakes import TableStepper, make_source
 from transduce.config import SearchConfig
 from transduce.errors import SearchError
 from transduce.interfaces import END, PADDING
-from transduce.search import Ensemble, decode
+from transduce.search import Ensemble, ctc_prefix, decode
 from transduce.search.ctc_prefix import PrefixScorer
 
 V, S = 6, 5
 SYMBOLS = (4, 5)
+
+
+@pytest.fixture(params=["native", "torch"], autouse=True)
+def _arithmetic(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test of float32 with the kernels, where there are some, and without."""
+    if request.param == "torch":
+        monkeypatch.setattr(ctc_prefix, "has_native_ctc", lambda log_probs: False)
 
 
 def random_log_probs(sentences: int, seed: int = 0, positions: int = S) -> torch.Tensor:
@@ -98,6 +105,45 @@ def test_rows_move_as_a_state_moves() -> None:
         alone = PrefixScorer(log_probs[sentence : sentence + 1])
         alone.advance(torch.tensor([token]))
         torch.testing.assert_close(found[row], alone.scores()[0])
+
+
+@pytest.mark.parametrize("symbols", [5, 8, 21, 40])
+def test_native_scores_are_those_of_torch(symbols: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(symbols)
+    log_probs = (4 * torch.randn(3, 17, symbols, generator=generator)).log_softmax(-1)
+    log_probs[1, 9:], log_probs[1, 9:, PADDING] = -1e10, 0.0
+    mine = PrefixScorer(log_probs)
+    monkeypatch.setattr(ctc_prefix, "has_native_ctc", lambda log_probs: False)
+    theirs = PrefixScorer(log_probs)
+    for scorer in (mine, theirs):
+        scorer.expand(2)
+    for step in range(12):
+        found, expected = mine.scores(), theirs.scores()
+        begun = theirs._rows.prefix > -1e8  # what follows what cannot be means nothing
+        possible = (expected > -1e8) & begun[:, None]
+        torch.testing.assert_close(found[possible], expected[possible], atol=2e-4, rtol=1e-5)
+        assert bool((found[begun] < -1e7).equal(expected[begun] < -1e7))
+        tokens = torch.randint(4, symbols, (6,), generator=generator)
+        tokens[::2] = tokens[0] if step % 3 else tokens[::2]  # runs of one symbol among them
+        for scorer in (mine, theirs):
+            scorer.advance(tokens)
+            scorer.reorder(torch.tensor([1, 0, 2, 2, 5, 4]))
+
+
+def test_neighbours_and_padding_change_no_bit() -> None:
+    generator = torch.Generator().manual_seed(1)
+    log_probs = torch.randn(4, 30, 23, generator=generator).log_softmax(-1)
+    for row, length in enumerate((30, 7, 1, 19)):
+        log_probs[row, length:], log_probs[row, length:, PADDING] = -1e10, 0.0
+    if not ctc_prefix.has_native_ctc(log_probs):
+        pytest.skip("PyTorch's sums hang on their neighbours in the last bits")
+    together = PrefixScorer(log_probs)
+    alone = [PrefixScorer(log_probs[n : n + 1, :length]) for n, length in enumerate((30, 7, 1, 19))]
+    for token in (4, 9, 9, 22, 5, 4):
+        for row, scorer in enumerate(alone):
+            assert torch.equal(together.scores()[row], scorer.scores()[0])
+            scorer.advance(torch.tensor([token]))
+        together.advance(torch.full((4,), token))
 
 
 class Hearing(TableStepper):

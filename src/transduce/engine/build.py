@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,12 +13,13 @@ from typing import Any
 import torch
 
 from transduce.config import EngineChoice
-from transduce.engine.entrance import Entrance
-from transduce.engine.recurrent import NativeRecurrentDecoder, NativeRecurrentEncoder
+from transduce.engine.frontends.entrance import Entrance
+from transduce.engine.programs.weights import Number
+from transduce.engine.stacks.listening import NativeCTC
+from transduce.engine.stacks.recurrent import NativeRecurrentDecoder, NativeRecurrentEncoder
+from transduce.engine.stacks.transformer import NativeTransformerDecoder, NativeTransformerEncoder
 from transduce.engine.stepper import EngineStepper, NativeDecoder, NativeEncoder
-from transduce.engine.transformer import NativeTransformerDecoder, NativeTransformerEncoder
-from transduce.engine.weights import Number
-from transduce.errors import EngineError
+from transduce.errors import EngineError, ModelError
 from transduce.interfaces import Stepper
 from transduce.kernels.library import Library, load_library
 from transduce.models.recurrent import RecurrentDecoder, RecurrentEncoder
@@ -80,9 +82,10 @@ def fast_stepper(
 
     The weights are read now: what is learned later is not seen. Where ``auto`` finds no
     compiler, the log says so once. ``architecture`` compiles for another processor than this one.
-    Raises EngineError like :func:`choose_engine`.
+    Raises EngineError like :func:`choose_engine`, ModelError where a weight is no finite number.
     """
     engine = choose_engine(choice, model.device)
+    _refuse_what_is_no_number(model)
     if engine.number is None:
         if choice == "auto" and model.device.type == "cpu":
             _say_once(engine.reason)
@@ -93,11 +96,9 @@ def fast_stepper(
     return EngineStepper(
         _encoder(library, number, model),
         _decoder(library, number, model),
-        vocabulary=len(model.output.bias),
-        width=model.decoder.width,
-        target_embedding=model.target_embedding,
-        pointer=model.pointer,
-        ctc=model.ctc,
+        vocabulary=model.vocabulary,
+        copied=None if model.pointer is None else model.pointer.symbols.clone(),
+        listener=None if model.ctc is None else NativeCTC(library, model.ctc),
     )
 
 
@@ -118,10 +119,19 @@ def _encoder(library: Library, number: Number, model: Seq2Seq) -> NativeEncoder:
 def _decoder(library: Library, number: Number, model: Seq2Seq) -> NativeDecoder:
     embedding, decoder, output = model.target_embedding, model.decoder, model.output
     if isinstance(decoder, TransformerDecoder):
-        return NativeTransformerDecoder(library, number, embedding, decoder, output)
+        return NativeTransformerDecoder(library, number, embedding, decoder, output, model.pointer)
     if isinstance(decoder, RecurrentDecoder):
-        return NativeRecurrentDecoder(library, number, embedding, decoder, output)
+        return NativeRecurrentDecoder(library, number, embedding, decoder, output, model.pointer)
     raise EngineError(f"decoder must be a known one; got {type(decoder).__name__}")
+
+
+def _refuse_what_is_no_number(model: Seq2Seq) -> None:
+    for name, weights in model.named_parameters():
+        if math.isfinite(float(weights.detach().sum())):
+            continue  # as a sum of which one is not would be none
+        wrong = weights.detach()[~weights.detach().isfinite()]
+        if len(wrong):
+            raise ModelError(f"weights must be finite numbers; got {float(wrong[0])} in {name}")
 
 
 @cache

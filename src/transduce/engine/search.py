@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,13 +11,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from transduce.engine.program import Extent, Program
-from transduce.errors import EngineError, SearchError
+from transduce.engine.programs.runner import Extent, Runner
+from transduce.errors import ModelError, SearchError
 from transduce.interfaces import BEGIN, END, BeamPlan, Ended
+from transduce.kernels.border import Checked
 
 __all__ = ["SearchedDecoder", "search"]
 
-_NO_NUMBERS, _NO_POSITIONS = 1, 2
 _NOT_THERE = -1
 _STOPPING = {"bound": 0, "generate": 1, "generate-early": 2, "generate-never": 3}
 _ENDLESS = 1 << 40
@@ -30,15 +30,17 @@ _CACHED_BYTES = 8 << 20
 _Long, _Pointer = ctypes.c_int64, ctypes.c_void_p
 
 
-class _Plan(ctypes.Structure):
+class _Plan(Checked):
     """``Plan`` of native/lane.h."""
 
     _fields_ = (
         ("beam", _Long),
         ("nbest", _Long),
+        ("sentences", _Long),
         ("least", _Pointer),
         ("most", _Pointer),
         ("penalties", _Pointer),
+        ("penalty_count", _Long),
         ("prefix", _Pointer),
         ("prefix_length", _Long),
         ("free", _Long),
@@ -51,7 +53,7 @@ class _Plan(ctypes.Structure):
     )
 
 
-class _Slots(ctypes.Structure):
+class _Slots(Checked):
     """``Slots`` of native/search.h."""
 
     _fields_ = (
@@ -61,21 +63,20 @@ class _Slots(ctypes.Structure):
         ("logits", _Long),
         ("table", _Long),
         ("cache", _Long),
-        ("tensor_count", _Long),
-        ("cache_planes", _Long),
-        ("cache_width", _Long),
         ("positions", _Long),
-        ("vocabulary", _Long),
         ("row_count", _Long),
         ("rows", _Pointer),
     )
 
 
-class _Found(ctypes.Structure):
+class _Found(Checked):
     """``Found`` of native/search.h."""
 
     _fields_ = (
+        ("sentences", _Long),
+        ("nbest", _Long),
         ("length", _Long),
+        ("room", _Long),
         ("tokens", _Pointer),
         ("token_scores", _Pointer),
         ("lengths", _Pointer),
@@ -87,7 +88,7 @@ class _Found(ctypes.Structure):
 class SearchedDecoder(Protocol):
     """What a search needs of a decoder. ``heads`` are H, G, d of the layers that keep a cache."""
 
-    program: Program  # of one step
+    runner: Runner  # of one step
     layers: int  # that keep keys and values of what was read; 0 for a recurrent decoder
     heads: tuple[int, int, int]
     stored: torch.dtype
@@ -105,21 +106,23 @@ def search(
     plan: BeamPlan,
     *,
     source_length: int,
-    vocabulary: int,
 ) -> list[list[Ended]]:
     """The outputs of each sentence, best first.
 
     ``prepared`` is what every step reads of B sentences, ``rows`` ``[B, …]`` what each row
     carries from step to step, before the first.
 
-    Raises SearchError where the model's scores are not numbers, ModelError beyond its last
-    position, EngineError where memory is short.
+    Raises SearchError where the model's scores are not numbers or the plan's do not fit, ModelError
+    beyond its last position, EngineError where memory is short.
     """
-    sentences, longest = len(plan.most), max(plan.most)
+    sentences, longest = len(plan.most), max(*plan.most, len(plan.prefix))
+    for name, numbers in (("least", plan.least), ("lengths", prepared["lengths"])):
+        if len(numbers) != sentences:
+            raise SearchError(f"{name} must have {sentences} numbers; got {len(numbers)}")
     needed = longest + 1
     known = needed if decoder.positions is None else decoder.positions
+    outputs = _Outputs(sentences, plan.nbest, longest + 1)
     tables = decoder.tables(min(needed, known))
-    program = decoder.program
     extent = Extent(
         rows=sentences,
         sentences=sentences,
@@ -127,62 +130,61 @@ def search(
         distances=tables["bias"].shape[1] if "bias" in tables else 0,
     )
     carried = {name: tensor.contiguous() for name, tensor in rows.items()}
-    slots, kept = _slots(decoder, carried, vocabulary)
-    least, most = np.array(plan.least, np.int64), np.array(plan.most, np.int64)
-    penalties, prefix = np.array(plan.penalties, np.float64), np.array(plan.prefix, np.int64)
-    not_first = np.array(plan.not_first, np.int64)
-    told = _Plan(
-        plan.beam, plan.nbest, _at(least), _at(most), _at(penalties), _at(prefix), len(prefix),
-        plan.free, _at(not_first), len(not_first), _STOPPING[plan.stopping], plan.forced_end,
-        BEGIN, END,
+    slots, kept = _slots(decoder, carried)
+    least, most = _integers(plan.least), _integers(plan.most)
+    prefix, not_first = _integers(plan.prefix), _integers(plan.not_first)
+    penalties = np.array(plan.penalties, np.float64)
+    told = _Plan.of(
+        plan.beam, plan.nbest, sentences, _at(least), _at(most), _at(penalties), len(penalties),
+        _at(prefix), len(prefix), plan.free, _at(not_first), len(not_first),
+        _STOPPING[plan.stopping], plan.forced_end, BEGIN, END,
     )  # fmt: skip
-    outputs = _Outputs(sentences, plan.nbest, longest + 1)
     tensors = {**prepared, **tables, **carried}
-    outcome = program.search(
-        tensors, extent, told, slots, outputs.found, together=_together(program, sentences, plan)
-    )
-    del kept
-    if outcome == _NO_NUMBERS:
-        raise SearchError("scores of the model must be numbers; got NaN")
-    if outcome == _NO_POSITIONS:
+    together = _together(decoder.runner, sentences, plan)
+    try:
+        decoder.runner.search(tensors, extent, told, slots, outputs.found, together=together)
+    except ModelError:
         decoder.tables(known + 1)  # says what is wrong
-    if outcome:
-        raise EngineError("a search failed: memory is too short for its rows")
+        raise
+    del kept
     return outputs.read()
 
 
-def _together(program: Program, sentences: int, plan: BeamPlan) -> bool:
+def _together(runner: Runner, sentences: int, plan: BeamPlan) -> bool:
     """Whether all threads work on each step, or each on sentences of its own."""
     threads = torch.get_num_threads()
-    if threads == 1 or program.weight_bytes <= _CACHED_BYTES:
+    if threads == 1 or runner.weight_bytes <= _CACHED_BYTES:
         return False
     return sentences < threads or sentences * plan.beam < _FEW_ROWS * threads
 
 
-def _slots(
-    decoder: SearchedDecoder, rows: Mapping[str, Tensor], vocabulary: int
-) -> tuple[_Slots, object]:
+def _slots(decoder: SearchedDecoder, rows: Mapping[str, Tensor]) -> tuple[_Slots, object]:
     """Where the search finds its tensors; the second must live as long as the first."""
-    numbers = decoder.program.tensors
+    numbers = decoder.runner.tensors
     pairs = [
         number
         for name, tensor in rows.items()
         for number in (numbers[name], tensor[0].numel() * tensor.element_size())
     ]
-    row_tensors = np.array(pairs, np.int64)
-    _, groups, width = decoder.heads
+    row_tensors = _integers(pairs)
     own = ("tokens", "scores", "chosen", "logits", "table", "cache")
-    slots = _Slots(
+    slots = _Slots.of(
         *(numbers.get(name, _NOT_THERE) for name in own),
-        len(numbers),
-        2 * decoder.layers,
-        groups * width * decoder.stored.itemsize,
         _ENDLESS if decoder.positions is None else decoder.positions,
-        vocabulary,
         len(rows),
         _at(row_tensors),
     )
     return slots, row_tensors
+
+
+def _integers(values: Sequence[int]) -> npt.NDArray[np.int64]:
+    """Raises SearchError where one does not fit."""
+    try:
+        return np.array(values, np.int64)
+    except OverflowError:
+        raise SearchError(
+            f"numbers of a search must have 64 bits; got {max(values, key=abs)}"
+        ) from None
 
 
 class _Outputs:
@@ -190,13 +192,22 @@ class _Outputs:
 
     def __init__(self, sentences: int, nbest: int, length: int) -> None:
         shape = (sentences, nbest)
-        self._tokens = np.empty((*shape, length), np.int64)
-        self._token_scores = np.empty((*shape, length), np.float32)
-        self._lengths = np.empty(shape, np.int64)
-        self._scores = np.empty(shape, np.float64)
-        self._finished = np.empty(shape, np.uint8)
-        self.found = _Found(
+        try:
+            self._tokens = np.empty((*shape, length), np.int64)
+            self._token_scores = np.empty((*shape, length), np.float32)
+            self._lengths = np.empty(shape, np.int64)
+            self._scores = np.empty(shape, np.float64)
+            self._finished = np.empty(shape, np.uint8)
+        except (MemoryError, ValueError, OverflowError):
+            raise SearchError(
+                "memory must have room for the outputs of a search; "
+                f"got {nbest} of {length} tokens for {sentences} sentences"
+            ) from None
+        self.found = _Found.of(
+            sentences,
+            nbest,
             length,
+            self._tokens.size,
             _at(self._tokens),
             _at(self._token_scores),
             _at(self._lengths),

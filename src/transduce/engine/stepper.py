@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from transduce.engine.program import Extent
+from transduce.engine.programs.runner import Extent
 from transduce.engine.search import SearchedDecoder, search
+from transduce.errors import ModelError
 from transduce.interfaces import END, BeamPlan, Candidates, Ended, Memory, Source
-from transduce.models.copying import PointerGenerator
-from transduce.models.ctc import CTCOutput
-from transduce.models.seq2seq import Embedding
 from transduce.models.state import DecoderState
 
-__all__ = ["Cache", "EngineState", "EngineStepper", "NativeDecoder", "NativeEncoder"]
+__all__ = [
+    "Cache",
+    "EngineState",
+    "EngineStepper",
+    "NativeDecoder",
+    "NativeEncoder",
+    "NativeListener",
+]
 
 _FIRST_POSITIONS = 32
 
@@ -31,13 +35,22 @@ class NativeEncoder(Protocol):
         ...
 
 
+class NativeListener(Protocol):
+    """A memory to the log-probabilities of a second output on it."""
+
+    def __call__(self, memory: Memory) -> Tensor:
+        """Float32 ``[B, S, V]``, as :class:`~transduce.models.ctc.CTCOutput` gives them."""
+        ...
+
+
 class NativeDecoder(SearchedDecoder, Protocol):
     """One token of every row at a time."""
 
     attends: bool  # whether there are weights over the memory to keep
 
-    def prepare(self, memory: Memory) -> dict[str, Tensor]:
-        """What every step reads of B sentences."""
+    @property
+    def prepare(self) -> Callable[[Memory], dict[str, Tensor]]:
+        """Gives what every step reads of B sentences."""
         ...
 
     def first_rows(self, memory: Memory) -> dict[str, Tensor]:
@@ -130,18 +143,15 @@ class EngineStepper:
         decoder: NativeDecoder,
         *,
         vocabulary: int,
-        width: int,
-        target_embedding: Embedding,
-        pointer: PointerGenerator | None,
-        ctc: CTCOutput | None = None,
+        copied: Tensor | None = None,
+        listener: NativeListener | None = None,
     ) -> None:
+        """``copied`` int64 ``[V_source]``: the target's symbol of each of the source's, if any."""
         self._encoder = encoder
         self._decoder = decoder
         self.vocabulary = vocabulary
-        self._width = width
-        self._target_embedding = target_embedding
-        self._pointer = pointer
-        self._ctc = copy.deepcopy(ctc)  # what is learned later is not seen
+        self._copied = copied
+        self._listener = listener
 
     @torch.no_grad()
     def start(self, source: Source, *, attention: bool = False) -> EngineState:
@@ -150,10 +160,10 @@ class EngineStepper:
         count = len(source.lengths)
         positions = _FIRST_POSITIONS if self._decoder.layers else 0
         table = torch.zeros(count, positions, dtype=torch.int32)
-        wanted = attention or self._pointer is not None
+        wanted = attention or self._copied is not None
         decoder = DecoderState(
             memory,
-            self._decoder.prepare(memory),
+            self._prepared(memory),
             {**self._decoder.first_rows(memory), "table": table},
             keep_attention=wanted and self._decoder.attends,
         )
@@ -162,7 +172,7 @@ class EngineStepper:
     @torch.no_grad()
     def heard(self, state: EngineState) -> Tensor | None:
         """Log-probabilities of the CTC output, float32 ``[B, S, V]``; None without one."""
-        return None if self._ctc is None else self._ctc(state.decoder.memory)
+        return None if self._listener is None else self._listener(state.decoder.memory)
 
     @torch.no_grad()
     def step(self, tokens: Tensor, state: EngineState) -> tuple[Tensor, EngineState]:
@@ -184,7 +194,7 @@ class EngineStepper:
     ) -> tuple[Candidates, EngineState]:
         """Read int64 ``[N, 1]``, give the ``count`` most probable tokens of each row."""
         column, count = tokens[:, 0].contiguous(), min(count, self.vocabulary - END)
-        if self._pointer is not None:
+        if self._copied is not None:
             logits, state = self._logits(column, state)
             # END is the first of the symbols that an output may hold.
             found = logits.log_softmax(dim=1)[:, END:].sort(dim=1, descending=True, stable=True)
@@ -204,32 +214,29 @@ class EngineStepper:
 
         ``state``, that before the first token, spares the encoder its work.
         """
-        if self._pointer is not None:
+        if self._copied is not None:
             return None
         memory = self._encoder(source) if state is None else state.decoder.memory
-        prepared = self._decoder.prepare(memory) if state is None else state.decoder.sentences
+        prepared = self._prepared(memory) if state is None else state.decoder.sentences
         return search(
             self._decoder,
             prepared,
             self._decoder.first_rows(memory),
             plan,
             source_length=memory.mask.shape[1],
-            vocabulary=self.vocabulary,
         )
+
+    def _prepared(self, memory: Memory) -> dict[str, Tensor]:
+        prepared = self._decoder.prepare(memory)
+        if self._copied is not None:
+            if memory.tokens is None:
+                raise ModelError("source must be tokens for a model that copies; got frames")
+            prepared["symbols"] = self._copied[memory.tokens]
+        return prepared
 
     def _logits(self, tokens: Tensor, state: EngineState) -> tuple[Tensor, EngineState]:
         logits = torch.empty(len(tokens), self.vocabulary)
-        outputs = torch.empty(len(tokens), self._width)
-        state = self._run(tokens, state, {"logits": logits, "outputs": outputs}, candidates=0)
-        if self._pointer is not None and state.attention is not None:
-            embedded = self._target_embedding(tokens[:, None])
-            source = state.decoder.memory.tokens
-            if source is None:
-                raise RuntimeError("a pointer needs a source of tokens")
-            logits = self._pointer(
-                logits[:, None], outputs[:, None], embedded, state.attention, source
-            )[:, 0]
-        return logits, state
+        return logits, self._run(tokens, state, {"logits": logits}, candidates=0)
 
     def _run(
         self, tokens: Tensor, state: EngineState, wanted: dict[str, Tensor], *, candidates: int

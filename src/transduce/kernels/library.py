@@ -6,13 +6,16 @@ import ctypes
 import logging
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from transduce.errors import EngineError
+from transduce.kernels.border import Numbers, checked
 from transduce.kernels.cache import (
     CacheError,
     cache_folders,
@@ -22,7 +25,7 @@ from transduce.kernels.cache import (
 )
 from transduce.kernels.compiler import Compiler, find_compiler
 
-__all__ = ["Library", "has_library", "load_library"]
+__all__ = ["Functions", "Library", "has_library", "load_library"]
 
 _DISABLED = "TRANSDUCE_NATIVE"  # 0: act as if there were no compiler
 _LOG = logging.getLogger("transduce")
@@ -30,17 +33,35 @@ _LOG = logging.getLogger("transduce")
 _Pointer, _Int, _Long, _Float = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, ctypes.c_float
 
 
+class Functions:
+    """The functions of ``native/engine.cpp`` by their names, without the prefix.
+
+    Integers that do not fit are refused. What gives an integer gives a fault, of which
+    :func:`transduce.kernels.border.raise_refusal` tells more; 0: none.
+    """
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        """Raises AttributeError where one is not there."""
+        for name, (result, arguments) in _DECLARED.items():
+            function = getattr(library, f"transduce_{name}")
+            function.restype, function.argtypes = result, arguments
+            setattr(self, name, checked(function, arguments))
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        raise AttributeError(f"the kernels have no function {name}")
+
+
 @dataclass(frozen=True)
 class Library:
     """The loaded kernels."""
 
-    functions: ctypes.CDLL
+    functions: Functions
     path: Path
 
     @property
     def multiplies_int8(self) -> bool:
         """Whether int8 products are instructions."""
-        return bool(self.functions.transduce_multiplies_int8())
+        return bool(self.functions.multiplies_int8())
 
 
 def load_library(architecture: str | None = None) -> Library:
@@ -103,15 +124,14 @@ def _ensure_compiled(compiler: Compiler, path: Path) -> None:
 
 def _loaded(path: Path) -> Library:
     try:
-        functions = ctypes.CDLL(str(path))
-        _declare(functions)
+        functions = Functions(ctypes.CDLL(str(path)))
     except (OSError, AttributeError) as error:
         raise CacheError(f"{path}: native kernels cannot be loaded ({error})") from None
     _share_threads(functions)
     return Library(functions, path)
 
 
-def _share_threads(functions: ctypes.CDLL) -> None:
+def _share_threads(functions: Functions) -> None:
     """Lend the kernels the threads of torch's OpenMP, where it is found; else they have their own.
 
     Two pools of threads, each spinning while it waits, take the processors from each other.
@@ -123,47 +143,48 @@ def _share_threads(functions: ctypes.CDLL) -> None:
             addresses = [ctypes.cast(getattr(runtime, name), _Pointer) for name in names]
         except (OSError, AttributeError):
             continue
-        functions.transduce_use_openmp(*addresses)
+        functions.use_openmp(*addresses)
         return
 
 
-def _declare(functions: ctypes.CDLL) -> None:
-    """Argument types of ``native/engine.cpp``."""
-    declared: dict[str, tuple[object, list[object]]] = {
-        "multiplies_int8": (_Int, []),
-        "use_openmp": (None, [_Pointer] * 3),
-        "weight": (_Pointer, [_Int, _Pointer, _Pointer, _Int, _Int, _Float]),
-        "free_weight": (None, [_Pointer]),
-        "program": (_Pointer, []),
-        "free_program": (None, [_Pointer]),
-        "buffer": (_Int, [_Pointer, _Int]),
-        "embed": (None, [_Pointer, _Int, _Int, _Pointer, _Float]),
-        "positions": (None, [_Pointer, _Int, _Int, _Int]),
-        "linear": (None, [_Pointer, _Int, _Int, _Pointer, _Int, _Int]),
-        "norm": (None, [_Pointer, _Int, _Int, _Pointer, _Pointer, _Float, _Int]),
-        "gate": (None, [_Pointer, _Int, _Int, _Int]),
-        "place": (None, [_Pointer, _Int, _Int, _Int]),
-        "move": (None, [_Pointer, _Int, _Int, _Int, _Int, _Int]),
-        "cell": (None, [_Pointer, _Int, _Int, _Int, _Int, _Int]),
-        "recurrence": (None, [_Pointer, _Int, _Int, _Pointer, *[_Int] * 7]),
-        "ancestry_attention": (None, [_Pointer, *[_Int] * 12]),
-        "source_attention": (None, [_Pointer, *[_Int] * 10]),
-        "windows": (None, [_Pointer, *[_Int] * 6]),
-        "store_memory": (None, [_Pointer, *[_Int] * 7]),
-        "memory_attention": (None, [_Pointer, *[_Int] * 11, _Float, _Pointer, _Int]),
-        "vocabulary": (None, [_Pointer, _Int, _Pointer, *[_Int] * 4]),
-        "loss_rows": (_Int, [_Int, _Int, _Pointer, _Long, _Long, _Pointer, _Pointer]),
-        "loss_gradient": (
-            _Int,
-            [_Int, _Int, *[_Pointer] * 3, _Long, _Long, _Float, _Float, _Pointer],
-        ),
-        "lstm": (_Int, [_Int, _Int, *[_Pointer] * 3]),
-        "lstm_back": (_Int, [_Int, _Int, *[_Pointer] * 4]),
-        "run_apart": (_Int, [_Pointer, _Int, _Pointer, _Long]),
-        "run": (_Int, [_Pointer, _Int, _Pointer]),
-        "search": (_Int, [_Pointer, _Int, _Int, *[_Pointer] * 4]),
-        "weight_bytes": (_Long, [_Pointer]),
-    }
-    for name, (result, arguments) in declared.items():
-        function = getattr(functions, f"transduce_{name}")
-        function.restype, function.argtypes = result, arguments
+_DECLARED: dict[str, tuple[Any, list[Any]]] = {
+    "multiplies_int8": (_Int, []),
+    "use_openmp": (None, [_Pointer] * 3),
+    "report": (None, [_Pointer]),
+    "weight": (_Int, [_Int, Numbers, Numbers, _Int, _Int, _Float, _Pointer]),
+    "free_weight": (None, [_Pointer]),
+    "program": (_Pointer, []),
+    "free_program": (None, [_Pointer]),
+    "buffer": (_Int, [_Pointer, _Int, _Pointer]),
+    "embed": (_Int, [_Pointer, _Int, _Int, _Long, Numbers, _Float]),
+    "positions": (_Int, [_Pointer, _Int, _Int, _Int]),
+    "linear": (_Int, [_Pointer, _Int, _Int, _Pointer, _Int, _Int]),
+    "norm": (_Int, [_Pointer, _Int, _Int, Numbers, Numbers, _Float, _Int]),
+    "gate": (_Int, [_Pointer, _Int, _Int, _Int]),
+    "place": (_Int, [_Pointer, _Int, _Int, _Int]),
+    "mean": (_Int, [_Pointer, _Int, _Int, _Int]),
+    "move": (_Int, [_Pointer, _Int, _Int, _Int, _Int, _Int]),
+    "cell": (_Int, [_Pointer, _Int, _Int, _Int, _Int, _Int]),
+    "recurrence": (_Int, [_Pointer, _Int, _Int, _Pointer, *[_Int] * 7]),
+    "ancestry_attention": (_Int, [_Pointer, *[_Int] * 12]),
+    "source_attention": (_Int, [_Pointer, *[_Int] * 10]),
+    "windows": (_Int, [_Pointer, *[_Int] * 9]),
+    "store_memory": (_Int, [_Pointer, *[_Int] * 7]),
+    "memory_attention": (_Int, [_Pointer, *[_Int] * 11, _Float, Numbers, _Int]),
+    "vocabulary": (_Int, [_Pointer, _Int, _Pointer, *[_Int] * 4]),
+    "copy": (_Int, [_Pointer, *[_Int] * 6]),
+    "loss_rows": (_Int, [_Int, _Int, _Pointer, _Long, _Long, _Pointer, _Pointer]),
+    "loss_gradient": (
+        _Int,
+        [_Int, _Int, *[_Pointer] * 3, _Long, _Long, _Float, _Float, _Pointer],
+    ),
+    "lstm": (_Int, [_Int, _Int, *[_Pointer] * 3]),
+    "lstm_back": (_Int, [_Int, _Int, *[_Pointer] * 4]),
+    "powers": (_Int, [_Pointer, _Long, _Pointer]),
+    "ctc_scores": (_Int, [_Int, *[_Pointer] * 4, _Long, _Pointer]),
+    "ctc_advance": (_Int, [_Int, *[_Pointer] * 6]),
+    "run": (_Int, [_Pointer, _Int, _Pointer]),
+    "run_apart": (_Int, [_Pointer, _Int, _Pointer, _Long]),
+    "search": (_Int, [_Pointer, _Int, _Int, *[_Pointer] * 4]),
+    "weight_bytes": (_Long, [_Pointer]),
+}

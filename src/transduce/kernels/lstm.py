@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from transduce.errors import EngineError
+from transduce.kernels.border import Checked, raise_refusal
 from transduce.kernels.library import has_library, load_library
 from transduce.kernels.processor import processor_features
 
@@ -20,7 +21,7 @@ _LANES = 16
 _LEAST_ROWS = 12  # of each thread: with fewer, reading the weights would take the time
 
 
-class _Size(ctypes.Structure):
+class _Size(Checked):
     """``LstmSize`` of ``native/lstm.h``."""
 
     _fields_ = (
@@ -84,11 +85,15 @@ class _LSTM(torch.autograd.Function):
         first = cell.float().contiguous()
         outputs = torch.empty(B, T, D, dtype=stored)
         weights = tuple(weight.contiguous() for weight in weights)
-        failed = load_library().functions.transduce_lstm(
-            half, torch.get_num_threads(), ctypes.byref(_Size(B, T, E, D)),
+        _check(weights, E, D)
+        if first.shape != (B, D):
+            raise EngineError(f"cell must be [{B}, {D}]; got {list(first.shape)}")
+        functions = load_library().functions
+        if functions.lstm(
+            half, torch.get_num_threads(), ctypes.byref(_Size.of(B, T, E, D)),
             _addresses(weights), _addresses([inputs, gates, cells, first, outputs]),
-        )  # fmt: skip
-        _raise_if(failed)
+        ):  # fmt: skip
+            raise_refusal(functions)
         ctx.save_for_backward(inputs, gates, cells, first, *weights)
         ctx.half = half
         return outputs, outputs[:, -1].clone(), cells[:, -1].clone()
@@ -104,12 +109,13 @@ class _LSTM(torch.autograd.Function):
                         for given in gradients[1:])  # fmt: skip
         of_gates, bias = torch.empty_like(gates), torch.zeros(threads, 4 * D)
         of_vectors = torch.empty(B, T, E, dtype=inputs.dtype)
-        failed = load_library().functions.transduce_lstm_back(
-            ctx.half, threads, ctypes.byref(_Size(B, T, E, D)),
+        functions = load_library().functions
+        if functions.lstm_back(
+            ctx.half, threads, ctypes.byref(_Size.of(B, T, E, D)),
             _addresses(weights[:2]), _addresses([inputs, gates, cells, first]),
             _addresses([of_outputs, of_gates, of_vectors, hidden, cell, bias]),
-        )  # fmt: skip
-        _raise_if(failed)
+        ):  # fmt: skip
+            raise_refusal(functions)
         if not any(ctx.needs_input_grad[4:]):  # frozen
             return of_vectors, hidden, cell, None, None, None, None, None
         of_weights = torch.mm(of_gates.view(B * T, 4 * D).t(), inputs.view(B * T, both)).float()
@@ -128,6 +134,7 @@ def _addresses(tensors: Sequence[Tensor]) -> Any:
     return (ctypes.c_void_p * len(tensors))(*(tensor.data_ptr() for tensor in tensors))
 
 
-def _raise_if(failed: int) -> None:
-    if failed:
-        raise EngineError("the recurrent layer failed: out of memory, or threads not started")
+def _check(weights: Sequence[Tensor], inputs: int, units: int) -> None:
+    wanted = [(4 * units, inputs), (4 * units, units), (4 * units,), (4 * units,)]
+    if [tuple(weight.shape) for weight in weights] != wanted:
+        raise EngineError(f"weights of {inputs} inputs and {units} units must have shapes {wanted}")

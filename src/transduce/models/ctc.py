@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from transduce.interfaces import PADDING, Memory
 from transduce.modules.functional import linear
 
-__all__ = ["BLANK", "CTCOutput"]
+__all__ = ["BLANK", "CTCOutput", "with_certain_blanks"]
 
 BLANK = PADDING  # which no output holds
 
@@ -28,6 +28,11 @@ class CTCOutput(nn.Module):
         """Log-probabilities, float32 ``[B, S, V]``; at padding the blank is certain."""
         vectors = memory.vectors.to(self.project.weight.dtype)
         scores = torch.log_softmax(self.project(vectors).float(), dim=-1)
-        certain = torch.full_like(scores[:1, :1], -1e10)
-        certain[..., BLANK] = 0
-        return torch.where(memory.mask[:, :, None], scores, certain)
+        return with_certain_blanks(scores, memory.mask)
+
+
+def with_certain_blanks(log_probs: Tensor, mask: Tensor) -> Tensor:
+    """``[B, S, V]`` with the blank certain where ``mask`` ``[B, S]`` is false."""
+    certain = torch.full_like(log_probs[:1, :1], -1e10)
+    certain[..., BLANK] = 0
+    return torch.where(mask[:, :, None], log_probs, certain)

@@ -163,6 +163,7 @@ class RecurrentDecoder(nn.Module):
         super().__init__()
         _check(width, attention, heads, input_feeding, bridge)
         self.width = width
+        self.memory_width = memory_width
         self.input_feeding = input_feeding
         self.state_names = ("hidden", "cell") if kind == "lstm" else ("hidden",)
         self.bridge = Bridge(

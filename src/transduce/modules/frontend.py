@@ -102,7 +102,7 @@ class SubsamplingFrontend(nn.Module):
         self, frame_width: int, width: int, *, channels: int, layers: int, dropout: float
     ) -> None:
         super().__init__()
-        self.width = width
+        self.frame_width, self.width = frame_width, width
         self.layers = nn.ModuleList(
             _kaiming(nn.Conv2d(channels if number else 1, channels, 3, stride=2, padding=1))
             for number in range(layers)

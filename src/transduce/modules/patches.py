@@ -70,17 +70,21 @@ class PatchFrontend(nn.Module):
         self.project = linear(channels * patch_height * patch_width, width, bias=True)
         self.dropout = Dropout(dropout)
 
-    def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """``[B, S, C·Y]`` and int64 ``[B]`` to ``[B, S', D]`` and lengths in patches."""
-        picture = as_pictures(frames.to(self.project.weight.dtype), lengths, self.channels)
+    def cut(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """``[B, S, C·Y]`` to patches ``[B, columns, rows, pixels]``, and lengths in patches."""
+        picture = as_pictures(frames, lengths, self.channels)
         missing = -picture.shape[3] % self.patch_width
         picture = nn.functional.pad(picture, (0, missing))
         B, C, Y, X = picture.shape
         h, w = self.patch_height, self.patch_width
         patches = picture.reshape(B, C, Y // h, h, X // w, w).permute(0, 4, 2, 1, 3, 5)
-        vectors = self.project(patches.reshape(B, X // w, Y // h, C * h * w))
-        vectors = vectors + grid_positions(X // w, Y // h, self.width, frames.device).to(
-            vectors.dtype
-        )
-        lengths = -(-lengths // w) * self.rows
+        return patches.reshape(B, X // w, Y // h, C * h * w), -(-lengths // w) * self.rows
+
+    def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """``[B, S, C·Y]`` and int64 ``[B]`` to ``[B, S', D]`` and lengths in patches."""
+        patches, lengths = self.cut(frames.to(self.project.weight.dtype), lengths)
+        vectors = self.project(patches)
+        columns, rows = patches.shape[1:3]
+        positions = grid_positions(columns, rows, self.width, frames.device)
+        vectors = vectors + positions.to(vectors.dtype)
         return hide_padding(self.dropout(vectors.flatten(1, 2)), lengths), lengths

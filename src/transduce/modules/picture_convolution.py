@@ -63,7 +63,7 @@ class PictureConvolution(nn.Module):
                 f"layers and strides must be as many, at least 1; got {len(layers)} "
                 f"and {len(strides)}"
             )
-        self.channels = channels
+        self.height, self.channels = height, channels
         self.strides = tuple(across for _, across in strides)
         self.rows, self.cell_width = 1, math.prod(self.strides)  # pixels that a vector stands for
         inputs = [channels, *layers[:-1]]

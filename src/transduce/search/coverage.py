@@ -22,6 +22,10 @@ class Coverage:
         self._before = self._after = summed
         self._mask = mask
 
+    def add(self, attention: Tensor) -> None:
+        """Count weights ``[N, S]`` of a step before the first that is decided."""
+        self._before = self._after = self._after + attention
+
     def look(self, attention: Tensor) -> None:
         """Add a step's weights ``[N, S']``; columns that went were padding to all."""
         columns = attention.shape[1]

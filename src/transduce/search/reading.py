@@ -84,7 +84,9 @@ class Reader:
         if attention is not None:
             attention = attention.repeat_interleave(rows, dim=0)
             mask = self._state.mask.repeat_interleave(rows, dim=0)
-            self.coverage = Coverage(self._weight, attention[:, :-1].sum(1), mask)
+            self.coverage = Coverage(self._weight, torch.zeros_like(attention[:, 0]), mask)
+            for looked in attention[:, :-1].unbind(1):
+                self.coverage.add(looked)
             self.coverage.look(attention[:, -1])
         return _repeated(outlook, rows), scores.cpu().numpy()
 

@@ -45,7 +45,8 @@ def coverage_penalty(coverage: Tensor, mask: Tensor, weight: float) -> Tensor:
     ``[..., S]`` is true at real source positions. Never above zero.
     """
     terms = coverage.clamp(min=_LEAST_COVERAGE, max=1.0).log()
-    return weight * torch.where(mask, terms, torch.zeros_like(terms)).sum(-1)
+    # One after the other: the order of a plain sum hangs on how much padding there is.
+    return weight * torch.where(mask, terms, torch.zeros_like(terms)).cumsum(-1)[..., -1]
 
 
 def limits(source_tokens: int, options: SearchConfig, prefix: int) -> tuple[int, int]:

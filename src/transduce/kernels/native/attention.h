@@ -8,6 +8,14 @@ namespace transduce {
 struct Heads {
   int queries, pairs, width;  // H, G, d of the keys
   int of_pair(int head) const { return head * pairs / queries; }
+
+  int64_t all() const { return int64_t{queries} * width; }
+  int64_t stored() const { return int64_t{pairs} * width; }
+
+  void check() const {
+    require(pairs > 0 && queries >= pairs && width > 0, Fault::kOperation);
+    require(queries <= Widths::kMost / width, Fault::kOperation);
+  }
 };
 
 // Turns by angles that grow with the position (Su et al. 2021): halves are paired.
@@ -80,6 +88,43 @@ struct AncestryAttention : Operation {
       : in(in), out(out), layer(layer), heads(heads), cache(cache), table(table),
         cosines(cosines), sines(sines), bias(bias) {}
 
+  void fits(const Widths& widths) override {
+    heads.check();
+    require(layer >= 0 && in != out && widths[out] == heads.all(), Fault::kOperation);
+    require(widths[in] == heads.all() + 2 * heads.stored(), Fault::kOperation);
+    require((cosines < 0) == (sines < 0), Fault::kOperation);
+    require(cosines < 0 || heads.width % 2 == 0, Fault::kOperation);
+  }
+
+  void admit(const Call& call) const override {
+    require(call.rows <= call.capacity && call.position < call.ancestry, Fault::kSizes);
+    const int64_t planes = 2 * (int64_t{layer} + 1), d = heads.width;
+    call.room(cache, {planes, call.ancestry, call.capacity, heads.stored()}, sizeof(Stored));
+    call.room(table, {call.rows, call.ancestry}, sizeof(int32_t));
+    if (layer == 0) admit_ancestors(call);
+    for (const int angles : {cosines, sines})
+      if (angles >= 0) call.room(angles, {call.position + 1, d}, sizeof(float));
+    if (bias < 0) return;
+    require(call.position < call.distances, Fault::kSizes);
+    call.room(bias, {heads.queries, call.distances}, sizeof(float));
+  }
+
+  void need(Needs& needs) const override {
+    needs.planes = std::max(needs.planes, 2 * (int64_t{layer} + 1));
+    const int64_t width = heads.stored() * static_cast<int64_t>(sizeof(Stored));
+    require(needs.width == 0 || needs.width == width, Fault::kOperation);
+    needs.width = width;
+  }
+
+  void prepare(const Call& call, Workspace& workspace) const override {
+    const int64_t count = call.position + 1;
+    for (Scratch& own : workspace.team) {
+      Scratch::sized(own.places, count);
+      Scratch::sized(own.first, heads.queries * int64_t{round_up(count, kLanes)});
+      Scratch::sized(own.halves, std::max(heads.all(), count + 1));
+    }
+  }
+
   void run(const Context& at) const override {
     // Rows of a sentence on one thread where there are enough: they share most of their ancestors.
     // Each reads only what it wrote itself at this step, so none waits for another.
@@ -90,6 +135,18 @@ struct AncestryAttention : Operation {
   }
 
  private:
+  // Ancestors that were written at the positions before this one.
+  void admit_ancestors(const Call& call) const {
+    if (call.tensors[table].bytes == Given::kOwn) return;
+    const int32_t* ancestors = call.there<int32_t>(table);
+    for (int64_t row = 0; row < call.rows; ++row)
+      for (int64_t t = 0; t < call.position; ++t) {
+        const int64_t place = ancestors[row * call.ancestry + t];
+        if (place < 0 || place >= call.capacity)
+          throw Refused(Fault::kRange, table, place, 0, call.capacity);
+      }
+  }
+
   void attend(const Context& at, int64_t row) const {
     const Call& call = at.call;
     const int d = heads.width, memory = heads.pairs * d;

@@ -1,6 +1,10 @@
-// The C interface: weights, programs, runs. Every function that can fail gives null or -1.
+// The C interface: weights, programs, runs. Every function that can fail gives a Fault, of which
+// transduce_report tells more.
 #include "attention.h"
 #include "convolution.h"
+#include "copy.h"
+#include "ctc.h"
+#include "guard.h"
 #include "layers.h"
 #include "loss.h"
 #include "lstm.h"
@@ -12,16 +16,6 @@
 
 namespace transduce {
 namespace {
-
-std::mutex pool_lock;
-std::shared_ptr<Pool> the_pool;
-
-std::shared_ptr<Pool> pool_of(int threads) {
-  std::lock_guard<std::mutex> guard(pool_lock);
-  if (the_pool == nullptr || !the_pool->usable() || the_pool->threads() != threads)
-    the_pool = std::make_shared<Pool>(threads);
-  return the_pool;
-}
 
 // ``call`` of every thread with its share of the sentences, whole tiles of rows.
 template <class Call>
@@ -69,8 +63,16 @@ void run_lstm_back(int threads, const LstmSize& size, const float* const* parame
 }
 
 template <class Op, class... Arguments>
-void add(void* program, Arguments... arguments) {
-  static_cast<Program*>(program)->add(std::make_unique<Op>(arguments...));
+int add(void* program, Arguments... arguments) {
+  return guarded([&] {
+    static_cast<Program*>(program)->add(std::make_unique<Op>(arguments...));
+  });
+}
+
+// The same for what stores bfloat16, or float32.
+template <template <class> class Op, class Half, class Float, class... Arguments>
+int add_stored(int half, void* program, Arguments... arguments) {
+  return half ? add<Op<Half>>(program, arguments...) : add<Op<Float>>(program, arguments...);
 }
 
 }  // namespace
@@ -92,13 +94,13 @@ void transduce_use_openmp(void* parallel, void* thread, void* threads) {
       reinterpret_cast<void (*)(void (*)(void*), void*, unsigned, unsigned)>(parallel);
 }
 
-void* transduce_weight(int number, const float* weight, const float* bias, int columns, int depth,
-                       float padding) {
-  try {
-    return new Weight(static_cast<Number>(number), weight, bias, columns, depth, padding);
-  } catch (const std::bad_alloc&) {
-    return nullptr;
-  }
+void transduce_report(Report* to) { *to = the_report; }
+
+int transduce_weight(int number, Numbers weight, Numbers bias, int columns, int depth, float padding,
+                     void** to) {
+  return guarded([&] {
+    *to = new Weight(static_cast<Number>(number), weight, bias, columns, depth, padding);
+  });
 }
 
 void transduce_free_weight(void* weight) { delete static_cast<Weight*>(weight); }
@@ -107,114 +109,121 @@ void* transduce_program() { return new (std::nothrow) Program(); }
 
 void transduce_free_program(void* program) { delete static_cast<Program*>(program); }
 
-int transduce_buffer(void* program, int width) {
-  return static_cast<Program*>(program)->add_buffer(width);
+int transduce_buffer(void* program, int width, int* to) {
+  return guarded([&] { *to = static_cast<Program*>(program)->add_buffer(width); });
 }
 
-void transduce_embed(void* program, int out, int tokens, const float* table, float scale) {
-  add<Embed>(program, out, tokens, table, scale);
+int transduce_embed(void* program, int out, int tokens, int64_t symbols, Numbers table, float scale) {
+  return add<Embed>(program, out, tokens, symbols, table, scale);
 }
 
-void transduce_positions(void* program, int out, int table, int step) {
-  add<AddPositions>(program, out, table, step != 0);
+int transduce_positions(void* program, int out, int table, int step) {
+  return add<AddPositions>(program, out, table, step != 0);
 }
 
-void transduce_linear(void* program, int in, int out, const void* weight, int activation,
-                      int accumulate) {
-  add<Linear>(program, in, out, static_cast<const Weight*>(weight),
-              static_cast<Activation>(activation), accumulate != 0);
+int transduce_linear(void* program, int in, int out, const void* weight, int activation,
+                     int accumulate) {
+  return add<Linear>(program, in, out, static_cast<const Weight*>(weight),
+                     static_cast<Activation>(activation), accumulate != 0);
 }
 
-void transduce_norm(void* program, int in, int out, const float* weight, const float* bias,
-                    float epsilon, int centred) {
-  add<Norm>(program, in, out, weight, bias, epsilon, centred != 0);
+int transduce_norm(void* program, int in, int out, Numbers weight, Numbers bias, float epsilon,
+                   int centred) {
+  return add<Norm>(program, in, out, weight, bias, epsilon, centred != 0);
 }
 
-void transduce_gate(void* program, int in, int out, int activation) {
-  add<Gate>(program, in, out, static_cast<Activation>(activation));
+int transduce_gate(void* program, int in, int out, int activation) {
+  return add<Gate>(program, in, out, static_cast<Activation>(activation));
 }
 
-void transduce_place(void* program, int in, int out, int offset) {
-  add<Place>(program, in, out, offset);
+int transduce_place(void* program, int in, int out, int offset) {
+  return add<Place>(program, in, out, offset);
 }
 
-void transduce_move(void* program, int buffer, int tensor, int offset, int stride, int in) {
-  add<Move>(program, buffer, tensor, offset, stride, in != 0);
+int transduce_mean(void* program, int in, int lengths, int out) {
+  return add<Mean>(program, in, lengths, out);
 }
 
-void transduce_cell(void* program, int kind, int input, int recurrent, int hidden, int cell) {
-  add<Cell>(program, static_cast<CellKind>(kind), input, recurrent, hidden, cell);
+int transduce_move(void* program, int buffer, int tensor, int offset, int stride, int in) {
+  return add<Move>(program, buffer, tensor, offset, stride, in != 0);
 }
 
-void transduce_recurrence(void* program, int kind, int sums, const void* recurrent, int out,
-                          int offset, int lengths, int last, int last_offset, int last_stride,
-                          int reversed) {
-  add<Recurrence>(program, static_cast<CellKind>(kind), sums,
-                  static_cast<const Weight*>(recurrent), out, offset, lengths, last, last_offset,
-                  last_stride, reversed != 0);
+int transduce_cell(void* program, int kind, int input, int recurrent, int hidden, int cell) {
+  return add<Cell>(program, static_cast<CellKind>(kind), input, recurrent, hidden, cell);
 }
 
-void transduce_ancestry_attention(void* program, int half, int in, int out, int layer, int queries,
-                                  int pairs, int width, int cache, int table, int cosines,
-                                  int sines, int bias) {
-  const Heads heads{queries, pairs, width};
-  half ? add<AncestryAttention<uint16_t>>(program, in, out, layer, heads, cache, table, cosines,
-                                          sines, bias)
-       : add<AncestryAttention<float>>(program, in, out, layer, heads, cache, table, cosines,
-                                       sines, bias);
+int transduce_recurrence(void* program, int kind, int sums, const void* recurrent, int out,
+                         int offset, int lengths, int last, int last_offset, int last_stride,
+                         int reversed) {
+  return add<Recurrence>(program, static_cast<CellKind>(kind), sums,
+                         static_cast<const Weight*>(recurrent), out, offset, lengths, last,
+                         last_offset, last_stride, reversed != 0);
 }
 
-void transduce_source_attention(void* program, int half, int in, int out, int queries, int pairs,
-                                int width, int lengths, int cosines, int sines, int bias) {
-  add<SourceAttention>(program, in, out, Heads{queries, pairs, width}, lengths, cosines, sines,
-                       bias, half != 0);
+int transduce_ancestry_attention(void* program, int half, int in, int out, int layer, int queries,
+                                 int pairs, int width, int cache, int table, int cosines, int sines,
+                                 int bias) {
+  return add_stored<AncestryAttention, uint16_t, float>(half, program, in, out, layer,
+                                                        Heads{queries, pairs, width}, cache, table,
+                                                        cosines, sines, bias);
 }
 
-void transduce_windows(void* program, int frames, int counts, int room, int out, int kernel,
-                       int stride) {
-  add<Windows>(program, frames, counts, room, out, kernel, stride);
+int transduce_source_attention(void* program, int half, int in, int out, int queries, int pairs,
+                               int width, int lengths, int cosines, int sines, int bias) {
+  return add<SourceAttention>(program, in, out, Heads{queries, pairs, width}, lengths, cosines,
+                              sines, bias, half != 0);
 }
 
-void transduce_store_memory(void* program, int half, int in, int offset, int tensor, int pairs,
-                            int width, int keys) {
-  const Heads heads{pairs, pairs, width};
-  half ? add<StoreMemory<PairedMemory>>(program, in, offset, tensor, heads, keys != 0)
-       : add<StoreMemory<FloatMemory>>(program, in, offset, tensor, heads, keys != 0);
+int transduce_windows(void* program, int frames, int counts, int room, int out, int kernel,
+                      int stride, int kernel_down, int stride_down, int height) {
+  return add<Windows>(program, frames, counts, room, out, Reach{kernel, stride},
+                      Reach{kernel_down, stride_down}, height);
 }
 
-void transduce_memory_attention(void* program, int half, int in, int out, int queries, int pairs,
-                                int width, int value_width, int keys, int values, int lengths,
-                                int weights, float factor, const float* vector, int cosine) {
+int transduce_store_memory(void* program, int half, int in, int offset, int tensor, int pairs,
+                           int width, int keys) {
+  return add_stored<StoreMemory, PairedMemory, FloatMemory>(half, program, in, offset, tensor,
+                                                            Heads{pairs, pairs, width}, keys != 0);
+}
+
+int transduce_memory_attention(void* program, int half, int in, int out, int queries, int pairs,
+                               int width, int value_width, int keys, int values, int lengths,
+                               int weights, float factor, Numbers vector, int cosine) {
   const Look look{Heads{queries, pairs, width}, value_width, factor, vector, cosine != 0};
-  half ? add<MemoryAttention<PairedMemory>>(program, in, out, keys, values, lengths, weights, look)
-       : add<MemoryAttention<FloatMemory>>(program, in, out, keys, values, lengths, weights, look);
+  return add_stored<MemoryAttention, PairedMemory, FloatMemory>(half, program, in, out, keys, values,
+                                                                lengths, weights, look);
 }
 
-void transduce_vocabulary(void* program, int in, const void* weight, int logits, int scores,
-                          int tokens, int end_token) {
-  add<Vocabulary>(program, in, static_cast<const Weight*>(weight), logits, scores, tokens,
-                  end_token);
+int transduce_vocabulary(void* program, int in, const void* weight, int logits, int scores,
+                         int tokens, int end_token) {
+  return add<Vocabulary>(program, in, static_cast<const Weight*>(weight), logits, scores, tokens,
+                         end_token);
+}
+
+int transduce_copy(void* program, int gate, int attention, int symbols, int lengths, int logits,
+                   int vocabulary) {
+  return add<Copy>(program, gate, attention, symbols, lengths, logits, vocabulary);
 }
 
 int transduce_loss_rows(int half, int threads, const void* logits, int64_t rows, int64_t size,
                         float* normalizers, float* means) {
-  try {
+  return guarded([&] {
+    check_rows(threads, rows, size);
     const std::shared_ptr<Pool> pool = pool_of(threads);
     pool->run([&](int thread) {
       const Share share(rows, thread, pool->team());
       half ? normalize_rows(static_cast<const uint16_t*>(logits), size, share, normalizers, means)
            : normalize_rows(static_cast<const float*>(logits), size, share, normalizers, means);
     });
-    return 0;
-  } catch (const std::exception&) {
-    return -1;
-  }
+  });
 }
 
 int transduce_loss_gradient(int half, int threads, const void* logits, const int64_t* targets,
                             const float* normalizers, int64_t rows, int64_t size, float smoothing,
                             float scale, void* gradients) {
-  try {
+  return guarded([&] {
+    check_rows(threads, rows, size);
+    check_within(targets, rows, 0, size);
     const std::shared_ptr<Pool> pool = pool_of(threads);
     pool->run([&](int thread) {
       const Share share(rows, thread, pool->team());
@@ -223,56 +232,95 @@ int transduce_loss_gradient(int half, int threads, const void* logits, const int
            : loss_gradient(static_cast<const float*>(logits), targets, normalizers, size, smoothing,
                            scale, share, static_cast<float*>(gradients));
     });
-    return 0;
-  } catch (const std::exception&) {
-    return -1;
-  }
+  });
 }
 
 // ``tape``: inputs, gates, cells, first cells, outputs; see lstm.h.
 int transduce_lstm(int half, int threads, const LstmSize* size, const float* const* parameters,
                    void* const* tape) {
-  try {
+  return guarded([&] {
+    check_lstm(threads, *size);
     half ? run_lstm<uint16_t>(threads, *size, parameters, tape)
          : run_lstm<float>(threads, *size, parameters, tape);
-    return 0;
-  } catch (const std::exception&) {
-    return -1;
-  }
+  });
 }
 
 // ``gradients``: of outputs, of gates, of inputs, of hidden states, of cells, of the bias.
 int transduce_lstm_back(int half, int threads, const LstmSize* size,
                         const float* const* parameters, void* const* tape,
                         void* const* gradients) {
-  try {
+  return guarded([&] {
+    check_lstm(threads, *size);
     half ? run_lstm_back<uint16_t>(threads, *size, parameters, tape, gradients)
          : run_lstm_back<float>(threads, *size, parameters, tape, gradients);
-    return 0;
-  } catch (const std::exception&) {
-    return -1;
-  }
+  });
 }
 
-int transduce_run(void* program, int threads, const Call* call) {
-  try {
+// e^x of ``count`` numbers.
+int transduce_powers(const float* from, int64_t count, float* to) {
+  return guarded([&] {
+    require(count >= 0, Fault::kSizes);
+    for (int64_t i = 0; i < count; i += kLanes) {
+      float values[kLanes] = {};
+      const int64_t lanes = std::min<int64_t>(kLanes, count - i);
+      std::copy_n(from + i, lanes, values);
+      store(values, exponential(load(values)));
+      std::copy_n(values, lanes, to + i);
+    }
+  });
+}
+
+int transduce_ctc_scores(int threads, const CtcSize* size, const float* powers,
+                         const int64_t* lengths, const CtcRows* rows, int64_t end, float* to) {
+  return guarded([&] {
+    check_threads(threads);
+    size->check();
+    check_within(lengths, size->sentences, 1, size->positions + 1);
+    check_within(rows->last, size->rows, 0, size->symbols);
+    check_within(&end, 1, 0, size->symbols);
+    const std::shared_ptr<Pool> pool = pool_of(threads);
+    pool->run([&](int thread) {
+      ctc_scores(*size, powers, lengths, *rows, end, Share(size->rows, thread, pool->team()), to);
+    });
+  });
+}
+
+int transduce_ctc_advance(int threads, const CtcSize* size, const float* log_probs,
+                          const int64_t* lengths, const int64_t* tokens, const CtcRows* before,
+                          const CtcRows* after) {
+  return guarded([&] {
+    check_threads(threads);
+    size->check();
+    check_within(lengths, size->sentences, 1, size->positions + 1);
+    check_within(tokens, size->rows, 0, size->symbols);
+    const std::shared_ptr<Pool> pool = pool_of(threads);
+    pool->run([&](int thread) {
+      ctc_advance(*size, log_probs, lengths, tokens, *before, *after,
+                  Share(size->rows, thread, pool->team()));
+    });
+  });
+}
+
+int transduce_run(void* handle, int threads, const Call* call) {
+  return guarded([&] {
+    Program& program = *static_cast<Program*>(handle);
+    check_threads(threads);
+    program.admit(*call);
     if (threads == 1) {  // nobody to wait for, and the pool stays as it is
       Pool alone(1);
-      static_cast<Program*>(program)->run(alone, *call);
-      return 0;
+      program.run(alone, *call);
+    } else {
+      program.run(*pool_of(threads), *call);
     }
-    const std::shared_ptr<Pool> pool = pool_of(threads);
-    static_cast<Program*>(program)->run(*pool, *call);
-    return 0;
-  } catch (const std::exception&) {
-    return -1;
-  }
+  });
 }
 
 // Runs that have nothing to do with each other, each on one thread with a workspace of its own.
 int transduce_run_apart(void* handle, int threads, const Call* calls, int64_t count) {
-  try {
+  return guarded([&] {
     Program& program = *static_cast<Program*>(handle);
+    check_threads(threads);
+    for (int64_t i = 0; i < count; ++i) program.admit(calls[i]);
     std::atomic<int64_t> next{0};
     std::atomic<bool> failed{false};
     const std::shared_ptr<Pool> pool = pool_of(threads);
@@ -284,17 +332,17 @@ int transduce_run_apart(void* handle, int threads, const Call* calls, int64_t co
         failed = true;
       }
     });
-    return failed ? -1 : 0;
-  } catch (const std::exception&) {
-    return -1;
-  }
+    require(!failed, Fault::kMemory);
+  });
 }
 
 // The sentences are shared out among the threads, or, ``together``, all work on all of them.
 int transduce_search(void* handle, int threads, int together, const Call* call, const Plan* plan,
                      const Slots* slots, const Found* found) {
-  try {
+  return guarded([&] {
     Program& program = *static_cast<Program*>(handle);
+    check_threads(threads);
+    admit_search(program, *call, *plan, *slots, *found);
     const int64_t parts = together ? 1 : std::min<int64_t>(threads, call->sentences);
     std::vector<std::unique_ptr<Search>> searches;
     for (int64_t part = 0; part < parts; ++part) {
@@ -316,13 +364,10 @@ int transduce_search(void* handle, int threads, int together, const Call* call, 
       });
     }
     for (const auto& search : searches) {
-      if (search->outcome() != Outcome::kDone) return static_cast<int>(search->outcome());
+      require(search->outcome() == Fault::kNone, search->outcome());
       search->write(*found);
     }
-    return 0;
-  } catch (const std::exception&) {
-    return static_cast<int>(Outcome::kNoMemory);
-  }
+  });
 }
 
 int64_t transduce_weight_bytes(void* program) {

@@ -8,6 +8,8 @@
 #include <limits>
 #include <vector>
 
+#include "call.h"
+
 namespace transduce {
 
 // When a beam closes; the last three as transformers' ``generate`` does (config.py says how).
@@ -16,8 +18,10 @@ enum class Stopping : int64_t { kBound = 0, kGenerate = 1, kEarly = 2, kNever = 
 // What a search is told. ``penalties[n]`` is what a log-probability of n scored tokens is divided by.
 struct Plan {
   int64_t beam, nbest;              // W, and how many outputs are wanted
+  int64_t sentences;                // B
   const int64_t *least, *most;      // [B] tokens of an output, END not counted
-  const double* penalties;          // [max(most) + 3]
+  const double* penalties;          // [max(most, P) + 3]
+  int64_t penalty_count;
   const int64_t* prefix;            // [P] what every output begins with
   int64_t prefix_length;            // P
   int64_t free;                     // so many of the prefix score 0
@@ -28,6 +32,25 @@ struct Plan {
   int64_t begin_token, end_token;
 
   bool like_generate() const { return stopping != Stopping::kBound; }
+
+  // Tokens of the longest output that may come.
+  int64_t longest() const { return std::max(*std::max_element(most, most + sentences), prefix_length); }
+
+  // Throws Refused where the numbers contradict each other or the vocabulary.
+  void check(int64_t vocabulary) const {
+    constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+    require(beam > 0 && nbest > 0 && nbest <= beam && sentences > 0, Fault::kSizes);
+    require(product({sentences, 2, beam}) < kMost, Fault::kSizes);
+    require(prefix_length >= 0 && not_first_count >= 0 && free >= 0, Fault::kSizes);
+    require(stopping >= Stopping::kBound && stopping <= Stopping::kNever, Fault::kSizes);
+    for (int64_t b = 0; b < sentences; ++b)
+      require(0 <= least[b] && least[b] <= most[b] && most[b] < kMost, Fault::kSizes);
+    require(prefix_length < kMost && penalty_count >= longest() + 3, Fault::kSizes);
+    const auto is_token = [&](int64_t token) { return token >= 0 && token < vocabulary; };
+    require(is_token(begin_token) && is_token(end_token), Fault::kSizes);
+    require(std::all_of(prefix, prefix + prefix_length, is_token), Fault::kSizes);
+    require(std::all_of(not_first, not_first + not_first_count, is_token), Fault::kSizes);
+  }
 };
 
 // A hypothesis that goes no further: hypothesis ``row`` after ``steps`` entries of the history.

@@ -9,7 +9,7 @@ enum class Activation : int { kNone = 0, kRelu = 1, kGelu = 2, kTanh = 3, kGeluT
 
 inline Floats activate(Activation kind, const Floats& x) {
   switch (kind) {
-    case Activation::kRelu: return larger(x, Floats{});
+    case Activation::kRelu: return x < Floats{} ? Floats{} : x;  // what is no number stays none
     case Activation::kGelu: return 0.5f * x * (1.0f + error_function(x * 0.70710678f));
     case Activation::kTanh: return hyperbolic_tangent(x);
     // 1 + tanh(y) = 2 · sigmoid(2y), here with y = sqrt(2 / pi) · (x + 0.044715 · x³)
@@ -20,21 +20,36 @@ inline Floats activate(Activation kind, const Floats& x) {
   }
 }
 
-// out[n] = scale · table[tokens[n]]
+inline bool known(Activation kind) { return kind >= Activation::kNone && kind <= Activation::kSilu; }
+
+// out[n] = scale · table[tokens[n]], the table [symbols, W]
 struct Embed : Operation {
   int out, tokens;
-  const float* table;
+  int64_t symbols;
+  Numbers table;
   float scale;
 
-  Embed(int out, int tokens, const float* table, float scale)
-      : out(out), tokens(tokens), table(table), scale(scale) {}
+  Embed(int out, int tokens, int64_t symbols, Numbers table, float scale)
+      : out(out), tokens(tokens), symbols(symbols), table(table), scale(scale) {}
+
+  void fits(const Widths& widths) override {
+    require(symbols > 0 && std::isfinite(scale), Fault::kOperation);
+    require(table.count == product({symbols, widths[out]}), Fault::kOperation);
+    require(table.holds(table.count), Fault::kNumbers);
+  }
+
+  void admit(const Call& call) const override {
+    call.within<int64_t>(tokens, call.rows, 0, symbols);
+  }
+
+  void need(Needs& needs) const override { needs.symbols = std::min(needs.symbols, symbols); }
 
   void run(const Context& at) const override {
     const Buffer& to = at.buffer(out);
-    const int64_t* symbols = at.tensor<int64_t>(tokens);
+    const int64_t* read = at.tensor<int64_t>(tokens);
     const Share rows = at.share(at.call.rows);
     for (int64_t row = rows.begin; row < rows.end; ++row) {
-      const float* from = table + symbols[row] * to.width;
+      const float* from = table.values + read[row] * to.width;
       for (int i = 0; i < to.width; ++i) to.row(row)[i] = scale * from[i];
     }
   }
@@ -47,6 +62,13 @@ struct AddPositions : Operation {
 
   AddPositions(int out, int table, bool step) : out(out), table(table), step(step) {}
 
+  void fits(const Widths& widths) override { width_ = widths[out]; }
+
+  void admit(const Call& call) const override {
+    if (!step) require(call.source > 0 && call.rows % call.source == 0, Fault::kSizes);
+    call.room(table, {step ? call.position + 1 : call.source, width_}, sizeof(float));
+  }
+
   void run(const Context& at) const override {
     const Buffer& to = at.buffer(out);
     const Share rows = at.share(at.call.rows);
@@ -55,6 +77,9 @@ struct AddPositions : Operation {
       add_scaled(to.row(row), at.tensor<float>(table) + position * to.width, 1.0f, to.width);
     }
   }
+
+ private:
+  int64_t width_ = 0;
 };
 
 // out = f(in · W + b), or out += f(in · W + b)
@@ -68,6 +93,13 @@ struct Linear : Operation {
       : in(in), out(out), weight(weight), activation(activation), accumulate(accumulate) {}
 
   const Weight* multiplied() const override { return weight; }
+
+  void fits(const Widths& widths) override {
+    require(weight != nullptr && in != out && known(activation), Fault::kOperation);
+    require(weight->depth == widths[in] && weight->columns == widths[out], Fault::kOperation);
+  }
+
+  void admit(const Call&) const override {}
 
   void run(const Context& at) const override {
     const Buffer& from = at.buffer(in);
@@ -99,12 +131,23 @@ struct Linear : Operation {
 // LayerNorm (Ba et al. 2016) or RMSNorm (Zhang & Sennrich 2019) of each row.
 struct Norm : Operation {
   int in, out;
-  const float *weight, *bias;
+  Numbers weights, biases;  // the second may be none
   float epsilon;
   bool centred;
 
-  Norm(int in, int out, const float* weight, const float* bias, float epsilon, bool centred)
-      : in(in), out(out), weight(weight), bias(bias), epsilon(epsilon), centred(centred) {}
+  Norm(int in, int out, Numbers weights, Numbers biases, float epsilon, bool centred)
+      : in(in), out(out), weights(weights), biases(biases), epsilon(epsilon), centred(centred) {}
+
+  void fits(const Widths& widths) override {
+    require(widths[in] == widths[out] && std::isfinite(epsilon), Fault::kOperation);
+    require(weights.count == widths[in], Fault::kOperation);
+    require(weights.holds(widths[in]), Fault::kNumbers);
+    if (biases.values == nullptr) return;
+    require(biases.count == widths[in], Fault::kOperation);
+    require(biases.holds(widths[in]), Fault::kNumbers);
+  }
+
+  void admit(const Call&) const override {}
 
   void run(const Context& at) const override {
     const Share rows = at.share(at.call.rows);
@@ -127,6 +170,7 @@ struct Norm : Operation {
   }
 
   void normalize(const float* from, float* to, int width) const {
+    const float *weight = weights.values, *bias = biases.values;
     const float mean = centred ? total(width, [&](int i) { return load(from + i); },
                                        [&](int i) { return from[i]; }) / width
                                : 0.0f;
@@ -156,6 +200,12 @@ struct Gate : Operation {
 
   Gate(int in, int out, Activation activation) : in(in), out(out), activation(activation) {}
 
+  void fits(const Widths& widths) override {
+    require(widths[in] == 2 * widths[out] && known(activation), Fault::kOperation);
+  }
+
+  void admit(const Call&) const override {}
+
   void run(const Context& at) const override {
     const int width = at.buffer(out).width;
     const Share rows = at.share(at.call.rows);
@@ -181,6 +231,12 @@ struct Place : Operation {
 
   Place(int in, int out, int offset) : in(in), out(out), offset(offset) {}
 
+  void fits(const Widths& widths) override {
+    require(in != out && offset >= 0 && offset + widths[in] <= widths[out], Fault::kOperation);
+  }
+
+  void admit(const Call&) const override {}
+
   void run(const Context& at) const override {
     const Buffer& from = at.buffer(in);
     const Share rows = at.share(at.call.rows);
@@ -189,8 +245,39 @@ struct Place : Operation {
   }
 };
 
-// Between a buffer [N, W] and a tensor [N, stride], at column ``offset``; a tensor that is not given is
-// not wanted.
+// The mean of the real rows [B·S, W] of each sentence to a tensor [B, W], added up one by one: neither
+// padding nor neighbours change a bit of it.
+struct Mean : Operation {
+  int in, lengths, out;
+
+  Mean(int in, int lengths, int out) : in(in), lengths(lengths), out(out) {}
+
+  void fits(const Widths& widths) override { width_ = widths[in]; }
+
+  void admit(const Call& call) const override {
+    require(call.rows == call.sentences * call.source, Fault::kSizes);
+    call.within<int64_t>(lengths, call.sentences, 1, call.source + 1);
+    call.room(out, {call.sentences, width_}, sizeof(float));
+  }
+
+  void run(const Context& at) const override {
+    const Share sentences = at.share(at.call.sentences);
+    for (int64_t b = sentences.begin; b < sentences.end; ++b) {
+      float* to = at.tensor<float>(out) + b * width_;
+      std::memset(to, 0, sizeof(float) * width_);
+      const int64_t count = at.tensor<int64_t>(lengths)[b];
+      for (int64_t s = 0; s < count; ++s)
+        add_scaled(to, at.buffer(in).row(b * at.call.source + s), 1.0f, static_cast<int>(width_));
+      for (int64_t i = 0; i < width_; ++i) to[i] /= static_cast<float>(count);
+    }
+  }
+
+ private:
+  int64_t width_ = 0;
+};
+
+// Between a buffer [N, W] and a tensor [N, stride], at column ``offset``; a tensor to write that is not
+// given is not wanted.
 struct Move : Operation {
   int buffer, tensor, offset, stride;
   bool in;
@@ -198,8 +285,16 @@ struct Move : Operation {
   Move(int buffer, int tensor, int offset, int stride, bool in)
       : buffer(buffer), tensor(tensor), offset(offset), stride(stride), in(in) {}
 
+  void fits(const Widths& widths) override {
+    require(offset >= 0 && offset + widths[buffer] <= stride, Fault::kOperation);
+  }
+
+  void admit(const Call& call) const override {
+    if (in || call.gives(tensor)) call.room(tensor, {call.rows, stride}, sizeof(float));
+  }
+
   void run(const Context& at) const override {
-    if (at.call.tensors[tensor] == nullptr) return;
+    if (at.call.tensors[tensor].memory == nullptr) return;
     const Buffer& own = at.buffer(buffer);
     const Share rows = at.share(at.call.rows);
     for (int64_t row = rows.begin; row < rows.end; ++row) {
@@ -210,6 +305,11 @@ struct Move : Operation {
 };
 
 enum class CellKind : int { kRnn = 0, kLstm = 1, kGru = 2 };
+
+inline int gates(CellKind kind) {
+  require(kind >= CellKind::kRnn && kind <= CellKind::kGru, Fault::kOperation);
+  return kind == CellKind::kRnn ? 1 : kind == CellKind::kLstm ? 4 : 3;
+}
 
 // One step of one row of a recurrent cell from its sums: ``x`` W x + b and ``u`` U h + b' (for rnn and
 // lstm the same numbers, the sum of both). ``h`` and ``c`` [W] change in place.
@@ -263,6 +363,14 @@ struct Cell : Operation {
 
   Cell(CellKind kind, int input, int recurrent, int hidden, int cell)
       : kind(kind), input(input), recurrent(recurrent), hidden(hidden), cell(cell) {}
+
+  void fits(const Widths& widths) override {
+    const int64_t sums = gates(kind) * widths[hidden];
+    require(widths[input] == sums && widths[recurrent] == sums, Fault::kOperation);
+    require(widths[cell] == widths[hidden], Fault::kOperation);
+  }
+
+  void admit(const Call&) const override {}
 
   void run(const Context& at) const override {
     const Share rows = at.share(at.call.rows);

@@ -9,6 +9,7 @@
 #include <new>
 #include <vector>
 
+#include "call.h"
 #include "pool.h"
 #include "vectors.h"
 
@@ -97,6 +98,7 @@ using Block = std::unique_ptr<T[], Free>;
 // weights once a token.
 template <class T>
 Block<T> reserve(int64_t count) {
+  if (count > (int64_t{1} << 46)) throw std::bad_alloc();  // no machine has so much
   const size_t page = size_t{1} << 21;
   const size_t wanted = sizeof(T) * static_cast<size_t>(std::max<int64_t>(count, 1));
   const size_t align = wanted > 2 * page ? page : 64;
@@ -116,6 +118,10 @@ Block<T> allocate(int64_t count) {
   std::memset(block.get(), 0, sizeof(T) * static_cast<size_t>(std::max<int64_t>(count, 1)));
   return block;
 }
+
+// What one step of int8 is worth, where ``most`` of them make ``top``. What is smaller than all that a
+// model computes with is taken for 0: its inverse would be infinite.
+inline float unit_of(float top, int most) { return top > 1e-30f ? top / most : 1.0f; }
 
 // Weights in panels of kPanel columns. Within a panel, for each group of k that one instruction
 // multiplies (1 float, 2 bfloat16, 4 int8), the group of each column in turn.
@@ -139,9 +145,16 @@ struct Weight {
     return number == Number::kFloat32 ? 1 : number == Number::kBfloat16 ? 2 : 4;
   }
 
-  Weight(Number number, const float* weight, const float* bias_from, int columns, int depth,
-         float padding)
+  // Throws Refused where a number is none, or not finite in the numbers it is packed in.
+  Weight(Number number, Numbers weight, Numbers bias_from, int columns, int depth, float padding)
       : number(number), columns(columns), depth(depth) {
+    require(number >= Number::kFloat32 && number <= Number::kInt8, Fault::kOperation);
+    require(columns > 0 && columns <= Widths::kMost && depth > 0 && depth <= Widths::kMost,
+            Fault::kOperation);
+    require(weight.count == product({columns, depth}), Fault::kOperation);
+    require(bias_from.values == nullptr || bias_from.count == columns, Fault::kOperation);
+    require(weight.holds(weight.count), Fault::kNumbers);
+    require(bias_from.values == nullptr || bias_from.holds(columns), Fault::kNumbers);
     const int size = group(number);
     panels = (columns + kPanel - 1) / kPanel;
     groups = (depth + size - 1) / size;
@@ -149,7 +162,7 @@ struct Weight {
     const int padded = panels * kPanel;
     bias = allocate<float>(padded);
     for (int n = 0; n < padded; ++n)
-      bias[n] = n >= columns ? padding : bias_from == nullptr ? 0.0f : bias_from[n];
+      bias[n] = n >= columns ? padding : bias_from.values == nullptr ? 0.0f : bias_from.values[n];
     if (number == Number::kFloat32) values32 = allocate<float>(count);
     if (number == Number::kBfloat16) values16 = allocate<uint16_t>(count);
     if (number == Number::kInt8) {
@@ -157,7 +170,7 @@ struct Weight {
       scale = allocate<float>(padded);
       sums = allocate<int32_t>(padded);
     }
-    for (int n = 0; n < columns; ++n) pack_column(weight + static_cast<int64_t>(n) * depth, n);
+    for (int n = 0; n < columns; ++n) pack_column(weight.values + int64_t{n} * depth, n);
   }
 
  private:
@@ -167,7 +180,7 @@ struct Weight {
     if (number == Number::kInt8) {
       float top = 0;
       for (int k = 0; k < depth; ++k) top = std::max(top, std::fabs(column[k]));
-      unit = top > 0 ? top / 127.0f : 1.0f;
+      unit = unit_of(top, 127);
       scale[n] = unit;
     }
     int32_t total = 0;
@@ -175,7 +188,10 @@ struct Weight {
       const int64_t place =
           ((static_cast<int64_t>(panel) * groups + k / size) * kPanel + lane) * size + k % size;
       if (number == Number::kFloat32) values32[place] = column[k];
-      if (number == Number::kBfloat16) values16[place] = to_bfloat16(column[k]);
+      if (number == Number::kBfloat16) {
+        values16[place] = to_bfloat16(column[k]);
+        require((values16[place] & 0x7fff) < 0x7f80, Fault::kNumbers);  // rounded to infinity
+      }
       if (number == Number::kInt8) {
         const int value = static_cast<int>(std::lrintf(column[k] / unit));
         values8[place] = static_cast<int8_t>(value);
@@ -225,16 +241,24 @@ class Activations {
     size = wanted;
   }
 
+  // What a step is worth: no number where one of the row is none, or not finite.
   static float quantize(const float* from, uint8_t* to, int depth, int stride) {
-    Floats most{};
+    Integers most{};  // sizes as they are ordered bit by bit, so that nothing is lost
     int k = 0;
     for (; k + kLanes <= depth; k += kLanes) {
-      const Floats v = load(from + k);
-      most = larger(most, larger(v, -v));
+      const Integers size = load<Integers, float>(from + k) & 0x7fffffff;
+      most = size > most ? size : most;
     }
-    float top = largest(most);
-    for (; k < depth; ++k) top = std::max(top, std::fabs(from[k]));
-    const float unit = top > 0 ? top / kMost : 1.0f, factor = 1.0f / unit;
+    int32_t bits = 0;
+    for (int lane = 0; lane < kLanes; ++lane) bits = std::max(bits, most[lane]);
+    for (; k < depth; ++k) bits = std::max(bits, load<int32_t, float>(from + k) & 0x7fffffff);
+    if (bits >= 0x7f800000) {
+      std::memset(to, kShift, stride);
+      return std::numeric_limits<float>::quiet_NaN();
+    }
+    float top;
+    std::memcpy(&top, &bits, sizeof(top));
+    const float unit = unit_of(top, kMost), factor = 1.0f / unit;
     for (k = 0; k + kLanes <= depth; k += kLanes) {
       // 1.5 · 2^23 added: the lowest bits are then the nearest integer, here with kShift on top.
       const Floats shifted = load(from + k) * factor + (12582912.0f + kShift);

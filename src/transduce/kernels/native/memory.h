@@ -196,6 +196,18 @@ struct StoreMemory : Operation {
   StoreMemory(int in, int offset, int tensor, Heads heads, bool keys)
       : in(in), offset(offset), tensor(tensor), heads(heads), keys(keys) {}
 
+  void fits(const Widths& widths) override {
+    heads.check();
+    require(offset >= 0 && offset + heads.stored() <= widths[in], Fault::kOperation);
+  }
+
+  void admit(const Call& call) const override {
+    const int64_t S = call.source, d = heads.width, P = round_up(S, kPositions);
+    require(call.rows == call.sentences * S, Fault::kSizes);
+    const int64_t size = keys ? Form::key_size(d, P) : Form::value_size(S, d);
+    call.room(tensor, {call.sentences, heads.pairs, size}, sizeof(typename Form::Stored));
+  }
+
   void run(const Context& at) const override {
     const int64_t S = at.call.source, G = heads.pairs, d = heads.width, P = round_up(S, kPositions);
     const int64_t size = keys ? Form::key_size(d, P) : Form::value_size(S, d);
@@ -214,10 +226,10 @@ struct StoreMemory : Operation {
 // How rows look at a memory.
 struct Look {
   Heads heads;
-  int value_width;      // of one head's values
-  float factor;         // on the scores
-  const float* vector;  // additive scores: Σ_i v_i σ(q_i + k_i), [d]; null: q · k
-  bool cosine;          // queries are first brought to length 1
+  int value_width;  // of one head's values
+  float factor;     // on the scores
+  Numbers vector;   // additive scores: Σ_i v_i σ(q_i + k_i), [d]; none: q · k
+  bool cosine;      // queries are first brought to length 1
 };
 
 // Queries [N, H d] of B·K rows over a memory's keys and values [B, G, …] to out [N, H e]; a
@@ -231,8 +243,35 @@ struct MemoryAttention : Operation {
       : in(in), out(out), keys(keys), values(values), lengths(lengths), weights(weights),
         look(look) {}
 
+  void fits(const Widths& widths) override {
+    look.heads.check();
+    require(in != out && widths[in] == look.heads.all(), Fault::kOperation);
+    require(look.value_width > 0 && std::isfinite(look.factor), Fault::kOperation);
+    require(widths[out] == int64_t{look.heads.queries} * look.value_width, Fault::kOperation);
+    if (look.vector.values == nullptr) return;
+    require(look.vector.count == look.heads.width, Fault::kOperation);
+    require(look.vector.holds(look.heads.width), Fault::kNumbers);
+  }
+
+  void admit(const Call& call) const override {
+    const int64_t S = call.source, B = call.sentences, d = look.heads.width;
+    const int64_t P = round_up(S, kPositions), size = sizeof(Stored);
+    call.within<int64_t>(lengths, B, 1, S + 1);
+    call.room(keys, {B, look.heads.pairs, Form::key_size(d, P)}, size);
+    call.room(values, {B, look.heads.pairs, Form::value_size(S, look.value_width)}, size);
+    if (weights >= 0 && call.gives(weights)) call.room(weights, {call.rows, S}, sizeof(float));
+  }
+
+  void prepare(const Call& call, Workspace& workspace) const override {
+    const int64_t padded = round_up(call.source, kLanes);
+    for (Scratch& own : workspace.team) {
+      Scratch::sized(own.first, padded);
+      Scratch::sized(own.halves, std::max<int64_t>(look.heads.width, padded) + 1);
+    }
+  }
+
   void run(const Context& at) const override {
-    const bool kept = weights >= 0 && at.call.tensors[weights] != nullptr;
+    const bool kept = weights >= 0 && at.call.tensors[weights].memory != nullptr;
     const int64_t H = look.heads.queries;
     if (kept || at.call.sentences >= at.threads) {
       const Share sentences = at.share(at.call.sentences);
@@ -268,8 +307,8 @@ struct MemoryAttention : Operation {
     for (int64_t beam = 0; beam < K; ++beam) {
       const int64_t row = sentence * K + beam;
       const float* query = at.buffer(in).row(row) + head * d;
-      if (look.vector != nullptr)
-        Form::add(query, look.vector, key, d, P, scores, padded);
+      if (look.vector.values != nullptr)
+        Form::add(query, look.vector.values, key, d, P, scores, padded);
       else
         Form::multiply(query, key, d, P, factor(query), scores, padded, at.scratch);
       softmax(scores, count, padded);

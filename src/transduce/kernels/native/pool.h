@@ -40,20 +40,20 @@ class Pool {
  public:
   explicit Pool(int threads) : threads_(threads), process_(getpid()), team_(threads) {
     if (open_mp().parallel != nullptr) return;
-    for (int thread = 1; thread < threads; ++thread)
-      workers_.emplace_back([this, thread] { serve(thread); });
+    try {
+      for (int thread = 1; thread < threads; ++thread)
+        workers_.emplace_back([this, thread] { serve(thread); });
+    } catch (...) {
+      dismiss();  // those that were started
+      throw;
+    }
   }
 
   ~Pool() {
-    if (getpid() != process_) {  // after a fork the workers are not there
-      for (auto& worker : workers_) worker.detach();
-      return;
-    }
-    if (workers_.empty()) return;
-    task_ = nullptr;
-    round_.fetch_add(1, std::memory_order_release);
-    round_.notify_all();
-    for (auto& worker : workers_) worker.join();
+    if (getpid() == process_)
+      dismiss();
+    else
+      for (auto& worker : workers_) worker.detach();  // after a fork they are not there
   }
 
   int threads() const { return threads_; }
@@ -98,6 +98,13 @@ class Pool {
 #if defined(__x86_64__)
     _mm_pause();
 #endif
+  }
+
+  void dismiss() {
+    task_ = nullptr;
+    round_.fetch_add(1, std::memory_order_release);
+    round_.notify_all();
+    for (auto& worker : workers_) worker.join();
   }
 
   static void enter(void* self) {

@@ -189,23 +189,33 @@ inline void multiply_tile(const Weight& w, int panel, const float* input, int64_
       store(to + r * kPanel + c, load(to + r * kPanel + c) + load(bias + c));
 }
 
+// Rows ``first`` … ``last`` - 1 of one panel: ``take(row, rows, tile)`` for each tile.
+template <class Take>
+void multiply_rows(const Weight& w, int panel, const float* input, int64_t stride,
+                   const Activations& a, int first, int last, const Take& take) {
+  alignas(64) float to[kTileRows * kPanel];
+  for (int row = first; row < last; row += kTileRows) {
+    const int count = std::min(kTileRows, last - row);
+    multiply_tile(w, panel, input, stride, a, row, count, to);
+    take(row, count, to);
+  }
+}
+
+// How many pieces of work ``rows`` rows are.
+inline int row_blocks(int rows) { return (rows + kRowBlock - 1) / kRowBlock; }
+
 // One thread's share of input [M, K] times weights: ``take(row, rows, panel, tile)`` for each tile.
 // Panels are contiguous for a thread, so that each reads its own part of the weights once.
 template <class Take>
 void multiply_share(const Weight& w, const float* input, int64_t stride, const Activations& a,
                     int rows, int thread, int threads, const Take& take) {
-  alignas(64) float to[kTileRows * kPanel];
-  const int blocks = (rows + kRowBlock - 1) / kRowBlock;
+  const int blocks = row_blocks(rows);
   const Share share(static_cast<int64_t>(w.panels) * blocks, thread, threads);
   for (int64_t item = share.begin; item < share.end; ++item) {
     const int panel = static_cast<int>(item / blocks);
     const int first = static_cast<int>(item % blocks) * kRowBlock;
-    const int last = std::min(rows, first + kRowBlock);
-    for (int row = first; row < last; row += kTileRows) {
-      const int count = std::min(kTileRows, last - row);
-      multiply_tile(w, panel, input, stride, a, row, count, to);
-      take(row, count, panel, to);
-    }
+    multiply_rows(w, panel, input, stride, a, first, std::min(rows, first + kRowBlock),
+                  [&](int row, int count, const float* tile) { take(row, count, panel, tile); });
   }
 }
 

@@ -3,26 +3,12 @@
 
 #include <memory>
 #include <mutex>
-#include <stdexcept>
 #include <vector>
 
+#include "call.h"
 #include "products.h"
 
 namespace transduce {
-
-// One run. Letters: B sentences, K beams, N rows, S source positions, t tokens read before.
-struct Call {
-  int64_t rows;        // N
-  int64_t sentences;   // B
-  int64_t source;      // S
-  int64_t position;    // t
-  int64_t candidates;  // C, or 0 for all logits
-  int64_t capacity;    // rows that a cache has room for at each position
-  int64_t ancestry;    // row stride of the table of ancestors
-  int64_t distances;   // row stride of a bias by distance
-  void* const* tensors;
-  const int64_t* places = nullptr;  // where in the memory sentence b is; null: at b
-};
 
 struct Buffer {
   int width, stride;  // floats of a row; the stride is a multiple of 16
@@ -40,13 +26,19 @@ struct Buffer {
   float* row(int64_t number) const { return values.get() + number * stride; }
 };
 
+// Σ e^logit as total · 2^exponent, and the largest logit.
+struct Mass {
+  float total, exponent, top;
+};
+
 // Row n's best C tokens so far, best first (of equals the smaller token), and what the
-// log-probabilities need: the largest logit and, in lanes, Σ e^(logit - largest).
+// log-probabilities need: the largest logit, a whole number above the logarithm to base 2 of every
+// e^logit, and, in lanes, Σ e^logit / 2^exponent.
 struct Best {
   float* values;
   int64_t* tokens;
   int count;
-  float top;
+  float top, exponent;
   Floats totals;
 
   void take(float value, int64_t token) {
@@ -64,14 +56,13 @@ struct Best {
 // What a thread's sentences need from position to position of a recurrent layer.
 struct RecurrentRows {
   Activations converted;
-  std::vector<float> sums;
-  Block<float> hidden, cell;
-  int64_t rows = 0;
+  std::vector<float> sums, hidden, cell;
 };
 
 // A thread's own memory, kept between runs.
 struct Scratch {
   std::vector<float> first, second;
+  std::vector<float> shares;  // zero between runs
   std::vector<uint16_t> halves;
   std::vector<int64_t> places;
   std::vector<float> values;  // of ``best``, as are the tokens
@@ -91,6 +82,7 @@ struct Scratch {
 struct Workspace {
   std::vector<Buffer> buffers;
   Activations converted;
+  std::vector<Mass> masses;   // of each row and part of the vocabulary
   std::vector<Scratch> team;  // one for each thread
 };
 
@@ -99,6 +91,7 @@ struct Context {
   Pool& pool;
   const std::vector<Buffer>& buffers;
   Activations& converted;
+  std::vector<Mass>& masses;
   std::vector<Scratch>& team;
   Scratch& scratch;
   int thread, threads;
@@ -108,7 +101,7 @@ struct Context {
 
   template <class T>
   T* tensor(int number) const {
-    return static_cast<T*>(call.tensors[number]);
+    return static_cast<T*>(call.tensors[number].memory);
   }
 
   // Where sentence b stands in what was prepared of the memory.
@@ -124,20 +117,46 @@ struct Context {
   }
 };
 
+// What a search gives itself for a program.
+struct Needs {
+  int64_t planes = 0;      // 2 L: keys and values of every layer
+  int64_t width = 0;       // bytes of a row of the cache at one position
+  int64_t vocabulary = 0;  // V
+  int64_t symbols = std::numeric_limits<int64_t>::max();  // that may be read
+};
+
+// An operation is checked twice: against the buffers when it is added, against the tensors and sizes
+// before every run. ``prepare`` makes room, on one thread; ``run`` then asks for no memory.
 struct Operation {
   virtual ~Operation() = default;
   virtual const Weight* multiplied() const { return nullptr; }  // by converted activations
+  virtual void fits(const Widths& widths) = 0;
+  virtual void admit(const Call& call) const = 0;
+  virtual void need(Needs&) const {}
+  virtual void prepare(const Call&, Workspace&) const {}
   virtual void run(const Context& context) const = 0;
 };
 
 class Program {
  public:
-  int add_buffer(int width) {
-    widths_.push_back(width);
-    return static_cast<int>(widths_.size()) - 1;
+  int add_buffer(int width) { return widths_.add(width); }
+
+  void add(std::unique_ptr<Operation> operation) {
+    operation->fits(widths_);
+    operations_.push_back(std::move(operation));
   }
 
-  void add(std::unique_ptr<Operation> operation) { operations_.push_back(std::move(operation)); }
+  Needs needs() const {
+    Needs needs;
+    for (const auto& operation : operations_) operation->need(needs);
+    return needs;
+  }
+
+  // Throws Refused where something that is handed in is wrong.
+  void admit(const Call& call) const {
+    call.check();
+    for (const auto& operation : operations_) operation->admit(call);
+  }
 
   // Bytes of the weights that a step reads.
   int64_t weight_bytes() const {
@@ -161,27 +180,30 @@ class Program {
 
   // Room for a run, on one thread.
   void prepare(Workspace& workspace, const Call& call, int threads) const {
-    for (size_t i = workspace.buffers.size(); i < widths_.size(); ++i)
-      workspace.buffers.emplace_back(widths_[i]);
+    for (int i = static_cast<int>(workspace.buffers.size()); i < widths_.size(); ++i)
+      workspace.buffers.emplace_back(static_cast<int>(widths_[i]));
     for (auto& buffer : workspace.buffers) buffer.ensure(call.rows);
-    for (const auto& operation : operations_)
+    if (static_cast<int>(workspace.team.size()) < threads) workspace.team.resize(threads);
+    for (const auto& operation : operations_) {
       if (const Weight* weight = operation->multiplied())
         workspace.converted.prepare(*weight, call.rows);
-    if (static_cast<int>(workspace.team.size()) < threads) workspace.team.resize(threads);
+      operation->prepare(call, workspace);
+    }
   }
 
   // One thread's share of a run; all threads of ``pool``'s team call it.
   void share(Workspace& workspace, Pool& pool, const Call& call, int thread) const {
     const Context context{call,           pool,
                           workspace.buffers, workspace.converted,
-                          workspace.team, workspace.team[thread],
-                          thread,         pool.team()};
+                          workspace.masses, workspace.team,
+                          workspace.team[thread], thread, pool.team()};
     for (const auto& operation : operations_) {
       operation->run(context);
       pool.barrier();
     }
   }
 
+  // What was admitted.
   void run(Pool& pool, const Call& call) {
     const Lease workspace(*this);
     prepare(*workspace, call, pool.threads());
@@ -202,7 +224,7 @@ class Program {
     free_.push_back(std::move(workspace));
   }
 
-  std::vector<int> widths_;
+  Widths widths_;
   std::vector<std::unique_ptr<Operation>> operations_;
   std::mutex lock_;
   std::vector<std::unique_ptr<Workspace>> free_;

@@ -21,13 +21,33 @@ struct Recurrence : Operation {
         last_offset(last_offset), last_stride(last_stride), recurrent(recurrent),
         reversed(reversed) {}
 
+  void fits(const Widths& widths) override {
+    require(recurrent != nullptr && sums != out, Fault::kOperation);
+    const int64_t width = recurrent->depth, all = gates(kind) * width;
+    require(recurrent->columns == all && widths[sums] == all, Fault::kOperation);
+    require(offset >= 0 && offset + width <= widths[out], Fault::kOperation);
+    require(last_offset >= 0 && last_offset + width <= last_stride, Fault::kOperation);
+  }
+
+  void admit(const Call& call) const override {
+    require(call.rows == call.sentences * call.source, Fault::kSizes);
+    call.within<int64_t>(lengths, call.sentences, 1, call.source + 1);
+    call.room(last, {call.sentences, last_stride}, sizeof(float));
+  }
+
+  void prepare(const Call& call, Workspace& workspace) const override {
+    const int64_t threads = static_cast<int64_t>(workspace.team.size());
+    for (Scratch& own : workspace.team)
+      begin(own.recurrent, static_cast<int>((call.sentences + threads - 1) / threads));
+  }
+
   void run(const Context& at) const override {
     const Share share = at.share(at.call.sentences);
     const int count = static_cast<int>(share.end - share.begin);
     if (count == 0) return;
     RecurrentRows& own = at.scratch.recurrent;
     const int width = recurrent->depth, stride = round_up(width, kLanes);
-    begin(own, count, stride);
+    begin(own, count);
     const int64_t* known = at.tensor<int64_t>(lengths) + share.begin;
     const int longest = static_cast<int>(*std::max_element(known, known + count));
     clear_padding(at, share, known, width);
@@ -41,20 +61,15 @@ struct Recurrence : Operation {
     }
     float* states = at.tensor<float>(last) + share.begin * last_stride + last_offset;
     for (int row = 0; row < count; ++row)
-      write(states + int64_t{row} * last_stride, own.hidden.get() + int64_t{row} * stride, width);
+      write(states + int64_t{row} * last_stride, own.hidden.data() + int64_t{row} * stride, width);
   }
 
  private:
-  void begin(RecurrentRows& own, int count, int stride) const {
-    if (count > own.rows) {
-      own.hidden = allocate<float>(int64_t{count} * stride);
-      own.cell = allocate<float>(int64_t{count} * stride);
-      own.rows = count;
-    } else {
-      std::fill_n(own.hidden.get(), int64_t{count} * stride, 0.0f);
-      std::fill_n(own.cell.get(), int64_t{count} * stride, 0.0f);
-    }
-    own.sums.resize(static_cast<size_t>(count) * recurrent->panels * kPanel);
+  void begin(RecurrentRows& own, int count) const {
+    const int64_t stride = round_up(recurrent->depth, kLanes);
+    own.hidden.assign(count * stride, 0.0f);
+    own.cell.assign(count * stride, 0.0f);
+    Scratch::sized(own.sums, int64_t{count} * recurrent->panels * kPanel);
     own.converted.prepare(*recurrent, count);
   }
 
@@ -65,7 +80,7 @@ struct Recurrence : Operation {
   }
 
   void multiply(RecurrentRows& own, int count, int stride) const {
-    const float* hidden = own.hidden.get();
+    const float* hidden = own.hidden.data();
     own.converted.convert(*recurrent, hidden, stride, Share(count, 0, 1));
     const int columns = recurrent->panels * kPanel;
     multiply_share(*recurrent, hidden, stride, own.converted, count, 0, 1,
@@ -76,11 +91,12 @@ struct Recurrence : Operation {
                    });
   }
 
-  void advance(const Context& at, RecurrentRows& own, int row, int64_t place, int stride, int width) const {
+  void advance(const Context& at, RecurrentRows& own, int row, int64_t place, int stride,
+               int width) const {
     const float* x = at.buffer(sums).row(place);
     float* u = own.sums.data() + int64_t{row} * recurrent->panels * kPanel;
-    float* h = own.hidden.get() + int64_t{row} * stride;
-    float* c = own.cell.get() + int64_t{row} * stride;
+    float* h = own.hidden.data() + int64_t{row} * stride;
+    float* c = own.cell.data() + int64_t{row} * stride;
     if (kind != CellKind::kGru) {
       add_scaled(u, x, 1.0f, recurrent->columns);
       x = u;

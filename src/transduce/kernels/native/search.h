@@ -1,49 +1,17 @@
 // Greedy and beam search from beginning to end, over a decoder's program.
 #pragma once
 
-#include <string>
-
-#include "lane.h"
-#include "program.h"
+#include "search_border.h"
 
 namespace transduce {
-
-// A tensor that each row carries from step to step, [B, bytes] before the first.
-struct RowTensor {
-  int64_t tensor, bytes;
-};
-
-// Which tensors of the program a search gives itself, and how much of them there is.
-struct Slots {
-  int64_t tokens, scores, chosen, logits, table, cache;  // numbers of tensors; -1: not there
-  int64_t tensor_count;
-  int64_t cache_planes;  // 2 L: keys and values of every layer
-  int64_t cache_width;   // bytes of a row at one position
-  int64_t positions;     // that the model knows
-  int64_t vocabulary;    // V
-  int64_t row_count;
-  const RowTensor* rows;  // [row_count]
-};
-
-// Where outputs go: [B, nbest, length] or [B, nbest].
-struct Found {
-  int64_t length;      // room for tokens, END among the scores
-  int64_t* tokens;
-  float* token_scores;
-  int64_t* lengths;    // tokens; -1 where there is no such output
-  double* scores;
-  uint8_t* finished;
-};
-
-enum class Outcome : int { kDone = 0, kNoMemory = -1, kNoNumbers = 1, kNoPositions = 2 };
 
 // A search of some of the sentences. Rows are hypotheses: row n belongs to open lane n / W.
 class Search {
  public:
   Search(Program& program, const Call& call, const Plan& plan, const Slots& slots,
          std::vector<int64_t> sentences)
-      : program_(program), call_(call), plan_(plan), slots_(slots), lease_(program),
-        tensors_(call.tensors, call.tensors + slots.tensor_count) {
+      : program_(program), call_(call), plan_(plan), slots_(slots), needs_(program.needs()),
+        lease_(program), tensors_(call.tensors, call.tensors + call.tensor_count) {
     call_.tensors = tensors_.data();
     for (const int64_t sentence : sentences) {
       lanes_.push_back({sentence, plan.least[sentence], plan.most[sentence], plan.beam, 0, {}});
@@ -57,7 +25,7 @@ class Search {
     begin_rows();
   }
 
-  Outcome outcome() const { return outcome_; }
+  Fault outcome() const { return outcome_; }
 
   // All threads of ``pool``'s team run it; thread 0 keeps the books.
   void run(Pool& pool, int thread) {
@@ -92,9 +60,9 @@ class Search {
     try {
       work();
     } catch (const std::exception&) {
-      outcome_ = Outcome::kNoMemory;
+      outcome_ = Fault::kMemory;
     }
-    finished_ = open_.empty() || outcome_ != Outcome::kDone;
+    finished_ = open_.empty() || outcome_ != Fault::kNone;
   }
 
   int64_t rows() const { return static_cast<int64_t>(open_.size()) * width_; }
@@ -109,7 +77,7 @@ class Search {
     spare_bytes_.resize(slots_.row_count);
     for (int64_t i = 0; i < slots_.row_count; ++i) {
       const RowTensor& row = slots_.rows[i];
-      const auto* from = static_cast<const uint8_t*>(tensors_[row.tensor]);
+      const auto* from = static_cast<const uint8_t*>(tensors_[row.tensor].memory);
       row_bytes_[i].resize(most * row.bytes);
       spare_bytes_[i].resize(most * row.bytes);
       for (size_t place = 0; place < places_.size(); ++place)
@@ -123,7 +91,7 @@ class Search {
   void prepare(int64_t step, int threads) {
     if (open_.empty()) return;
     if (step >= slots_.positions) {
-      outcome_ = Outcome::kNoPositions;
+      outcome_ = Fault::kPositions;
       return;
     }
     const int64_t banned =
@@ -132,9 +100,9 @@ class Search {
     call_.rows = rows();
     call_.sentences = static_cast<int64_t>(open_.size());
     call_.position = step;
-    call_.candidates = std::min(each, slots_.vocabulary - plan_.end_token);
+    call_.candidates = std::min(each, needs_.vocabulary - plan_.end_token);
     call_.places = places_.data();
-    if (slots_.cache >= 0) ensure_positions(step + 1);
+    if (needs_.planes > 0) ensure_positions(step + 1);
     give(slots_.tokens, tokens_.data());
     for (int64_t i = 0; i < slots_.row_count; ++i)
       give(slots_.rows[i].tensor, row_bytes_[i].data());
@@ -142,23 +110,23 @@ class Search {
     give(slots_.scores, Scratch::sized(found_scores_, count));
     give(slots_.chosen, Scratch::sized(found_tokens_, count));
     if (call_.candidates == 0)
-      give(slots_.logits, Scratch::sized(logits_, call_.rows * slots_.vocabulary));
+      give(slots_.logits, Scratch::sized(logits_, call_.rows * needs_.vocabulary));
     program_.prepare(*lease_, call_, threads);
   }
 
   int64_t wanted() const { return plan_.beam > 1 ? 2 * plan_.beam : 1; }
 
   void give(int64_t tensor, void* memory) {
-    if (tensor >= 0) tensors_[tensor] = memory;
+    if (tensor >= 0) tensors_[tensor] = {memory, Given::kOwn};
   }
 
   // Caches and the table of ancestors grow by doubling; nothing is cleared.
   void ensure_positions(int64_t wanted) {
     if (wanted > call_.ancestry) {
       const int64_t before = call_.ancestry, after = std::max(2 * before, kFirstPositions);
-      const int64_t position = call_.capacity * slots_.cache_width;
-      Block<uint8_t> grown = reserve<uint8_t>(slots_.cache_planes * after * position);
-      for (int64_t plane = 0; plane < slots_.cache_planes; ++plane)
+      const int64_t position = call_.capacity * needs_.width;
+      Block<uint8_t> grown = reserve<uint8_t>(needs_.planes * after * position);
+      for (int64_t plane = 0; before > 0 && plane < needs_.planes; ++plane)
         std::memcpy(grown.get() + plane * after * position, cache_.get() + plane * before * position,
                     before * position);
       cache_ = std::move(grown);
@@ -184,6 +152,7 @@ class Search {
     for (size_t place = 0; place < open_.size(); ++place) {
       Lane& lane = lanes_[open_[place]];
       choose(lane, static_cast<int64_t>(place));
+      if (outcome_ != Fault::kNone) return;
       ended_.clear();
       const float best = split(lane);
       if (!close(lane, static_cast<int64_t>(place), best)) {
@@ -200,7 +169,7 @@ class Search {
     history_.begin_step();
     for (int64_t row = 0; row < rows(); ++row) {
       const float score = free ? 0.0f : forced_score(row, token);
-      if (std::isnan(score)) outcome_ = Outcome::kNoNumbers;
+      if (std::isnan(score)) outcome_ = Fault::kScores;
       history_.append(token, score, row);
       scores_[row] += score;
       tokens_[row] = token;
@@ -209,10 +178,10 @@ class Search {
   }
 
   float forced_score(int64_t row, int64_t token) const {
-    const float* logits = logits_.data() + row * slots_.vocabulary;
-    const float top = *std::max_element(logits, logits + slots_.vocabulary);
+    const float* logits = logits_.data() + row * needs_.vocabulary;
+    const float top = *std::max_element(logits, logits + needs_.vocabulary);
     double total = 0;
-    for (int64_t i = 0; i < slots_.vocabulary; ++i) total += std::exp(double(logits[i]) - top);
+    for (int64_t i = 0; i < needs_.vocabulary; ++i) total += std::exp(double(logits[i]) - top);
     return std::max(logits[token] - top - float(std::log(total)), kImpossible);
   }
 
@@ -224,7 +193,7 @@ class Search {
     for (int64_t row = place * width_; row < (place + 1) * width_; ++row) {
       const float* values = found_scores_.data() + row * each;
       const int64_t* tokens = found_tokens_.data() + row * each;
-      if (std::isnan(values[0])) outcome_ = Outcome::kNoNumbers;
+      if (std::isnan(values[0])) outcome_ = Fault::kScores;
       for (int64_t i = 0; i < each; ++i) {
         const bool banned = (tokens[i] == plan_.end_token && lane.least > length_) ||
                             (length_ == plan_.prefix_length && not_first(tokens[i]));
@@ -327,7 +296,7 @@ class Search {
                     bytes);
       row_bytes_[i].swap(spare_bytes_[i]);
     }
-    if (slots_.cache < 0) return;
+    if (needs_.planes == 0) return;
     for (size_t row = 0; row < next_.size(); ++row)
       std::copy_n(table_.data() + next_[row].row * call_.ancestry, call_.position + 1,
                   spare_table_.data() + row * call_.ancestry);
@@ -353,8 +322,9 @@ class Search {
   Call call_;
   const Plan& plan_;
   const Slots& slots_;
+  const Needs needs_;
   const Program::Lease lease_;
-  std::vector<void*> tensors_;
+  std::vector<Given> tensors_;
 
   std::vector<Lane> lanes_;     // of all sentences
   std::vector<int64_t> open_;   // which of them go on
@@ -364,7 +334,7 @@ class Search {
   std::vector<float> scores_;   // of the open hypotheses: -inf where there is none
   std::vector<int64_t> tokens_; // what they read next
   bool finished_ = false;
-  Outcome outcome_ = Outcome::kDone;
+  Fault outcome_ = Fault::kNone;
 
   std::vector<std::vector<uint8_t>> row_bytes_, spare_bytes_;
   std::vector<int32_t> table_, spare_table_;

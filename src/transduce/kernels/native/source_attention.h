@@ -1,4 +1,4 @@
-// Attention of a source over itself: scores of short ones row by row, of long ones in blocks.
+// Attention of a source over itself: short ones are read row by row, long ones in blocks.
 #pragma once
 
 #include "attention.h"
@@ -134,17 +134,44 @@ struct SourceAttention : Operation {
       : in(in), out(out), heads(heads), lengths(lengths), cosines(cosines), sines(sines),
         bias(bias), half(half && kMultipliesHalves) {}
 
+  void fits(const Widths& widths) override {
+    heads.check();
+    require(in != out && widths[out] == heads.all(), Fault::kOperation);
+    require(widths[in] == heads.all() + 2 * heads.stored(), Fault::kOperation);
+    require((cosines < 0) == (sines < 0), Fault::kOperation);
+    require(cosines < 0 || heads.width % 2 == 0, Fault::kOperation);
+  }
+
+  void admit(const Call& call) const override {
+    const int64_t S = call.source, d = heads.width;
+    require(call.rows == call.sentences * S, Fault::kSizes);
+    call.within<int64_t>(lengths, call.sentences, 1, S + 1);
+    for (const int angles : {cosines, sines})
+      if (angles >= 0) call.room(angles, {S, d}, sizeof(float));
+    if (bias >= 0) call.room(bias, {heads.queries, S, S}, sizeof(float));
+  }
+
+  void prepare(const Call& call, Workspace& workspace) const override {
+    const int longest = static_cast<int>(call.source);
+    const int64_t padded = round_up(std::min(longest, kLongest), kLanes);
+    for (Scratch& own : workspace.team) {
+      Scratch::sized(own.first, heads.width * padded);
+      Scratch::sized(own.second, kTogether * padded);
+      if (longest <= kLongest) continue;
+      if (half)
+        Panels<uint16_t>(longest, heads.width, own);
+      else
+        Panels<float>(longest, heads.width, own);
+    }
+  }
+
   void run(const Context& at) const override {
     if (cosines >= 0) {
       const Share rows = at.share(at.call.rows);
       for (int64_t row = rows.begin; row < rows.end; ++row) turn(at, row);
       at.pool.barrier();
     }
-    if (at.call.source > kLongest)
-      return half ? attend_in_blocks<uint16_t>(at) : attend_in_blocks<float>(at);
-    const Share items = at.share(at.call.sentences * heads.queries);
-    for (int64_t item = items.begin; item < items.end; ++item)
-      attend(at, item / heads.queries, static_cast<int>(item % heads.queries));
+    half ? attend_all<uint16_t>(at) : attend_all<float>(at);
   }
 
  private:
@@ -177,18 +204,25 @@ struct SourceAttention : Operation {
     add_scaled(scores, at.tensor<float>(bias) + (head * S + query) * S, 1.0f, count);
   }
 
-  // A thread packs the keys and values of a head once for all blocks of queries that it has of it.
+  // A sentence's own length decides how it is read: the longest of its batch must not change a bit
+  // of it. A thread packs the keys and values of a head once for all blocks of queries that it has of
+  // it; what is read row by row has but one block.
   template <class Stored>
-  void attend_in_blocks(const Context& at) const {
+  void attend_all(const Context& at) const {
     constexpr int kRows = Panels<Stored>::kRows;
-    const int64_t blocks = (at.call.source + kRows - 1) / kRows;
+    const int64_t S = at.call.source, blocks = S > kLongest ? (S + kRows - 1) / kRows : 1;
     const Share items = at.share(at.call.sentences * heads.queries * blocks);
     for (int64_t item = items.begin; item < items.end;) {
       const int64_t pair = item / blocks, end = std::min(items.end, (pair + 1) * blocks);
       const int64_t sentence = pair / heads.queries;
-      const int head = static_cast<int>(pair % heads.queries);
-      Panels<Stored> panels(length(at, sentence), heads.width, at.scratch);
-      panels.pack(at.buffer(in), sentence * at.call.source, key_column(head), value_column(head));
+      const int head = static_cast<int>(pair % heads.queries), count = length(at, sentence);
+      if (count <= kLongest) {
+        if (item == pair * blocks) attend(at, sentence, head);
+        item = end;
+        continue;
+      }
+      Panels<Stored> panels(count, heads.width, at.scratch);
+      panels.pack(at.buffer(in), sentence * S, key_column(head), value_column(head));
       for (; item < end; ++item)
         attend_block(at, panels, sentence, head, static_cast<int>(item % blocks) * kRows);
     }

@@ -105,14 +105,53 @@ inline float largest(const Floats& vector) {
 
 inline Floats larger(const Floats& a, const Floats& b) { return a > b ? a : b; }
 
-// e^x: 2^n · e^r with r within ±ln 2 / 2 (Cody & Waite), a polynomial of degree 6 for e^r.
-// Relative error below 4e-7; below -104 it is 0.
+#if defined(__AVX512F__)
+// 2^r for r within ±1/2, a polynomial of degree 5: wrong by 2e-7 at most.
+inline __m512 small_power(__m512 r) {
+  __m512 p = _mm512_set1_ps(1.32647e-3f);
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(9.67151e-3f));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.550734e-2f));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(2.4022242e-1f));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(6.93147e-1f));
+  return _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
+}
+
+inline __m512 nearest(__m512 x) {
+  return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+#else
+// x / ln 2 as a whole number n, and e^(x - n ln 2): a polynomial of degree 6 of what is within
+// ±ln 2 / 2 (Cody & Waite).
+inline Floats split_exponential(const Floats& x, Floats& n) {
+  const Floats shifter = splat(12582912.0f);  // 1.5 · 2^23: adding it rounds to an integer
+  n = x * 1.44269504f + shifter;
+  n -= shifter;
+  Floats r = x - n * 0.693359375f;
+  r += n * 2.12194440e-4f;
+  Floats p = splat(1.9875691500e-4f);
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  return p * r * r + r + 1.0f;
+}
+
+// 2^n for whole numbers from -127, which is taken for 0, to 127.
+inline Floats power_of_two(const Floats& n) {
+  const Integers bits = (__builtin_convertvector(n, Integers) + 127) << 23;
+  Floats power;
+  std::memcpy(&power, &bits, sizeof(power));
+  return power;
+}
+#endif
+
+// e^x: 2^n · e^r with r within ±ln 2 / 2. Relative error below 4e-7; below -104 it is 0.
 inline Floats exponential(const Floats& x) {
 #if defined(__AVX512F__)
   // The larger of two is the second where one is no number, so that stays what it is.
   const __m512 clipped = _mm512_max_ps(_mm512_set1_ps(-150.0f), (__m512)x);
-  const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(clipped, _mm512_set1_ps(1.44269504f)),
-                                        _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  const __m512 n = nearest(_mm512_mul_ps(clipped, _mm512_set1_ps(1.44269504f)));
   __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), clipped);
   r = _mm512_fmadd_ps(n, _mm512_set1_ps(2.12194440e-4f), r);
   __m512 p = _mm512_set1_ps(1.3888889e-3f);
@@ -127,43 +166,40 @@ inline Floats exponential(const Floats& x) {
   const Floats low = splat(-87.3f), high = splat(88.7f);
   Floats clipped = x > high ? high : x;  // in this order: what is no number stays none
   clipped = clipped < low ? low : clipped;
-  const Floats shifter = splat(12582912.0f);  // 1.5 · 2^23: adding it rounds to an integer
-  Floats n = clipped * 1.44269504f + shifter;
-  n -= shifter;
-  Floats r = clipped - n * 0.693359375f;
-  r += n * 2.12194440e-4f;
-  Floats p = splat(1.9875691500e-4f);
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r + 1.0f;
-  const Integers exponent = (__builtin_convertvector(n, Integers) + 127) << 23;
-  Floats power;
-  std::memcpy(&power, &exponent, sizeof(power));
-  return x < low ? Floats{} : p * power;
+  Floats n;
+  const Floats p = split_exponential(clipped, n);
+  return x < low ? Floats{} : p * power_of_two(n);
 #endif
 }
 
-// e^x for x ≤ 0: 2^n · 2^r with r within ±1/2, a polynomial of degree 5 for 2^r. What is wrong is
-// at most 3e-7, relative to 1: for what is summed up with numbers of that size.
+// e^x for x ≤ 0: 2^n · 2^r with r within ±1/2. What is wrong is at most 3e-7, relative to 1: for
+// what is summed up with numbers of that size.
 inline Floats share_of_one(const Floats& x) {
 #if defined(__AVX512F__)
   const __m512 y = _mm512_mul_ps((__m512)x, _mm512_set1_ps(1.44269504f));
   const __m512 clipped = _mm512_max_ps(_mm512_set1_ps(-200.0f), y);  // in this order: see above
-  const __m512 n =
-      _mm512_roundscale_ps(clipped, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  const __m512 r = _mm512_sub_ps(clipped, n);
-  __m512 p = _mm512_set1_ps(1.32647e-3f);
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(9.67151e-3f));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.550734e-2f));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(2.4022242e-1f));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(6.93147e-1f));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
-  return (Floats)_mm512_scalef_ps(p, n);
+  const __m512 n = nearest(clipped);
+  return (Floats)_mm512_scalef_ps(small_power(_mm512_sub_ps(clipped, n)), n);
 #else
   return exponential(x);
+#endif
+}
+
+// e^x / 2^exponent for x ≤ exponent · ln 2, ``exponent`` a whole number: the same digits whatever it
+// is, so that a sum of these differs by a power of two and nothing else. What is below 2^-126 is 0, or
+// nearly.
+inline Floats scaled_exponential(const Floats& x, float exponent) {
+  const Floats low = splat((exponent - 127.0f) * 0.6931471806f);
+#if defined(__AVX512F__)
+  const __m512 clipped = _mm512_max_ps((__m512)low, (__m512)x);  // in this order: see above
+  const __m512 n = nearest(_mm512_mul_ps(clipped, _mm512_set1_ps(1.44269504f)));
+  __m512 r = _mm512_fmsub_ps(clipped, _mm512_set1_ps(1.44269504f), n);
+  r = _mm512_fmadd_ps(clipped, _mm512_set1_ps(1.92596299e-8f), r);  // what the constant lacks
+  return (Floats)_mm512_scalef_ps(small_power(r), _mm512_sub_ps(n, _mm512_set1_ps(exponent)));
+#else
+  Floats n;
+  const Floats p = split_exponential(x < low ? low : x, n);
+  return p * power_of_two(n - exponent);  // from -127 on; what is no number is none by p
 #endif
 }
 
@@ -200,10 +236,12 @@ inline Floats error_function(const Floats& x) {
   return x < Floats{} ? -value : value;
 }
 
-// bfloat16: the upper half of a float, rounded to the nearest, ties to even.
+// bfloat16: the upper half of a float, rounded to the nearest, ties to even. What is no number is
+// written as one that ends in zeros, or rounding could make something of it.
 inline uint16_t to_bfloat16(float value) {
   uint32_t bits;
   std::memcpy(&bits, &value, 4);
+  bits = (bits & 0x7fffffffu) > 0x7f800000u ? 0x7fc00000u : bits;
   return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
@@ -213,6 +251,7 @@ inline Halves to_bfloat16(const Floats& values) {
 #else
   Words bits;
   std::memcpy(&bits, &values, sizeof(bits));
+  bits = values == values ? bits : Words{} + 0x7fc00000u;
   return __builtin_convertvector((bits + 0x7fff + ((bits >> 16) & 1)) >> 16, Halves);
 #endif
 }

@@ -19,23 +19,57 @@ struct Vocabulary : Operation {
 
   const Weight* multiplied() const override { return weight; }
 
+  void fits(const Widths& widths) override {
+    require(weight != nullptr && weight->depth == widths[in], Fault::kOperation);
+    require(end_token >= 0 && end_token < weight->columns, Fault::kOperation);
+  }
+
+  void admit(const Call& call) const override {
+    if (call.candidates == 0)
+      return call.room(logits, {call.rows, weight->columns}, sizeof(float));
+    call.room(scores, {call.rows, call.candidates}, sizeof(float));
+    call.room(tokens, {call.rows, call.candidates}, sizeof(int64_t));
+  }
+
+  void need(Needs& needs) const override { needs.vocabulary = weight->columns; }
+
   void run(const Context& at) const override {
     const Buffer& from = at.buffer(in);
     const int rows = static_cast<int>(at.call.rows);
     at.convert(*weight, from);
     if (at.call.candidates == 0) return write_logits(at, from, rows);
     auto& best = begin(at.scratch, rows, static_cast<int>(at.call.candidates));
-    multiply_share(*weight, from.values.get(), from.stride, at.converted, rows, at.thread,
-                   at.threads, [&](int row, int count, int panel, const float* tile) {
-                     for (int r = 0; r < count; ++r)
-                       examine(best[row + r], tile + r * kPanel, panel);
-                   });
+    const int blocks = row_blocks(rows);
+    const Share share(int64_t{parts()} * blocks, at.thread, at.threads);
+    for (int64_t item = share.begin, end; item < share.end; item = end) {
+      const int64_t part = item / blocks;
+      end = std::min(share.end, (part + 1) * blocks);
+      const int first = static_cast<int>(item - part * blocks) * kRowBlock;
+      const int last = static_cast<int>(end - part * blocks) * kRowBlock;
+      examine_part(at, from, best, static_cast<int>(part), first, std::min(rows, last));
+    }
     at.pool.barrier();
     merge(at);
   }
 
+  void prepare(const Call& call, Workspace& workspace) const override {
+    if (call.candidates == 0) return;
+    Scratch::sized(workspace.masses, call.rows * parts());
+    for (Scratch& own : workspace.team) {
+      own.values.reserve(call.rows * call.candidates);
+      own.tokens.reserve(call.rows * call.candidates);
+      own.best.reserve(call.rows);
+    }
+  }
+
  private:
   static constexpr float kNothing = -std::numeric_limits<float>::infinity();
+  static constexpr int kMostParts = 64;
+
+  // A vocabulary is summed up part by part, and the parts hang on nothing but its size: neither the
+  // threads nor the rows beside a row change a bit of its sum.
+  int panels_of_part() const { return (weight->panels + kMostParts - 1) / kMostParts; }
+  int parts() const { return (weight->panels + panels_of_part() - 1) / panels_of_part(); }
 
   void write_logits(const Context& at, const Buffer& from, int rows) const {
     float* to = at.tensor<float>(logits);
@@ -57,9 +91,26 @@ struct Vocabulary : Operation {
     for (int row = 0; row < rows; ++row) {
       const size_t first = static_cast<size_t>(row) * count;
       scratch.best[row] = Best{scratch.values.data() + first, scratch.tokens.data() + first, count,
-                               kNothing, Floats{}};
+                               kNothing, kNothing, Floats{}};
     }
     return scratch.best;
+  }
+
+  // Rows ``first`` … ``last`` - 1.
+  void examine_part(const Context& at, const Buffer& from, std::vector<Best>& best, int part,
+                    int first, int last) const {
+    const int end = std::min(weight->panels, (part + 1) * panels_of_part());
+    for (int panel = part * panels_of_part(); panel < end; ++panel)
+      multiply_rows(*weight, panel, from.values.get(), from.stride, at.converted, first, last,
+                    [&](int row, int count, const float* tile) {
+                      for (int r = 0; r < count; ++r)
+                        examine(best[row + r], tile + r * kPanel, panel);
+                    });
+    for (int row = first; row < last; ++row) {
+      at.masses[int64_t{row} * parts() + part] = {sum(best[row].totals), best[row].exponent,
+                                                  best[row].top};
+      best[row].totals = Floats{};
+    }
   }
 
   void examine(Best& best, const float* logits_of_panel, int panel) const {
@@ -68,15 +119,30 @@ struct Vocabulary : Operation {
     // The largest of all is at least the least of the best: where none is above that, nothing
     // changes but the sum.
     if (some_above(most, best.values[best.count - 1])) admit(best, most, logits_of_panel, panel);
-    for (int v = 0; v < kPanelVectors; ++v)
-      best.totals += share_of_one(load(logits_of_panel + v * kLanes) - best.top);
+    const auto add = [&](const auto& power) {
+      for (int v = 0; v < kPanelVectors; ++v)
+        best.totals += power(load(logits_of_panel + v * kLanes));
+    };
+    if (is_extreme(best.exponent))
+      add(difference);
+    else
+      add([&](const Floats& z) { return scaled_exponential(z, best.exponent); });
+  }
+
+  // Beyond this the largest logit is the logarithm of the sum, as far as digits go.
+  static bool is_extreme(float exponent) { return std::fabs(exponent) > 1048576.0f; }
+
+  // 0, but for what is no number or infinite; a column that is not there is -∞.
+  static Floats difference(const Floats& z) {
+    return (z < splat(-std::numeric_limits<float>::max()) ? Floats{} : z - z);
   }
 
   void admit(Best& best, const Floats& most, const float* logits_of_panel, int panel) const {
-    const float top = largest(most);
-    if (top > best.top) {
-      best.totals *= std::exp(best.top - top);
-      best.top = top;
+    best.top = std::max(best.top, largest(most));
+    const float exponent = std::ceil(best.top * 1.44269504f);
+    if (exponent > best.exponent) {
+      best.totals *= std::exp2(best.exponent - exponent);
+      best.exponent = exponent;
     }
     const int first = panel * kPanel;
     const int width = std::min(kPanel, weight->columns - first);
@@ -91,7 +157,7 @@ struct Vocabulary : Operation {
     int64_t* to_tokens = at.tensor<int64_t>(tokens);
     const Share rows = at.share(at.call.rows);
     for (int64_t row = rows.begin; row < rows.end; ++row) {
-      Best best{to_scores + row * count, to_tokens + row * count, count, kNothing, Floats{}};
+      Best best{to_scores + row * count, to_tokens + row * count, count, kNothing, kNothing, {}};
       std::fill_n(best.values, count, kNothing);
       std::fill_n(best.tokens, count, int64_t{0});
       // Threads hold rising ranges of tokens, so the first of equals is the smaller.
@@ -99,18 +165,26 @@ struct Vocabulary : Operation {
         const Best& part = at.team[thread].best[row];
         for (int i = 0; i < count && part.values[i] > kNothing; ++i)
           best.take(part.values[i], part.tokens[i]);
-        best.top = std::max(best.top, part.top);
       }
-      float total = 0;
-      for (int thread = 0; thread < at.threads; ++thread) {
-        const Best& part = at.team[thread].best[row];
-        // A thread without columns has seen nothing.
-        const float seen = sum(part.totals);
-        if (seen != 0) total += seen * std::exp(part.top - best.top);
-      }
-      const float normalizer = best.top + std::log(total);
+      const float normalizer = logarithm(at.masses.data() + row * parts());
       for (int i = 0; i < count; ++i) best.values[i] -= normalizer;
     }
+  }
+
+  // Of the sum of all parts.
+  float logarithm(const Mass* masses) const {
+    float top = kNothing, exponent = kNothing, total = 0;
+    for (int part = 0; part < parts(); ++part) {
+      top = std::max(top, masses[part].top);
+      exponent = std::max(exponent, masses[part].exponent);
+    }
+    for (int part = 0; part < parts(); ++part) {
+      const Mass& mass = masses[part];
+      const bool same = mass.exponent == exponent;
+      total += same ? mass.total : mass.total * std::exp2(mass.exponent - exponent);
+    }
+    if (is_extreme(exponent) && !std::isnan(total)) return top;
+    return static_cast<float>(std::log(double{total}) + 0.6931471805599453 * exponent);
   }
 };
 

@@ -7,16 +7,17 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from transduce.engine.program import Activation, Program
+from transduce.engine.programs.program import Activation, Program
 from transduce.errors import EngineError
 from transduce.interfaces import END
-from transduce.models.seq2seq import Output
+from transduce.models.copying import PointerGenerator
+from transduce.models.seq2seq import Embedding, Output
 from transduce.models.transformer import Entry
 from transduce.modules.attention import MultiHeadAttention
 from transduce.modules.functional import RMSNorm, gelu_tanh
 from transduce.modules.transformer import DecoderLayer, EncoderLayer, FeedForward, Residual
 
-__all__ = ["Blocks", "heads_of", "joined", "norm", "write_output"]
+__all__ = ["Blocks", "heads_of", "joined", "norm", "write_copying", "write_output"]
 
 Layer = EncoderLayer | DecoderLayer
 
@@ -104,6 +105,29 @@ def write_output(program: Program, output: Output, source: int) -> None:
         program.linear(source, inner, output.project.weight)
         source = inner
     program.vocabulary(source, output.weight, output.bias, END)
+
+
+def write_copying(
+    program: Program, pointer: PointerGenerator, embedding: Embedding, outputs: int
+) -> None:
+    """The logits mixed with the attention, given outputs ``[N, D]`` and what ``tokens`` embeds.
+
+    In float32: it is one number a row that much hangs on.
+    """
+    embedded = program.buffer(embedding.width)
+    program.embed(embedded, "tokens", embedding.weight, embedding.scale)
+    width = pointer.gate.weight.shape[1]
+    both, gate = program.buffer(width), program.buffer(1)
+    program.place(outputs, both, 0)
+    program.place(embedded, both, width - embedding.width)
+    program.linear(both, gate, pointer.gate.weight, pointer.gate.bias, number="float32")
+    program.copy(
+        gate,
+        attention="attention",
+        symbols="symbols",
+        lengths="lengths",
+        size=len(embedding.weight),
+    )
 
 
 def heads_of(attention: MultiHeadAttention) -> tuple[int, int, int]:

@@ -9,14 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from transduce.engine.blocks import heads_of, write_output
-from transduce.engine.entrance import Entrance
-from transduce.engine.memory import LANES, in_twos
-from transduce.engine.program import Extent, Program
-from transduce.engine.weights import Number
+from transduce.engine.frontends.entrance import Entrance
+from transduce.engine.programs.blocks import heads_of, write_copying, write_output
+from transduce.engine.programs.program import Program
+from transduce.engine.programs.runner import Extent, Runner
+from transduce.engine.programs.weights import Number
+from transduce.engine.stacks.first_states import FirstStates, read_memory
 from transduce.errors import EngineError
 from transduce.interfaces import Memory, Source
 from transduce.kernels.library import Library
+from transduce.models.copying import PointerGenerator
 from transduce.models.recurrent import RecurrentDecoder, RecurrentEncoder
 from transduce.models.seq2seq import Embedding, Output
 from transduce.modules.recurrent import EncoderLayer, RecurrentLayer
@@ -40,23 +42,30 @@ class NativeRecurrentEncoder:
     ) -> None:
         self._entrance = entrance
         self._layers, self._width = len(encoder.layers), encoder.width
-        program = self._program = Program(library, number)
+        program = Program(library, number)
         source = program.buffer(entrance.width)
         entrance.write(program, source)
         for place, layer in enumerate(encoder.layers):
             if not isinstance(layer, EncoderLayer):
                 raise TypeError(f"layer must be an EncoderLayer; got {type(layer)}")
             out = program.buffer(encoder.width)
-            self._direction(layer.ahead, source, out, place, backwards=False)
+            self._direction(program, layer.ahead, source, out, place, backwards=False)
             if layer.back is not None:
-                self._direction(layer.back, source, out, place, backwards=True)
+                self._direction(program, layer.back, source, out, place, backwards=True)
             source = out
         program.put(source, "vectors", stride=encoder.width)
+        self._runner = Runner(program)
 
     def _direction(
-        self, layer: RecurrentLayer, source: int, out: int, place: int, *, backwards: bool
+        self,
+        program: Program,
+        layer: RecurrentLayer,
+        source: int,
+        out: int,
+        place: int,
+        *,
+        backwards: bool,
     ) -> None:
-        program = self._program
         input_weight, recurrent_weight, input_bias, recurrent_bias = _weights(layer)
         sums = program.buffer(len(input_weight))
         program.linear(source, sums, input_weight, input_bias)
@@ -87,7 +96,7 @@ class NativeRecurrentEncoder:
             "vectors": vectors,
             "summary": summary,
         }
-        self._program.run(tensors, Extent(rows=B * S, sentences=B, source=S))
+        self._runner.run(tensors, Extent(rows=B * S, sentences=B, source=S))
         tokens = source.values if source.is_tokens else None
         return Memory(vectors, source.mask, tokens, summary)
 
@@ -106,11 +115,14 @@ class NativeRecurrentDecoder:
         embedding: Embedding,
         decoder: RecurrentDecoder,
         output: Output,
+        pointer: PointerGenerator | None = None,
     ) -> None:
         self._decoder = decoder
         self.attends = decoder.attention is not None
         self.stored = torch.float32 if number == "float32" else torch.bfloat16
-        program = self.program = Program(library, number)
+        self.prepare = read_memory(library, number, decoder)
+        self._first = FirstStates(library, decoder)
+        program = self._program = Program(library, number)
         width = embedding.weight.shape[1]
         embedded = program.buffer(width)
         program.embed(embedded, "tokens", embedding.weight, embedding.scale)
@@ -122,14 +134,16 @@ class NativeRecurrentDecoder:
             embedded = joined
         hidden = self._recurrence(embedded)
         outputs = self._attend(hidden)
-        program.put(outputs, "outputs", stride=decoder.width)
         if decoder.input_feeding:
             program.put(outputs, "output", stride=decoder.width)
         write_output(program, output, outputs)
+        if pointer is not None:
+            write_copying(program, pointer, embedding, outputs)
+        self.runner = Runner(program)
 
     def _recurrence(self, source: int) -> int:
         """All layers, one step; the top layer's hidden states."""
-        program, decoder = self.program, self._decoder
+        program, decoder = self._program, self._decoder
         width, layers = decoder.width, list(decoder.stack.layers)
         stride = width * len(layers)
         for place, layer in enumerate(layers):
@@ -149,7 +163,7 @@ class NativeRecurrentDecoder:
         return source
 
     def _attend(self, hidden: int) -> int:
-        program, decoder = self.program, self._decoder
+        program, decoder = self._program, self._decoder
         attention = decoder.attention
         if attention is None:
             return hidden
@@ -168,7 +182,7 @@ class NativeRecurrentDecoder:
         return outputs
 
     def _look_by_heads(self, attention: MultiHead, hidden: int, context: int) -> None:
-        program, heads = self.program, attention.heads
+        program, heads = self._program, attention.heads
         queries, attended = program.buffer(attention.width), program.buffer(attention.width)
         program.linear(hidden, queries, heads.query.weight, heads.query.bias)
         program.memory_attention(
@@ -185,7 +199,7 @@ class NativeRecurrentDecoder:
         program.linear(attended, context, heads.output.weight, heads.output.bias)
 
     def _look_by_score(self, attention: ScoreAttention, hidden: int, context: int) -> None:
-        program, score = self.program, attention.score
+        program, score = self._program, attention.score
         queries, additive = hidden, None
         if isinstance(score, AdditiveScore):
             queries = program.buffer(score.vector.shape[0])
@@ -207,32 +221,13 @@ class NativeRecurrentDecoder:
             cosine=isinstance(score, CosineScore),
         )
 
-    def prepare(self, memory: Memory) -> dict[str, Tensor]:
-        """Keys ``[B, G, d, P]``, values ``[B, G, S, e]`` and lengths of B sentences.
-
-        Where they are stored as bfloat16, keys and values are in twos.
-        """
-        attention = self._decoder.attention
-        lengths = {"lengths": memory.mask.sum(1)}
-        if attention is None:
-            return lengths
-        prepared = attention.prepare(memory.vectors)
-        keys, values = prepared["keys"], prepared.get("values", memory.vectors)
-        if keys.ndim == 3:
-            keys, values = keys[:, None], values[:, None]
-        padding = -keys.shape[2] % LANES
-        keys = torch.nn.functional.pad(keys.transpose(2, 3), (0, padding))
-        form = in_twos if self.stored == torch.bfloat16 else Tensor.contiguous
-        return lengths | {"keys": form(keys), "values": form(values)}
-
     def first_rows(self, memory: Memory) -> dict[str, Tensor]:
         """The states before the first token."""
-        state = self._decoder.start(memory)
-        return {name: tensor.float().contiguous() for name, tensor in state.rows.items()}
+        return self._first(memory)
 
     def run(self, tensors: Mapping[str, Tensor], extent: Extent) -> None:
         """One token of every row."""
-        self.program.run(tensors, extent)
+        self.runner.run(tensors, extent)
 
     def tables(self, count: int) -> dict[str, Tensor]:
         """A recurrent state has no positions."""

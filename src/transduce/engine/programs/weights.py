@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from transduce.errors import EngineError
+from transduce.kernels.border import numbers_of, raise_refusal
 from transduce.kernels.library import Library
 
 __all__ = ["Number", "Weights", "plain"]
@@ -21,7 +22,8 @@ class Weights:
     """One packed matrix ``[N, K]`` with its bias ``[N]``, freed with this object.
 
     ``bfloat16`` halves the bytes; ``int8`` quarters them, each column over its own largest
-    size, activations over that of their row. Raises EngineError where memory is short.
+    size, activations over that of their row. Raises EngineError where memory is short, ModelError
+    where a weight is no finite number, or too large for bfloat16.
     """
 
     def __init__(
@@ -30,21 +32,24 @@ class Weights:
         matrix = plain(weight)
         vector = None if bias is None else plain(bias)
         columns, depth = matrix.shape
-        self._free = library.functions.transduce_free_weight
-        self.handle: int | None = library.functions.transduce_weight(
-            _NUMBERS[number],
-            matrix.data_ptr(),
-            None if vector is None else vector.data_ptr(),
-            columns,
-            depth,
-            float("-inf"),  # what is beyond the last column is never the best
-        )
-        if not self.handle:
-            raise EngineError(f"memory is too short for packed weights of {columns} x {depth}")
+        functions, handle = library.functions, ctypes.c_void_p()
+        self._free = functions.free_weight
+        nothing = float("-inf")  # what is beyond the last column is never the best
+        if functions.weight(
+            _NUMBERS[number], numbers_of(matrix), numbers_of(vector), columns, depth, nothing,
+            ctypes.byref(handle),
+        ):  # fmt: skip
+            raise_refusal(functions)
+        self._handle = handle.value
+
+    @property
+    def handle(self) -> int:
+        """What the kernels know it by."""
+        return self._handle or 0
 
     def __del__(self) -> None:
-        if getattr(self, "handle", None):
-            self._free(self.handle)
+        if getattr(self, "_handle", None):
+            self._free(self._handle)
 
 
 def plain(tensor: Tensor) -> Tensor:

@@ -10,15 +10,17 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from transduce.engine.blocks import Blocks, heads_of, joined, norm, write_output
-from transduce.engine.entrance import Entrance, write_embedding
-from transduce.engine.memory import room_for_memory
-from transduce.engine.program import Extent, Program
-from transduce.engine.weights import Number
+from transduce.engine.frontends.entrance import Entrance, write_embedding
+from transduce.engine.programs.blocks import Blocks, heads_of, norm, write_copying, write_output
+from transduce.engine.programs.program import Program
+from transduce.engine.programs.runner import Extent, Runner
+from transduce.engine.programs.weights import Number
+from transduce.engine.stacks.memory import KeysAndValues
 from transduce.interfaces import Memory, Source
 from transduce.kernels.library import Library
+from transduce.models.copying import PointerGenerator
 from transduce.models.seq2seq import Embedding, Output
-from transduce.models.transformer import TransformerDecoder, TransformerEncoder, memory_of
+from transduce.models.transformer import TransformerDecoder, TransformerEncoder
 from transduce.modules.positions import (
     LearnedPositions,
     RelativeBias,
@@ -39,7 +41,7 @@ class NativeTransformerEncoder:
         self._entrance = entrance
         self._encoder = encoder
         self._positions = _Positions(encoder.entry.positions)
-        program = self._program = Program(library, number)
+        program = Program(library, number)
         blocks = Blocks(program, encoder.width, _all_heads(encoder.layers))
         blocks.enter_stack(encoder.entry, entrance.width, entrance.write, step=False)
         for layer in encoder.layers:
@@ -59,6 +61,8 @@ class NativeTransformerEncoder:
             blocks.feed_forward(layer)
         norm(program, encoder.norm, blocks.stream, blocks.entered)
         program.put(blocks.entered, "vectors", stride=encoder.width)
+        program.mean(blocks.entered, "lengths", "summary")
+        self._runner = Runner(program)
 
     def __call__(self, source: Source) -> Memory:
         """Encode a padded batch."""
@@ -68,12 +72,19 @@ class NativeTransformerEncoder:
         first = layers[0] if len(layers) else None
         width = first.attention.head_width if isinstance(first, EncoderLayer) else 0
         vectors = torch.empty(B, S, self._encoder.width)
+        summary = torch.empty(B, 1, self._encoder.width)
         tables = self._positions.tables(S, self._encoder.width, width)
         if self._encoder.relative is not None:
             tables["bias"] = self._encoder.relative(S, S).float().contiguous()
-        of_sentences = {**entered, "lengths": source.lengths.contiguous(), "vectors": vectors}
-        self._program.run_sources(of_sentences, tables, S)
-        return memory_of(vectors, source)
+        of_sentences = {
+            **entered,
+            "lengths": source.lengths.contiguous(),
+            "vectors": vectors,
+            "summary": summary,
+        }
+        self._runner.run_sources(of_sentences, tables, S)
+        tokens = source.values if source.is_tokens else None
+        return Memory(vectors, source.mask, tokens, summary)
 
 
 class NativeTransformerDecoder:
@@ -92,6 +103,7 @@ class NativeTransformerDecoder:
         embedding: Embedding,
         decoder: TransformerDecoder,
         output: Output,
+        pointer: PointerGenerator | None = None,
     ) -> None:
         layers = [layer for layer in decoder.layers if isinstance(layer, DecoderLayer)]
         self._decoder = decoder
@@ -101,35 +113,24 @@ class NativeTransformerDecoder:
         self.layers = len(layers)
         self.heads = heads_of(layers[0].attention)
         self.stored = torch.float32 if number == "float32" else torch.bfloat16
-        self._memory = self._memory_program(library, number, layers)
-        self.program = self._step_program(library, number, embedding, layers, output)
+        self.prepare = self._keys_and_values(library, number, layers)
+        self.runner = Runner(
+            self._step_program(library, number, embedding, layers, output, pointer)
+        )
 
-    def _memory_program(
+    def _keys_and_values(
         self, library: Library, number: Number, layers: list[DecoderLayer]
-    ) -> Program:
+    ) -> KeysAndValues:
         """Keys and values of the memory for every layer, in one product."""
-        program = Program(library, number)
-        _, pairs, width = self.heads
-        parts = [
-            part
-            for layer in layers
-            for part in (layer.memory_attention.key, layer.memory_attention.value)
-        ]
-        vectors = program.buffer(parts[0].weight.shape[1])
-        program.fetch("vectors", vectors, stride=parts[0].weight.shape[1])
-        together = program.buffer(len(parts) * pairs * width)
-        program.linear(vectors, together, *joined(parts))
-        for place in range(len(parts)):
-            kind = "value" if place % 2 else "key"
-            program.store_memory(
-                together,
-                f"memory_{kind}.{place // 2}",
-                offset=place * pairs * width,
-                pairs=pairs,
-                width=width,
-                keys=kind == "key",
-            )
-        return program
+        attentions = [layer.memory_attention for layer in layers]
+        width = attentions[0].key.weight.shape[1]
+        memory = KeysAndValues(library, number, width, products=number)
+        memory.project(
+            [f"memory_{kind}.{n}" for n in range(len(layers)) for kind in ("key", "value")],
+            [part for attention in attentions for part in (attention.key, attention.value)],
+            self.heads[1],
+        )
+        return memory
 
     def _step_program(
         self,
@@ -138,6 +139,7 @@ class NativeTransformerDecoder:
         embedding: Embedding,
         layers: list[DecoderLayer],
         output: Output,
+        pointer: PointerGenerator | None,
     ) -> Program:
         program = Program(library, number)
         decoder = self._decoder
@@ -176,22 +178,10 @@ class NativeTransformerDecoder:
             blocks.leave(layer.memory_residual, blocks.attended, attention.output)
             blocks.feed_forward(layer)
         norm(program, decoder.norm, blocks.stream, blocks.entered)
-        program.put(blocks.entered, "outputs", stride=decoder.width)
         write_output(program, output, blocks.entered)
+        if pointer is not None:
+            write_copying(program, pointer, embedding, blocks.entered)
         return program
-
-    def prepare(self, memory: Memory) -> dict[str, Tensor]:
-        """What every step reads of B sentences: keys, values, lengths."""
-        vectors = memory.vectors.float().contiguous()
-        B, S, _ = vectors.shape
-        _, pairs, width = self.heads
-        tensors = {"vectors": vectors}
-        for layer in range(self.layers):
-            keys, values = room_for_memory(B, pairs, S, width, self.stored)
-            tensors |= {f"memory_key.{layer}": keys, f"memory_value.{layer}": values}
-        self._memory.run_sources(tensors, {}, S)
-        del tensors["vectors"]
-        return tensors | {"lengths": memory.mask.sum(1)}
 
     def first_rows(self, memory: Memory) -> dict[str, Tensor]:
         """A Transformer has no state before the first token."""
@@ -201,7 +191,7 @@ class NativeTransformerDecoder:
         """One token of every row; raises ModelError beyond the last learned position."""
         tables = self.tables(extent.position + 1)
         distances = tables["bias"].shape[1] if "bias" in tables else 0
-        self.program.run({**tensors, **tables}, replace(extent, distances=distances))
+        self.runner.run({**tensors, **tables}, replace(extent, distances=distances))
 
     def tables(self, count: int) -> dict[str, Tensor]:
         """What tells the first ``count`` positions apart, or more; raises ModelError likewise."""

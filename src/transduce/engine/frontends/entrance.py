@@ -1,0 +1,85 @@
+"""What stands before a native encoder: the embedding in its program, or a frontend."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from torch import Tensor
+
+from transduce.engine.frontends.columns import NativeLinear, NativePatches
+from transduce.engine.frontends.convolution import (
+    NativeConvolutions,
+    NativePictures,
+    NativeSubsampling,
+)
+from transduce.engine.programs.program import Program
+from transduce.engine.programs.weights import Number
+from transduce.errors import EngineError
+from transduce.interfaces import Source
+from transduce.kernels.library import Library
+from transduce.models.seq2seq import Embedding, Frontend, Seq2Seq
+from transduce.modules.frontend import ConvolutionFrontend, LinearFrontend, SubsamplingFrontend
+from transduce.modules.patches import PatchFrontend
+from transduce.modules.picture_convolution import PictureConvolution
+
+__all__ = ["Entrance", "write_embedding"]
+
+
+class NativeFrontend(Protocol):
+    """A frontend of the engine."""
+
+    width: int
+
+    def __call__(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Vectors, which mean nothing beyond their lengths, and these."""
+        ...
+
+
+class Entrance:
+    """A model's embedding or frontend, as the program of its encoder begins with it.
+
+    An embedding is the program's first operation. A frontend runs once a batch, in programs of its
+    own; the program begins with its vectors.
+    """
+
+    def __init__(self, library: Library, number: Number, model: Seq2Seq) -> None:
+        """Raises EngineError where the frontend is of no known kind."""
+        self._frontend: NativeFrontend | None = None
+        if model.frontend is not None:
+            self._frontend = _native(library, number, model.frontend)
+        self._embedding = model.source_embedding if model.frontend is None else None
+        self.width = (model.frontend or model.source_embedding).width
+
+    def write(self, program: Program, out: int) -> None:
+        """The operation that fills a buffer of ``width``."""
+        if self._embedding is not None:
+            write_embedding(self._embedding, program, out)
+        else:
+            program.fetch("entered", out, stride=self.width)
+
+    def enter(self, source: Source) -> tuple[dict[str, Tensor], Source]:
+        """The tensors that a run needs, and the source as the encoder sees it."""
+        if self._frontend is None:
+            return {"tokens": source.tokens.contiguous()}, source
+        vectors, lengths = self._frontend(source.frames, source.lengths)
+        return {"entered": vectors.float().contiguous()}, Source(vectors, lengths)
+
+
+def write_embedding(embedding: Embedding, program: Program, out: int) -> None:
+    """Rows of the embedding's table for the run's ``tokens``."""
+    program.embed(out, "tokens", embedding.weight, embedding.scale)
+
+
+def _native(library: Library, number: Number, frontend: Frontend) -> NativeFrontend:
+    match frontend:
+        case ConvolutionFrontend():
+            return NativeConvolutions(library, number, frontend)
+        case SubsamplingFrontend():
+            return NativeSubsampling(library, frontend)
+        case PictureConvolution():
+            return NativePictures(library, frontend)
+        case LinearFrontend():
+            return NativeLinear(library, frontend)
+        case PatchFrontend():
+            return NativePatches(library, frontend)
+    raise EngineError(f"frontend must be a known one; got {type(frontend).__name__}")

@@ -1,0 +1,285 @@
+"""Programs of native operations, built once for a model and run at every step."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from torch import Tensor
+
+from transduce.engine.programs.weights import Number, Weights, plain
+from transduce.errors import EngineError
+from transduce.kernels.border import Numbers, numbers_of, raise_refusal
+from transduce.kernels.library import Library
+
+__all__ = ["Activation", "Number", "Program"]
+
+Activation = Literal["none", "relu", "gelu", "tanh", "gelu-tanh", "silu"]
+Cell = Literal["rnn", "lstm", "gru"]
+
+_ACTIVATIONS: dict[Activation, int] = {
+    "none": 0,
+    "relu": 1,
+    "gelu": 2,
+    "tanh": 3,
+    "gelu-tanh": 4,
+    "silu": 5,
+}
+_CELLS: dict[Cell, int] = {"rnn": 0, "lstm": 1, "gru": 2}
+_NOWHERE = -1
+
+
+class Program:
+    """Operations on buffers of activations ``[N, W]`` and on named tensors given to each run.
+
+    Buffers are numbers, tensors are names. The operations are those of native/engine.cpp; one that
+    does not fit its buffers and weights is refused. A ``Runner`` (runner.py) runs a program.
+    """
+
+    def __init__(self, library: Library, number: Number, *, memory: Number | None = None) -> None:
+        """Products of ``number``; ``memory`` is what stores memories, where that is another."""
+        self.library = library
+        self.number: Number = number
+        self.half = (memory or number) != "float32"  # caches and memories hold bfloat16
+        self._functions = library.functions
+        self._kept: list[object] = []  # what the operations point to
+        self._names: dict[str, int] = {}
+        self._free = library.functions.free_program
+        self._handle: int | None = self._functions.program()
+        if not self._handle:
+            raise EngineError("memory is too short for a program")
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None):
+            self._free(self._handle)
+
+    @property
+    def handle(self) -> int:
+        """What the kernels know it by."""
+        return self._handle or 0
+
+    @property
+    def tensors(self) -> Mapping[str, int]:
+        """The numbers of all tensors by their names."""
+        return self._names
+
+    def buffer(self, width: int) -> int:
+        """A buffer of float32 ``[N, width]``."""
+        number = ctypes.c_int()
+        self._add("buffer", width, ctypes.byref(number))
+        return number.value
+
+    def tensor(self, name: str) -> int:
+        """The number of a tensor that each run gives by name."""
+        return self._names.setdefault(name, len(self._names))
+
+    # ------------------------------------------------------------ operations
+
+    def embed(self, out: int, tokens: str, table: Tensor, scale: float) -> None:
+        """``out = scale · table[tokens]``; tokens int64 ``[N]``."""
+        self._add("embed", out, self.tensor(tokens), len(table), self._numbers(table), scale)
+
+    def positions(self, out: int, table: str, *, step: bool) -> None:
+        """Add rows of float32 ``[P, W]``: of the step's position, or of each source position."""
+        self._add("positions", out, self.tensor(table), step)
+
+    def linear(
+        self,
+        source: int,
+        out: int,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        *,
+        activation: Activation = "none",
+        add: bool = False,
+        number: Number | None = None,
+    ) -> None:
+        """``out = f(source · weightᵀ + bias)``, or that added to ``out``."""
+        packed = self._packed(weight, bias, number)
+        self._add("linear", source, out, packed, _ACTIVATIONS[activation], add)
+
+    def norm(
+        self,
+        source: int,
+        out: int,
+        weight: Tensor,
+        bias: Tensor | None,
+        epsilon: float,
+        *,
+        centred: bool,
+    ) -> None:
+        """LayerNorm (``centred``) or RMSNorm of each row."""
+        self._add("norm", source, out, self._numbers(weight), self._numbers(bias), epsilon, centred)
+
+    def gate(self, source: int, out: int, *, activation: Activation) -> None:
+        """``out = f(source[:, W:]) ⊙ source[:, :W]``."""
+        self._add("gate", source, out, _ACTIVATIONS[activation])
+
+    def place(self, source: int, out: int, offset: int) -> None:
+        """Copy a buffer into columns of another."""
+        self._add("place", source, out, offset)
+
+    def mean(self, source: int, lengths: str, tensor: str) -> None:
+        """The mean of each sentence's real rows ``[B·S, W]`` to float32 ``[B, W]``."""
+        self._add("mean", source, self.tensor(lengths), self.tensor(tensor))
+
+    def fetch(self, tensor: str, buffer: int, *, offset: int = 0, stride: int) -> None:
+        """Copy columns of float32 ``[N, stride]`` into a buffer."""
+        self._move(tensor, buffer, offset, stride, True)
+
+    def put(self, buffer: int, tensor: str, *, offset: int = 0, stride: int) -> None:
+        """Copy a buffer into columns of float32 ``[N, stride]``."""
+        self._move(tensor, buffer, offset, stride, False)
+
+    def cell(self, kind: Cell, sums: int, recurrent: int, hidden: int, cell: int) -> None:
+        """One step of a recurrent cell in place; see native/layers.h for the sums."""
+        self._add("cell", _CELLS[kind], sums, recurrent, hidden, cell)
+
+    def recurrence(
+        self,
+        kind: Cell,
+        sums: int,
+        weight: Tensor,
+        bias: Tensor | None,
+        out: int,
+        *,
+        offset: int,
+        lengths: str,
+        last: str,
+        last_offset: int,
+        last_stride: int,
+        backwards: bool,
+    ) -> None:
+        """A recurrent layer over whole sources from its input sums; see native/recurrence.h."""
+        self._add(
+            "recurrence", _CELLS[kind], sums, self._packed(weight, bias), out, offset,
+            self.tensor(lengths), self.tensor(last), last_offset, last_stride, backwards,
+        )  # fmt: skip
+
+    def ancestry_attention(
+        self,
+        source: int,
+        out: int,
+        *,
+        layer: int,
+        heads: tuple[int, int, int],
+        cache: str,
+        table: str,
+        rotary: tuple[str, str] | None,
+        bias: str | None,
+    ) -> None:
+        """Each row over its own ancestors; ``heads`` are H, G and d."""
+        self._add(
+            "ancestry_attention", self.half, source, out, layer, *heads, self.tensor(cache),
+            self.tensor(table), *self._pair(rotary), self._optional(bias),
+        )  # fmt: skip
+
+    def source_attention(
+        self,
+        source: int,
+        out: int,
+        *,
+        heads: tuple[int, int, int],
+        lengths: str,
+        rotary: tuple[str, str] | None,
+        bias: str | None,
+    ) -> None:
+        """Each source position over its whole source; ``bias`` is ``[H, S, S]``."""
+        self._add(
+            "source_attention", self.half, source, out, *heads, self.tensor(lengths),
+            *self._pair(rotary), self._optional(bias),
+        )  # fmt: skip
+
+    def windows(
+        self,
+        frames: str,
+        out: int,
+        *,
+        counts: str,
+        room: str,
+        across: tuple[int, int],
+        down: tuple[int, int],
+        height: int,
+    ) -> None:
+        """What each place of a convolution looks at; see native/convolution.h.
+
+        ``across`` and ``down`` are kernel and stride, ``height`` is that of the frames' columns.
+        """
+        numbers = map(self.tensor, (frames, counts, room))
+        self._add("windows", *numbers, out, *across, *down, height)
+
+    def store_memory(
+        self, source: int, tensor: str, *, offset: int, pairs: int, width: int, keys: bool
+    ) -> None:
+        """Columns of ``[B·S, W]`` to keys ``[B, G, d, P]`` or values ``[B, G, S, d]``."""
+        number = self.tensor(tensor)
+        self._add("store_memory", self.half, source, offset, number, pairs, width, keys)
+
+    def memory_attention(
+        self,
+        source: int,
+        out: int,
+        *,
+        heads: tuple[int, int, int],
+        value_width: int,
+        keys: str,
+        values: str,
+        lengths: str,
+        factor: float,
+        weights: str | None = None,
+        additive: Tensor | None = None,
+        cosine: bool = False,
+    ) -> None:
+        """Rows over the memory of their sentence; ``weights`` receives ``[N, S]``."""
+        self._add(
+            "memory_attention", self.half, source, out, *heads, value_width, self.tensor(keys),
+            self.tensor(values), self.tensor(lengths), self._optional(weights), factor,
+            self._numbers(additive), cosine,
+        )  # fmt: skip
+
+    def vocabulary(
+        self, source: int, weight: Tensor, bias: Tensor, end: int, *, number: Number | None = None
+    ) -> None:
+        """All logits, or the candidates of each row."""
+        names = ("logits", "scores", "chosen")
+        self._add(
+            "vocabulary", source, self._packed(weight, bias, number), *map(self.tensor, names), end
+        )
+
+    def copy(self, gate: int, *, attention: str, symbols: str, lengths: str, size: int) -> None:
+        """Mix the ``size`` logits of each row with its attention; see native/copy.h."""
+        names = (attention, symbols, lengths, "logits")
+        self._add("copy", gate, *map(self.tensor, names), size)
+
+    # ------------------------------------------------------------ arguments
+
+    def _move(self, tensor: str, buffer: int, offset: int, stride: int, fetched: bool) -> None:
+        self._add("move", buffer, self.tensor(tensor), offset, stride, fetched)
+
+    def _add(self, name: str, *arguments: Any) -> None:
+        """Raises EngineError where an operation does not fit, ModelError where weights are none."""
+        if getattr(self._functions, name)(self._handle, *arguments):
+            raise_refusal(self._functions)
+
+    def _packed(self, weight: Tensor, bias: Tensor | None, number: Number | None = None) -> int:
+        packed = Weights(self.library, number or self.number, weight, bias)
+        self._kept.append(packed)
+        return packed.handle
+
+    def _numbers(self, tensor: Tensor | None) -> Numbers:
+        if tensor is None:
+            return numbers_of(None)
+        kept = plain(tensor)
+        self._kept.append(kept)
+        return numbers_of(kept)
+
+    def _optional(self, name: str | None) -> int:
+        return _NOWHERE if name is None else self.tensor(name)
+
+    def _pair(self, names: tuple[str, str] | None) -> tuple[int, int]:
+        return (
+            (_NOWHERE, _NOWHERE)
+            if names is None
+            else (self.tensor(names[0]), self.tensor(names[1]))
+        )

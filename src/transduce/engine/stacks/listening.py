@@ -1,0 +1,25 @@
+"""The second output on the encoder, connectionist temporal classification, in native numbers."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from transduce.engine.programs.affine import NativeAffine
+from transduce.interfaces import Memory
+from transduce.kernels.library import Library
+from transduce.models.ctc import CTCOutput, with_certain_blanks
+
+__all__ = ["NativeCTC"]
+
+
+class NativeCTC:
+    """A :class:`CTCOutput` in float32."""
+
+    def __init__(self, library: Library, output: CTCOutput) -> None:
+        self._project = NativeAffine(library, output.project.weight, output.project.bias)
+
+    def __call__(self, memory: Memory) -> Tensor:
+        """Log-probabilities, float32 ``[B, S, V]``; at padding the blank is certain."""
+        scores = torch.log_softmax(self._project(memory.vectors), dim=-1)
+        return with_certain_blanks(scores, memory.mask)
