@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import os
+import platform
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from transduce.modules import recurrent
 from transduce.modules.recurrent import (
     EncoderLayer,
     RecurrentLayer,
@@ -202,3 +208,53 @@ def test_layer_runs_in_bfloat16(kind: str) -> None:
         torch.testing.assert_close(rough.float(), exact, rtol=0, atol=0.05)
         rough.float().sum().backward()
     assert all(parameter.grad is not None for parameter in layer.parameters())
+
+
+@pytest.mark.parametrize("inputs", [torch.float32, torch.bfloat16])
+def test_an_lstm_that_the_processor_lacks_runs_in_float32(
+    inputs: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = RecurrentLayer(16, kind="lstm", width=16)
+    vectors = torch.randn(4, 7, 16).to(inputs)
+    states = tuple(torch.randn(4, 16).to(inputs) for _ in range(2))
+    exact, exact_last = layer(vectors.float(), tuple(state.float() for state in states))
+    monkeypatch.setattr(recurrent, "_autocasts_lstm", lambda _: False)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found, last = layer(vectors, states)
+    for one, wanted in zip((found, *last), (exact, *exact_last), strict=True):
+        assert torch.equal(one, wanted)
+    found.sum().backward()
+    assert all(parameter.grad is not None for parameter in layer.parameters())
+
+
+def test_the_trial_of_an_lstm_draws_nothing_and_means_the_same_where_nothing_is_learned() -> None:
+    recurrent._autocasts_lstm.cache_clear()
+    learning = recurrent._autocasts_lstm(torch.bfloat16)
+    recurrent._autocasts_lstm.cache_clear()
+    before = torch.get_rng_state()
+    with torch.inference_mode():
+        assert recurrent._autocasts_lstm(torch.bfloat16) == learning
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+ON_A_LESSER_PROCESSOR = """
+import torch
+from transduce.modules.recurrent import RecurrentLayer, _autocasts_lstm
+layer, vectors = RecurrentLayer(16, kind="lstm", width=16), torch.randn(4, 7, 16)
+with torch.autocast("cpu", torch.bfloat16):
+    layer(vectors, layer.initial(vectors))[0].float().sum().backward()
+print(_autocasts_lstm(torch.bfloat16))
+"""
+
+
+def test_an_lstm_learns_in_bfloat16_on_a_processor_without() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", ON_A_LESSER_PROCESSOR],
+        env={**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    if torch.backends.mkldnn.is_available() and platform.machine() in ("x86_64", "AMD64"):
+        assert run.stdout == "False\n"

@@ -8,6 +8,8 @@ through the fused kernels, which is as fast as packing them and needs no sorting
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from functools import cache
 from typing import Literal
 
 import torch
@@ -90,10 +92,23 @@ class RecurrentLayer(nn.Module):
             return outputs, (hidden, cell)
         first = tuple(state.contiguous()[None] for state in states)  # cuDNN asks for it
         if self.kind == "lstm":
-            outputs, last = self.kernel(vectors, first)
-            return outputs, (last[0][0], last[1][0])
+            return self._fused_lstm(vectors, first)
         outputs, last = self.kernel(vectors, first[0])
         return outputs, (last[0],)
+
+    def _fused_lstm(self, vectors: Tensor, first: States) -> tuple[Tensor, States]:
+        number = torch.get_autocast_dtype("cpu")
+        unknown = (
+            vectors.device.type == "cpu"
+            and torch.is_autocast_enabled("cpu")
+            and not _autocasts_lstm(number)
+        )
+        if unknown:  # in the numbers of the weights
+            stored = self.kernel.all_weights[0][0].dtype
+            vectors, first = vectors.to(stored), tuple(state.to(stored) for state in first)
+        with torch.autocast("cpu", enabled=False) if unknown else nullcontext():
+            outputs, last = self.kernel(vectors, first)
+        return outputs, (last[0][0], last[1][0])
 
     def _one_step(self, vectors: Tensor, states: States) -> tuple[Tensor, States]:
         # A kernel for sequences would prepare its weights anew at every token.
@@ -106,6 +121,27 @@ class RecurrentLayer(nn.Module):
             case "gru":
                 states = (torch.gru_cell(vectors, states[0], *weights),)
         return states[0][:, None], states
+
+
+@cache
+def _autocasts_lstm(number: torch.dtype) -> bool:
+    """Whether torch's LSTM runs under autocast to ``number`` on this processor.
+
+    It hands that to oneDNN, which has no such LSTM for processors without instructions for the
+    number, and asks nobody first; so one is tried.
+    """
+    try:
+        with (
+            torch.random.fork_rng(devices=[]),
+            torch.inference_mode(False),
+            torch.enable_grad(),
+            torch.autocast("cpu", number),
+        ):
+            layer, vectors = nn.LSTM(1, 1), torch.zeros(2, 1, 1)
+            layer(vectors)[0].sum().backward()
+    except RuntimeError:
+        return False
+    return True
 
 
 class RecurrentStack(nn.Module):
