@@ -17,7 +17,7 @@ import torch
 import transduce.pipeline.fitting as fitting
 from transduce.config import Config
 from transduce.data.tokenizer import Tokenizer
-from transduce.errors import ModelError
+from transduce.errors import ConfigError, ModelError
 from transduce.files import SUMS, Sums, damaged
 from transduce.models.storage import named_weights
 from transduce.pipeline.corpora import open_corpora
@@ -208,8 +208,11 @@ def _importing(home: Path, write: Callable[[Path], None]) -> Scenario:
     after = _held(home / "whole")
 
     def again(folder: Path) -> None:
-        if _held(folder) is None or (folder / ".committed").exists():
+        try:
             act(folder)
+        except ConfigError as error:  # right where all was at home when the kill came
+            if "--output must be a new directory" not in str(error) or _held(folder) != after:
+                raise
 
     def end(folder: Path) -> None:
         assert _held(folder) == after

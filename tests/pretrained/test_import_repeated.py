@@ -76,6 +76,21 @@ def test_a_finished_one_is_not_written_over(tmp_path: Path) -> None:
         bring_in(tmp_path / "imported")
 
 
+def test_what_a_kill_at_the_very_end_left_is_removed(tmp_path: Path) -> None:
+    """All was at home: a second import is refused, and tidies up."""
+    output = tmp_path / "imported"
+    bring_in(output)
+    whole = sorted(path.name for path in output.iterdir())
+    left, kept = output / "..committed.999999999-3.part", output / ".of somebody"
+    left.mkdir()
+    (left / ".changes.json").write_text("{}")
+    kept.touch()
+    with pytest.raises(ConfigError, match="--output must be a new directory"):
+        bring_in(output)
+    kept.unlink()
+    assert sorted(path.name for path in output.iterdir()) == whole
+
+
 def test_a_model_that_was_being_replaced_is_not_written_over(
     tmp_path: Path, model: TrainedModel
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from transduce.errors import ConfigError
-from transduce.files import is_free
+from transduce.files import clear_left, is_free
 from transduce.pretrained.reader import read_pretrained
 
 __all__ = ["import_model"]
@@ -24,6 +24,7 @@ def import_model(
     Raises ConfigError, ModelError, BusyError, OSError.
     """
     if output.exists() and not (output.is_dir() and is_free(output)):
+        clear_left(output)
         raise ConfigError(f"--output must be a new directory; got {output}, which exists")
     trained = read_pretrained(
         path,

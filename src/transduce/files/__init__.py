@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from transduce.files.change import Change, changing
-from transduce.files.committed import finish, is_free, place
+from transduce.files.committed import clear_left, finish, is_free, place
 from transduce.files.lock import locked
 from transduce.files.reading import read_as_one
 from transduce.files.replace import aside_name, clear_asides, replacing, write_bytes, write_text
@@ -18,6 +18,7 @@ __all__ = [
     "aside_name",
     "changing",
     "clear_asides",
+    "clear_left",
     "damaged",
     "digest",
     "exchange",

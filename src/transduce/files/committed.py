@@ -20,6 +20,7 @@ __all__ = [
     "INCOMING",
     "JOURNAL",
     "Pending",
+    "clear_left",
     "finish",
     "is_free",
     "is_litter",
@@ -85,6 +86,11 @@ def finish(folder: Path, alone: bool = False) -> None:
     sync_folder(folder)
     _remove(committed)
     sync_folder(folder)
+
+
+def clear_left(folder: Path) -> None:
+    """Remove what a writer left that was killed when all was at home, for who writes nothing."""
+    clear_asides(folder, COMMITTED)
 
 
 def pending(folder: Path) -> Pending | None:
