@@ -359,6 +359,7 @@ MERGED = BOMB.replace("[x]", "{x: 1}").replace("[", "{<<: [").replace("]", "]}")
         ("name: a\n\tb: c", "{path}, line 2: recipe must be valid YAML; found character"),
         ("name: a\nname: b\n", "{path}, line 2: recipe must be valid YAML; key 'name' is given"),
         ("name: 2020-13-45", "{path}: recipe must be valid YAML; month must be in 1..12"),
+        ("name: !!timestamp x", "{path}: recipe must be valid YAML; each value must be what"),
         ("name: !!python/name:os.system", "{path}, line 1: recipe must be valid YAML; could not"),
         ("- a\n- b", "{path}: recipe must be a mapping of sections; got list"),
         ("name: a\x00", "{path}: recipe must be valid YAML; unacceptable character"),
@@ -366,7 +367,7 @@ MERGED = BOMB.replace("[x]", "{x: 1}").replace("[", "{<<: [").replace("]", "]}")
         ("a: &a [*a]", "{path}: recipe must be valid YAML; it must have 100,000 values at most"),
         (BOMB, "{path}: recipe must be valid YAML; it must have 100,000 values at most, aliases"),
         (MERGED, "{path}: recipe must be valid YAML; it must have 100,000 values at most"),
-        ("[" * 2000, "{path}: recipe must be valid YAML; maximum recursion depth exceeded"),
+        ("[" * 2000, "{path}: recipe must be valid YAML; it must not be nested so deep"),
         ("#" * 300_000, "recipe must be a readable file; got {path} (it must have 0.25 MB at most"),
         ("search: {beam: 0}", "{path}: search.beam must be at least 1; got 0"),
     ],
@@ -411,7 +412,10 @@ def test_an_override_is_key_equals_value(text: str) -> None:
         parse_override(text)
 
 
-@pytest.mark.parametrize("value", ["[1", "{a: b", "0x_", "2020-13-45", "{a: 1, a: 2}", "a: b: c"])
+@pytest.mark.parametrize(
+    "value",
+    ["[1", "{a: b", "0x_", "2020-13-45", "{a: 1, a: 2}", "a: b: c", "!!timestamp x", "[" * 9999],
+)
 def test_an_override_has_a_yaml_value(value: str) -> None:
     with pytest.raises(ConfigError, match=r"^value of a must be valid YAML; got "):
         parse_override(f"a={value}")

@@ -21,14 +21,38 @@ __all__ = [
     "TrainingError",
     "TransduceError",
     "naming",
+    "one_line",
 ]
 
+_LONGEST = 2000  # characters of a message
+_END = 400  # of these come from its end
+_GAP = " … "
+_SAID = 1000  # characters of what is said of a file's content
 
-_LONGEST = 1000  # characters of what is said of a file's content
+
+def one_line(text: str) -> str:
+    """A text as a terminal may show it: what files put into it moves no cursor and ends no line.
+
+    Characters that are not printed (controls, directions of writing, halves of a surrogate pair)
+    are written as ``\\x1b``; of a very long text the middle is left out.
+    """
+    text = _shortened(text)
+    if text.isprintable():
+        return text
+    return _shortened("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text))
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[: _LONGEST - len(_GAP) - _END]}{_GAP}{text[-_END:]}"
 
 
 class TransduceError(Exception):
-    """Base of all errors that a person can cause and mend."""
+    """Base of all errors that a person can cause and mend. Its message is one line."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(one_line(message))
 
 
 class ConfigError(TransduceError, ValueError):
@@ -42,9 +66,9 @@ class DataError(TransduceError, ValueError):
         self, message: str, *, file: str | Path | None = None, line: int | None = None
     ) -> None:
         place = "" if file is None else str(file) if line is None else f"{file}, line {line}"
-        if len(message) > _LONGEST:  # a line of megabytes, a table of ten thousand columns
-            message = f"{message[:_LONGEST]}…"
-        super().__init__(f"{place}: {message}" if place else message)
+        if len(message) > _SAID:  # a line of megabytes, a table of ten thousand columns
+            message = f"{message[:_SAID]}…"
+        TransduceError.__init__(self, f"{place}: {message}" if place else message)
         self.file = file
         self.line = line
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from typer.core import TyperGroup
 
-from transduce.errors import TransduceError
+from transduce.errors import TransduceError, one_line
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -138,7 +138,7 @@ def _explained(error: OSError) -> str:
 def _end(status: int, message: str | None = None) -> NoReturn:
     if message is not None:
         with contextlib.suppress(OSError):
-            print("transduce:", " ".join(message.splitlines()), file=sys.stderr)
+            print("transduce:", one_line(" ".join(message.splitlines())), file=sys.stderr)
     _forget_output()
     sys.exit(status)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from transduce.data import encoded
 from transduce.data.encoded import EncodedCorpus
 from transduce.data.padding import make_batch, make_source
 from transduce.data.texts import PORTION
+from transduce.data.token_files import digest_of
 from transduce.data.tokenizer import Tokenizer
 from transduce.errors import DataError
 from transduce.interfaces import Batch
@@ -38,6 +40,11 @@ def same(one: Batch, other: Batch) -> bool:
         (one.target_lengths, other.target_lengths),
     ]
     return one.indices == other.indices and all(torch.equal(a, b) for a, b in tensors)
+
+
+def opened_again(folder: Path, fingerprint: str, size: int = 7) -> EncodedCorpus | None:
+    """``size`` is that of the vocabulary of ``characters``."""
+    return EncodedCorpus.open(folder, fingerprint, (size, size))
 
 
 # ------------------------------------------------ padding
@@ -185,18 +192,18 @@ def test_memory_stays_flat(characters: Tokenizer, tmp_path: Path) -> None:
 def test_open_finds_what_was_built(characters: Tokenizer, tmp_path: Path) -> None:
     config = DataConfig(max_source_length=4)
     built = EncodedCorpus.build(PAIRS, characters, characters, config, tmp_path, "one")
-    opened = EncodedCorpus.open(tmp_path, "one")
+    opened = opened_again(tmp_path, "one")
     assert opened is not None
     assert same(opened.batch(range(len(opened))), built.batch(range(len(built))))
     assert opened.filtered == built.filtered == {"max_source_length": 1}
-    assert EncodedCorpus.open(tmp_path, "other") is None
-    assert EncodedCorpus.open(tmp_path / "nowhere", "one") is None
+    assert opened_again(tmp_path, "other") is None
+    assert opened_again(tmp_path / "nowhere", "one") is None
 
 
 def test_an_empty_corpus_is_a_corpus(characters: Tokenizer, tmp_path: Path) -> None:
     assert len(EncodedCorpus.build([], characters, characters)) == 0
     EncodedCorpus.build([], characters, characters, folder=tmp_path)
-    opened = EncodedCorpus.open(tmp_path, "")
+    opened = opened_again(tmp_path, "")
     assert opened is not None
     assert len(opened) == 0
 
@@ -217,45 +224,73 @@ def test_interrupted_build_is_not_found(characters: Tokenizer, tmp_path: Path) -
 
     with pytest.raises(DataError, match=r"a\.tsv, line 2"):
         EncodedCorpus.build(broken(), characters, characters, folder=tmp_path)
-    assert EncodedCorpus.open(tmp_path, "") is None
+    assert opened_again(tmp_path, "") is None
 
 
-@pytest.mark.parametrize(
-    "what",
-    [
-        "cut tokens",
-        "cut lengths",
-        "no tokens",
-        "not JSON",
-        "no object",
-        "another token",
-        "another length",
-        "another type",
-        "nested",
-    ],
-)
-def test_damaged_folder_is_not_found(characters: Tokenizer, tmp_path: Path, what: str) -> None:
+Change = Callable[[dict[str, Any]], object]
+
+
+def redone(folder: Path, change: Change) -> None:
+    """Make the manifest's checksums those of the files, then change it."""
+    path = folder / "corpus.json"
+    state = json.loads(path.read_text())
+    for side, own in state["sides"].items():
+        own["digests"] = [digest_of(folder / f"{side}.{part}") for part in ("tokens", "lengths")]
+    change(state)
+    path.write_text(json.dumps(state))
+
+
+@pytest.mark.parametrize("name", ["source.tokens", "target.lengths", "corpus.json"])
+def test_each_changed_byte_is_noticed(characters: Tokenizer, tmp_path: Path, name: str) -> None:
     EncodedCorpus.build(PAIRS, characters, characters, folder=tmp_path)
-    tokens, lengths = tmp_path / "source.tokens", tmp_path / "target.lengths"
-    if what == "cut tokens":
-        tokens.write_bytes(tokens.read_bytes()[:-1])
-    elif what == "cut lengths":
-        lengths.write_bytes(lengths.read_bytes()[:-4])
-    elif what == "no tokens":
-        tokens.unlink()
-    elif what in ("another token", "another length"):
-        path = tokens if what == "another token" else lengths
-        path.write_bytes(b"\xff" + path.read_bytes()[1:])
-    elif what == "another type":
-        manifest = tmp_path / "corpus.json"
-        manifest.write_text(manifest.read_text().replace("<u2", "|O"))
-    elif what == "nested":
-        (tmp_path / "corpus.json").write_text("[" * 100_000)
-    elif what == "not JSON":
-        (tmp_path / "corpus.json").write_text("{")
-    else:
-        (tmp_path / "corpus.json").write_text(json.dumps(["version"]))
-    assert EncodedCorpus.open(tmp_path, "") is None
+    whole = (tmp_path / name).read_bytes()
+    damaged = [whole[:-1], whole + b"\0\0", b""]
+    if name != "corpus.json":  # in which more or other spaces say the same
+        damaged += [whole[:n] + bytes([whole[n] ^ 1]) + whole[n + 1 :] for n in range(len(whole))]
+    for content in damaged:
+        (tmp_path / name).write_bytes(content)
+        assert opened_again(tmp_path, "") is None
+    (tmp_path / name).write_bytes(whole)
+    assert opened_again(tmp_path, "") is not None
+    (tmp_path / name).unlink()
+    assert opened_again(tmp_path, "") is None
+
+
+def test_what_the_files_say_is_not_believed(characters: Tokenizer, tmp_path: Path) -> None:
+    """Checksums tell damage; numbers that lead nowhere are found by themselves."""
+    EncodedCorpus.build(PAIRS, characters, characters, folder=tmp_path)
+    assert opened_again(tmp_path, "", characters.size) is not None
+    assert opened_again(tmp_path, "", 5) is None  # symbols beyond a smaller vocabulary
+
+    def lengths(values: list[int]) -> Change:
+        (tmp_path / "source.lengths").write_bytes(np.array(values, "<i4").tobytes())
+        return lambda state: state["sides"]["source"].update(pairs=len(values))
+
+    right = np.fromfile(tmp_path / "source.lengths", "<i4").tolist()
+    manifest = (tmp_path / "corpus.json").read_text()
+    changes: list[Change] = [
+        lambda state: state["sides"]["source"].update(type="<i2"),
+        lambda state: state["sides"]["source"].update(type="O"),
+        lambda state: state["sides"]["source"].update(tokens=-1),
+        lambda state: state["sides"]["source"].update(tokens=27.0),
+        lambda state: state["sides"].update(source=[]),
+        lambda state: state["sides"]["source"].update(digests=[]),
+        lambda state: state.update(parts=[1]),
+        lambda state: state.update(parts=[6, -1]),
+        lambda state: state.update(filtered={"max_source_length": "many"}),
+        lambda state: state.update(truncated="none"),
+        lambda state: state.update(version=2),
+    ]
+    for change in changes:
+        redone(tmp_path, change)
+        assert opened_again(tmp_path, "") is None
+        (tmp_path / "corpus.json").write_text(manifest)
+    for wrong in ([*right[:-1], 2**31 - 1], [right[0] + 2, right[1] - 2, *right[2:]], right[:-1]):
+        redone(tmp_path, lengths(wrong))
+        assert opened_again(tmp_path, "") is None
+        (tmp_path / "corpus.json").write_text(manifest)
+    redone(tmp_path, lengths(right))
+    assert opened_again(tmp_path, "") is not None
 
 
 def test_unwritable_folder_is_named(characters: Tokenizer, tmp_path: Path) -> None:

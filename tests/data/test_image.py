@@ -184,6 +184,14 @@ def test_large_photographs_are_unpacked_small_and_alike(tmp_path: Path) -> None:
     np.testing.assert_allclose(found, array_pixels(photograph, config)[..., 0], atol=4)
 
 
+def test_what_is_unpacked_small_has_the_width_of_the_whole(tmp_path: Path) -> None:
+    for width in range(20, 30):
+        blank = Image.new("L", (width, 9), 255)
+        path = saved(tmp_path / f"{width}.jpg", blank)
+        config = ImageConfig(height=1)
+        assert picture_width(path, config) == round(width / 9) == read_pixels(path, config).shape[1]
+
+
 def test_margins_are_cut_off(tmp_path: Path) -> None:
     page = np.full((300, 200), 255, np.uint8)
     page[40:60, 50:90] = 0

@@ -55,6 +55,33 @@ def test_a_cut_last_line_is_left_out(tmp_path: Path) -> None:
     assert len(read_log(tmp_path / "log.jsonl")) == 5
 
 
+def test_what_is_no_entry_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    lines = [
+        *('{"event": "dev", "step": "1"}', '{"event": "dev", "step": 1.5}', '{"event": "dev"}'),
+        *('{"event": [], "step": 1}', '{"event": "dev", "step": true}', "[]", "[" * 100_000, "3"),
+        *('{"event": "\\ud800", "step": 1}', '{"event": "dev", "step": 1, "step": 2}', "{", ""),
+        *('{"event": "dev", "step": 1%s}' % ("0" * 400), '{"event": "dev", "step": 2}'),
+    ]  # fmt: skip
+    path.write_bytes("\n".join(lines).encode() + b"\n\xff\n")
+    assert read_log(path) == [{"event": "dev", "step": 2}]
+    RunLog(path).forget_after(2)
+    assert read_log(path) == [{"event": "dev", "step": 2}]
+
+
+def test_a_log_that_is_no_file_is_named(tmp_path: Path) -> None:
+    assert read_log(tmp_path / "log.jsonl") == []
+    with pytest.raises(CheckpointError, match=r"the log cannot be read \(Is a directory\)"):
+        read_log(tmp_path)
+
+
+def test_odd_numbers_are_not_drawn(tmp_path: Path) -> None:
+    log = filled(tmp_path / "log.jsonl")
+    for value in ("1", [1.0], {}, True, 1e300, 10**40):
+        log.write("step", 30, {"loss": value, "learning_rate": value})
+    assert plot_run(tmp_path / "log.jsonl", tmp_path / "plot.png")
+
+
 def test_lost_future_and_ends_are_forgotten(tmp_path: Path) -> None:
     log = filled(tmp_path / "log.jsonl")
     log.forget_after(10)

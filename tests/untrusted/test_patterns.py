@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from transduce.data import pipelines
-from transduce.untrusted.patterns import require_bearable
+from transduce.untrusted.patterns import needs_something, require_bearable
 
 PUBLISHED = [
     r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
@@ -66,3 +66,16 @@ def test_patterns_of_tokenizers(pattern: str) -> None:
 def test_what_may_take_ages(pattern: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         require_bearable(pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "needs"),
+    [
+        *((pattern, True) for pattern in ("a", "^a", "(?=a)", "a+", r"(?i)\s", "(?:a|b)", "^x+$")),
+        *((pattern, False) for pattern in ("", "a*", "^", "$", r"\b", "(?!a)", "(?<=a)", "a|b?")),
+        *((pattern, False) for pattern in ("a{0,3}", "(?:a|)", "(?i)", "(?:^|a)", "(?<!a)")),
+        (pipelines._SPECIAL_AS_SYMBOL, True),
+    ],
+)
+def test_what_finds_nothing_at_the_end_of_a_text(pattern: str, needs: bool) -> None:
+    assert needs_something(pattern) is needs

@@ -69,7 +69,11 @@ def test_truncation_and_padding_are_left_out() -> None:
         (bpe, lambda s: s["model"]["vocab"].update(a=2), "symbols must have numbers of their own"),
         (bpe, lambda s: s["model"]["vocab"].update({"c" * 5000: 9}), "symbols must have 4096"),
         (bpe, lambda s: s["model"].update(vocab=None), "it must have a vocabulary"),
-        (bpe, lambda s: s["model"]["merges"].append(["a", "x"]), "out of vocabulary"),
+        (bpe, lambda s: s["model"]["merges"].append(["a", "x"]), "merges must make symbols of"),
+        # longer than any symbol, for which the library has made no room
+        (bpe, lambda s: s["model"]["merges"].append(["ab", "ab"]), "merges must make symbols of"),
+        (bpe, lambda s: s["model"]["merges"].append(["a"]), "merges must be of two symbols each"),
+        (bpe, lambda s: s["model"].update(merges=["ab"]), "merges must be of two symbols each"),
         (
             bpe,
             lambda s: s["model"].update(continuing_subword_prefix="##longer"),
@@ -110,6 +114,24 @@ def test_truncation_and_padding_are_left_out() -> None:
             bpe,
             lambda s: s.update(normalizer={"type": "Prepend", "prepend": "x" * 5000}),
             "normalizer must have texts of 4096 characters at most",
+        ),
+        (
+            bpe,
+            lambda s: s.update(pre_tokenizer={"type": "FixedLength", "length": 0}),
+            "pre_tokenizer must cut texts into pieces of one character at least",
+        ),
+        *(
+            (
+                bpe,
+                lambda s, pattern=pattern: s.update(normalizer=replaced(pattern, " ")),
+                "what is replaced must be none of the end of a text",
+            )
+            for pattern in ({"Regex": "a*"}, {"Regex": "^"}, {"Regex": ""}, {"String": ""})
+        ),
+        (
+            bpe,
+            lambda s: s.update(normalizer={"type": "Precompiled", "precompiled_charsmap": 3}),
+            "a step of type Precompiled must have a precompiled_charsmap",
         ),
         (
             bpe,

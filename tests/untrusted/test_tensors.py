@@ -65,6 +65,8 @@ def test_a_file_that_is_cut_while_it_is_open(tmp_path: Path) -> None:
         (b"{", "Expecting property name"),
         (b'{"a": 1, "a": 1}', "a key must be given once"),
         (b"\xff", "codec can't decode"),
+        ({"__metadata__": {"format": 1}}, "__metadata__ must be texts by name"),
+        ({"__metadata__": []}, "__metadata__ must be texts by name"),
         ({"a": 1}, "a must have dtype, shape and data_offsets"),
         ({"a": {**entry([2], 0, 8), "more": 1}}, "a must have dtype, shape and data_offsets"),
         ({"a": entry([2], 0, 8, "F8_E4M3")}, "the type of a must be one of F64, F32"),

@@ -37,17 +37,27 @@ class _UniqueKeys(yaml.SafeLoader):
 
 
 def _parse(text: str) -> Any:
-    # Besides its own errors PyYAML lets those of int() and datetime() out (0x_, 2020-13-45).
-    loader = _UniqueKeys(text)
+    """Raises yaml.YAMLError alone, whatever a value is said to be (0x_, 2020-13-45, !!float x)."""
+    loader = None
     try:
+        loader = _UniqueKeys(text)
         node = loader.get_single_node()
         if node is None:
             return None
         if _size(node, {}) > _MOST_VALUES:
             raise ValueError(f"it must have {_MOST_VALUES:,} values at most, aliases counted")
         return loader.construct_document(node)
+    except yaml.YAMLError:
+        raise
+    except ValueError as error:
+        raise yaml.YAMLError(str(error)) from None
+    except RecursionError:
+        raise yaml.YAMLError("it must not be nested so deep") from None
+    except Exception:  # PyYAML lets out what its constructors trip over: AttributeError and others
+        raise yaml.YAMLError("each value must be what its tag says") from None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
 
 
 def _size(node: yaml.Node, known: dict[yaml.Node, int]) -> int:
@@ -80,7 +90,7 @@ def read_recipe(path: str | Path) -> dict[str, Any]:
         mark = error.problem_mark
         line = f", line {mark.line + 1}" if mark else ""
         raise ConfigError(f"{path}{line}: recipe must be valid YAML; {error.problem}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except yaml.YAMLError as error:
         reason = str(error).partition("\n")[0]
         raise ConfigError(f"{path}: recipe must be valid YAML; {reason}") from None
     if values is None:
@@ -100,7 +110,7 @@ def parse_override(text: str) -> tuple[str, Any]:
         raise ConfigError(f"override must be of the form KEY=VALUE; got {short(text)}")
     try:
         return key, _parse(value)
-    except (yaml.YAMLError, ValueError, RecursionError):
+    except yaml.YAMLError:
         raise ConfigError(f"value of {key} must be valid YAML; got {short(value)}") from None
 
 

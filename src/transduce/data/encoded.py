@@ -1,13 +1,7 @@
-"""Pairs as numbers: two flat arrays of tokens, in memory or mapped from files.
-
-A folder holds, for each side, ``SIDE.tokens`` (uint16 or uint32, by the size of
-the vocabulary, each sentence with its END) and ``SIDE.lengths`` (int32, END
-counted), little-endian; ``corpus.json`` is written last and makes it valid.
-"""
+"""Pairs as numbers: two flat arrays of tokens, in memory or mapped from files."""
 
 from __future__ import annotations
 
-import json
 import mmap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,24 +13,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transduce.config import DataConfig
+from transduce.data.encoded_files import (
+    SIDES,
+    Counts,
+    Integers,
+    Sink,
+    read_folder,
+    write_folder,
+)
 from transduce.data.joint import Coder
 from transduce.data.padding import pad_source, pad_target
 from transduce.data.texts import portions
-from transduce.data.token_files import TokenFile, digest_of, lengths_file, tokens_file
 from transduce.errors import DataError
-from transduce.files import write_bytes
 from transduce.interfaces import END, Batch
 
 __all__ = ["EncodedCorpus", "EncodedSide", "Texts"]
 
-Integers = NDArray[np.integer[Any]]
 Rows = list[list[int]]
 
-SIDES = ("source", "target")
-MANIFEST = "corpus.json"
 RESIDENT = 1 << 28  # bytes of mapped files that may stay in memory
-_VERSION = 3  # of the manifest
-_TYPES = ("<u2", "<u4")
 RELEASE = 8  # batches after which larger files give theirs back
 
 
@@ -150,29 +145,33 @@ class EncodedCorpus:
                 for pieces, kind, counts in zip(held, types, lengths, strict=True)
             ]
             return cls(sides[0], sides[1], limits.filtered, limits.truncated, counted)
+
+        def encode(sinks: Sequence[Sink]) -> tuple[list[NDArray[np.int32]], Counts]:
+            lengths, counted = _encode(parts, limits, types, sinks)
+            return lengths, Counts(limits.filtered, limits.truncated, counted)
+
         try:
-            _write(folder, parts, limits, types, fingerprint)
+            write_folder(folder, types, fingerprint, encode)
         except OSError as error:
             raise DataError(
                 f"folder of the encoded corpus must be writable; {error.strerror}", file=folder
             ) from None
-        corpus = cls.open(folder, fingerprint)
+        corpus = cls.open(folder, fingerprint, sizes)
         if corpus is None:
             raise DataError("encoded corpus must stay as written; it was changed", file=folder)
         return corpus
 
     @classmethod
-    def open(cls, folder: Path, fingerprint: str) -> EncodedCorpus | None:
-        """Map a corpus that was built with the same fingerprint; None where there is none."""
-        try:
-            state = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-            if state["version"] != _VERSION or state["fingerprint"] != fingerprint:
-                return None
-            sides = [_map(folder, side, state["sides"][side]) for side in SIDES]
-            counts = (dict(state["filtered"]), dict(state["truncated"]), tuple(state["parts"]))
-            return cls(sides[0], sides[1], *counts)
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            return None  # never finished, or damaged: it is built again
+    def open(cls, folder: Path, fingerprint: str, sizes: Sequence[int]) -> EncodedCorpus | None:
+        """Map a corpus that was built with the same fingerprint; None where there is none, or one
+        that is damaged. ``sizes`` are the vocabularies' of source and target.
+        """
+        found = read_folder(folder, fingerprint, sizes)
+        if found is None:
+            return None
+        sides, counts = found
+        source, target = (EncodedSide.of(s.tokens, s.lengths, s.mapping) for s in sides)
+        return cls(source, target, counts.filtered, counts.truncated, counts.parts)
 
     def __len__(self) -> int:
         return len(self.source.lengths)
@@ -266,7 +265,7 @@ def _encode(
     parts: Sequence[Texts],
     limits: _Limits,
     types: Sequence[np.dtype[Any]],
-    sinks: Sequence[Any],
+    sinks: Sequence[Sink],
 ) -> tuple[list[NDArray[np.int32]], tuple[int, ...]]:
     """Send the tokens of each side to its sink, portion by portion.
 
@@ -298,59 +297,3 @@ def _encoded(portion: Sequence[tuple[str, str]], part: Texts) -> tuple[Rows, Row
     for row in chain(source, target):
         row.append(END)
     return source, target
-
-
-# ---------------------------------------------------------------- files
-
-
-def _write(
-    folder: Path,
-    parts: Sequence[Texts],
-    limits: _Limits,
-    types: Sequence[np.dtype[Any]],
-    fingerprint: str,
-) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / MANIFEST).unlink(missing_ok=True)  # from here on the folder is not valid
-    files = (TokenFile(tokens_file(folder, side)) for side in SIDES)
-    with next(files) as source, next(files) as target:
-        sinks = (source.append, target.append)
-        lengths, counted = _encode(parts, limits, types, sinks)
-    sides = {}
-    for side, kind, counts, tokens in zip(SIDES, types, lengths, (source, target), strict=True):
-        with TokenFile(lengths_file(folder, side)) as file:
-            file.append(counts.astype("<i4", copy=False))
-        sides[side] = {
-            "type": kind.str,
-            "pairs": len(counts),
-            "tokens": int(counts.sum(dtype=np.int64)),
-            "digests": [tokens.digest, file.digest],
-        }
-    state = {
-        "version": _VERSION,
-        "fingerprint": fingerprint,
-        "sides": sides,
-        "filtered": limits.filtered,
-        "truncated": limits.truncated,
-        "parts": counted,
-    }
-    write_bytes(folder / MANIFEST, json.dumps(state, indent=1).encode())
-
-
-def _map(folder: Path, side: str, state: dict[str, Any]) -> EncodedSide:
-    """Map one side; raise ValueError where its files are not those that were written."""
-    if state["type"] not in _TYPES:
-        raise ValueError(f"type of tokens must be one of {', '.join(_TYPES)}")
-    kind = np.dtype(state["type"])
-    path = tokens_file(folder, side)
-    if [digest_of(path), digest_of(lengths_file(folder, side))] != state["digests"]:
-        raise ValueError(f"{path} must be as it was written")
-    lengths = np.fromfile(lengths_file(folder, side), dtype="<i4")
-    sizes = len(lengths), path.stat().st_size, int(lengths.sum(dtype=np.int64))
-    if sizes != (state["pairs"], state["tokens"] * kind.itemsize, state["tokens"]):
-        raise ValueError(f"{path} must hold {state['tokens']} tokens")
-    if not state["tokens"]:
-        return EncodedSide.of(np.empty(0, kind), lengths)
-    with path.open("rb") as file:
-        mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    return EncodedSide.of(np.frombuffer(mapping, kind), lengths, mapping)

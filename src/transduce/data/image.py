@@ -49,12 +49,14 @@ def read_pixels(path: str | Path, config: ImageConfig) -> Pixels:
     with opened(path, config) as image:
         refuse_endless(image, path)
         turn = orientation(image)
-        if not config.trim and image.format == "JPEG":
+        if config.trim:
+            return _scaled(_turned(_shown(image, config, str(path)), turn), config)
+        whole = _turned_size(image.size, turn)
+        if image.format == "JPEG":
             # Unpacks a large photograph at a half, a quarter or an eighth of its size.
-            width, height = _inner(_turned_size(image.size, turn), config)
+            width, height = _inner(whole, config)
             image.draft(image.mode, _turned_size((2 * width, 2 * height), turn))
-        shown = _shown(image, config, str(path))
-        return _scaled(_turned(shown, turn), config)
+        return _scaled(_turned(_shown(image, config, str(path)), turn), config, whole)
 
 
 def array_pixels(values: ArrayLike, config: ImageConfig, name: str = "picture") -> Pixels:
@@ -186,10 +188,13 @@ def _opaque(image: Image.Image) -> Image.Image:
     return opaque
 
 
-def _scaled(image: Image.Image, config: ImageConfig) -> Pixels:
+def _scaled(
+    image: Image.Image, config: ImageConfig, whole: tuple[int, int] | None = None
+) -> Pixels:
+    """Of the size that the config says for it, or for ``whole`` where it was unpacked smaller."""
     from PIL import Image  # lazy: an extra
 
-    width, height = _inner(image.size, config)
+    width, height = _inner(whole or image.size, config)
     resized = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3.0)
     canvas = (config.width or width, config.height)
     if canvas != resized.size:

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["TokenFile", "digest_of", "lengths_file", "tokens_file"]
+__all__ = ["Integers", "TokenFile", "digest_of", "lengths_file", "tokens_file"]
 
 Integers = NDArray[np.integer[Any]]
 

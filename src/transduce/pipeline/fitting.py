@@ -264,7 +264,8 @@ def _encode(
         )
     cache = folder / "training" / "corpus" if corpora.bytes > _IN_MEMORY else None
     if cache:
-        while (known := EncodedCorpus.open(cache, fingerprint)) is None:
+        sizes = (trained.source.size, trained.target_tokenizer.size)
+        while (known := EncodedCorpus.open(cache, fingerprint, sizes)) is None:
             if launched_processes()[0] == 0:
                 break
             time.sleep(_PAUSE)  # the first process is writing it

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import math
 import string
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,7 +26,7 @@ from transduce.interfaces import END, PADDING, UNKNOWN
 from transduce.pipeline.trained import TrainedModel
 from transduce.pretrained.conversion import filled
 from transduce.pretrained.symbols import listed_tokenizer
-from transduce.untrusted.opening import open_regular
+from transduce.untrusted.arrays import read_arrays
 from transduce.untrusted.reading import MEGABYTE
 
 __all__ = ["is_g2p_en", "read_g2p_en"]
@@ -57,7 +55,6 @@ _ARRAYS = {  # ours: theirs
 _EMBEDDINGS = ("enc_emb", "dec_emb")
 _SOURCE_ROWS = 3 + len(_LETTERS)
 _LARGEST = 64 * MEGABYTE  # unpacked; the published file has 3.3
-_BROKEN = (ValueError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 
 def is_g2p_en(path: Path) -> bool:
@@ -90,23 +87,8 @@ def read_g2p_en(path: Path) -> TrainedModel:
 
 def _read(path: Path) -> dict[str, Tensor]:
     """All arrays in float32, with as many dimensions as they must have. Raises ModelError."""
-    names = {*_ARRAYS.values(), *_EMBEDDINGS}
-    broken = ModelError(f"{path}: weights must be a whole .npz of plain arrays")
-    try:
-        with open_regular(path) as stream, zipfile.ZipFile(stream) as archive:
-            if sum(file.file_size for file in archive.infolist()) > _LARGEST:
-                raise broken
-            with np.load(stream, allow_pickle=False) as file:
-                if missing := sorted(names - set(file.files)):
-                    raise ModelError(
-                        f"{path}: g2p-en's weights must hold {missing[0]}; it has none"
-                    )
-                arrays = {name: file[name] for name in sorted(names)}
-    except OSError as error:
-        reason = error.strerror or "it ends too early"
-        raise ModelError(f"{path}: weights must be a readable .npz; {reason}") from None
-    except _BROKEN:
-        raise broken from None
+    names = sorted({*_ARRAYS.values(), *_EMBEDDINGS})
+    arrays = read_arrays(path, names, _LARGEST)
     for name, array in arrays.items():
         rank = 1 if "_b_" in name or name == "fc_b" else 2
         if array.dtype.kind != "f" or array.ndim != rank:

@@ -11,8 +11,12 @@ from typing import Any, Protocol
 
 from transduce.errors import CheckpointError, ConfigError
 from transduce.files import sync_file, write_text
+from transduce.untrusted.json import parse_json
+from transduce.untrusted.opening import open_regular
 
 __all__ = ["RunLog", "read_log", "tensorboard_writer"]
+
+_LONGEST = 1 << 20  # bytes of a line
 
 
 class Scalars(Protocol):
@@ -105,20 +109,32 @@ class RunLog:
 def read_log(path: str | Path) -> list[dict[str, Any]]:
     """All whole lines of a log, oldest first; none if there is no file.
 
-    A last line that a kill has cut is left out.
+    A last line that a kill has cut is left out, as is what is no entry of ours. Raises
+    CheckpointError where the file cannot be read.
     """
-    path = Path(path)
-    if not path.is_file():
-        return []
     entries = []
-    for line in path.read_bytes().split(b"\n"):
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(entry, dict) and "event" in entry and "step" in entry:
-            entries.append(entry)
+    try:
+        with open_regular(path) as file:
+            while line := file.readline(_LONGEST):
+                entry = _entry(line)
+                if entry is not None:
+                    entries.append(entry)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise CheckpointError(f"{path}: the log cannot be read ({error.strerror})") from None
     return entries
+
+
+def _entry(line: bytes) -> dict[str, Any] | None:
+    try:
+        entry = parse_json(line.decode(), odd_numbers="none")
+    except ValueError:
+        return None
+    if not isinstance(entry, dict):
+        return None
+    is_ours = isinstance(entry.get("event"), str) and type(entry.get("step")) is int
+    return entry if is_ours else None
 
 
 def tensorboard_writer(folder: Path, step: int) -> Scalars:

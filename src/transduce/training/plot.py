@@ -12,6 +12,8 @@ from transduce.training.log import read_log
 
 __all__ = ["plot_run"]
 
+_LARGEST = 1e30  # beyond it the axes' own arithmetic overflows
+
 
 def plot_run(log: str | Path, picture: str | Path, metric: str = "loss") -> bool:
     """Draw loss, ``metric`` on dev and learning rate over the steps into a PNG.
@@ -51,6 +53,11 @@ def plot_run(log: str | Path, picture: str | Path, metric: str = "loss") -> bool
 def _line(
     axes: Any, entries: Sequence[dict[str, Any]], key: str, label: str, marker: str = ""
 ) -> None:
-    points = [(entry["step"], entry[key]) for entry in entries if entry.get(key) is not None]
+    points = [(entry["step"], entry[key]) for entry in entries if _is_drawn(entry.get(key))]
     if points:
         axes.plot(*zip(*points, strict=True), label=label, marker=marker, markersize=4)
+
+
+def _is_drawn(value: object) -> bool:
+    """Whether it is a number; a log is a file, and may hold anything."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-__all__ = ["require_bearable"]
+__all__ = ["needs_something", "require_bearable"]
 
 _LONGEST = 4096
 _DEEPEST = 20
@@ -26,7 +26,8 @@ _NUMBERED = re.compile(r"\\[1-9kgKRX]")
 @dataclass(frozen=True, slots=True)
 class _Part:
     """What a piece of a pattern costs: repetitions before what can fail, those at its end, whether
-    it can fail, whether it can match in several ways, and its places.
+    it can fail, whether it can match in several ways, its places, and whether it needs a character
+    where it begins, which there is none of at the end of a text.
     """
 
     closed: int = 0
@@ -34,29 +35,50 @@ class _Part:
     fails: bool = False
     varied: bool = False
     size: int = 0
+    needs: bool = False
 
     def then(self, other: _Part) -> _Part:
-        varied, size = self.varied or other.varied, self.size + other.size
+        closed, open_ = self.closed + other.closed, other.open
         if other.fails:
-            return _Part(self.closed + self.open + other.closed, other.open, True, varied, size)
-        return _Part(self.closed + other.closed, self.open + other.open, self.fails, varied, size)
+            closed += self.open
+        else:
+            open_ += self.open
+        return _Part(
+            closed,
+            open_,
+            self.fails or other.fails,
+            self.varied or other.varied,
+            self.size + other.size,
+            self.needs or other.needs,
+        )
 
 
-_ATOM = _Part(fails=True, size=1)
+_PLACE = _Part(fails=True, size=1)
+_ATOM = replace(_PLACE, needs=True)
+_PLACES = re.compile(r"\\[bBAzZGKyY]|[$^]")  # what matches between two characters
 
 
 def require_bearable(pattern: str) -> None:
     """Raise ValueError, its text the reason, where a pattern may take too long."""
     if len(pattern) > _LONGEST:
         raise ValueError(f"a pattern must have {_LONGEST} characters at most; got {len(pattern)}")
+    if _scanned(pattern).closed > 1:
+        raise ValueError(
+            f"a pattern must have one repetition before what can fail; got {pattern[:60]!r}"
+        )
+
+
+def needs_something(pattern: str) -> bool:
+    """Whether a pattern that is bearable finds nothing at the end of a text."""
+    return _scanned(pattern).needs
+
+
+def _scanned(pattern: str) -> _Part:
     scanner = _Scanner(pattern)
     part = scanner.choices(0)
     if scanner.place < len(pattern):
         raise ValueError(f"a pattern must be whole; got {pattern[:60]!r}")
-    if part.closed > 1:
-        raise ValueError(
-            f"a pattern must have one repetition before what can fail; got {pattern[:60]!r}"
-        )
+    return part
 
 
 class _Scanner:
@@ -78,7 +100,8 @@ class _Scanner:
             return parts[0]
         closed, open_ = (max(getattr(p, name) for p in parts) for name in ("closed", "open"))
         size = sum(part.size for part in parts)
-        return _Part(closed, open_, all(part.fails for part in parts), True, size)
+        fails, needs = (all(getattr(p, name) for p in parts) for name in ("fails", "needs"))
+        return _Part(closed, open_, fails, True, size, needs)
 
     def _sequence(self, depth: int) -> _Part:
         whole = _Part()
@@ -89,6 +112,7 @@ class _Scanner:
     def _atom(self, depth: int) -> tuple[_Part, bool]:
         """One character, class or group, and whether it is a group."""
         first = self.pattern[self.place]
+        atom = _PLACE if _PLACES.match(self.pattern, self.place) else _ATOM
         if first == "\\":
             if _NUMBERED.match(self.pattern, self.place):
                 raise ValueError("a pattern must not refer to its own groups")
@@ -99,7 +123,7 @@ class _Scanner:
             return self._group(depth), True
         else:
             self.place += 1
-        return _ATOM, False
+        return atom, False
 
     def _group(self, depth: int) -> _Part:
         self.place += 1
@@ -116,7 +140,7 @@ class _Scanner:
             raise ValueError(f"a pattern must close its groups; got {self._shown()}")
         self.place += 1
         if kind.endswith(("=", "!")):  # what is looked at may be there or not
-            return replace(part, fails=True)
+            return replace(part, fails=True, needs=part.needs and kind == "?=")
         return part
 
     def _repeated(self, part: _Part, group: bool) -> _Part:
@@ -133,7 +157,8 @@ class _Scanner:
             size = part.size * max(least, most if most <= _MOST else 1)
             if size > _LARGEST:
                 raise ValueError(f"a pattern must have {_LARGEST} places at most, with repetitions")
-            part = _Part(part.closed, part.open + longer, part.fails and least > 0, varied, size)
+            fails, needs = part.fails and least > 0, part.needs and least > 0
+            part = _Part(part.closed, part.open + longer, fails, varied, size, needs)
             group = True
 
     def _counts(self) -> tuple[int, int] | None:

@@ -19,7 +19,7 @@ from tokenizers import Tokenizer
 from transduce.errors import ModelError, TransduceError
 from transduce.untrusted.charsmap import require_whole
 from transduce.untrusted.json import parse_json
-from transduce.untrusted.patterns import require_bearable
+from transduce.untrusted.patterns import needs_something, require_bearable
 
 __all__ = ["MOST_SYMBOLS", "library", "read_pipeline"]
 
@@ -100,22 +100,28 @@ def _require_symbols(state: Mapping[str, Any]) -> None:
         raise ValueError(f"symbols must have {_LONGEST} characters at most")
     if len(set(own)) < len(own):
         raise ValueError("added_tokens must be different")
-    _require_prefix(model)
+    _require_merges(model)
     most = min(MOST_SYMBOLS, 2 * (len(numbers) + len(added)) + _MOST_GAPS)
     _require_numbers(numbers, most, "symbols")
     _require_numbers([token.get("id") for token in added], most, "added_tokens")
 
 
-def _require_prefix(model: Mapping[str, Any]) -> None:
-    """The library takes the prefix of inner pieces off whatever a merge has on its right."""
-    prefix, merges = model.get("continuing_subword_prefix"), model.get("merges")
-    if not isinstance(prefix, str) or not prefix or not isinstance(merges, list):
+def _require_merges(model: Mapping[str, Any]) -> None:
+    """The library takes the prefix of inner pieces off whatever a merge has on its right, and what
+    a merge makes for no longer than the longest symbol.
+    """
+    prefix, merges = model.get("continuing_subword_prefix") or "", model.get("merges")
+    known = model.get("vocab")
+    if not isinstance(prefix, str) or not isinstance(merges, list) or not isinstance(known, dict):
         return
     for merge in merges:
         pair = merge.split(" ") if isinstance(merge, str) else merge
-        last = pair[-1] if isinstance(pair, list) and pair else None
-        if not isinstance(last, str) or not last.startswith(prefix):
+        if not isinstance(pair, list) or [type(piece) for piece in pair] != [str, str]:
+            raise ValueError("merges must be of two symbols each")
+        if not pair[1].startswith(prefix):
             raise ValueError("merges must have the prefix of inner pieces on their right")
+        if pair[0] + pair[1][len(prefix) :] not in known:
+            raise ValueError("merges must make symbols of the vocabulary")
 
 
 def _scored(name: object, score: object) -> bool:
@@ -149,14 +155,10 @@ def _require_steps(value: object, part: str) -> None:
             raise ValueError(f"{part} must have texts of {_LONGEST} characters at most")
         if isinstance(pattern := found.get("Regex"), str):
             require_bearable(pattern)
-        charsmap = found.get(_CHARSMAP)
-        if found.get("type") == "Precompiled" and not (isinstance(charsmap, str) and charsmap):
-            raise ValueError(f"a step of type Precompiled must have a {_CHARSMAP}")
-        if isinstance(charsmap, str):
-            try:
-                require_whole(base64.b64decode(charsmap, validate=True))
-            except binascii.Error:
-                raise ValueError("precompiled_charsmap must be base64") from None
+        if _CHARSMAP in found or found.get("type") == "Precompiled":
+            _require_map(found.get(_CHARSMAP))
+        if found.get("type") == "FixedLength" and not found.get("length"):
+            raise ValueError(f"{part} must cut texts into pieces of one character at least")
         growth *= _growth(found)
         if growth > _MOST_GROWTH:
             raise ValueError(f"{part} must make texts {_MOST_GROWTH} times as long at most")
@@ -164,11 +166,22 @@ def _require_steps(value: object, part: str) -> None:
         raise ValueError(f"{part} must have {_MOST_STEPS} steps at most")
 
 
+def _require_map(charsmap: object) -> None:
+    if not isinstance(charsmap, str) or not charsmap:
+        raise ValueError(f"a step of type Precompiled must have a {_CHARSMAP}")
+    try:
+        require_whole(base64.b64decode(charsmap, validate=True))
+    except binascii.Error:
+        raise ValueError(f"{_CHARSMAP} must be base64") from None
+
+
 def _growth(step: Mapping[str, Any]) -> float:
     """How many times as long a replacement makes a text at most."""
     content, pattern = step.get("content"), step.get("pattern")
     if not isinstance(content, str) or not isinstance(pattern, dict):
         return 1.0
-    replaced = pattern.get("String")
+    replaced, matched = pattern.get("String"), pattern.get("Regex")
+    if replaced == "" or (isinstance(matched, str) and not needs_something(matched)):
+        raise ValueError("what is replaced must be none of the end of a text")
     shortest = len(replaced.encode()) if isinstance(replaced, str) else 1
     return max(1.0, len(content.encode()) / max(1, shortest))

@@ -135,7 +135,7 @@ class TensorFile:
             header = parse_json(text.decode("utf-8"))
             if not isinstance(header, dict):
                 raise ValueError("it must be a JSON object")
-            header.pop(_METADATA, None)
+            _require_texts(header.pop(_METADATA, {}))
             start = _LENGTH + length
             entries = {name: _entry(name, value, start) for name, value in header.items()}
             _require_whole(entries, start, size)
@@ -161,6 +161,12 @@ def require_finite(name: str, tensor: Tensor) -> None:
         if not torch.isfinite(extreme):
             found = "NaN" if torch.isnan(extreme) else "an infinite one"
             raise ModelError(f"{name} must hold finite numbers; got {found}")
+
+
+def _require_texts(metadata: Any) -> None:
+    """Raise ValueError where it is not what the format permits: texts by name."""
+    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+        raise ValueError(f"{_METADATA} must be texts by name")
 
 
 def _entry(name: str, value: Any, start: int) -> Entry:
