@@ -4,6 +4,7 @@
 PYTHON ?= python3
 PIP_ARGS ?=
 WORKERS ?= 2
+MINUTES ?= 10
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,7 +14,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check $(PIP_AR
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format kills clean
+.PHONY: help demo test check format kills fuzz clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +37,9 @@ format: $(READY_DEV) ## let ruff mend what it can
 
 kills: $(READY_DEV) ## kills and write errors at every change of a file (half an hour)
 	$(BIN)/python tests/kills/sweep.py
+
+fuzz: $(READY_DEV) ## damaged inputs for every reader, MINUTES=10 of them
+	$(BIN)/python tests/fuzz run --minutes $(MINUTES)
 
 clean: ## remove the environment and the caches
 	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""What several harnesses feed their inputs to."""

@@ -1,0 +1,1 @@
+"""One file a harness, in folders by subject."""

@@ -1,0 +1,1 @@
+"""What is typed: command lines, standard input, options of ``pipeline``."""

@@ -1,0 +1,1 @@
+"""Readers of pairs and of what is to be predicted."""

@@ -1,0 +1,1 @@
+"""Model directories, and what a run keeps in them."""

@@ -1,0 +1,1 @@
+"""What a person writes: recipes, options, command lines."""

@@ -1,0 +1,1 @@
+"""What runs harnesses: workers under limits, a corpus that grows, failures made small."""
