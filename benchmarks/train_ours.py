@@ -15,6 +15,7 @@ from transduce.models.build import build_model
 from transduce.training.distributed import join_processes
 from transduce.training.learner import Learner
 from transduce.training.memory import settle_memory
+from transduce.training.objectives.choose import choose_objectives
 from transduce.training.schedule import learning_rate
 
 
@@ -32,7 +33,7 @@ def main() -> None:
     torch.manual_seed(config.seed)
     model = build_model(_model(case, variant), *case.sizes).train()
     with join_processes(torch.device("cpu")) as processes:
-        learner = Learner(model, config, processes)
+        learner = Learner(model, choose_objectives(config, model), config, processes)
         parameters = sum(p.numel() for p in model.parameters())
         versions = {name: version(name) for name in ("torch", "transduce")}
         feed.open(case.batches, Ready(parameters, versions, learner.precision))

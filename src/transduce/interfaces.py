@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, Self, TypeVar
+from typing import Literal, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -233,6 +233,7 @@ class Stepper(Protocol[S]):
         ...
 
 
+@runtime_checkable
 class Listener(Stepper[S], Protocol[S]):
     """A stepper with a second output, on the encoder: connectionist temporal classification."""
 
@@ -257,6 +258,7 @@ class Candidates:
     tokens: Tensor
 
 
+@runtime_checkable
 class Proposer(Stepper[S], Protocol[S]):
     """A stepper that can go from logits to candidates in one pass. Search asks it to where
     its options need no full rows of log-probabilities.
@@ -307,6 +309,7 @@ class Ended:
     finished: bool
 
 
+@runtime_checkable
 class Searcher(Stepper[S], Protocol[S]):
     """A stepper that can make whole searches itself. The rules are those of ``search``."""
 

@@ -8,7 +8,7 @@ from engine_kernels import kernels
 from torch.testing import assert_close
 
 from transduce.interfaces import PADDING
-from transduce.training import loss as room
+from transduce.training.objectives import token_loss as room
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 
 import torch
-from training_fakes import ToyBatches, ToyModel, ToyScore, toy_config
+from training_fakes import ONLY_TARGETS, ToyBatches, ToyModel, ToyScore, toy_config
 
 from transduce.training.loop import train
 
@@ -28,7 +28,9 @@ def train_here(folder: Path, steps: int) -> None:
         checkpoint_every=1,
         schedule="constant",
     )
-    train(ToyModel(), ToyBatches(41), config, folder, ToyScore(), resume=folder.exists())
+    train(
+        ToyModel(), ONLY_TARGETS, ToyBatches(41), config, folder, ToyScore(), resume=folder.exists()
+    )
 
 
 def launch(folder: Path, steps: int, world: int) -> None:

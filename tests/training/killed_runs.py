@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 from injection import WAYS, arm
-from training_fakes import ToyBatches, ToyModel, ToyScore, toy_config
+from training_fakes import ONLY_TARGETS, ToyBatches, ToyModel, ToyScore, toy_config
 
 from transduce.training.loop import train
 
@@ -36,7 +36,9 @@ def train_here(folder: Path) -> None:
         label_smoothing=0.1,
     )
     resume = (folder / "training").exists()
-    train(ToyModel(dropout=0.2), ToyBatches(), config, folder, ToyScore(), resume=resume)
+    train(
+        ToyModel(dropout=0.2), ONLY_TARGETS, ToyBatches(), config, folder, ToyScore(), resume=resume
+    )
 
 
 def killed(folder: Path, number: int, way: str) -> bool:

@@ -14,9 +14,10 @@ from transduce.data.batching import make_batch
 from transduce.engine import fast_stepper
 from transduce.interfaces import PADDING, Batch
 from transduce.search import decode
-from transduce.training.ctc import WithCTC, ctc_loss
 from transduce.training.distributed import Processes
 from transduce.training.learner import Learner
+from transduce.training.objectives.choose import choose_objectives
+from transduce.training.objectives.ctc import ctc_loss
 
 V = 7
 
@@ -65,14 +66,19 @@ def test_a_learner_learns_both_outputs_and_search_hears_them() -> None:
     config = TrainingConfig(
         max_steps=1, ctc_weight=0.5, label_smoothing=0.0, precision="float32", average="none"
     )
-    learner = Learner(model, config, Processes(0, 1, torch.device("cpu")))
+    learner = Learner(
+        model, choose_objectives(config, model), config, Processes(0, 1, torch.device("cpu"))
+    )
     tokens = float(batch.target_lengths.sum())
     learner.step([batch], tokens, 0.0, 0.0)
     first = learner.means()
     assert first is not None
     with torch.no_grad():
-        _, heard, lengths = WithCTC(model)(batch.source, batch.target_input)
-        own = float(ctc_loss(heard, lengths, batch)) / tokens
+        state = model.start(batch.source)
+        log_probs = model.heard(state)
+        assert log_probs is not None
+        own = float(ctc_loss(log_probs, state.mask.sum(1), batch)) / tokens
+    assert first.objectives == pytest.approx({"cross_entropy": first.loss, "ctc": own}, rel=1e-4)
     assert first.objective == pytest.approx(0.5 * first.loss + 0.5 * own, rel=1e-4)
     for _ in range(150):
         learner.step([batch], tokens, 2e-2, 0.0)
@@ -86,7 +92,5 @@ def test_a_learner_learns_both_outputs_and_search_hears_them() -> None:
 
 def test_without_ctc_the_weight_changes_nothing() -> None:
     model = make_model(ARCHITECTURES["linear-gru"])
-    learner = Learner(
-        model, TrainingConfig(max_steps=1, ctc_weight=0.5), Processes(0, 1, torch.device("cpu"))
-    )
-    assert learner._ctc == 0
+    chosen = choose_objectives(TrainingConfig(max_steps=1, ctc_weight=0.5), model)
+    assert [(each.weight, each.objective.name) for each in chosen] == [(1.0, "cross_entropy")]

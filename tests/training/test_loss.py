@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-import transduce.training.loss as loss_module
+import transduce.training.objectives.token_loss as loss_module
 from transduce.interfaces import PADDING
-from transduce.training.loss import token_loss
+from transduce.training.objectives.token_loss import token_loss
 
 
 def loss_in_numpy(logits: np.ndarray, targets: np.ndarray, smoothing: float) -> float:

@@ -15,7 +15,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import nn
-from training_fakes import ToyBatches, ToyModel, ToyScore, toy_config, toy_loss, weights_of
+from training_fakes import (
+    ToyBatches,
+    ToyModel,
+    ToyScore,
+    toy_config,
+    toy_loss,
+    weights_of,
+)
 
 import transduce.training.checkpoint as checkpoint_module
 from transduce.config import TrainingConfig
@@ -24,6 +31,8 @@ from transduce.interfaces import Batch
 from transduce.training.checkpoint import newest_checkpoint
 from transduce.training.log import read_log
 from transduce.training.loop import train
+from transduce.training.objectives.cross_entropy import CrossEntropy
+from transduce.training.objectives.weighted import Weighted
 from transduce.training.precision import choose_precision
 from transduce.training.record import TrainingRecord
 
@@ -38,10 +47,12 @@ def run(
     fingerprint: str = "",
     **options: Any,
 ) -> TrainingRecord:
+    config = toy_config(**options)
     return train(
         model or ToyModel(),
+        [Weighted(1.0, CrossEntropy(config.label_smoothing))],
         batches or ToyBatches(),
-        toy_config(**options),
+        config,
         folder,
         score or ToyScore(),
         resume=resume,
@@ -403,9 +414,10 @@ def test_lost_loss_says_where_and_what_to_change(tmp_path: Path, value: float) -
     class Broken(ToyModel):
         calls = 0
 
-        def forward(self, *inputs: Any) -> torch.Tensor:
+        def step(self, *inputs: Any) -> tuple[torch.Tensor, torch.Tensor]:
             self.calls += 1
-            return super().forward(*inputs) * (value if self.calls == 14 else 1.0)
+            logits, state = super().step(*inputs)
+            return logits * (value if self.calls == 14 else 1.0), state
 
     with pytest.raises(
         TrainingError,
@@ -428,7 +440,7 @@ def test_lost_loss_says_where_and_what_to_change(tmp_path: Path, value: float) -
 )
 def test_shortage_of_memory_names_the_batch(tmp_path: Path, error: BaseException) -> None:
     class Huge(ToyModel):
-        def forward(self, *inputs: Any) -> torch.Tensor:
+        def step(self, *inputs: Any) -> tuple[torch.Tensor, torch.Tensor]:
             raise error
 
     with pytest.raises(
@@ -440,7 +452,7 @@ def test_shortage_of_memory_names_the_batch(tmp_path: Path, error: BaseException
 
 def test_other_errors_stay_what_they_are(tmp_path: Path) -> None:
     class Buggy(ToyModel):
-        def forward(self, *inputs: Any) -> torch.Tensor:
+        def step(self, *inputs: Any) -> tuple[torch.Tensor, torch.Tensor]:
             raise RuntimeError("a bug")
 
     with pytest.raises(RuntimeError, match="a bug"):

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from transduce.config import TrainingConfig
 from transduce.interfaces import BEGIN, END, PADDING, Batch, Source
+from transduce.training.objectives.cross_entropy import CrossEntropy
+from transduce.training.objectives.weighted import Weighted
 
 VOCABULARY = 9
 
@@ -26,11 +28,19 @@ class ToyModel(nn.Module):
         self.output = nn.Linear(width, VOCABULARY)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, source: Source, target_input: Tensor) -> Tensor:
+    def start(self, source: Source, *, attention: bool = False) -> Tensor:
         vectors = self.embedding(source.tokens) * source.mask[..., None]
-        mean = vectors.sum(1) / source.lengths[:, None]
-        outputs, _ = self.recurrent(self.dropout(self.embedding(target_input)), mean[None])
-        return self.output(self.dropout(outputs))
+        return (vectors.sum(1) / source.lengths[:, None])[None]
+
+    def step(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        outputs, state = self.recurrent(self.dropout(self.embedding(tokens)), state)
+        return self.output(self.dropout(outputs)), state
+
+    def forward(self, source: Source, target_input: Tensor) -> Tensor:
+        return self.step(target_input, self.start(source))[0]
+
+
+ONLY_TARGETS = (Weighted(1.0, CrossEntropy()),)
 
 
 def toy_batch(pairs: list[tuple[list[int], list[int]]], indices: list[int]) -> Batch:

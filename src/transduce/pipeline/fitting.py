@@ -45,6 +45,7 @@ from transduce.training.distributed import launched_processes
 from transduce.training.freezing import freeze
 from transduce.training.inputs import BatchStream, Score
 from transduce.training.loop import train
+from transduce.training.objectives.choose import choose_objectives
 from transduce.training.progress import Progress
 from transduce.training.record import TrainingRecord
 
@@ -97,6 +98,7 @@ def fit(
                 trained.write_frame(change)
         record = train(
             trained.model,
+            choose_objectives(config.training, trained.model),
             _batches(corpus, trained, sampler),
             config.training,
             folder,

@@ -16,14 +16,12 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from transduce.config import TrainingConfig
 from transduce.errors import TrainingError
 from transduce.interfaces import BEGIN, END, PADDING, Batch, Source
-from transduce.models.seq2seq import Seq2Seq
 from transduce.models.storage import named_weights, set_weights
 from transduce.training.average import choose_average
-from transduce.training.ctc import WithCTC, ctc_loss
 from transduce.training.decoder_inputs import hide_inputs, mix_inputs
 from transduce.training.distributed import Processes
-from transduce.training.loss import token_loss
 from transduce.training.memory import is_shortage
+from transduce.training.objectives.weighted import Weighted, WeightedSum
 from transduce.training.precision import choose_precision
 from transduce.training.restoring import fitting
 
@@ -37,6 +35,7 @@ class Means:
     objective: float  # what is minimised, per real target token, in nats
     loss: float  # plain negative log-likelihood, per real target token, in nats
     gradient_norm: float  # before clipping
+    objectives: dict[str, float]  # each by its name, as ``objective`` is counted
 
     @property
     def finite(self) -> bool:
@@ -47,19 +46,28 @@ class Means:
 class Learner:
     """A model with all that changes as it learns."""
 
-    def __init__(self, model: nn.Module, config: TrainingConfig, processes: Processes) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        objectives: Sequence[Weighted],
+        config: TrainingConfig,
+        processes: Processes,
+    ) -> None:
+        """``objectives`` are what is minimised, at least one; they run ``model`` as a stepper."""
         self.model = model
         self.precision = choose_precision(config, processes.device)
         self._config = config
         self._processes = processes
-        has_ctc = isinstance(model, Seq2Seq) and model.ctc is not None
-        self._ctc = config.ctc_weight if has_ctc else 0.0
-        both = WithCTC(model) if isinstance(model, Seq2Seq) and self._ctc else model
+        self._names = [weighted.objective.name for weighted in objectives]
+        both = WeightedSum(model, objectives, self._running)
         self._wrapped = processes.wrap(both)  # all processes now have the first one's weights
         self.average = choose_average(model, config)
         self._parameters = list(model.parameters())
         self._optimizer = _adamw(model, config)
-        self._sums = torch.zeros(3, dtype=torch.float64, device=processes.device)
+        # The weighted sum, the plain loss, each objective; then the gradient's norm.
+        count = 2 + len(objectives)
+        self._sums = torch.zeros(count, dtype=torch.float64, device=processes.device)
+        self._norms = torch.zeros((), dtype=torch.float64, device=processes.device)
         self._tokens = 0.0
         self._steps = 0
 
@@ -82,7 +90,7 @@ class Learner:
             options["lr"] = rate
         self._optimizer.step()
         self.average.after_step()
-        self._sums[2] += norm
+        self._norms += norm
         self._tokens += tokens
         self._steps += 1
 
@@ -90,10 +98,12 @@ class Learner:
         """Means since the last call, over all processes; None if there was no step."""
         if not self._steps:
             return None
-        objective, loss, norm = self._sums.tolist()  # the one place that waits for the device
-        objective, loss = self._processes.sum([objective, loss])
-        means = Means(objective / self._tokens, loss / self._tokens, norm / self._steps)
+        sums, norm = self._sums.tolist(), float(self._norms)  # only here the device is waited for
+        objective, loss, *each = (total / self._tokens for total in self._processes.sum(sums))
+        named = dict(zip(self._names, each, strict=True))
+        means = Means(objective, loss, norm / self._steps, named)
         self._sums.zero_()
+        self._norms.zero_()
         self._tokens, self._steps = 0.0, 0
         return means
 
@@ -136,21 +146,18 @@ class Learner:
         if device.type == "cuda":
             batch = batch.pin_memory()
         batch = batch.to(device)
-        use_bfloat16 = self.precision == "bfloat16"
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=use_bfloat16):
+        with self._running():
             inputs = mix_inputs(self.model, batch.source, batch.target_input, share)
             inputs = hide_inputs(inputs, self._config.word_dropout)
-            if self._ctc:
-                logits, heard, lengths = self._wrapped(batch.source, inputs)
-            else:
-                logits = self._wrapped(batch.source, inputs)
-        objective, loss = token_loss(logits, batch.target_output, self._config.label_smoothing)
-        if self._ctc:
-            objective = (1 - self._ctc) * objective + self._ctc * ctc_loss(heard, lengths, batch)
+        objective, figures = self._wrapped(batch, inputs)
         # Between processes gradients are averaged, and a mean of sums is wanted: hence ``world``.
-        (objective * (self._processes.world / tokens)).backward()  # type: ignore[no-untyped-call]
-        self._sums[0] += objective.detach()
-        self._sums[1] += loss
+        (objective * (self._processes.world / tokens)).backward()
+        self._sums += figures
+
+    def _running(self) -> torch.autocast:
+        """The context of all that the model computes in a step."""
+        kind = self._processes.device.type
+        return torch.autocast(kind, dtype=torch.bfloat16, enabled=self.precision == "bfloat16")
 
     def _synchronised(self, last: bool) -> contextlib.AbstractContextManager[None]:
         """Gradients are exchanged with the last batch of a step only."""

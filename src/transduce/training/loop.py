@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from transduce.training.distributed import join_processes
 from transduce.training.inputs import BatchStream, Score
 from transduce.training.interrupt import stop_on_signals
 from transduce.training.memory import settle_memory
+from transduce.training.objectives.weighted import Weighted
 from transduce.training.progress import Progress, Silence
 from transduce.training.record import StopReason, TrainingRecord
 from transduce.training.run import Run
@@ -23,6 +25,7 @@ __all__ = ["train"]
 
 def train(
     model: nn.Module,
+    objectives: Sequence[Weighted],
     batches: BatchStream,
     config: TrainingConfig,
     folder: Path,
@@ -43,7 +46,9 @@ def train(
     the run after the step under way, with a checkpoint.
 
     Args:
-        model: on its device; ``model(source, target_input)`` gives logits ``[B, T, V]``.
+        model: on its device; a stepper, whose ``model(source, target_input)`` gives logits
+            ``[B, T, V]``.
+        objectives: what is minimised, weighted; at least one.
         batches: the training data.
         config: the section ``training``.
         folder: the model directory.
@@ -66,7 +71,9 @@ def train(
         request = stack.enter_context(stop_on_signals())
         shown = progress if progress is not None and processes.main else Silence()
         display = stack.enter_context(shown)
-        run = Run(model, batches, config, Path(folder), score, limits, processes, display)
+        run = Run(
+            model, objectives, batches, config, Path(folder), score, limits, processes, display
+        )
         stack.callback(run.close)
         run.begin(resume, fingerprint)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from collections.abc import Mapping
 from typing import Any
 
 from transduce.errors import TrainingError
@@ -58,7 +58,10 @@ class Reporter:
         seconds = max(position.seconds_in_steps - self._seconds, 1e-9)
         self._tokens, self._seconds = position.target_tokens, position.seconds_in_steps
         values = {
-            **asdict(means),
+            "objective": means.objective,
+            "loss": means.loss,
+            "gradient_norm": means.gradient_norm,
+            **_shares(means.objectives),
             "learning_rate": rate,
             "epoch": round(epochs, 4),
             "tokens_per_second": round(tokens / seconds, 1),
@@ -78,3 +81,10 @@ class Reporter:
             values = {part: found.get(self._metric, math.nan) for part, found in by_part.items()}
             shown = "  ".join(f"{part} {value:.2f}" for part, value in values.items())
             self.display.say(f"  {self._metric}  {shown}")
+
+
+def _shares(objectives: Mapping[str, float]) -> dict[str, float]:
+    """Each objective by itself, where there are several."""
+    if len(objectives) < 2:
+        return {}
+    return {f"objective/{name}": value for name, value in objectives.items()}

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -36,6 +36,7 @@ from transduce.training.inputs import BatchStream, Score
 from transduce.training.interrupt import StopRequest
 from transduce.training.learner import Learner
 from transduce.training.log import RunLog, tensorboard_writer
+from transduce.training.objectives.weighted import Weighted
 from transduce.training.plot import plot_run
 from transduce.training.progress import Progress
 from transduce.training.record import Position, StopReason, TrainingRecord
@@ -58,6 +59,7 @@ class Run:
     def __init__(
         self,
         model: nn.Module,
+        objectives: Sequence[Weighted],
         batches: BatchStream,
         config: TrainingConfig,
         folder: Path,
@@ -73,7 +75,7 @@ class Run:
         self.training = folder / "training"
         self.limits = limits
         self.processes = processes
-        self.learner = Learner(model, config, processes)
+        self.learner = Learner(model, objectives, config, processes)
         self.selection = Selection(config.metric, config.patience)
         self.position = Position()
         self.reporter = Reporter(RunLog(self.training / "log.jsonl"), display, config.metric)

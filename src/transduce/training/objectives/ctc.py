@@ -1,31 +1,29 @@
-"""Connectionist temporal classification as a second objective beside the decoder's."""
+"""Connectionist temporal classification: what the model's second output is trained by."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from transduce.interfaces import Batch, Source
+from transduce.interfaces import Batch, Listener
 from transduce.models.ctc import BLANK
-from transduce.models.seq2seq import Seq2Seq
+from transduce.training.objectives.forward import Forward
 
-__all__ = ["WithCTC", "ctc_loss"]
+__all__ = ["CTC", "ctc_loss"]
 
 
-class WithCTC(nn.Module):
-    """A model whose forward pass gives the logits of both of its outputs."""
+class CTC:
+    """``−log P(y | x)`` by the output on the encoder."""
 
-    def __init__(self, model: Seq2Seq) -> None:
-        super().__init__()
-        self.model = model
+    name = "ctc"
 
-    def forward(self, source: Source, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The decoder's logits ``[B, T, V]``, CTC's log-probabilities ``[B, S, V]``, lengths."""
-        state = self.model.start(source)
-        logits, _ = self.model.step(inputs, state)
-        if self.model.ctc is None:
+    def __call__(self, forward: Forward) -> Tensor:
+        """A sum over sentences, in nats."""
+        model, state = forward.model, forward.state
+        log_probs = model.heard(state) if isinstance(model, Listener) else None
+        if log_probs is None:
             raise RuntimeError("a model must have a CTC output to learn from it")
-        return logits, self.model.ctc(state.memory), state.memory.mask.sum(1)
+        return ctc_loss(log_probs, state.mask.sum(1), forward.batch)
 
 
 def ctc_loss(log_probs: Tensor, lengths: Tensor, batch: Batch) -> Tensor:

@@ -1,4 +1,4 @@
-"""Cross-entropy with label smoothing over the real tokens of a batch."""
+"""The loss of target tokens, with label smoothing, over the real tokens of a batch."""
 
 from __future__ import annotations
 
