@@ -17,7 +17,7 @@ from transduce.config.image import ImageConfig
 from transduce.data.image import read_pixels
 from transduce.data.image_files import refuse_large
 from transduce.data.image_reader import ImageReader
-from transduce.errors import DataError
+from transduce.errors import DataError, one_line
 
 Image = pytest.importorskip("PIL.Image")
 PngInfo = pytest.importorskip("PIL.PngImagePlugin").PngInfo
@@ -46,7 +46,7 @@ def write(path: Path, data: bytes | bytearray) -> Path:
 def refusal(path: Path, **options: object) -> str:
     with pytest.raises(DataError) as caught:
         ImageReader(ImageConfig.model_validate({"height": 16, **options})).read(path)
-    return str(caught.value).removeprefix(f"{path}: ")
+    return str(caught.value).removeprefix(one_line(f"{path}: "))
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -196,7 +196,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     assert refusal(tmp_path / "a.png") == f"{message}a pipe: give it as standard input"
     assert refusal(Path("/dev/zero")) == f"{message}a device"
     assert refusal(tmp_path / "a\0.png") == f"{message}a name that no file can have"
-    assert refusal(tmp_path / ("a" * 5000)) == f"{message}File name too long"
+    assert refusal(tmp_path / ("a" * 1000)) == f"{message}File name too long"
     with pytest.raises(DataError, match="a name that no file can have"):
         ImageReader(SMALL).length("\ud800.png")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import json
@@ -23,7 +24,7 @@ from transduce.data.corpus import Problems, read_pairs
 from transduce.data.sources import sources_or_errors
 from transduce.data.streams import LONGEST_LINE
 from transduce.data.texts import portions
-from transduce.errors import DataError
+from transduce.errors import ConfigError, DataError
 from transduce.untrusted.opening import open_regular
 
 LONG = "x" * (LONGEST_LINE + 1)
@@ -304,6 +305,21 @@ def test_parquet_that_unpacks_to_too_much(
     pq.write_table(pa.table(columns), path, compression="zstd", **options)
     with pytest.raises(DataError, match=r"must unpack to at most"):
         read(path)
+
+
+def test_damaged_footers_of_parquet_are_refused(tmp_path: Path) -> None:
+    """Some of them end the process where the library is asked for the place of a column."""
+    path = tmp_path / "a.parquet"
+    nested = [{"en": "a", "de": "b"}, {"en": "c", "de": "d"}]
+    pq.write_table(pa.table({"source": nested, "target": ["x", "y"]}), path, compression="none")
+    config = DataConfig(source="source.en")
+    assert len(list(read_pairs(path, config, Problems("stop")))) == 2
+    whole = path.read_bytes()
+    start = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
+    for place in range(start, len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        with contextlib.suppress(DataError, ConfigError):
+            list(read_pairs(path, config, Problems("stop")))
 
 
 def test_texts_of_a_table_have_the_length_of_a_line(tmp_path: Path) -> None:

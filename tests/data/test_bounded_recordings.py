@@ -13,7 +13,7 @@ import pytest
 from transduce.config.audio import AudioConfig
 from transduce.data.audio import array_samples, read_samples, sample_count
 from transduce.data.audio_reader import AudioReader
-from transduce.errors import DataError
+from transduce.errors import DataError, one_line
 
 soundfile = pytest.importorskip("soundfile")
 
@@ -46,8 +46,8 @@ def refusal(path: Path, **options: float) -> str:
             read(path, RATE, **options)
         messages.append(str(caught.value))
     assert messages[0] == messages[1], "what the header tells is found by the header alone"
-    assert messages[0].startswith(f"{path}: ")
-    return messages[0].removeprefix(f"{path}: ")
+    assert messages[0].startswith(one_line(f"{path}: "))
+    return messages[0].removeprefix(one_line(f"{path}: "))
 
 
 def write(path: Path, data: bytes | bytearray) -> Path:
@@ -158,7 +158,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     assert refusal(Path("/dev/zero")) == f"{message}a device"
     assert refusal(tmp_path) == f"{message}Is a directory"
     assert refusal(tmp_path / "a\0.wav") == f"{message}a name that no file can have"
-    assert refusal(tmp_path / ("a" * 5000)) == f"{message}File name too long"
+    assert refusal(tmp_path / ("a" * 1000)) == f"{message}File name too long"
 
 
 # ---------------------------------------------------------------- minutes of sound

@@ -1,8 +1,9 @@
-"""How large the pages of a Parquet file are, told by their own headers before they are unpacked.
+"""Where the columns of a Parquet file stand, and how large their pages are once unpacked.
 
-The footer's sizes are one more claim of the file; pages are what the library allocates by. A page
-begins with a header in Thrift's compact protocol (https://github.com/apache/parquet-format,
-``PageHeader``), of which a few numbers are read here.
+The footer's sizes are one more claim of the file; pages are what the library allocates by. Both are
+in Thrift's compact protocol (https://github.com/apache/parquet-format, ``FileMetaData`` and
+``PageHeader``), of which a few numbers are read here: asked for the place of a column whose
+statistics are damaged, the library ends the process.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-__all__ = ["Page", "pages"]
+__all__ = ["Chunk", "Page", "chunks", "pages"]
+
+_LARGEST_FOOTER = 1 << 24  # bytes; a hundred thousand chunks of columns need as many
+_END = 8  # bytes behind the footer: its length and PAR1
 
 _HEADERS = (1 << 10, 1 << 16, 1 << 20, 1 << 24)  # bytes looked at: min and max stand in headers
 _DEEPEST = 16  # structs in structs
@@ -19,8 +23,19 @@ _DICTIONARY_PAGE = 2
 # Encodings by which a few bytes stand for many: numbers of dictionary entries, shared prefixes.
 _REPEATING = {2, 7, 8}
 
-_TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _STRUCT = 1, 2, 3, 7, 8, 12
+_TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _STRUCT = 1, 2, 3, 7, 8, 9, 12
 _INTEGERS = (4, 5, 6)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The part of a column in a group of rows: its bytes in the file, and its values."""
+
+    group: int
+    column: int  # of the schema's leaves
+    start: int
+    end: int
+    values: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +45,54 @@ class Page:
     size: int
     values: int
     repeats: bool
+
+
+def chunks(file: BinaryIO, size: int) -> Iterator[Chunk]:
+    """All chunks of a file of so many bytes, group by group. Raises ValueError for damaged ones."""
+    if size < _END:
+        raise ValueError("file has no footer")
+    file.seek(size - _END)
+    length = int.from_bytes(file.read(4), "little")
+    if length > min(_LARGEST_FOOTER, size - _END):
+        raise ValueError(f"footer must have {_LARGEST_FOOTER:,} bytes at most; got {length:,}")
+    file.seek(size - _END - length)
+    reader = _Compact(file.read(length))
+    try:
+        for number, kind in reader.fields():
+            if number != 4:
+                reader.skip(kind, _DEEPEST)
+                continue
+            for group in range(reader.count(_STRUCT)):
+                yield from _of_group(reader, group)
+    except IndexError:
+        raise ValueError("footer is cut off") from None
+
+
+def _of_group(reader: _Compact, group: int) -> Iterator[Chunk]:
+    for number, kind in reader.fields():
+        if number != 1:
+            reader.skip(kind, _DEEPEST)
+            continue
+        for column in range(reader.count(_STRUCT)):
+            for part, inner in reader.fields():
+                if part == 3 and inner == _STRUCT:
+                    yield _chunk(reader, group, column)
+                else:
+                    reader.skip(inner, _DEEPEST)
+
+
+def _chunk(reader: _Compact, group: int, column: int) -> Chunk:
+    """Of ``ColumnMetaData``."""
+    found: dict[int, int] = {}
+    for number, kind in reader.fields():
+        if kind in _INTEGERS:
+            found[number] = reader.integer()
+        else:
+            reader.skip(kind, _DEEPEST)
+    start = _number(found, 9)
+    if dictionary := _number(found, 11):
+        start = min(start, dictionary)
+    return Chunk(group, column, start, start + _number(found, 7), _number(found, 5))
 
 
 def pages(file: BinaryIO, start: int, end: int, values: int) -> Iterator[Page]:
@@ -82,19 +145,43 @@ class _Compact:
         """Its fields by number."""
         if not deepest:
             raise ValueError("header of a page is nested too deep")
-        fields: dict[int, Any] = {}
+        return {number: self._value(kind, deepest) for number, kind in self.fields()}
+
+    def fields(self) -> Iterator[tuple[int, int]]:
+        """Number and kind of each; whoever asks reads or skips its value before the next."""
         number = 0
         while byte := self._byte():
             step, kind = byte >> 4, byte & 15
-            number = number + step if step else self._zigzag()
-            fields[number] = self._value(kind, deepest)
-        return fields
+            number = number + step if step else self.integer()
+            yield number, kind
+
+    def count(self, kind: int) -> int:
+        """How many values of a kind follow, as a list."""
+        byte = self._byte()
+        if byte & 15 != kind:
+            raise ValueError("list holds values of another kind")
+        return byte >> 4 if byte < 0xF0 else self._varint()
+
+    def skip(self, kind: int, deepest: int) -> None:
+        """Go over a value."""
+        if not deepest:
+            raise ValueError("values are nested too deep")
+        if kind == _STRUCT:
+            for _, inner in self.fields():
+                self.skip(inner, deepest - 1)
+        elif kind == _LIST:
+            inner = self._data[self.place] & 15
+            for _ in range(self.count(inner)):
+                # within lists truth has a byte of its own
+                self.skip(_BYTE if inner in (_TRUE, _FALSE) else inner, deepest - 1)
+        else:
+            self._value(kind, deepest)
 
     def _value(self, kind: int, deepest: int) -> Any:
         if kind in (_TRUE, _FALSE):
             return kind == _TRUE
         if kind in _INTEGERS:
-            return self._zigzag()
+            return self.integer()
         if kind == _STRUCT:
             return self.struct(deepest - 1)
         if kind in (_BYTE, _DOUBLE, _BINARY):
@@ -120,6 +207,7 @@ class _Compact:
                 raise ValueError("header of a page holds an endless number")
         return value | byte << shift
 
-    def _zigzag(self) -> int:
+    def integer(self) -> int:
+        """A whole number with a sign."""
         value = self._varint()
         return value >> 1 ^ -(value & 1)

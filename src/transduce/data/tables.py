@@ -14,6 +14,8 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -29,7 +31,7 @@ from transduce.data.arrow_values import (
     text_columns,
     text_length,
 )
-from transduce.data.parquet_pages import pages
+from transduce.data.parquet_pages import chunks, pages
 from transduce.data.problems import BadFileError, BadRecordError
 from transduce.data.records import Key
 from transduce.data.streams import refuse_bomb
@@ -79,21 +81,19 @@ def datasets_rows(folder: Path, keys: Sequence[Key]) -> Rows:
 
 def _rows_at_once(file: pq.ParquetFile, roots: Sequence[str], stream: BinaryIO, path: Path) -> int:
     """How many rows may be unpacked together. Raises BadFileError for pages beyond all measure."""
-    metadata, schema = file.metadata, file.schema
-    wanted = [n for n in range(metadata.num_columns) if _first(schema.column(n).path) in roots]
     size = _size(stream)
-    refuse_bomb(_LEAST_ROW * metadata.num_rows, size, path)
+    refuse_bomb(_LEAST_ROW * file.metadata.num_rows, size, path)
+    schema = file.schema
+    leaves = range(file.metadata.num_columns)
+    wanted = {n for n in leaves if schema.column(n).path.partition(".")[0] in roots}
+    with _arrow_errors(path, "a Parquet file"):
+        asked = [chunk for chunk in chunks(stream, size) if chunk.column in wanted]
     unpacked, at_once = 0, _ROWS
-    for group in range(metadata.num_row_groups):
+    for _, group in groupby(asked, key=attrgetter("group")):
         repeated, apart = 0, 0.0
-        for number in wanted:
+        for chunk in group:
             with _arrow_errors(path, "a Parquet file"):
-                column = metadata.row_group(group).column(number)
-                start = column.data_page_offset
-                if column.has_dictionary_page and column.dictionary_page_offset:
-                    start = min(start, column.dictionary_page_offset)
-                end = start + column.total_compressed_size
-                found = list(pages(stream, start, end, column.num_values))
+                found = list(pages(stream, chunk.start, chunk.end, chunk.values))
             unpacked += sum(page.size for page in found)
             largest = max((page.size for page in found), default=0)
             if largest > _LARGEST_PAGE:
@@ -104,10 +104,6 @@ def _rows_at_once(file: pq.ParquetFile, roots: Sequence[str], stream: BinaryIO, 
         refuse_bomb(unpacked, size, path)
         at_once = min(at_once, int(_LARGEST_PAGE // max(1, repeated, apart)))
     return max(1, at_once)
-
-
-def _first(path: str) -> str:
-    return path.partition(".")[0]
 
 
 # ---------------------------------------------------------------- Arrow streams
