@@ -184,8 +184,7 @@ class Text2TextPipeline:
         if own.stopping == "bound" and not asked.keys() & {"length_penalty", "early_stopping"}:
             for name in ("length_normalization", "length_alpha", "stopping", "forced_end"):
                 changed[name] = getattr(own, name)
-        values = {f"search.{name}": value for name, value in changed.items()}
-        return self.model.config.updated(values).search
+        return self.model.config.searching(changed)
 
 
 _EARLY = {"generate": False, "generate-early": True, "generate-never": "never"}

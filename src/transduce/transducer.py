@@ -285,9 +285,7 @@ class Transducer:
         return self.trained_
 
     def _search(self, options: Mapping[str, Any]) -> SearchConfig:
-        changed = {"beam": self.beam, **options}
-        config = self._trained().config
-        return config.updated({f"search.{name}": value for name, value in changed.items()}).search
+        return self._trained().config.searching({"beam": self.beam, **options})
 
     def _tokenizer_section(self) -> dict[str, Any]:
         if isinstance(self.model, Mapping) and self.model.get("from") is not None:

@@ -130,6 +130,16 @@ class Config(Section):
             set_dotted(values, key, value)
         return Config.from_mapping(values)
 
+    def searching(self, options: Mapping[str, Any]) -> SearchConfig:
+        """The search with some options replaced: ``{"beam": 4}``. Raises ConfigError."""
+        if not options:
+            return self.search
+        values = {name: getattr(self.search, name) for name in SearchConfig.model_fields}
+        try:
+            return SearchConfig.model_validate({**values, **options})
+        except ValidationError:  # said as of a recipe
+            return self.updated({f"search.{name}": of for name, of in options.items()}).search
+
     def _given(self) -> dict[str, Any]:
         """What must be written down to get this config again: all that is no default."""
         preset = {} if self.model.preset is None else {"preset": self.model.preset}

@@ -111,6 +111,7 @@ def fit(
         if (folder / WEIGHTS).is_file():
             load_weights(trained.model, folder / WEIGHTS)
         trained.model.eval()
+        trained.refresh()
         trained.report = _report(trained, data_report, record)
         if main:
             with _explained(folder), changing(folder) as change:

@@ -215,6 +215,7 @@ class DevScorer:
         """Metrics as plain numbers, ``loss`` among them."""
         if model is not self.trained.model:
             raise ValueError("model must be the one that the scorer was made for")
+        self.trained.refresh()  # which learned since
         totals = loss_totals(self.trained.model, self.batches)
         problems = Problems(self.config.data.on_error)
         answered = _answered(self.trained, self.examples, self.options, self.part, problems)

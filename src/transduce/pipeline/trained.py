@@ -21,7 +21,6 @@ from transduce.data.imported import AUTO
 from transduce.data.joint import Coder, JointTokenizer, coder
 from transduce.data.parts import Part, find_part
 from transduce.data.tokenizer import Tokenizer
-from transduce.engine import fast_stepper
 from transduce.errors import DataError, ModelError, naming
 from transduce.files import Change, changing, place, read_as_one
 from transduce.interfaces import BEGIN, Source, Stepper
@@ -30,6 +29,7 @@ from transduce.models.build import build_model
 from transduce.models.copying import copy_map
 from transduce.models.seq2seq import Seq2Seq
 from transduce.models.storage import named_weights, read_weights, write_weights
+from transduce.pipeline.fast_form import FastForm
 from transduce.pipeline.model_folder import (
     CONFIG,
     REPORT,
@@ -77,7 +77,10 @@ class TrainedModel:
     target_tokenizer: SideTokenizer
     model: Seq2Seq
     report: dict[str, Any] = field(default_factory=dict)
-    _fast: tuple[object, Stepper[Any]] | None = field(default=None, init=False, repr=False)
+    _fast: FastForm = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._fast = FastForm(self.model)
 
     @classmethod
     def fresh(
@@ -201,8 +204,7 @@ class TrainedModel:
         The source of a model of recordings may be ``auto``: it guesses what is spoken. Raises
         ModelError where there is no such language.
         """
-        self.stepper()  # made once, for all languages
-        other = copy.copy(self)
+        other = copy.copy(self)  # with the same fast form
         if isinstance(self.source, FrameReader):
             other.target_tokenizer = self._hearing(source, target)
             return other
@@ -235,14 +237,16 @@ class TrainedModel:
     def stepper(self) -> Stepper[Any]:
         """The model in evaluation mode, in the form that ``config.engine`` asks for.
 
-        Made again where the weights, the engine or the device are others than last time. Raises
-        EngineError.
+        Made once for an engine and a device. Who changes weights of ``model`` calls
+        :meth:`refresh`; training does. Raises EngineError.
         """
-        self.model.eval()
-        key = (self.config.engine, str(self.model.device), _sample(self.model))
-        if self._fast is None or self._fast[0] != key:
-            self._fast = (key, fast_stepper(self.model, self.config.engine))
-        return self._fast[1]
+        if self._fast.model is not self.model:
+            self._fast = FastForm(self.model)
+        return self._fast.stepper(self.config.engine)
+
+    def refresh(self) -> None:
+        """Predict with the weights that ``model`` has now."""
+        self._fast.forget()
 
     @staticmethod
     def ensemble(members: Sequence[TrainedModel], part: str | None = None) -> Predictor:
@@ -317,16 +321,6 @@ def _reading(trained: TrainedModel) -> object:
     if isinstance(trained.source, FrameReader):
         return trained.config.data.input
     return trained.source.to_json()
-
-
-def _sample(model: Seq2Seq) -> tuple[float, ...]:
-    """A little of every weight, by which to see that they changed.
-
-    Neither addresses nor torch's own counters tell: fused optimizers count nothing.
-    """
-    with torch.no_grad():
-        parts = [parameter.flatten()[-64:].float().sum() for parameter in model.parameters()]
-        return tuple(torch.stack(parts).tolist())
 
 
 def read_report(folder: Path) -> dict[str, Any]:

@@ -1,0 +1,40 @@
+"""The form of a model that predicts: made once, kept until somebody says that weights changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from transduce.config import EngineChoice
+from transduce.engine import fast_stepper
+from transduce.interfaces import Stepper
+from transduce.models.seq2seq import Seq2Seq
+
+__all__ = ["FastForm"]
+
+
+class FastForm:
+    """The stepper of one model; all that share the model share this.
+
+    The engine packs weights in a form of its own. To look at every weight at each call would
+    cost more than a short search, so who changes weights says so: :meth:`forget`.
+    """
+
+    def __init__(self, model: Seq2Seq) -> None:
+        self.model = model
+        self._made: tuple[tuple[EngineChoice, str], Stepper[Any]] | None = None
+
+    def stepper(self, choice: EngineChoice) -> Stepper[Any]:
+        """The model in evaluation mode. Made again for another engine or device.
+
+        Raises EngineError where the engine cannot be had.
+        """
+        if self.model.training:
+            self.model.eval()
+        key = (choice, str(self.model.device))
+        if self._made is None or self._made[0] != key:
+            self._made = (key, fast_stepper(self.model, choice))
+        return self._made[1]
+
+    def forget(self) -> None:
+        """The weights are others now."""
+        self._made = None
