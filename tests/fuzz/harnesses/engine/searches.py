@@ -1,19 +1,20 @@
 """Searches with any options, tokens and batches: the model, the engine step by step and the engine.
 
 All three give the same outputs or say the same. What arithmetic alone decides (weights changed by a
-millionth change the outputs as well) is left out.
+millionth change the outputs as well) is left out. In all its numbers the engine gives a sentence
+beside others, bit for bit, what it gives it alone.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import fields
 from functools import cache
 from math import isclose
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 
@@ -28,6 +29,7 @@ from transduce.models.seq2seq import Seq2Seq
 from transduce.search import Constraints, Hypothesis, decode
 
 Outputs = list[list[Hypothesis]]
+Numbers = Literal["float32", "bfloat16", "int8"]
 
 _KINDS = (
     *("gru-general", "lstm-none", "lstm-copy", "gru-copy-feeding", "lstm-feeding", "rnn-additive"),
@@ -62,8 +64,8 @@ def _model(kind: str) -> Seq2Seq:
 
 
 @cache
-def _engine(kind: str) -> Any:
-    return fast_stepper(_model(kind), "float32")
+def _engine(kind: str, numbers: Numbers = "float32") -> Any:
+    return fast_stepper(_model(kind), numbers)
 
 
 def lacks() -> str | None:
@@ -86,11 +88,17 @@ def feed(files: Files, folder: Path) -> object:
     constraints = _constraints(_mapping(call, "constraints"))
     sources = _sources(call.get("sources"))
 
-    def outcome(stepper: Stepper[Any]) -> Outputs | str:
+    def outcome(stepper: Stepper[Any], own: Sequence[int] | None = None) -> Outputs | str:
+        own = range(len(sources)) if own is None else own
+        source = make_source_for(_model(kind), [sources[number] for number in own])
         try:
-            return decode(stepper, make_source_for(_model(kind), sources), options, constraints)
+            return decode(stepper, source, options, constraints, own)
         except TransduceError as error:
             return f"{type(error).__name__}: {error}"
+
+    numbers = call.get("numbers")
+    if numbers in get_args(Numbers):
+        return _apart(lambda own: outcome(_engine(kind, numbers), own), len(sources))
 
     expected, engine = outcome(_model(kind)), _engine(kind)
     for stepper in (_Stepwise(engine), engine):
@@ -103,6 +111,20 @@ def feed(files: Files, folder: Path) -> object:
     if isinstance(expected, str):
         raise ConfigError(expected)
     return len(expected), [len(found) for found in expected[:2]], expected[0][0].finished
+
+
+def _apart(outcome: Callable[[Sequence[int] | None], Outputs | str], count: int) -> object:
+    """What each sentence has alone, it has beside the others."""
+    together = outcome(None)
+    alone = [outcome([number]) for number in range(count)]
+    if isinstance(together, str):
+        if together not in alone:
+            raise WrongAnswerError(f"together {together}, alone {_told(alone[0])}")
+        raise ConfigError(together)
+    for number, own in enumerate(alone):
+        if own != [together[number]]:
+            raise WrongAnswerError(f"alone {_told(own)}, together {_told([together[number]])}")
+    return count
 
 
 def _call(files: Files) -> dict[str, Any]:
@@ -208,8 +230,13 @@ _CALLS: list[dict[str, Any]] = [
 def _samples() -> list[Files]:
     calls = []
     for number, kind in enumerate(_KINDS):
+        numbers = (*get_args(Numbers), None)[number % 4]
         _engine(kind)  # compiled here, where it may be
-        call = {"model": kind, "sources": [[5, 6, 7, 12], [], [9, 10, 11, 12, 5, 6]]}
+        call = {
+            "model": kind,
+            "numbers": numbers,
+            "sources": [[5, 6, 7, 12], [], [9, 10, 11, 12, 5, 6]],
+        }
         options = _CALLS[number % len(_CALLS)]
         if "ctc_weight" in options["options"] and not kind.endswith("ctc"):
             options = _CALLS[0]
