@@ -14,7 +14,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check $(PIP_AR
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format kills fuzz clean
+.PHONY: help demo test check format kills fuzz sanitize clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ kills: $(READY_DEV) ## kills and write errors at every change of a file (half an
 
 fuzz: $(READY_DEV) ## damaged inputs for every reader, MINUTES=10 of them
 	$(BIN)/python tests/fuzz run --minutes $(MINUTES)
+
+sanitize: $(READY_DEV) ## the native engine's tests under the sanitizers of g++ (half an hour)
+	$(BIN)/python tests/sanitize.py
+	$(BIN)/python tests/sanitize.py --threads
 
 clean: ## remove the environment and the caches
 	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache

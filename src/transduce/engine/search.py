@@ -132,7 +132,7 @@ def search(
     carried = {name: tensor.contiguous() for name, tensor in rows.items()}
     slots, kept = _slots(decoder, carried)
     least, most = _integers(plan.least), _integers(plan.most)
-    prefix, not_first = _integers(plan.prefix), _integers(plan.not_first)
+    prefix, not_first = _integers(plan.prefix), _integers(sorted({*plan.not_first}))
     penalties = np.array(plan.penalties, np.float64)
     told = _Plan.of(
         plan.beam, plan.nbest, sentences, _at(least), _at(most), _at(penalties), len(penalties),

@@ -37,8 +37,8 @@ inline void admit_search(const Program& program, const Call& call, const Plan& p
   call.check();
   const Needs needs = program.needs();
   require(needs.vocabulary > 0 && needs.vocabulary <= needs.symbols, Fault::kSizes);
-  plan.check(needs.vocabulary);
   require(plan.sentences == call.sentences && call.rows == call.sentences, Fault::kSizes);
+  plan.check(needs.vocabulary);
   require(found.sentences == call.sentences && found.nbest == plan.nbest, Fault::kSizes);
   require(found.length > plan.longest() && slots.positions > 0, Fault::kSizes);
   require(found.room == product({found.sentences, found.nbest, found.length}), Fault::kSizes);
@@ -50,7 +50,7 @@ inline void admit_search(const Program& program, const Call& call, const Plan& p
     require(own < call.tensor_count, Fault::kSizes);
     if (own >= 0) tensors[own] = {nullptr, Given::kOwn};
   }
-  require(slots.row_count >= 0, Fault::kSizes);
+  require(slots.row_count >= 0 && slots.row_count <= call.tensor_count, Fault::kSizes);
   for (int64_t i = 0; i < slots.row_count; ++i) {
     const RowTensor& row = slots.rows[i];
     require(row.tensor >= 0 && row.tensor < call.tensor_count && row.bytes > 0, Fault::kSizes);
