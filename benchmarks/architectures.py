@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from transduce.config import Config
-from transduce.data.problems import Problems
-from transduce.pipeline.corpora import examples_from_files, open_corpora
-from transduce.pipeline.fitting import fit
-from transduce.pipeline.scoring import evaluate
+from transduce.reading.problems import Problems
+from transduce.workflow.corpora.corpora import examples_from_files, open_corpora
+from transduce.workflow.evaluate import evaluate
+from transduce.workflow.fitting.fit import fit
 
 WIDTH = 256
 

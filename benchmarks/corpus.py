@@ -17,10 +17,10 @@ import time
 from pathlib import Path
 
 from transduce.config import Config
-from transduce.data.corpus import read_pairs
-from transduce.data.problems import Problems
-from transduce.pipeline.corpora import open_corpora
-from transduce.pipeline.fitting import fit
+from transduce.reading.pair_files import read_pairs
+from transduce.reading.problems import Problems
+from transduce.workflow.corpora.corpora import open_corpora
+from transduce.workflow.fitting.fit import fit
 
 
 def main() -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 from benchmarks import peers_ctranslate2, peers_huggingface
 from benchmarks.random_models import random_model, random_sources
 from transduce.config import ModelConfig
-from transduce.data.problems import Problems
 from transduce.errors import ConfigError
 from transduce.models.seq2seq import Seq2Seq
 from transduce.models.storage import named_weights, save_weights
-from transduce.pipeline.corpora import examples_from_files
-from transduce.pipeline.trained import TrainedModel
+from transduce.reading.problems import Problems
+from transduce.workflow.corpora.corpora import examples_from_files
+from transduce.workflow.trained import TrainedModel
 
 __all__ = ["Case", "random_case", "trained_case", "write_case"]
 

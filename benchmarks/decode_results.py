@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.decode_worker import Reply
-from transduce.evaluation import figures
+from transduce.drawing import figures
 from transduce.files import replacing
 
 __all__ = ["HEADER", "Row", "Spread", "StartUp", "draw", "line", "summarize", "write_json"]

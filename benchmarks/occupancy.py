@@ -19,12 +19,12 @@ from typing import Any
 from torch import Tensor
 
 from benchmarks.machine import describe_machine
-from transduce.data.problems import Problems
 from transduce.engine import fast_stepper
 from transduce.engine.stepper import EngineState, EngineStepper
-from transduce.pipeline.corpora import examples_from_files
-from transduce.pipeline.trained import TrainedModel
+from transduce.reading.problems import Problems
 from transduce.search import decode_all
+from transduce.workflow.corpora.corpora import examples_from_files
+from transduce.workflow.trained import TrainedModel
 
 
 class Watched:

@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from transduce.config import Config, load_config
-from transduce.evaluation import figures
-from transduce.pipeline.corpora import open_corpora
-from transduce.pipeline.fitting import fit
+from transduce.drawing import figures
+from transduce.workflow.corpora.corpora import open_corpora
+from transduce.workflow.fitting.fit import fit
 
 PRECISIONS = ("float32", "bfloat16")
 Curve = dict[int, float]  # loss on dev, nats a token, at each step scored

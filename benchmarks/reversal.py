@@ -16,11 +16,11 @@ import tempfile
 from pathlib import Path
 
 from transduce.config import Config
-from transduce.data.corpus import Example
-from transduce.evaluation import figures
-from transduce.pipeline.corpora import corpora_from_lists
-from transduce.pipeline.fitting import fit
-from transduce.pipeline.trained import TrainedModel
+from transduce.drawing import figures
+from transduce.reading.pair_files import Example
+from transduce.workflow.corpora.corpora import corpora_from_lists
+from transduce.workflow.fitting.fit import fit
+from transduce.workflow.trained import TrainedModel
 
 LENGTHS = (2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 24, 28, 32)
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

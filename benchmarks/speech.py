@@ -28,7 +28,7 @@ from benchmarks.decode_results import Spread
 from benchmarks.machine import describe_machine
 from benchmarks.side_by_side import in_turn
 from benchmarks.speech_worker import Request, Worker
-from transduce.data.audio import sample_count
+from transduce.audio.samples import sample_count
 from transduce.metrics.edit import error_rate
 
 SYSTEMS = (

@@ -145,8 +145,8 @@ def _open(system: str, model: Path) -> System:
 
 def main() -> None:
     """Answer requests until there are no more."""
+    from transduce.audio.reader import AudioReader
     from transduce.config.audio import AudioConfig
-    from transduce.data.audio_reader import AudioReader
 
     # Libraries may print; what they print must not come between the replies.
     channel = os.fdopen(os.dup(1), "w")

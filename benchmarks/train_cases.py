@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.train_protocol import FIRST, Case, Pairs
+from transduce.batches.batching import Batches
 from transduce.config import TokenizerConfig
-from transduce.data.batching import Batches
-from transduce.data.tokenizer import Tokenizer
 from transduce.interfaces import Batch
+from transduce.tokenization.tokenizer import Tokenizer
 
 __all__ = ["CASES", "make_case"]
 

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from benchmarks.train_protocol import Case, Feed, Pairs, Ready
+from transduce.batches.batching import make_batch
 from transduce.config import ModelConfig, TrainingConfig
-from transduce.data.batching import make_batch
 from transduce.models.build import build_model
 from transduce.training.distributed import join_processes
 from transduce.training.learner import Learner

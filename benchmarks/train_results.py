@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.decode_results import Spread
 from benchmarks.train_protocol import Ready
-from transduce.evaluation import figures
+from transduce.drawing import figures
 from transduce.files import replacing
 
 __all__ = ["HEADER", "Leg", "Row", "draw", "line", "summarize", "write_json"]

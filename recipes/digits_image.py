@@ -23,7 +23,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from transduce.config.image import ImageAugmentationConfig, ImageConfig
-from transduce.data.image_augmentation import augmented
+from transduce.image.augmentation import augmented
 
 SIDE, HEIGHT, LONGEST = 16, 20, 8  # pixels of a digit and of a line; digits of a string
 PARTS = {"train": (0, 1, 2, 3), "dev": (4,), "test": (5,)}  # remainders of a digit's number by 6

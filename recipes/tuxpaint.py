@@ -15,7 +15,7 @@ import argparse
 import os
 from pathlib import Path
 
-from transduce.data.split import splitter
+from transduce.reading.split import splitter
 
 PARTS = {"train": 0.8, "dev": 0.1, "test": 0.1}
 

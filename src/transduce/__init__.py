@@ -5,9 +5,6 @@
 
 from __future__ import annotations
 
-import sys
-from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,33 +23,7 @@ def __getattr__(name: str) -> Any:
 
         return Transducer
     if name == "pipeline":
-        return import_module("transduce.pipeline")
+        from transduce.tasks import pipeline
+
+        return pipeline
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-# `transduce.pipeline(task, model=…)` is what code written for transformers calls, and a folder here
-# has that name too: the folder answers calls.
-class _Callable(ModuleType):
-    def __call__(
-        self,
-        task: str,
-        model: Any,
-        *,
-        device: str = "auto",
-        src_lang: str | None = None,
-        tgt_lang: str | None = None,
-        part: str | None = None,
-    ) -> Any:
-        from transduce.tasks import pipeline as make
-
-        return make(task, model, device=device, src_lang=src_lang, tgt_lang=tgt_lang, part=part)
-
-
-class _Package(ModuleType):
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name == "pipeline" and isinstance(value, ModuleType):
-            value.__class__ = _Callable
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

@@ -14,17 +14,17 @@ from rich.console import Console
 from rich.table import Table
 
 from transduce.config import Config
-from transduce.data.corpus import Example
-from transduce.data.split import hash_split
+from transduce.drawing.pictures import draw_attention
 from transduce.errors import DataError, ModelError
-from transduce.evaluation.pictures import draw_attention
 from transduce.files import aside_name, clear_asides, locked, place
-from transduce.pipeline.corpora import Corpora, corpora_from_lists
-from transduce.pipeline.fitting import fit
-from transduce.pipeline.model_folder import CONFIG, REPORT
-from transduce.pipeline.scoring import Evaluation, evaluate
-from transduce.pipeline.trained import Output, TrainedModel
-from transduce.training.progress import choose_progress
+from transduce.reading.pair_files import Example
+from transduce.reading.split import hash_split
+from transduce.training.record.progress import choose_progress
+from transduce.workflow.corpora.corpora import Corpora, corpora_from_lists
+from transduce.workflow.evaluate import Evaluation, evaluate
+from transduce.workflow.fitting.fit import fit
+from transduce.workflow.model_folder import CONFIG, REPORT
+from transduce.workflow.trained import Output, TrainedModel
 
 __all__ = ["FOLDER", "RECIPE", "dictionary", "run", "say"]
 

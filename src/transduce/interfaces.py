@@ -27,6 +27,7 @@ __all__ = [
     "BeamPlan",
     "Candidates",
     "Ended",
+    "Frames",
     "Listener",
     "Memory",
     "Proposer",
@@ -38,6 +39,8 @@ __all__ = [
 
 # Every vocabulary starts with the same four symbols.
 PADDING, UNKNOWN, BEGIN, END = 0, 1, 2, 3
+
+Frames = NDArray[np.float32]  # [S, F]: S columns of F numbers, of a spectrogram or a picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class Source:
     lengths: Tensor
 
     @classmethod
-    def of_frames(cls, rows: Sequence[NDArray[np.float32]], width: int) -> Source:
+    def of_frames(cls, rows: Sequence[Frames], width: int) -> Source:
         """Pad frames ``[S, F]`` of B sources, F being ``width``; no rows give ``[0, 1, F]``."""
         lengths = [len(row) for row in rows]
         values = torch.zeros(len(rows), max(lengths, default=1), width)

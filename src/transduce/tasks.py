@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from transduce.config import SearchConfig
-from transduce.data.parts import find_part
 from transduce.errors import ConfigError, DataError
-from transduce.pipeline.trained import TrainedModel
-from transduce.pretrained.folder import read_json
-from transduce.pretrained.generation import to_search
+from transduce.pretrained.checkpoint.folder import read_json
+from transduce.pretrained.checkpoint.generation import to_search
 from transduce.pretrained.reader import read_pretrained
+from transduce.reading.parts import find_part
+from transduce.workflow.trained import TrainedModel
 
 __all__ = ["Text2TextPipeline", "pipeline"]
 

@@ -10,11 +10,11 @@ from typing import Any, Self
 
 from transduce.config import Config, SearchConfig
 from transduce.config.presets import PRESETS
-from transduce.data.frames import FrameSource
 from transduce.errors import ConfigError, DataError, ModelError
-from transduce.pipeline.attention_picture import draw_attention_of
-from transduce.pipeline.fitting import fit
-from transduce.pipeline.lists import (
+from transduce.pretrained.reader import load_trained, read_pretrained
+from transduce.reading.frames import FrameSource
+from transduce.workflow.attention_picture import draw_attention_of
+from transduce.workflow.corpora.in_memory import (
     DevPairs,
     PartNames,
     corpora_of,
@@ -23,8 +23,8 @@ from transduce.pipeline.lists import (
     texts,
     with_parts,
 )
-from transduce.pipeline.trained import Output, TrainedModel
-from transduce.pretrained.reader import load_trained, read_pretrained
+from transduce.workflow.fitting.fit import fit
+from transduce.workflow.trained import Output, TrainedModel
 
 __all__ = ["Transducer"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from transduce.data.audio import array_samples, read_samples, resampled, sample_count
+from transduce.audio.samples import array_samples, read_samples, resampled, sample_count
 from transduce.errors import DataError
 
 soundfile = pytest.importorskip("soundfile")

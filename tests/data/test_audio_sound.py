@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from transduce.audio.reader import AudioReader
+from transduce.audio.sound import HeardPart, find_sound
 from transduce.config.audio import AudioConfig
-from transduce.data.audio_reader import AudioReader
-from transduce.data.audio_sound import HeardPart, find_sound
 
 RATE = 8_000
 

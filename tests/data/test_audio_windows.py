@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from transduce.audio.reader import AudioReader
+from transduce.audio.windows import cut_where_quiet
 from transduce.config.audio import AudioConfig
-from transduce.data.audio_reader import AudioReader
-from transduce.data.audio_windows import cut_where_quiet
 
 RATE = 1000
 

@@ -12,8 +12,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transduce.data import batching
-from transduce.data.batching import Batches, make_batch, prefetch
+from transduce.batches import batching
+from transduce.batches.batching import Batches, make_batch, prefetch
 from transduce.errors import ConfigError, DataError
 from transduce.interfaces import Batch
 

@@ -14,10 +14,10 @@ import pytest
 
 from measured import MOST_BYTES, MOST_SECONDS, OF_TORCH, measured
 from transduce.config.image import ImageConfig
-from transduce.data.image import read_pixels
-from transduce.data.image_files import refuse_large
-from transduce.data.image_reader import ImageReader
 from transduce.errors import DataError, one_line
+from transduce.image.picture_files import refuse_large
+from transduce.image.pixels import read_pixels
+from transduce.image.reader import ImageReader
 
 Image = pytest.importorskip("PIL.Image")
 PngInfo = pytest.importorskip("PIL.PngImagePlugin").PngInfo
@@ -204,7 +204,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
 _READ = """
 import sys
 from transduce.config.image import ImageConfig
-from transduce.data.image_reader import ImageReader
+from transduce.image.reader import ImageReader
 from transduce.errors import DataError
 try:
     ImageReader(ImageConfig(height=16, trim=True, color=True)).read(sys.argv[1])

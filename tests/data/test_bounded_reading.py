@@ -20,11 +20,11 @@ import zstandard
 
 from measured import MOST_BYTES, MOST_SECONDS, transduce
 from transduce.config import DataConfig, ParallelFiles
-from transduce.data.corpus import Problems, read_pairs
-from transduce.data.sources import sources_or_errors
-from transduce.data.streams import LONGEST_LINE
-from transduce.data.texts import portions
 from transduce.errors import ConfigError, DataError
+from transduce.reading.pair_files import Problems, read_pairs
+from transduce.reading.sources import sources_or_errors
+from transduce.reading.streams import LONGEST_LINE
+from transduce.tokenization.texts import portions
 from transduce.untrusted.opening import open_regular
 
 LONG = "x" * (LONGEST_LINE + 1)

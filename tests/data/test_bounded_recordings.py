@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from transduce.audio.reader import AudioReader
+from transduce.audio.samples import array_samples, read_samples, sample_count
 from transduce.config.audio import AudioConfig
-from transduce.data.audio import array_samples, read_samples, sample_count
-from transduce.data.audio_reader import AudioReader
 from transduce.errors import DataError, one_line
 
 soundfile = pytest.importorskip("soundfile")

@@ -22,8 +22,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from transduce.config import Config, DataConfig, Files, ParallelFiles
-from transduce.data import streams
-from transduce.data.corpus import (
+from transduce.errors import DataError
+from transduce.reading import streams
+from transduce.reading.pair_files import (
     Example,
     Pair,
     Problems,
@@ -31,8 +32,7 @@ from transduce.data.corpus import (
     read_pairs,
     read_sources,
 )
-from transduce.data.tags import find_tags, tag_symbol
-from transduce.errors import DataError
+from transduce.tokenization.tags import find_tags, tag_symbol
 
 # Among them what must not split a line: U+2028, U+0085, form feed; and CSV's quote and comma.
 PAIRS = [

@@ -14,8 +14,8 @@ import pytest
 import zstandard
 
 from transduce.config import Config, DataConfig, Files, ParallelFiles
-from transduce.data.corpus import Problems, read_pairs
 from transduce.errors import ConfigError, DataError
+from transduce.reading.pair_files import Problems, read_pairs
 
 
 def data_config(**options: Any) -> DataConfig:

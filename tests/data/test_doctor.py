@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from transduce.checks import doctor
+from transduce.checks.doctor import Leakage, examine, find_leakage
+from transduce.checks.doctor_report import Lengths
+from transduce.checks.leakage import Fingerprints, LeakageCounter
 from transduce.config import Config, DataConfig, PartConfig
-from transduce.data import doctor
-from transduce.data.corpus import Pair
-from transduce.data.doctor import Leakage, examine, find_leakage
-from transduce.data.doctor_report import Lengths
-from transduce.data.leakage import Fingerprints, LeakageCounter
 from transduce.errors import ConfigError
+from transduce.reading.pair_files import Pair
 
 
 def data_config(**options: Any) -> DataConfig:

@@ -14,15 +14,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from transduce.batches import encoded_corpus as encoded
+from transduce.batches.encoded_corpus import EncodedCorpus
+from transduce.batches.padding import make_batch, make_source
+from transduce.batches.token_files import digest_of
 from transduce.config import DataConfig, TokenizerConfig
-from transduce.data import encoded
-from transduce.data.encoded import EncodedCorpus
-from transduce.data.padding import make_batch, make_source
-from transduce.data.texts import PORTION
-from transduce.data.token_files import digest_of
-from transduce.data.tokenizer import Tokenizer
 from transduce.errors import DataError
 from transduce.interfaces import Batch
+from transduce.tokenization.texts import PORTION
+from transduce.tokenization.tokenizer import Tokenizer
 
 PAIRS = [("abc", "ab"), ("a", "cccc"), ("", "b"), ("cab" * 5, "a"), ("b", "")]
 

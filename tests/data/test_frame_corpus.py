@@ -9,18 +9,18 @@ import pytest
 import torch
 
 from recordings import RATE, spoken, write_recording
+from transduce.audio.log_mel import log_mel
+from transduce.audio.reader import AudioReader
+from transduce.batches.batching import Batches
+from transduce.batches.frame_corpus import FrameCorpus
 from transduce.config import Config, DataConfig
 from transduce.config.audio import AudioConfig
 from transduce.config.data import TextConfig
 from transduce.config.image import ImageConfig
-from transduce.data.audio_reader import AudioReader
-from transduce.data.batching import Batches
-from transduce.data.frame_corpus import FrameCorpus
-from transduce.data.frames import frame_reader
-from transduce.data.image_reader import ImageReader
-from transduce.data.log_mel import log_mel
-from transduce.data.tokenizer import Tokenizer
 from transduce.errors import DataError
+from transduce.image.reader import ImageReader
+from transduce.reading.frames import frame_reader
+from transduce.tokenization.tokenizer import Tokenizer
 
 TEXTS = ["ab", "dcba", "a", "cc", "bd"]
 AUGMENTED = {
@@ -197,7 +197,7 @@ def test_speed_changes_the_length_within_its_bounds(tmp_path: Path) -> None:
 
 
 def test_noise_is_as_loud_as_said(tmp_path: Path) -> None:
-    from transduce.data.audio_augmentation import change_samples
+    from transduce.audio.augmentation import change_samples
 
     samples = spoken("abcd")
     shares = []
@@ -212,7 +212,7 @@ def test_noise_is_as_loud_as_said(tmp_path: Path) -> None:
 
 
 def test_recordings_that_are_joined_get_a_gain_each(tmp_path: Path) -> None:
-    from transduce.data.audio_augmentation import change_gains
+    from transduce.audio.augmentation import change_gains
 
     reader = AudioReader(audio(augmentation={"gain": 20.0}))
     chance = np.random.default_rng(1)

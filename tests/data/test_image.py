@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from transduce.config.image import ImageConfig
-from transduce.data.image import array_pixels, picture_width, read_pixels, to_frames
 from transduce.errors import DataError
+from transduce.image.pixels import array_pixels, picture_width, read_pixels, to_frames
 
 KEEP = ImageConfig(height=8)  # the height of the pictures below: nothing is scaled
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from transduce.config.image import ImageAugmentationConfig, ImageConfig
-from transduce.data.image_augmentation import augmented
+from transduce.image.augmentation import augmented
 
 
 def config(*, invert: bool = True, color: bool = False, **options: float) -> ImageConfig:

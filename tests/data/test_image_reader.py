@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from transduce.config.image import ImageAugmentationConfig, ImageConfig
-from transduce.data import image_reader
-from transduce.data.image import picture_width, read_pixels, to_frames
-from transduce.data.image_reader import ImageReader
 from transduce.errors import DataError
+from transduce.image import reader as image_reader
+from transduce.image.pixels import picture_width, read_pixels, to_frames
+from transduce.image.reader import ImageReader
 
 CONFIG = ImageConfig(height=8)
 

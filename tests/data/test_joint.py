@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transduce.config import TokenizerConfig
-from transduce.data.joint import JointTokenizer, coder
-from transduce.data.tokenizer import Tokenizer
 from transduce.interfaces import END, UNKNOWN
+from transduce.tokenization.joint import JointTokenizer, coder
+from transduce.tokenization.tokenizer import Tokenizer
 
 LETTERS = ["hello", "aba", "⟪N⟫ca"]
 PHONES = ["h ə l oʊ", "a b a", "tʃ a", "⟪p⟫a"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from transduce.audio.log_mel import frame_count, log_mel, mel_filters
 from transduce.config.audio import AudioConfig
-from transduce.data.log_mel import frame_count, log_mel, mel_filters
 
 
 def speech(seconds: float, rate: int = 16_000, seed: int = 0) -> np.ndarray:

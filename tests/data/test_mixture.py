@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transduce.data.batching import Batches, make_batch
-from transduce.data.mixture import MixtureSampler, shares
+from transduce.batches.batching import Batches, make_batch
+from transduce.batches.mixture_sampler import MixtureSampler, shares
 from transduce.interfaces import Batch
 
 parts = st.lists(st.tuples(st.integers(1, 60), st.floats(0.1, 10)), min_size=1, max_size=6)

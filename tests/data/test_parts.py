@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from transduce.batches.tag_order import shuffle_tags
+from transduce.checks.doctor import examine
 from transduce.config import Config, DataConfig, ParallelFiles
-from transduce.data.corpus import Pair, read_pairs
-from transduce.data.doctor import examine
-from transduce.data.parts import find_part, part_data, part_tags, parts_of, refuse_tags
-from transduce.data.problems import Problems
-from transduce.data.tag_order import shuffle_tags
 from transduce.errors import ConfigError, DataError
+from transduce.reading.pair_files import Pair, read_pairs
+from transduce.reading.parts import find_part, part_data, part_tags, parts_of, refuse_tags
+from transduce.reading.problems import Problems
 
 
 def config(tokenizer: dict[str, Any] | None = None, **data: Any) -> Config:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transduce.data.split import hash_split, splitter
 from transduce.errors import ConfigError
+from transduce.reading.split import hash_split, splitter
 
 PARTS = {"test": 0.1, "dev": 0.05, "train": 0.85}
 

@@ -9,8 +9,8 @@ from types import ModuleType
 import pytest
 
 from recordings import RATE, write_recording
+from transduce.audio.reader import AudioReader
 from transduce.config.audio import AudioConfig
-from transduce.data.audio_reader import AudioReader
 
 SCRIPT = Path(__file__).parent.parent.parent / "recipes" / "digits.py"
 COUNTS = {"train": 40, "dev": 10, "test": 10}

@@ -10,8 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transduce.data.batching import Batches, make_batch
-from transduce.data.tag_order import ShuffledTags, shuffle_tags
+from transduce.batches.batching import Batches, make_batch
+from transduce.batches.tag_order import ShuffledTags, shuffle_tags
 from transduce.interfaces import PADDING, Batch
 
 TAG = 10  # the first tag

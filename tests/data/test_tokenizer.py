@@ -16,12 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transduce.config import TokenizerConfig
-from transduce.data import direct, vocabulary
-from transduce.data.pipelines import BYTES, SPECIALS, make_pre_tokenizer
-from transduce.data.tokenizer import Tokenizer
-from transduce.data.vocabulary import VocabularyLearner
 from transduce.errors import ConfigError, DataError, ModelError
 from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
+from transduce.tokenization import direct, vocabulary
+from transduce.tokenization.pipelines import BYTES, SPECIALS, make_pre_tokenizer
+from transduce.tokenization.tokenizer import Tokenizer
+from transduce.tokenization.vocabulary import VocabularyLearner
 
 KINDS = ("character", "whitespace", "word", "bpe", "unigram", "byte")
 TEXTS = [
@@ -287,7 +287,7 @@ def test_tag_without_brackets_is_refused() -> None:
 TRAIN_ALL = """
 import sys, json
 from transduce.config import TokenizerConfig
-from transduce.data.tokenizer import Tokenizer
+from transduce.tokenization.tokenizer import Tokenizer
 texts = json.load(sys.stdin)
 for kind in ("character", "whitespace", "word", "bpe", "unigram", "byte"):
     size = 330 if kind in ("bpe", "unigram") else None
@@ -312,7 +312,7 @@ def test_training_gives_the_same_in_another_process(trained: dict[str, Tokenizer
 FORK = """
 import os
 from transduce.config import TokenizerConfig
-from transduce.data.tokenizer import Tokenizer
+from transduce.tokenization.tokenizer import Tokenizer
 tokenizer = Tokenizer.train(["a b"] * 100, TokenizerConfig(kind="bpe", vocabulary_size=300))
 rows = tokenizer.encode_batch(["a b"] * 1000)
 child = os.fork()

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from transduce.data import unigram
-from transduce.data.unigram import train_unigram
+from transduce.tokenization import unigram
+from transduce.tokenization.unigram import train_unigram
 
 
 def cuttings(word: str, pieces: set[str]) -> Iterator[list[str]]:

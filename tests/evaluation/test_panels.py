@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from transduce.drawing.panels import SheetEntry, draw_contact_sheet, draw_picture_attention
 from transduce.errors import DataError
-from transduce.evaluation.panels import SheetEntry, draw_contact_sheet, draw_picture_attention
 
 PAPER = np.full((16, 32), 255, np.uint8)
 

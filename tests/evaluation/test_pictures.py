@@ -10,10 +10,10 @@ import pytest
 from matplotlib import font_manager
 from matplotlib.image import imread
 
+from transduce.drawing.labels import readable, with_fonts
+from transduce.drawing.pictures import draw_attention, draw_quality_against_speed
 from transduce.errors import DataError
 from transduce.evaluation.compare import Comparison, ComparisonRow, Estimate
-from transduce.evaluation.labels import readable, with_fonts
-from transduce.evaluation.pictures import draw_attention, draw_quality_against_speed
 
 SCRIPTS = ["ა", "ʃ", "tɕ͈", "안", "我", "مر", "$x$", "$\\no$", " ", "\u0301", "\ue000", "<eos>"]
 
@@ -73,9 +73,9 @@ def test_symbols_without_a_glyph_become_their_code() -> None:
 def test_another_font_is_taken_where_it_has_the_glyph(monkeypatch: pytest.MonkeyPatch) -> None:
     glyphs = {"DejaVu Sans": "abc", "Noto Sans CJK": "我你", "Other": "我ㄅ"}
     monkeypatch.setattr(
-        "transduce.evaluation.labels._glyphs", lambda family: frozenset(glyphs[family])
+        "transduce.drawing.labels._glyphs", lambda family: frozenset(glyphs[family])
     )
-    monkeypatch.setattr("transduce.evaluation.labels._others", lambda: ("Noto Sans CJK", "Other"))
+    monkeypatch.setattr("transduce.drawing.labels._others", lambda: ("Noto Sans CJK", "Other"))
     assert with_fonts(["我a"]) == (["我a"], ["DejaVu Sans", "Noto Sans CJK"])
     assert with_fonts(["我ㄅ"])[1] == ["DejaVu Sans", "Noto Sans CJK", "Other"]
     assert with_fonts(["a"])[1] == ["DejaVu Sans"]
@@ -91,7 +91,7 @@ def test_a_font_file_that_cannot_be_read_is_passed_over(
     monkeypatch.setattr(
         font_manager.fontManager, "ttflist", [*font_manager.fontManager.ttflist, entry]
     )
-    monkeypatch.setattr("transduce.evaluation.labels._others", lambda: ("Broken Sans",))
+    monkeypatch.setattr("transduce.drawing.labels._others", lambda: ("Broken Sans",))
     assert with_fonts(["\U0010fffc"])[0] == ["U+10FFFC"]
 
 

@@ -11,12 +11,12 @@ import torch
 
 from transduce import cli
 from transduce.config import Config
-from transduce.data.tokenizer import Tokenizer
 from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
 from transduce.models.seq2seq import Seq2Seq
-from transduce.pipeline.corpora import open_corpora
-from transduce.pipeline.survey import survey
-from transduce.pipeline.trained import TrainedModel
+from transduce.tokenization.tokenizer import Tokenizer
+from transduce.workflow.corpora.corpora import open_corpora
+from transduce.workflow.corpora.survey import survey
+from transduce.workflow.trained import TrainedModel
 
 TEXTS = ["ab cd", "d ab c, ab", "cd!", "b abc d", "ab ab cd c", "dd ⟪PL⟫a"]
 

@@ -11,15 +11,15 @@ import pytest
 import torch
 from small_transformers import TEXTS, call, saved, shake, transformer, untrained
 
+from transduce.batches.batching import make_source
 from transduce.config import SearchConfig
-from transduce.data.batching import make_source
 from transduce.export.folder import export_model, export_trained
 from transduce.export.usage import compare, program
 from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
 from transduce.models.build import build_model
 from transduce.models.seq2seq import Seq2Seq
-from transduce.pipeline.prediction import Predictor
 from transduce.search import decode_all
+from transduce.workflow.predicting.predictor import Predictor
 
 ctranslate2 = pytest.importorskip("ctranslate2")
 

@@ -13,8 +13,8 @@ import transduce.export.folder as export
 from transduce.errors import BusyError, ConfigError, ModelError
 from transduce.export.folder import export_trained
 from transduce.files import SUMS, Sums, damaged, locked
-from transduce.pipeline.trained import TrainedModel
 from transduce.pretrained.reader import read_pretrained
+from transduce.workflow.trained import TrainedModel
 
 
 @pytest.fixture(autouse=True)

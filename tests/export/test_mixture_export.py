@@ -8,13 +8,13 @@ import pytest
 import torch
 from small_transformers import call, mixture, transformer, untrained, untrained_mixture
 
-from transduce.data.joint import JointTokenizer
 from transduce.errors import ModelError
 from transduce.export.folder import export_trained
 from transduce.export.usage import compare, program
 from transduce.interfaces import END
-from transduce.pipeline.trained import TrainedModel
-from transduce.pretrained.ctranslate2 import read_ctranslate2
+from transduce.pretrained.ctranslate2.converted import read_ctranslate2
+from transduce.tokenization.joint import JointTokenizer
+from transduce.workflow.trained import TrainedModel
 
 pytest.importorskip("ctranslate2")
 

@@ -14,20 +14,20 @@ from typing import Any
 
 import torch
 
-import transduce.pipeline.fitting as fitting
+import transduce.workflow.fitting.fit as fitting
 from transduce.config import Config
-from transduce.data.tokenizer import Tokenizer
 from transduce.errors import ConfigError, ModelError
 from transduce.files import SUMS, Sums, damaged
 from transduce.models.storage import named_weights
-from transduce.pipeline.corpora import open_corpora
-from transduce.pipeline.fitting import fit
-from transduce.pipeline.model_folder import CONFIG
-from transduce.pipeline.survey import survey
-from transduce.pipeline.trained import TrainedModel
 from transduce.pretrained.reader import load_trained
-from transduce.training.log import read_log
+from transduce.tokenization.tokenizer import Tokenizer
+from transduce.training.record.log import read_log
 from transduce.training.run import Run
+from transduce.workflow.corpora.corpora import open_corpora
+from transduce.workflow.corpora.survey import survey
+from transduce.workflow.fitting.fit import fit
+from transduce.workflow.model_folder import CONFIG
+from transduce.workflow.trained import TrainedModel
 
 __all__ = ["SCENARIOS", "Scenario", "clear", "litter"]
 

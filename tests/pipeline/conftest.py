@@ -9,8 +9,8 @@ import yaml
 from reversal_run import Run
 
 from transduce.config import Config
-from transduce.pipeline.corpora import open_corpora
-from transduce.pipeline.fitting import fit
+from transduce.workflow.corpora.corpora import open_corpora
+from transduce.workflow.fitting.fit import fit
 
 
 def reversal_lines(seed: int, count: int) -> list[str]:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from transduce.config import Config
-from transduce.pipeline.corpora import open_corpora
-from transduce.pipeline.fitting import fit
-from transduce.pipeline.trained import TrainedModel
+from transduce.workflow.corpora.corpora import open_corpora
+from transduce.workflow.fitting.fit import fit
+from transduce.workflow.trained import TrainedModel
 
 
 def words(seed: int, count: int) -> list[str]:

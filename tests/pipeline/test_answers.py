@@ -14,10 +14,10 @@ from command_line import call, feed
 from recordings import spoken, write_recording
 from transduce import Transducer
 from transduce.config import SearchConfig
-from transduce.data.streams import LONGEST_LINE
 from transduce.errors import DataError
-from transduce.pipeline.source_limits import SourceLimits
-from transduce.pipeline.trained import TrainedModel
+from transduce.reading.streams import LONGEST_LINE
+from transduce.workflow.predicting.source_limits import SourceLimits
+from transduce.workflow.trained import TrainedModel
 
 Patch, Capture = pytest.MonkeyPatch, pytest.CaptureFixture[str]
 WORDS = ["ab", "abc", "cab", "bca", "acb", "ba"] * 10
@@ -233,8 +233,8 @@ def test_more_than_the_memory_at_hand_is_refused(engine: str, monkeypatch: Patch
         options={"engine": engine},
     )
     learner.fit(words, words)
-    monkeypatch.setattr("transduce.pipeline.source_limits._free_here", lambda: 100 << 20)
-    monkeypatch.setattr("transduce.pipeline.source_limits._FREELY", 0)
+    monkeypatch.setattr("transduce.workflow.predicting.source_limits._free_here", lambda: 100 << 20)
+    monkeypatch.setattr("transduce.workflow.predicting.source_limits._FREELY", 0)
     with pytest.raises(
         DataError,
         match=r"source must fit into memory \(search.max_source_length "

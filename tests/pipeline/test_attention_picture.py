@@ -10,9 +10,9 @@ from matplotlib.image import imread
 from reversal_run import Run
 
 from transduce.errors import DataError
-from transduce.pipeline import attention_picture
-from transduce.pipeline.attention_picture import draw_attention_of
-from transduce.pipeline.trained import TrainedModel
+from transduce.workflow import attention_picture
+from transduce.workflow.attention_picture import draw_attention_of
+from transduce.workflow.trained import TrainedModel
 
 
 def test_a_text_s_attention_is_drawn(

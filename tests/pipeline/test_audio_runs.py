@@ -15,12 +15,12 @@ from command_line import call
 from recordings import RATE, spoken, write_manifest, write_recording
 from transduce import Transducer
 from transduce.config import Config, require_agreement
-from transduce.data.problems import Problems
 from transduce.errors import ConfigError, DataError, ModelError
-from transduce.pipeline.corpora import examples_from_files, open_corpora
-from transduce.pipeline.fitting import fit
-from transduce.pipeline.scoring import evaluate
-from transduce.pipeline.trained import TrainedModel
+from transduce.reading.problems import Problems
+from transduce.workflow.corpora.corpora import examples_from_files, open_corpora
+from transduce.workflow.evaluate import evaluate
+from transduce.workflow.fitting.fit import fit
+from transduce.workflow.trained import TrainedModel
 
 INPUT = {
     "kind": "audio",

@@ -19,8 +19,8 @@ from reversal_run import Run
 from small_runs import tiny, train_tiny, words, write_lines, write_reversals
 
 from transduce import __version__
-from transduce.pipeline.prediction import Output
-from transduce.pipeline.trained import WEIGHTS, TrainedModel, read_report
+from transduce.workflow.predicting.predictor import Output
+from transduce.workflow.trained import WEIGHTS, TrainedModel, read_report
 
 Patch = pytest.MonkeyPatch
 Capture = pytest.CaptureFixture[str]

@@ -11,9 +11,9 @@ from transduce.config import Config
 from transduce.errors import ConfigError
 from transduce.models.lora import add_low_rank, merge_low_rank, merged_weights
 from transduce.models.storage import named_weights
-from transduce.pipeline.corpora import corpora_from_lists
-from transduce.pipeline.fitting import fit
-from transduce.pipeline.trained import TrainedModel
+from transduce.workflow.corpora.corpora import corpora_from_lists
+from transduce.workflow.fitting.fit import fit
+from transduce.workflow.trained import TrainedModel
 
 FIRST = [("ab", "x y"), ("ba", "y x"), ("abb", "x y y"), ("aab", "x x y")] * 4
 SECOND = [("ac", "x z"), ("ca", "z x"), ("acc", "x z z"), ("caa", "z x x")] * 4

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from small_runs import tiny, words, write_lines, write_reversals
 
-from transduce.data.corpus import Example
 from transduce.errors import ConfigError, DataError
-from transduce.pipeline.corpora import corpora_from_lists, file_list, open_corpora
+from transduce.reading.pair_files import Example
+from transduce.workflow.corpora.corpora import corpora_from_lists, file_list, open_corpora
 
 
 def test_no_source_is_on_both_sides(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from small_runs import tiny, train_tiny, words, write_reversals
 
 from transduce.commands import show as room
 from transduce.errors import TransduceError
-from transduce.pipeline.trained import TrainedModel
+from transduce.workflow.trained import TrainedModel
 
 Change = Callable[[dict[str, Any]], object]
 

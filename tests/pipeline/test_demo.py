@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from transduce import demo
-from transduce.data.split import hash_split
 from transduce.errors import ConfigError, DataError, ModelError
+from transduce.reading.split import hash_split
 
 ENTRIES = [
     (word, phones)

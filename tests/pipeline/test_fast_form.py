@@ -10,11 +10,11 @@ from reversal_run import Run
 
 from transduce import Transducer
 from transduce.config import Config, SearchConfig
-from transduce.data.corpus import Example
 from transduce.errors import ConfigError
-from transduce.pipeline.fast_form import FastForm
-from transduce.pipeline.scoring import DevScorer
-from transduce.pipeline.trained import TrainedModel
+from transduce.reading.pair_files import Example
+from transduce.workflow.evaluate import DevScorer
+from transduce.workflow.fast_form import FastForm
+from transduce.workflow.trained import TrainedModel
 
 SOURCES = ["abc", "cab", "bb", "acbca"]
 

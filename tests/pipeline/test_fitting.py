@@ -13,10 +13,10 @@ from small_runs import tiny, train_tiny, words, write_lines, write_reversals
 from transduce.config import Config
 from transduce.errors import CheckpointError, ConfigError, ModelError, TrainingError
 from transduce.models.storage import named_weights
-from transduce.pipeline.corpora import open_corpora
-from transduce.pipeline.fitting import fit
-from transduce.pipeline.scoring import evaluate
-from transduce.pipeline.trained import TrainedModel
+from transduce.workflow.corpora.corpora import open_corpora
+from transduce.workflow.evaluate import evaluate
+from transduce.workflow.fitting.fit import fit
+from transduce.workflow.trained import TrainedModel
 
 
 @pytest.fixture
@@ -253,7 +253,7 @@ def test_large_data_is_encoded_once(
     tmp_path: Path, train_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also when resumed, what was skipped is still in the report."""
-    monkeypatch.setattr("transduce.pipeline.fitting._IN_MEMORY", 0)
+    monkeypatch.setattr("transduce.workflow.fitting.fit._IN_MEMORY", 0)
     train_file.write_text(train_file.read_text() + "alone\n")
     data = {"train": train_file, "dev_fraction": 0.3, "on_error": "skip"}
     train_tiny(tiny(data, steps=2), tmp_path / "run")

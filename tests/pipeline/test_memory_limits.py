@@ -14,8 +14,9 @@ from transduce.config import Config
 from transduce.errors import ConfigError, DataError
 from transduce.interfaces import Source
 from transduce.models.build import build_model
-from transduce.pipeline import pair_limits, source_limits, training_limits
-from transduce.pipeline.source_limits import SourceLimits, available_memory
+from transduce.workflow.fitting import pair_limits, training_limits
+from transduce.workflow.predicting import source_limits
+from transduce.workflow.predicting.source_limits import SourceLimits, available_memory
 
 Patch = pytest.MonkeyPatch
 CPU = torch.device("cpu")
@@ -60,7 +61,7 @@ def test_thousands_of_layers_are_not_all_made(
         layers.append(model.encoder.layers)
         return build_model(model, *arguments, **options)
 
-    monkeypatch.setattr("transduce.pipeline.trained.build_model", counting)
+    monkeypatch.setattr("transduce.workflow.trained.build_model", counting)
     with pytest.raises(ConfigError, match=r"got over 1[0-9,]+ parameters, which take [0-9,.]+ GB"):
         train_tiny(config, tmp_path / "run")
     assert layers == [16]

@@ -13,9 +13,9 @@ from small_runs import words, write_lines
 from transduce import Transducer
 from transduce.config import load_config
 from transduce.errors import ConfigError, DataError, TrainingError
-from transduce.pipeline.corpora import open_corpora
-from transduce.pipeline.fitting import fit
-from transduce.pipeline.trained import WEIGHTS
+from transduce.workflow.corpora.corpora import open_corpora
+from transduce.workflow.fitting.fit import fit
+from transduce.workflow.trained import WEIGHTS
 
 RECURRENT = {"kind": "gru", "width": 48, "dropout": 0.0}
 MODEL = {"encoder": RECURRENT, "decoder": RECURRENT}

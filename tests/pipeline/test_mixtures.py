@@ -14,12 +14,12 @@ from small_runs import tiny, train_tiny, words, write_lines, write_reversals
 from transduce import Transducer, pipeline
 from transduce.config import Config
 from transduce.errors import CheckpointError, ConfigError, DataError, TrainingError
-from transduce.pipeline.corpora import open_corpora
-from transduce.pipeline.fitting import fit
-from transduce.pipeline.mixture_scoring import divided
-from transduce.pipeline.survey import survey
-from transduce.pipeline.trained import WEIGHTS, TrainedModel
-from transduce.training.log import read_log
+from transduce.training.record.log import read_log
+from transduce.workflow.corpora.corpora import open_corpora
+from transduce.workflow.corpora.survey import survey
+from transduce.workflow.fitting.fit import fit
+from transduce.workflow.mixture_scores import divided
+from transduce.workflow.trained import WEIGHTS, TrainedModel
 
 Patch = pytest.MonkeyPatch
 Capture = pytest.CaptureFixture[str]
@@ -299,7 +299,7 @@ def test_a_resumed_mixture_has_the_weights_of_one_run(tmp_path: Path) -> None:
 def test_a_large_mixture_in_mapped_files_is_the_same(tmp_path: Path, monkeypatch: Patch) -> None:
     config = tiny(two_tasks(tmp_path), 3)
     train_tiny(config, tmp_path / "memory")
-    monkeypatch.setattr("transduce.pipeline.fitting._IN_MEMORY", 0)
+    monkeypatch.setattr("transduce.workflow.fitting.fit._IN_MEMORY", 0)
     train_tiny(config, tmp_path / "files")
     assert (tmp_path / "files/training/corpus/corpus.json").is_file()
     first, second = ((tmp_path / name / WEIGHTS).read_bytes() for name in ("memory", "files"))

@@ -16,15 +16,15 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-import transduce.pipeline.model_folder as folder_module
+import transduce.workflow.model_folder as folder_module
 from transduce import Transducer
 from transduce.config import Config
-from transduce.data.tokenizer import Tokenizer
 from transduce.errors import BusyError, ModelError
 from transduce.files import SUMS, Sums, locked
 from transduce.models.storage import named_weights
-from transduce.pipeline.trained import TrainedModel
 from transduce.pretrained.reader import load_trained
+from transduce.tokenization.tokenizer import Tokenizer
+from transduce.workflow.trained import TrainedModel
 
 WEIGHTS = "model.safetensors"
 
@@ -238,8 +238,8 @@ def test_a_model_that_is_saved_while_it_is_read(
                 models[1].save(folder)
             return found
 
-        for module in ("model_folder", "trained", "tokenizers"):
-            monkeypatch.setattr(f"transduce.pipeline.{module}.place", place)
+        for module in ("model_folder", "trained", "tokenizer_files"):
+            monkeypatch.setattr(f"transduce.workflow.{module}.place", place)
         loaded = load_trained(folder, "cpu")
         monkeypatch.undo()
         assert any(same(loaded, model) for model in models), moment

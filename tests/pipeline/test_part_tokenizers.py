@@ -11,11 +11,11 @@ from command_line import call, feed
 from small_runs import tiny, words, write_lines
 
 from transduce.config import Config
-from transduce.data.joint import JointTokenizer
 from transduce.errors import ConfigError, ModelError
-from transduce.pipeline.corpora import open_corpora
-from transduce.pipeline.fitting import fit
-from transduce.pipeline.trained import WEIGHTS, TrainedModel
+from transduce.tokenization.joint import JointTokenizer
+from transduce.workflow.corpora.corpora import open_corpora
+from transduce.workflow.fitting.fit import fit
+from transduce.workflow.trained import WEIGHTS, TrainedModel
 
 Patch = pytest.MonkeyPatch
 Capture = pytest.CaptureFixture[str]

@@ -14,9 +14,9 @@ from PIL import Image, ImageDraw
 
 from transduce import Transducer
 from transduce.config import Config
-from transduce.pipeline.corpora import open_corpora
-from transduce.pipeline.fitting import fit
-from transduce.pipeline.trained import TrainedModel
+from transduce.workflow.corpora.corpora import open_corpora
+from transduce.workflow.fitting.fit import fit
+from transduce.workflow.trained import TrainedModel
 
 Patch = pytest.MonkeyPatch
 Capture = pytest.CaptureFixture[str]

@@ -16,7 +16,7 @@ from reversal_run import Run
 
 from transduce import __version__
 from transduce.files import SUMS, Sums, damaged, locked
-from transduce.pipeline.trained import TrainedModel
+from transduce.workflow.trained import TrainedModel
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no forks")
 

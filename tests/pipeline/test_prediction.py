@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from transduce.config import SearchConfig, TokenizerConfig
-from transduce.data.tokenizer import Tokenizer
 from transduce.errors import SearchError
 from transduce.interfaces import END, Source
-from transduce.pipeline.prediction import Predictor
+from transduce.tokenization.tokenizer import Tokenizer
+from transduce.workflow.predicting.predictor import Predictor
 
 FIRST = 4  # the number of "a"
 # What each symbol is followed by, by falling probability: alone, the model writes a, b, c, d, END.

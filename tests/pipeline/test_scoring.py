@@ -12,11 +12,11 @@ from reversal_run import Run
 from small_runs import tiny, train_tiny, words, write_reversals
 
 from transduce.config import Config, SearchConfig
-from transduce.data.corpus import Example
 from transduce.errors import ConfigError, DataError, ModelError, SearchError
-from transduce.pipeline.prediction import Output
-from transduce.pipeline.scoring import DevScorer, evaluate, normalizer, score_outputs
-from transduce.pipeline.trained import TrainedModel
+from transduce.reading.pair_files import Example
+from transduce.workflow.evaluate import DevScorer, evaluate, normalizer, score_outputs
+from transduce.workflow.predicting.predictor import Output
+from transduce.workflow.trained import TrainedModel
 
 
 def outputs_of(*texts: str) -> list[Output]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from transduce import Transducer
 from transduce.config import Config
-from transduce.pipeline.corpora import open_corpora
+from transduce.workflow.corpora.corpora import open_corpora
 
 PAIRS = [("ab", "ba"), ("abc", "cba"), ("ca", "ac"), ("bca", "acb")] * 3
 

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from small_runs import tiny, train_tiny, words, write_lines, write_reversals
 
-from transduce.data.corpus import Pair
-from transduce.data.leakage import Leakage
+from transduce.checks.leakage import Leakage
 from transduce.errors import ConfigError, DataError
-from transduce.pipeline.corpora import Corpora, corpora_from_lists, open_corpora
-from transduce.pipeline.fitting import fit
-from transduce.pipeline.survey import survey
+from transduce.reading.pair_files import Pair
+from transduce.workflow.corpora.corpora import Corpora, corpora_from_lists, open_corpora
+from transduce.workflow.corpora.survey import survey
+from transduce.workflow.fitting.fit import fit
 
 KINDS = ("character", "whitespace", "word", "bpe", "unigram", "byte")
 

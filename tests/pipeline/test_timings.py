@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transduce.pipeline.timings import Word, stretches, timed_words
+from transduce.audio.word_times import Word, stretches, timed_words
 
 
 @settings(max_examples=60, deadline=None)

@@ -10,9 +10,9 @@ import torch
 import transformers
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
-from transduce.data.padding import make_source
-from transduce.pipeline.trained import TrainedModel
+from transduce.batches.padding import make_source
 from transduce.pretrained.reader import read_pretrained
+from transduce.workflow.trained import TrainedModel
 
 transformers.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()

@@ -17,7 +17,7 @@ from tokenizers import processors
 from transduce import Transducer, pipeline
 from transduce.errors import ModelError
 from transduce.interfaces import BEGIN
-from transduce.pretrained.adapted import AdaptedModel
+from transduce.pretrained.foreign.foreign_model import AdaptedModel
 from transduce.pretrained.reader import read_pretrained
 
 BEAM = {"num_beams": 3, "num_return_sequences": 3, "max_new_tokens": 9}
@@ -85,7 +85,7 @@ def test_bans_are_taken_over(bert_to_gpt2):
 
 def test_steps_one_by_one_are_one_step(bert_to_gpt2):
     ours = read_pretrained(bert_to_gpt2[2], device="cpu")
-    from transduce.data.padding import make_source
+    from transduce.batches.padding import make_source
 
     state = ours.stepper().start(make_source(ours.source_tokenizer.encode_batch(TEXTS)))
     target = torch.cat([torch.full((4, 1), BEGIN), torch.randint(4, 200, (4, 5))], dim=1)

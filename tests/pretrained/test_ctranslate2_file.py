@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transduce.errors import ModelError
-from transduce.pretrained.ctranslate2_file import BinaryModel, read_binary
+from transduce.pretrained.ctranslate2.model_file import BinaryModel, read_binary
 
 
 def read(folder: Path, content: bytes) -> BinaryModel:

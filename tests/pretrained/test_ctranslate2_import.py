@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import torch
 
+from transduce.batches.batching import make_source
 from transduce.config import Config
-from transduce.data.batching import make_source
-from transduce.data.tokenizer import Tokenizer
 from transduce.errors import ModelError
 from transduce.interfaces import BEGIN, END
 from transduce.models.seq2seq import Seq2Seq
-from transduce.pipeline.trained import TrainedModel
-from transduce.pretrained.ctranslate2 import is_ctranslate2, read_ctranslate2
+from transduce.pretrained.ctranslate2.converted import is_ctranslate2, read_ctranslate2
+from transduce.tokenization.tokenizer import Tokenizer
+from transduce.workflow.trained import TrainedModel
 
 ctranslate2 = pytest.importorskip("ctranslate2")
 

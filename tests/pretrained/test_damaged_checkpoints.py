@@ -17,8 +17,8 @@ from published import write_json
 from safetensors.torch import load_file, save_file
 
 from transduce.errors import TransduceError
-from transduce.pipeline.trained import TrainedModel
 from transduce.pretrained.reader import read_pretrained
+from transduce.workflow.trained import TrainedModel
 
 ABSURD = [-1, 0, 3000, 10**6, 10**9, 10**12, 2**62, 2**63, 10**30]
 OTHER = [None, "x", 1.5, True, [], {}, [[]]]

@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from transduce.errors import ModelError
-from transduce.pipeline.trained import TrainedModel
-from transduce.pretrained.g2p_en import is_g2p_en, read_g2p_en
+from transduce.pretrained.families.g2p_en import is_g2p_en, read_g2p_en
+from transduce.workflow.trained import TrainedModel
 
 WIDTH = 24
 WORDS = ["cat", "transduce", "o'neil", "a", "Zebra", "qqqqqqqqqqqqqqqqqqqqqqqqq"]

@@ -10,11 +10,11 @@ import torch
 
 import transduce.commands.importing as importing
 from transduce.config import Config
-from transduce.data.tokenizer import Tokenizer
 from transduce.errors import BusyError, ConfigError
 from transduce.files import changing, locked
-from transduce.pipeline.trained import TrainedModel
 from transduce.pretrained.reader import load_trained
+from transduce.tokenization.tokenizer import Tokenizer
+from transduce.workflow.trained import TrainedModel
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from transduce import Transducer
 from transduce.errors import ConfigError, ModelError
-from transduce.pretrained.generation import to_search
+from transduce.pretrained.checkpoint.generation import to_search
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import torch
 from families import FAMILIES
 from published import TEXTS, Pair, write_json
 
-from transduce.pipeline.trained import TrainedModel
 from transduce.pretrained.reader import read_pretrained
+from transduce.workflow.trained import TrainedModel
 
 LENGTH = 12
 SEARCHES = {

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from transduce import Transducer, cli, pipeline
 from transduce.errors import ConfigError, DataError, EngineError, ModelError
-from transduce.pretrained.adapted import AdaptedModel
+from transduce.pretrained.foreign.foreign_model import AdaptedModel
 from transduce.pretrained.reader import load_trained, read_pretrained
 
 SHORT = "search.max_length=8"

@@ -123,8 +123,8 @@ def test_what_is_wrong_is_named(folder):
 
 
 def test_the_folder_of_that_name_is_still_one():
-    import transduce.pipeline.trained as room
-    from transduce.pipeline.trained import TrainedModel
+    import transduce.workflow.trained as room
+    from transduce.workflow.trained import TrainedModel
 
     assert room.TrainedModel is TrainedModel
     assert callable(transduce.pipeline)

@@ -13,14 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from published import SENTENCES, train_pieces, write_json
 
-from transduce.data.imported import ImportedSymbols
-from transduce.data.numbering import Numbering
-from transduce.data.tokenizer import Tokenizer
 from transduce.errors import ModelError
 from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
-from transduce.pretrained.folder import Checkpoint
-from transduce.pretrained.sentencepiece import pipeline_of, read_pieces
-from transduce.pretrained.vocabulary import (
+from transduce.pretrained.checkpoint.folder import Checkpoint
+from transduce.pretrained.checkpoint.published_vocabulary import (
     Vocabulary,
     byte_level_vocabulary,
     fairseq_vocabulary,
@@ -28,6 +24,10 @@ from transduce.pretrained.vocabulary import (
     marian_vocabularies,
     t5_vocabulary,
 )
+from transduce.pretrained.checkpoint.sentencepiece import pipeline_of, read_pieces
+from transduce.tokenization.imported import ImportedSymbols
+from transduce.tokenization.numbering import Numbering
+from transduce.tokenization.tokenizer import Tokenizer
 
 TEXTS = [*SENTENCES, "Über den Fluß, naïve!", "ﬁne ½ Ⅳ", "a  b   c ", " lead", "日本語 text", "x"]
 words = st.text(st.sampled_from("aehilnorst Zé½ﬁ日.,"), max_size=30)

@@ -17,8 +17,8 @@ import transduce
 from transduce import Transducer, cli
 from transduce.errors import DataError, ModelError
 from transduce.interfaces import BEGIN, END, Source
-from transduce.pipeline.trained import TrainedModel
 from transduce.pretrained.reader import read_pretrained
+from transduce.workflow.trained import TrainedModel
 
 transformers = pytest.importorskip("transformers")
 

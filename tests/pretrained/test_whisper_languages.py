@@ -15,8 +15,8 @@ from whisper_models import NUMBERS, SPECIALS, frames, save_model
 
 from transduce import Transducer, cli
 from transduce.errors import ModelError
-from transduce.pipeline.trained import TrainedModel
 from transduce.pretrained.reader import read_pretrained
+from transduce.workflow.trained import TrainedModel
 
 pytest.importorskip("transformers")
 

@@ -12,8 +12,9 @@ from search_fakes import TableStepper, make_source
 from transduce.config import SearchConfig
 from transduce.errors import SearchError
 from transduce.interfaces import END, PADDING
-from transduce.search import Ensemble, ctc_prefix, decode
-from transduce.search.ctc_prefix import PrefixScorer
+from transduce.search import Ensemble, decode
+from transduce.search.rules import ctc_prefix
+from transduce.search.rules.ctc_prefix import PrefixScorer
 
 V, S = 6, 5
 SYMBOLS = (4, 5)

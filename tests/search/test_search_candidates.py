@@ -16,7 +16,7 @@ from transduce.config import SearchConfig
 from transduce.errors import SearchError
 from transduce.interfaces import Candidates
 from transduce.search import Constraints, Ensemble, Hypothesis, decode
-from transduce.search.history import History
+from transduce.search.bookkeeping.history import History
 
 SOURCES = [(4, 5), (6,), (5, 5, 6, 4), (), (4, 6, 5)]
 

@@ -13,7 +13,7 @@ from search_reference import Found, enumerate_all, reference_beam
 from transduce.config import SearchConfig
 from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
 from transduce.search import Constraints, Hypothesis, decode
-from transduce.search.top import top
+from transduce.search.choosing.top_k import top
 
 SOURCES = [(4, 5), (6,), (5, 5, 6, 4), (), (4, 6, 5)]
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-import transduce.training.checkpoint as checkpoint_module
+import transduce.training.record.checkpoint as checkpoint_module
 from transduce.errors import CheckpointError
 from transduce.files import SUMS, damaged
-from transduce.training.checkpoint import (
+from transduce.training.record.checkpoint import (
     Checkpoint,
     has_checkpoint,
     newest_checkpoint,

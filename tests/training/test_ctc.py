@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from architectures import ARCHITECTURES, make_model, make_source_for, sentences
+from transduce.batches.batching import make_batch
 from transduce.config import SearchConfig, TrainingConfig
-from transduce.data.batching import make_batch
 from transduce.engine import fast_stepper
 from transduce.interfaces import PADDING, Batch
 from transduce.search import decode

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from training_fakes import ToyBatches, ToyModel
 
 from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN, Source
-from transduce.training.decoder_inputs import hide_inputs, mix_inputs
+from transduce.training.objectives.decoder_inputs import hide_inputs, mix_inputs
 
 
 class Successor(nn.Module):

@@ -13,7 +13,7 @@ from training_fakes import weights_of
 
 from transduce.errors import ConfigError
 from transduce.training.distributed import Processes, join_processes, launched_processes
-from transduce.training.log import read_log
+from transduce.training.record.log import read_log
 
 SCRIPT = Path(__file__).with_name("distributed_run.py")
 

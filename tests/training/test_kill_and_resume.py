@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from training_fakes import weights_of
 
-from transduce.training.checkpoint import newest_checkpoint
-from transduce.training.log import read_log
+from transduce.training.record.checkpoint import newest_checkpoint
+from transduce.training.record.log import read_log
 
 SCRIPT = Path(__file__).with_name("killed_runs.py")
 INJECTION = Path(__file__).parent.parent / "kills" / "injection.py"

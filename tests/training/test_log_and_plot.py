@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from transduce.errors import CheckpointError, ConfigError
-from transduce.training.log import RunLog, read_log, tensorboard_writer
-from transduce.training.plot import plot_run
+from transduce.training.record.log import RunLog, read_log, tensorboard_writer
+from transduce.training.record.plot import plot_run
 
 
 class Scalars:

@@ -17,11 +17,11 @@ from transduce.config.base import Section
 from transduce.interfaces import PADDING
 from transduce.training.distributed import Processes
 from transduce.training.learner import Learner
-from transduce.training.log import read_log
 from transduce.training.loop import train
 from transduce.training.objectives.cross_entropy import CrossEntropy
 from transduce.training.objectives.forward import Forward
 from transduce.training.objectives.weighted import Weighted, WeightedSum
+from transduce.training.record.log import read_log
 
 
 # ---------------------------------------------------------------- a new objective: this, no more

@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from transduce.training.progress import (
+from transduce.training.record.progress import (
     LineProgress,
     LiveProgress,
     Progress,

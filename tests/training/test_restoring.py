@@ -19,8 +19,8 @@ from torch import Tensor
 from transduce import Transducer
 from transduce.config import Config
 from transduce.errors import TransduceError
-from transduce.pipeline.corpora import open_corpora
-from transduce.pipeline.fitting import fit
+from transduce.workflow.corpora.corpora import open_corpora
+from transduce.workflow.fitting.fit import fit
 
 Change = Callable[[dict[str, Any]], object]
 

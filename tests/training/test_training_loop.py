@@ -24,17 +24,17 @@ from training_fakes import (
     weights_of,
 )
 
-import transduce.training.checkpoint as checkpoint_module
+import transduce.training.record.checkpoint as checkpoint_module
 from transduce.config import TrainingConfig
 from transduce.errors import CheckpointError, ConfigError, TrainingError
 from transduce.interfaces import Batch
-from transduce.training.checkpoint import newest_checkpoint
-from transduce.training.log import read_log
 from transduce.training.loop import train
 from transduce.training.objectives.cross_entropy import CrossEntropy
 from transduce.training.objectives.weighted import Weighted
 from transduce.training.precision import choose_precision
-from transduce.training.record import TrainingRecord
+from transduce.training.record.checkpoint import newest_checkpoint
+from transduce.training.record.log import read_log
+from transduce.training.record.position import TrainingRecord
 
 
 def run(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from transduce.data import pipelines
+from transduce.tokenization import pipelines
 from transduce.untrusted.patterns import needs_something, require_bearable
 
 PUBLISHED = [

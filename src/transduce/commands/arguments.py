@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from transduce.config import Config, Files, parse_override
-from transduce.data.corpus import Example
-from transduce.data.parts import Part, find_part, part_tags, parts_of
-from transduce.data.problems import Problems
 from transduce.errors import ConfigError
-from transduce.pipeline.corpora import examples_from_files
+from transduce.reading.pair_files import Example
+from transduce.reading.parts import Part, find_part, part_tags, parts_of
+from transduce.reading.problems import Problems
+from transduce.workflow.corpora.corpora import examples_from_files
 
 __all__ = ["require_file_place", "split_overrides", "test_examples", "test_parts", "updated"]
 

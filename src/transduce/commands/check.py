@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from transduce.checks.doctor import examine
 from transduce.commands.arguments import split_overrides
 from transduce.config import Config, DataConfig, load_config, parse_override
-from transduce.data.doctor import examine
 from transduce.errors import ConfigError, DataError
 
 __all__ = ["check"]

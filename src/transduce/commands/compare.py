@@ -10,16 +10,16 @@ from typing import Any
 
 from transduce.commands.arguments import require_file_place, test_examples, test_parts
 from transduce.config import Config, Files, parse_override
-from transduce.data.corpus import Example
-from transduce.data.parts import find_part
-from transduce.data.problems import Problems
+from transduce.drawing.pictures import draw_quality_against_speed
 from transduce.errors import ConfigError, DataError
 from transduce.evaluation.compare import Comparison, System, compare_systems, render_parts
-from transduce.evaluation.pictures import draw_quality_against_speed
 from transduce.files import write_text
-from transduce.pipeline.scoring import evaluate, metric_names, normalizer
-from transduce.pipeline.trained import TrainedModel
 from transduce.pretrained.reader import load_trained
+from transduce.reading.pair_files import Example
+from transduce.reading.parts import find_part
+from transduce.reading.problems import Problems
+from transduce.workflow.evaluate import evaluate, metric_names, normalizer
+from transduce.workflow.trained import TrainedModel
 
 __all__ = ["compare"]
 

@@ -15,16 +15,16 @@ from transduce.commands.arguments import (
     test_parts,
     updated,
 )
-from transduce.data.problems import Problems
 from transduce.errors import BusyError, ConfigError, DataError
 from transduce.files import changing, write_text
-from transduce.pipeline.contact_sheet import draw_sheet, require_pictures
-from transduce.pipeline.mixture_scoring import MixtureEvaluation, evaluate_parts
-from transduce.pipeline.scoring import Evaluation
-from transduce.pipeline.scoring import evaluate as score
-from transduce.pipeline.trained import TrainedModel, read_report
-from transduce.pretrained.adapted import AdaptedModel
+from transduce.pretrained.foreign.foreign_model import AdaptedModel
 from transduce.pretrained.reader import load_trained
+from transduce.reading.problems import Problems
+from transduce.workflow.contact_sheet import draw_sheet, require_pictures
+from transduce.workflow.evaluate import Evaluation
+from transduce.workflow.evaluate import evaluate as score
+from transduce.workflow.mixture_scores import MixtureEvaluation, evaluate_parts
+from transduce.workflow.trained import TrainedModel, read_report
 
 __all__ = ["evaluate"]
 

@@ -7,9 +7,6 @@ from itertools import islice
 from pathlib import Path
 
 from transduce.config import Config
-from transduce.data.parts import find_part, part_tags, parts_of
-from transduce.data.problems import Problems
-from transduce.data.sources import read_sources
 from transduce.errors import ConfigError, DataError
 from transduce.export.folder import export_trained, require_free
 from transduce.export.holdable import (
@@ -19,9 +16,12 @@ from transduce.export.holdable import (
     require_transformers,
 )
 from transduce.export.usage import compare, left_out, program
-from transduce.pipeline.corpora import examples_from_files
-from transduce.pipeline.trained import TrainedModel
 from transduce.pretrained.reader import load_trained
+from transduce.reading.parts import find_part, part_tags, parts_of
+from transduce.reading.problems import Problems
+from transduce.reading.sources import read_sources
+from transduce.workflow.corpora.corpora import examples_from_files
+from transduce.workflow.trained import TrainedModel
 
 __all__ = ["export"]
 

@@ -22,13 +22,13 @@ from typing import TextIO
 
 from transduce.commands.arguments import require_file_place, updated
 from transduce.config import Config, SearchConfig
-from transduce.data.frames import FrameReader, read_frame_sources
-from transduce.data.parts import Part, find_part
-from transduce.data.sources import sources_or_errors
 from transduce.errors import ConfigError, DataError
-from transduce.pipeline.prediction import Output
-from transduce.pipeline.trained import TrainedModel
 from transduce.pretrained.reader import load_trained
+from transduce.reading.frames import FrameReader, read_frame_sources
+from transduce.reading.parts import Part, find_part
+from transduce.reading.sources import sources_or_errors
+from transduce.workflow.predicting.predictor import Output
+from transduce.workflow.trained import TrainedModel
 
 __all__ = ["Request", "predict"]
 

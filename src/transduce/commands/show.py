@@ -7,20 +7,20 @@ from typing import Any
 
 import torch
 
-from transduce.data.frames import FrameReader
-from transduce.data.joint import JointTokenizer
-from transduce.data.parts import parts_of
-from transduce.data.tokenizer import Tokenizer
 from transduce.engine import choose_engine
 from transduce.evaluation.by_part import parted, table_by_part
 from transduce.evaluation.tables import number, render_table
 from transduce.files import place
 from transduce.kernels.processor import processor_features
-from transduce.pipeline.model_folder import PUBLISHED, WEIGHTS
-from transduce.pipeline.tokenizers import SideTokenizer
-from transduce.pipeline.trained import TrainedModel
-from transduce.pretrained.adapted import AdaptedModel
+from transduce.pretrained.foreign.foreign_model import AdaptedModel
 from transduce.pretrained.reader import load_trained
+from transduce.reading.frames import FrameReader
+from transduce.reading.parts import parts_of
+from transduce.tokenization.joint import JointTokenizer
+from transduce.tokenization.tokenizer import Tokenizer
+from transduce.workflow.model_folder import PUBLISHED, WEIGHTS
+from transduce.workflow.tokenizer_files import SideTokenizer
+from transduce.workflow.trained import TrainedModel
 
 __all__ = ["show", "show_engine"]
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from transduce.config import load_config
-from transduce.pipeline.corpora import open_corpora
-from transduce.pipeline.fitting import fit
 from transduce.pretrained.reader import read_pretrained
 from transduce.training.distributed import launched_processes
-from transduce.training.progress import choose_progress
+from transduce.training.record.progress import choose_progress
+from transduce.workflow.corpora.corpora import open_corpora
+from transduce.workflow.fitting.fit import fit
 
 __all__ = ["train"]
 

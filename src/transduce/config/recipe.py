@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, ValidationError, model_validator
+from pydantic import AfterValidator, ValidationError, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from transduce.config.base import Name, Section
@@ -40,7 +40,9 @@ def _known(name: str) -> str:
     return name
 
 
-MetricName = Annotated[str, AfterValidator(_known)]
+MetricName = Annotated[
+    str, AfterValidator(_known), WithJsonSchema({"type": "string", "enum": list(METRICS)})
+]
 
 
 class EvaluationConfig(Section):

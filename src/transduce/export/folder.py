@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from transduce.config import ModelConfig
-from transduce.data.parts import find_part
 from transduce.errors import ConfigError
 from transduce.export.holdable import (
     require_library,
@@ -17,7 +16,8 @@ from transduce.export.holdable import (
 )
 from transduce.files import SUMS, Sums, digest, named, switching
 from transduce.models.seq2seq import Seq2Seq
-from transduce.pipeline.trained import TrainedModel
+from transduce.reading.parts import find_part
+from transduce.workflow.trained import TrainedModel
 
 __all__ = ["SOURCE", "TARGET", "export_model", "export_trained", "require_free"]
 

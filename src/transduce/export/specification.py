@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from transduce.config import ModelConfig, TransformerDecoderConfig, TransformerEncoderConfig
-from transduce.data.pipelines import SPECIALS
 from transduce.export.holdable import require_transformers
 from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
 from transduce.models.seq2seq import Embedding, Output, Seq2Seq
@@ -27,6 +26,7 @@ from transduce.modules.attention import MultiHeadAttention
 from transduce.modules.functional import GATED
 from transduce.modules.positions import LearnedPositions, SinusoidalPositions
 from transduce.modules.transformer import DecoderLayer, EncoderLayer, FeedForward, Residual
+from transduce.tokenization.pipelines import SPECIALS
 
 __all__ = ["LONGEST", "specify"]
 

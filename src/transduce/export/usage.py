@@ -10,10 +10,10 @@ import torch
 from tokenizers import Tokenizer as Pipeline
 
 from transduce.config import Config, SearchConfig
-from transduce.data.parts import find_part
 from transduce.export.folder import SOURCE, TARGET
 from transduce.export.holdable import require_library
-from transduce.pipeline.trained import TrainedModel
+from transduce.reading.parts import find_part
+from transduce.workflow.trained import TrainedModel
 
 __all__ = ["Agreement", "compare", "left_out", "program", "translate"]
 

@@ -32,7 +32,7 @@ class _Rows(ctypes.Structure):
 @dataclass(frozen=True, slots=True)
 class CTCRows:
     """What is known of N rows: n and b ``[N, S + 1]``, the prefix's logarithm ``[N]``, its last
-    symbol int64 ``[N]``; see :class:`transduce.search.ctc_prefix.PrefixScorer`.
+    symbol int64 ``[N]``; see :class:`transduce.search.rules.ctc_prefix.PrefixScorer`.
     """
 
     symbol: Tensor

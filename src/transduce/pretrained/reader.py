@@ -8,23 +8,23 @@ from pathlib import Path
 
 from transduce.errors import ModelError, TransduceError, naming
 from transduce.files import place, read_as_one
-from transduce.pipeline.model_folder import CONFIG, PUBLISHED, checked, checked_export
-from transduce.pipeline.trained import TrainedModel, choose_device, read_report
-from transduce.pretrained.adapted import read_adapted
-from transduce.pretrained.conversion import Conversion, trained_model
-from transduce.pretrained.ctranslate2 import is_ctranslate2, read_ctranslate2
-from transduce.pretrained.fairseq import (
+from transduce.pretrained.checkpoint.conversion import Conversion, trained_model
+from transduce.pretrained.checkpoint.folder import Checkpoint
+from transduce.pretrained.ctranslate2.converted import is_ctranslate2, read_ctranslate2
+from transduce.pretrained.families.fairseq import (
     convert_bart,
     convert_m2m100,
     convert_marian,
     convert_mbart,
     convert_pegasus,
 )
-from transduce.pretrained.folder import Checkpoint
-from transduce.pretrained.g2p_en import is_g2p_en, read_g2p_en
-from transduce.pretrained.published import holds_published, published_files
-from transduce.pretrained.t5 import convert_t5
-from transduce.pretrained.whisper import read_whisper
+from transduce.pretrained.families.g2p_en import is_g2p_en, read_g2p_en
+from transduce.pretrained.families.t5 import convert_t5
+from transduce.pretrained.families.whisper import read_whisper
+from transduce.pretrained.foreign.foreign_model import read_adapted
+from transduce.pretrained.foreign.published_files import holds_published, published_files
+from transduce.workflow.model_folder import CONFIG, PUBLISHED, checked, checked_export
+from transduce.workflow.trained import TrainedModel, choose_device, read_report
 
 __all__ = ["FAMILIES", "load_trained", "read_pretrained"]
 

@@ -4,10 +4,10 @@ Search knows a model as a ``Stepper`` (interfaces.py) and nothing of what is ins
 """
 
 from transduce.search.batches import decode_all
-from transduce.search.constraints import Constraints
 from transduce.search.decode import decode
 from transduce.search.ensemble import Ensemble
 from transduce.search.hypothesis import Hypothesis
-from transduce.search.parts import decode_parts
+from transduce.search.rules.constraints import Constraints
+from transduce.search.windows import decode_parts
 
 __all__ = ["Constraints", "Ensemble", "Hypothesis", "decode", "decode_all", "decode_parts"]

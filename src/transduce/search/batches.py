@@ -8,18 +8,16 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from transduce.config import SearchConfig
 from transduce.errors import SearchError
-from transduce.interfaces import END, PADDING, Source, Stepper
-from transduce.search.constraints import Constraints, check
+from transduce.interfaces import END, PADDING, Frames, Source, Stepper
 from transduce.search.decode import decode
 from transduce.search.hypothesis import Hypothesis
+from transduce.search.rules.constraints import Constraints, check
 
-__all__ = ["Frames", "decode_all", "read_ahead"]
+__all__ = ["decode_all", "read_ahead"]
 
-Frames = NDArray[np.float32]  # [S, F]
 T = TypeVar("T")
 
 _AHEAD = 1 << 24  # numbers of frames read ahead: 64 MB

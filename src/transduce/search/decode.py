@@ -12,18 +12,18 @@ from torch import Tensor
 from transduce.config import SearchConfig
 from transduce.errors import SearchError
 from transduce.interfaces import Candidates, Source, Stepper
-from transduce.search.candidates import choose
-from transduce.search.constraints import Constraints, check, check_vocabulary
-from transduce.search.decision import Decision, FloatArray
-from transduce.search.first_token import beginning_with, first_tokens
-from transduce.search.full_rows import FullRows
+from transduce.search.bookkeeping.lane import Lane
+from transduce.search.bookkeeping.results import results
+from transduce.search.bookkeeping.steps import Steps
+from transduce.search.choosing.decision import Decision, FloatArray
+from transduce.search.choosing.full_rows import FullRows
+from transduce.search.choosing.plain_beam import choose
+from transduce.search.guessed_language import beginning_with, first_tokens
 from transduce.search.hypothesis import Hypothesis
-from transduce.search.lane import Lane
-from transduce.search.planned import planned
-from transduce.search.reading import Outlook, Reader
-from transduce.search.results import results
-from transduce.search.scoring import all_limits
-from transduce.search.steps import Steps
+from transduce.search.model_steps import Outlook, Reader
+from transduce.search.rules.constraints import Constraints, check, check_vocabulary
+from transduce.search.rules.lengths import all_limits
+from transduce.search.whole_search import planned
 
 __all__ = ["decode"]
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from transduce.config import TrainingConfig
-from transduce.training.restoring import fitting, fitting_count
+from transduce.training.record.restoring import fitting, fitting_count
 
 __all__ = ["Average", "LastAverage", "MovingAverage", "NoAverage", "choose_average", "swapped"]
 

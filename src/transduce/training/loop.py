@@ -15,8 +15,8 @@ from transduce.training.inputs import BatchStream, Score
 from transduce.training.interrupt import stop_on_signals
 from transduce.training.memory import settle_memory
 from transduce.training.objectives.weighted import Weighted
-from transduce.training.progress import Progress, Silence
-from transduce.training.record import StopReason, TrainingRecord
+from transduce.training.record.position import StopReason, TrainingRecord
+from transduce.training.record.progress import Progress, Silence
 from transduce.training.run import Run
 from transduce.training.schedule import Limits
 

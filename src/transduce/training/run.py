@@ -14,15 +14,20 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from transduce.batches.batching import prefetch
 from transduce.config import TrainingConfig
-from transduce.data.batching import prefetch
 from transduce.errors import CheckpointError, ModelError, TrainingError
 from transduce.files import changing, locked
 from transduce.interfaces import Batch
 from transduce.models.lora import merged_weights
 from transduce.models.storage import named_weights, write_weights
 from transduce.training.average import swapped
-from transduce.training.checkpoint import (
+from transduce.training.distributed import Processes
+from transduce.training.inputs import BatchStream, Score
+from transduce.training.interrupt import StopRequest
+from transduce.training.learner import Learner
+from transduce.training.objectives.weighted import Weighted
+from transduce.training.record.checkpoint import (
     MODEL,
     Checkpoint,
     newest_checkpoint,
@@ -30,18 +35,13 @@ from transduce.training.checkpoint import (
     require_room,
     write_checkpoint,
 )
-from transduce.training.distributed import Processes
-from transduce.training.identity import RunIdentity
-from transduce.training.inputs import BatchStream, Score
-from transduce.training.interrupt import StopRequest
-from transduce.training.learner import Learner
-from transduce.training.log import RunLog, tensorboard_writer
-from transduce.training.objectives.weighted import Weighted
-from transduce.training.plot import plot_run
-from transduce.training.progress import Progress
-from transduce.training.record import Position, StopReason, TrainingRecord
-from transduce.training.reporter import Reporter, refuse_infinite
-from transduce.training.restoring import restore_progress
+from transduce.training.record.identity import RunIdentity
+from transduce.training.record.log import RunLog, tensorboard_writer
+from transduce.training.record.plot import plot_run
+from transduce.training.record.position import Position, StopReason, TrainingRecord
+from transduce.training.record.progress import Progress
+from transduce.training.record.reporter import Reporter, refuse_infinite
+from transduce.training.record.restoring import restore_progress
 from transduce.training.schedule import Limits, learning_rate, sampling_share
 from transduce.training.selection import Selection
 

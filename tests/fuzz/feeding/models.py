@@ -14,9 +14,9 @@ import torch
 from fuzz.feeding.texts import TEXTS
 from fuzz.harness import Files, WrongAnswerError
 from transduce.config import Config, SearchConfig
-from transduce.data.frames import FrameReader, frame_reader
-from transduce.data.tokenizer import Tokenizer
-from transduce.pipeline.trained import TrainedModel
+from transduce.reading.frames import FrameReader, frame_reader
+from transduce.tokenization.tokenizer import Tokenizer
+from transduce.workflow.trained import TrainedModel
 
 __all__ = ["SENTENCES", "ask", "files_in", "require_undamaged", "saved_model"]
 

@@ -11,9 +11,9 @@ from fuzz.harness import Files, Mutation, WrongAnswerError, lay
 from fuzz.mutations.values import json_with
 from transduce.config import DataConfig, ParallelFiles
 from transduce.config.recipe import Config
-from transduce.data.corpus import Problems, read_pairs
-from transduce.data.sources import sources_or_errors
 from transduce.errors import ConfigError, DataError
+from transduce.reading.pair_files import Problems, read_pairs
+from transduce.reading.sources import sources_or_errors
 
 __all__ = ["OPTIONS", "change_options", "feed_pairs", "options"]
 

@@ -16,7 +16,7 @@ from tokenizers import (
 )
 
 from fuzz.feeding.sentencepieces import trained_pieces
-from transduce.pretrained.sentencepiece import _parse, pipeline_of
+from transduce.pretrained.checkpoint.sentencepiece import _parse, pipeline_of
 
 __all__ = ["STEPS", "pipelines"]
 

@@ -43,6 +43,6 @@ def trained_pieces(kind: str = "unigram", size: int = 60, rules: bool = True, **
 
 def charsmap_of(model: bytes) -> bytes:
     """The map of characters of a model."""
-    from transduce.pretrained.sentencepiece import _parse
+    from transduce.pretrained.checkpoint.sentencepiece import _parse
 
     return _parse(model).normalizer

@@ -15,8 +15,8 @@ from fuzz.harness import Files, Harness, WrongAnswerError, lay
 from fuzz.mutations.values import json_with
 from transduce.errors import ConfigError
 from transduce.interfaces import END
-from transduce.pipeline.trained import TrainedModel
 from transduce.tasks import pipeline
+from transduce.workflow.trained import TrainedModel
 
 _TASKS = ("text2text-generation", "translation", "summarization", "translation_en_to_fr")
 _CALLS: list[dict[str, Any]] = [

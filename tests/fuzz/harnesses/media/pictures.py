@@ -78,7 +78,7 @@ def _samples(kind: str) -> list[Files]:
 
 def feed(files: Files, folder: Path) -> object:
     """Length, frames and changed frames of a picture."""
-    from transduce.data.image_reader import ImageReader
+    from transduce.image.reader import ImageReader
 
     lay(files, folder)
     try:

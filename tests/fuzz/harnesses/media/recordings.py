@@ -60,7 +60,7 @@ def _samples(kind: str) -> list[Files]:
 
 def feed(files: Files, folder: Path) -> object:
     """Length, frames, parts and changed frames of a recording."""
-    from transduce.data.audio_reader import AudioReader
+    from transduce.audio.reader import AudioReader
 
     lay(files, folder)
     try:

@@ -13,9 +13,9 @@ from fuzz.feeding.models import SENTENCES, files_in
 from fuzz.harness import Files, Harness, WrongAnswerError, lay
 from fuzz.mutations.octets import octets
 from fuzz.mutations.values import json_with
+from transduce.batches.encoded_corpus import EncodedCorpus
 from transduce.config import TokenizerConfig
-from transduce.data.encoded import EncodedCorpus
-from transduce.data.tokenizer import Tokenizer
+from transduce.tokenization.tokenizer import Tokenizer
 
 _ODD = (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError)
 

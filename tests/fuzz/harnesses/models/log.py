@@ -10,8 +10,8 @@ import matplotlib.figure  # noqa: F401 (what it writes at its first import is no
 
 from fuzz.harness import Files, Harness, WrongAnswerError, lay
 from fuzz.mutations.values import json_lines
-from transduce.training.log import RunLog, read_log
-from transduce.training.plot import plot_run
+from transduce.training.record.log import RunLog, read_log
+from transduce.training.record.plot import plot_run
 
 _ENTRIES = [
     {"event": "start", "step": 0, "config": {"seed": 1}},

@@ -18,9 +18,9 @@ from fuzz.mutations.text import text
 from fuzz.mutations.values import json_lines, json_with
 from fuzz.mutations.yaml import yaml_with
 from transduce.config import Config
-from transduce.pipeline.corpora import Corpora
-from transduce.pipeline.fitting import fit
-from transduce.pipeline.lists import corpora_of
+from transduce.workflow.corpora.corpora import Corpora
+from transduce.workflow.corpora.in_memory import corpora_of
+from transduce.workflow.fitting.fit import fit
 
 _SUMS = "SHA256SUMS"
 _WORDS = ["abc", "ba", "cab", "bca", "a", "bb", "acb", "ca", "bac", "cc"] * 2

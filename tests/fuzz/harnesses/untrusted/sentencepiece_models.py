@@ -8,9 +8,9 @@ from fuzz.feeding.sentencepieces import trained_pieces
 from fuzz.feeding.texts import try_texts
 from fuzz.harness import Files, Harness, lay
 from fuzz.mutations.protobuf import protobuf
-from transduce.data.imported import ImportedSymbols
-from transduce.data.numbering import Numbering
-from transduce.pretrained.sentencepiece import pipeline_of, read_pieces
+from transduce.pretrained.checkpoint.sentencepiece import pipeline_of, read_pieces
+from transduce.tokenization.imported import ImportedSymbols
+from transduce.tokenization.numbering import Numbering
 
 
 def feed(files: Files, folder: Path) -> object:

@@ -9,9 +9,9 @@ from fuzz.feeding.texts import TEXTS, try_texts
 from fuzz.harness import Files, Harness, WrongAnswerError, lay
 from fuzz.mutations.values import json_with
 from transduce.config import TokenizerConfig
-from transduce.data.imported import ImportedSymbols
-from transduce.data.numbering import Numbering
-from transduce.data.tokenizer import Tokenizer
+from transduce.tokenization.imported import ImportedSymbols
+from transduce.tokenization.numbering import Numbering
+from transduce.tokenization.tokenizer import Tokenizer
 from transduce.untrusted.pipelines import read_pipeline
 
 _CHANGE = json_with(*STEPS)

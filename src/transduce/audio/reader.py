@@ -1,0 +1,195 @@
+"""From a recording's path, or several joined, to frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transduce.audio.augmentation import (
+    change_frames,
+    change_gains,
+    change_samples,
+    draw_gains,
+    draw_warp,
+)
+from transduce.audio.log_mel import Samples, frame_count, log_mel
+from transduce.audio.samples import (
+    array_samples,
+    not_too_loud,
+    read_samples,
+    sample_count,
+    stream_samples,
+)
+from transduce.audio.sound import HeardPart, find_sound
+from transduce.audio.windows import windows
+from transduce.config.audio import AudioConfig
+from transduce.errors import DataError
+
+if TYPE_CHECKING:
+    from transduce.interfaces import Frames  # whose module loads torch
+
+__all__ = ["AudioReader"]
+
+_JOIN = "|"
+_MOST_JOINED = 1000
+_LONGEST_CUT = 1440.0  # minutes of a recording that is read window by window
+
+
+class AudioReader:
+    """Recordings as log-mel frames.
+
+    A source is a path, or several joined as ``one.wav|0.3|two.wav``: read one after another, a
+    number between two being seconds of silence. In memory it is an array of samples at the
+    config's sampling rate, or a pair of an array and its rate.
+    """
+
+    suffixes: tuple[str, ...] = (
+        ".wav",
+        ".flac",
+        ".ogg",
+        ".oga",
+        ".opus",
+        ".mp3",
+        ".aiff",
+        ".aif",
+        ".au",
+    )
+
+    def __init__(self, config: AudioConfig) -> None:
+        self.config = config
+        self.features = config.features
+        self.frames_a_second: float | None = config.sampling_rate / config.hop_samples
+        self._count = lru_cache(maxsize=1 << 16)(sample_count)  # a clip may stand in many lines
+
+    def length(self, source: str) -> int:
+        """Frames, by the files' headers. Raises DataError."""
+        rate, most = self.config.sampling_rate, self._most_minutes
+        samples = 0
+        for part in self._parts(source):
+            samples += part if isinstance(part, int) else self._count(part, rate, most)
+            self._refuse_long(samples, source, most)
+        return frame_count(samples, self.config)
+
+    @property
+    def _most_minutes(self) -> float:
+        """Of a recording that need not be held as a whole."""
+        return self.config.max_minutes if self.config.cut_at is None else _LONGEST_CUT
+
+    def _refuse_long(self, samples: int, source: str, most: float) -> None:
+        if samples > most * 60 * self.config.sampling_rate:
+            raise DataError(
+                f"recordings that are joined must have at most {most:g} minutes together "
+                f"(data.input.max_minutes); got more in {source[:80]!r}"
+            )
+
+    def read(self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int]) -> Frames:
+        """Float32 ``[S, F]``. Raises DataError naming the file and what is wrong."""
+        return log_mel(self.samples(source), self.config)
+
+    def parts(self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int]) -> list[Frames]:
+        """The same in parts of at most ``cut_at`` seconds, where the config has that."""
+        return [log_mel(part, self.config) for part in self._cut(source)]
+
+    def heard_parts(
+        self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int], *, sound: bool = True
+    ) -> Iterator[HeardPart]:
+        """The parts one by one, with where in them something is heard unless nobody asks."""
+        rate = self.config.sampling_rate
+        for part in self._cut(source):
+            heard = find_sound(part, rate) if sound else None
+            yield HeardPart(log_mel(part, self.config), heard)
+
+    def _cut(
+        self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int]
+    ) -> Iterable[Samples]:
+        longest = self.config.cut_at
+        if longest is None:
+            return [self.samples(source)]
+        is_file = isinstance(source, str | Path)
+        blocks = self._stream(str(source)) if is_file else [self.samples(source)]
+        return map(not_too_loud, windows(blocks, self.config.sampling_rate, longest))
+
+    def augmented(self, source: str, seed: int, epoch: int, index: int) -> Frames:
+        """The same, changed as ``augmentation`` says."""
+        options = self.config.augmentation
+        if not options.active:
+            return self.read(source)
+        chance = np.random.Generator(np.random.PCG64([seed % 2**64, epoch, index]))
+        pieces = change_gains(self._pieces(source), options, chance)
+        samples = change_samples(np.concatenate(pieces), self.config, chance)
+        warp, gains = draw_warp(options, chance), draw_gains(options, self.features, chance)
+        frames = log_mel(samples, self.config, warp, gains)
+        return change_frames(frames, options, chance)
+
+    def samples(self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int]) -> Samples:
+        """Float32 ``[N]`` at the config's rate."""
+        rate = self.config.sampling_rate
+        if isinstance(source, tuple):
+            return array_samples(source[0], source[1], rate)
+        if isinstance(source, np.ndarray):
+            return array_samples(source, rate, rate)
+        pieces = self._pieces(str(source))
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+    def located(self, source: str, folder: Path) -> str:
+        """The source with its relative paths taken from ``folder``."""
+        parts = source.split(_JOIN)
+        return _JOIN.join(
+            part if _seconds(part) is not None else str(folder / part) for part in parts
+        )
+
+    def _pieces(self, source: str) -> list[Samples]:
+        """What is joined, each by itself: recordings and silences."""
+        rate, most = self.config.sampling_rate, self.config.max_minutes
+        pieces: list[Samples] = []
+        samples = 0
+        for part in self._parts(source):
+            samples += part if isinstance(part, int) else 0
+            self._refuse_long(samples, source, most)
+            if isinstance(part, int):
+                pieces.append(np.zeros(part, np.float32))
+            else:
+                pieces.append(read_samples(part, rate, most))
+                samples += len(pieces[-1])
+        self._refuse_long(samples, source, most)
+        return pieces
+
+    def _stream(self, source: str) -> Iterator[Samples]:
+        """All that is joined, block by block."""
+        rate = self.config.sampling_rate
+        for part in self._parts(source):
+            if isinstance(part, int):
+                yield np.zeros(part, np.float32)
+            else:
+                yield from stream_samples(part, rate, _LONGEST_CUT)
+
+    def _parts(self, source: str) -> Sequence[str | int]:
+        """Paths, and samples of silence."""
+        if _JOIN not in source:
+            return [source]
+        if source.count(_JOIN) >= _MOST_JOINED:
+            raise DataError(
+                f"source must be at most {_MOST_JOINED:,} recordings and silences; got more in "
+                f"{source[:80]!r}"
+            )
+        parts: list[str | int] = []
+        for part in source.split(_JOIN):
+            seconds = _seconds(part)
+            parts.append(part if seconds is None else round(seconds * self.config.sampling_rate))
+        if not any(isinstance(part, str) and part for part in parts) or "" in parts:
+            raise DataError(f"source must be recordings joined by {_JOIN}; got {source!r}")
+        return parts
+
+
+def _seconds(text: str) -> float | None:
+    """What a part of a joined source says of silence; None where it is a path."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < 3600 else None

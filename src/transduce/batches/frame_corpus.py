@@ -1,0 +1,168 @@
+"""Pairs whose sources are files of frames: paths and lengths are held, frames are read anew."""
+
+from __future__ import annotations
+
+import logging
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transduce.batches.encoded_corpus import EncodedSide
+from transduce.batches.padding import pad_target
+from transduce.config.data import DataConfig
+from transduce.errors import DataError
+from transduce.interfaces import END, Batch, Source
+from transduce.reading.frames import FrameReader
+from transduce.tokenization.joint import Coder
+from transduce.tokenization.texts import portions
+
+__all__ = ["FrameCorpus"]
+
+Integers = NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True)
+class FrameCorpus:
+    """Paths, lengths and targets of a data set.
+
+    A pair costs its path, its target's tokens and sixteen bytes. ``batch`` reads the files of
+    its pairs; training asks for batches ahead of time in a thread. With ``augment`` frames are
+    changed as the reader's config says, by ``seed``, epoch and the number of the pair.
+    """
+
+    reader: FrameReader
+    names: NDArray[np.uint8]  # UTF-8, one after another
+    name_ends: NDArray[np.int64]  # [P]
+    source_lengths: NDArray[np.int32]  # [P], frames before any augmentation
+    target: EncodedSide
+    augment: bool = False
+    skip: bool = False  # what is found to be damaged when it is read
+    seed: int = 1
+    epoch: int = 0
+    filtered: dict[str, int] = field(default_factory=dict)
+    truncated: dict[str, int] = field(default_factory=dict)
+    part_sizes: tuple[int, ...] = ()
+
+    @classmethod
+    def build(
+        cls,
+        parts: Sequence[Iterable[tuple[str, str]]],
+        reader: FrameReader,
+        target_tokenizers: Sequence[Coder],
+        config: DataConfig,
+        *,
+        augment: bool = False,
+        seed: int = 1,
+    ) -> FrameCorpus:
+        """Read every file's header and encode the targets, in one pass over the parts' pairs.
+
+        There is a tokenizer for each part; all number their symbols alike.
+
+        Limits as for texts, lengths of sources being frames. A source is never cut: with
+        ``too_long: truncate`` a pair whose source is too long is left out. Raises DataError.
+        """
+        names, tokens = bytearray(), array("I")  # no Python object stays for each pair
+        ends, lengths, counts = array("q"), array("i"), array("i")
+        filtered: dict[str, int] = {}
+        truncated: dict[str, int] = {}
+        sizes = []
+        for pairs, tokenizer in zip(parts, target_tokenizers, strict=True):
+            before = len(counts)
+            for source, encoded in _encoded(pairs, tokenizer):
+                length, row = reader.length(source), [*encoded, END]
+                if reason := _too_long(length, len(row), config):
+                    if reason != "max_target_length" or config.too_long == "skip":
+                        filtered[reason] = filtered.get(reason, 0) + 1
+                        continue
+                    truncated[reason] = truncated.get(reason, 0) + 1
+                    row[(config.max_target_length or 1) - 1 :] = [END]
+                names += source.encode()
+                ends.append(len(names))
+                lengths.append(length)
+                counts.append(len(row))
+                tokens.extend(row)
+            sizes.append(len(counts) - before)
+        target = EncodedSide.of(np.array(tokens, np.uint32), np.array(counts, np.int32))
+        return cls(
+            reader,
+            np.frombuffer(bytes(names), np.uint8),
+            np.array(ends, np.int64),
+            np.array(lengths, np.int32),
+            target,
+            augment,
+            config.on_error == "skip",
+            seed,
+            filtered=filtered,
+            truncated=truncated,
+            part_sizes=tuple(sizes),
+        )
+
+    def __len__(self) -> int:
+        return len(self.name_ends)
+
+    @property
+    def target_lengths(self) -> NDArray[np.int32]:
+        """Tokens of each target, END counted, ``[P]``."""
+        return self.target.lengths
+
+    def in_epoch(self, epoch: int) -> Self:
+        """The corpus as it is in an epoch: augmented otherwise than in the others."""
+        return replace(self, epoch=epoch)
+
+    def name(self, index: int) -> str:
+        """The path of one source."""
+        start = int(self.name_ends[index - 1]) if index else 0
+        return bytes(self.names[start : int(self.name_ends[index])]).decode()
+
+    def batch(self, indices: Sequence[int] | Integers) -> Batch:
+        """Some pairs, their files read; no pairs give frames ``[0, 1, F]``.
+
+        A header may be sound and the rest not: with ``skip`` such a pair is left out, and the log
+        says so. Raises DataError without it, and where nothing of the batch can be read.
+        """
+        numbers, frames = self._read(np.asarray(indices, dtype=np.int64))
+        target = self.target
+        padded, lengths = pad_target(target.tokens, target.starts[numbers], target.lengths[numbers])
+        source = Source.of_frames(frames, self.reader.features)
+        return Batch(source, padded, lengths, tuple(numbers.tolist()))
+
+    def _read(self, numbers: Integers) -> tuple[Integers, list[NDArray[np.float32]]]:
+        """The pairs whose sources are sound, and these."""
+        frames, sound = [], []
+        problem: DataError | None = None
+        for index in numbers.tolist():
+            try:
+                frames.append(self._frames(index))
+                sound.append(index)
+            except DataError as error:
+                if not self.skip:
+                    raise
+                problem = error
+                logging.getLogger("transduce").warning("left out: %s", error)
+        if problem is not None and not sound:
+            raise problem
+        return np.array(sound, dtype=np.int64), frames
+
+    def _frames(self, index: int) -> NDArray[np.float32]:
+        if self.augment:
+            return self.reader.augmented(self.name(index), self.seed, self.epoch, index)
+        return self.reader.read(self.name(index))
+
+
+def _encoded(pairs: Iterable[tuple[str, str]], tokenizer: Coder) -> Iterator[tuple[str, list[int]]]:
+    for portion in portions(pairs):
+        targets = tokenizer.encode_batch([target for _, target in portion])
+        yield from zip((source for source, _ in portion), targets, strict=True)
+
+
+def _too_long(source: int, target: int, config: DataConfig) -> str | None:
+    """The option that a pair goes beyond; a ratio of frames to tokens means nothing."""
+    if config.max_source_length is not None and source > config.max_source_length:
+        return "max_source_length"
+    if config.max_target_length is not None and target > config.max_target_length:
+        return "max_target_length"
+    return None

@@ -1,0 +1,293 @@
+"""The data doctor: what is in the pairs, and what is wrong with them."""
+
+from __future__ import annotations
+
+import re
+import time
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+
+from transduce.batches.mixture_sampler import shares
+from transduce.checks.doctor_report import (
+    CheckReport,
+    FrameReport,
+    Lengths,
+    PartReport,
+    Share,
+    SideReport,
+    Vocabulary,
+)
+from transduce.checks.leakage import Fingerprints, Leakage, find_leakage
+from transduce.config import Config, DataConfig, Files
+from transduce.errors import ConfigError, DataError
+from transduce.reading.frames import FrameReader, frame_reader, what_is_wrong
+from transduce.reading.pair_files import Pair, read_pairs
+from transduce.reading.parts import part_data, part_tags, parts_of, refuse_tags
+from transduce.reading.problems import Problems
+from transduce.tokenization.tags import TAG_CLOSE, TAG_OPEN, find_tags
+from transduce.tokenization.texts import portions
+
+__all__ = ["CheckReport", "Leakage", "examine", "find_leakage"]
+
+_EXAMPLES = 3
+_FREQUENT = 12
+_PORTION = 4096  # pairs counted together
+_MOST_WORDS = 500_000  # distinct words kept, so that text without spaces stays in memory
+_MANY = 0.01  # share of pairs from which a finding is a warning
+_ODD_FACTOR = 4.0
+_ODD_CHARACTERS = 10
+_TAG = re.compile(f"{TAG_OPEN}[^{TAG_OPEN}{TAG_CLOSE}]+{TAG_CLOSE}")
+
+
+def examine(config: DataConfig) -> CheckReport:
+    """Read all of train, dev and test once (a second time, in part, for examples).
+
+    Bad lines are always counted, never raised. Of a mixture each part is examined by itself,
+    under names such as ``ice train``. Memory: 24 bytes a pair and the vocabulary. Raises
+    ConfigError where there is nothing to examine.
+    """
+    sets: dict[str, PartReport] = {}
+    leakage: dict[str, Leakage] = {}
+    tags = part_tags(parts_of(Config(data=config)))
+    for name, data in part_data(config).items():
+        if name and data.train is None:
+            raise ConfigError(f"data.parts.{name}.train must be given to be checked; got none")
+        prefix = f"{name} " if name else ""
+        own, leaks = _examine_set(data, tags)
+        sets |= {f"{prefix}{kind}": report for kind, report in own.items()}
+        leakage |= {f"{prefix}{kind}": leak for kind, leak in leaks.items()}
+    if not sets:
+        raise ConfigError("data.train must be given to be checked; got none")
+    return CheckReport(sets, leakage, tuple(_warnings(sets, leakage)), _mixture(config, sets))
+
+
+def _examine_set(
+    data: DataConfig, tags: frozenset[str]
+) -> tuple[dict[str, PartReport], dict[str, Leakage]]:
+    """Train, dev and test of one data set, as far as they are given."""
+    given = {"train": data.train, "dev": data.dev, "test": data.test}
+    examinations = {
+        name: _Examination(files, data, tags) for name, files in given.items() if files is not None
+    }
+    leakage = {}
+    if "train" in examinations:
+        train = examinations["train"].fingerprints
+        for name, examination in examinations.items():
+            if name != "train":
+                leakage[name] = examination.note_leakage(train)
+    return {name: examination.report() for name, examination in examinations.items()}, leakage
+
+
+def _mixture(config: DataConfig, sets: Mapping[str, PartReport]) -> dict[str, Share]:
+    """What each part will be of an epoch, longer pairs that are left out not counted."""
+    if config.parts is None:
+        return {}
+    sizes = [sets[f"{name} train"].pairs for name in config.parts]
+    if not sum(sizes):
+        return {}
+    weights = [part.weight for part in config.parts.values()]
+    found = shares(sizes, weights, config.temperature).tolist()
+    return {
+        name: Share(size, share, share * sum(sizes) / max(size, 1))
+        for name, size, share in zip(config.parts, sizes, found, strict=True)
+    }
+
+
+def _warnings(parts: Mapping[str, PartReport], leakage: Mapping[str, Leakage]) -> Iterator[str]:
+    for name, part in parts.items():
+        if part.error:
+            yield f"{name} cannot be used: {part.error}"
+        elif part.problems["skipped"]:
+            yield f"{name} has {part.problems['skipped']:,} bad lines"
+        for finding in ("duplicates", "odd length ratios"):
+            count = part.findings[finding]
+            if count > _MANY * part.pairs:
+                yield f"{name} has many {finding}: {count:,} of {part.pairs:,} pairs"
+    for name, leak in leakage.items():
+        if leak:
+            yield f"{name} is not unseen: {leak}"
+
+
+class _Examination:
+    """One pass over one part."""
+
+    def __init__(self, files: Files, config: DataConfig, tags: frozenset[str]) -> None:
+        self._files = files
+        self._config = config
+        self._part_tags = tags
+        self._problems = Problems("skip")
+        self.fingerprints = Fingerprints()
+        self._reader = frame_reader(config)
+        self._source = _Side() if self._reader is None else _FrameSide(self._reader)
+        self._target = _Side()
+        self._source_lengths, self._target_lengths = array("i"), array("i")
+        self._equal = array("q")
+        self._leaks: npt.NDArray[np.intp] = np.empty(0, dtype=np.intp)
+        self._has_leakage = False
+        self._error: str | None = None
+        start = time.perf_counter()
+        try:
+            self._count(self._pairs(self._problems))
+        except DataError as error:
+            self._error = str(error)
+        self._seconds = time.perf_counter() - start
+
+    def _pairs(self, problems: Problems) -> Iterator[Pair]:
+        pairs = read_pairs(self._files, self._config, problems)
+        if isinstance(self._source, _FrameSide):
+            pairs = self._source.readable(pairs, problems)
+        return refuse_tags(pairs, self._part_tags, problems)
+
+    def note_leakage(self, train: Fingerprints) -> Leakage:
+        leakage, self._leaks = self.fingerprints.leaks_from(train)
+        self._has_leakage = True
+        return leakage
+
+    def report(self) -> PartReport:
+        usual, odd = self._odd_ratios()
+        ambiguous, second_targets = self.fingerprints.ambiguous()
+        repeats = self.fingerprints.repeats()
+        found: dict[str, tuple[int, Iterable[int]]] = {
+            "duplicates": (len(repeats), repeats),
+            "sources with several targets": (ambiguous, second_targets),
+            "source = target": (len(self._equal), self._equal),
+            "odd length ratios": (len(odd), odd),
+        }
+        if self._has_leakage:
+            found["sources also in train"] = (len(self._leaks), self._leaks)
+        return PartReport(
+            pairs=len(self.fingerprints),
+            seconds=self._seconds,
+            source=self._source.report(),
+            target=self._target.report(),
+            usual_ratio=usual,
+            findings={name: count for name, (count, _) in found.items()},
+            examples=self._examples({name: indices for name, (_, indices) in found.items()}),
+            problems=self._problems.report(),
+            error=self._error,
+        )
+
+    def _count(self, pairs: Iterator[Pair]) -> None:
+        for portion in portions(pairs, _PORTION):
+            start = len(self.fingerprints)
+            for pair in portion:
+                self.fingerprints.add(pair)
+            sources = [pair.source for pair in portion]
+            targets = [pair.target or "" for pair in portion]
+            self._equal.extend(
+                number
+                for number, (source, target) in enumerate(zip(sources, targets, strict=True), start)
+                if source == target
+            )
+            self._source_lengths.extend(self._source.count(sources))
+            self._target_lengths.extend(self._target.count(targets))
+
+    def _odd_ratios(self) -> tuple[float, npt.NDArray[np.intp]]:
+        """The median of target / source in characters, and the indices of pairs far from it."""
+        source = np.maximum(np.array(self._source_lengths, dtype=np.int32), 1)
+        target = np.maximum(np.array(self._target_lengths, dtype=np.int32), 1)
+        if not len(source):
+            return 1.0, np.empty(0, dtype=np.intp)
+        usual = float(np.median(target / source))
+        expected = source * usual
+        odd = np.maximum(target / expected, expected / target) > _ODD_FACTOR
+        if self._reader is not None:  # how long a recording is says little of its text
+            return usual, np.empty(0, dtype=np.intp)
+        # Among short texts a large factor means little.
+        odd &= np.abs(target - expected) >= _ODD_CHARACTERS
+        return usual, np.flatnonzero(odd)
+
+    def _examples(self, found: Mapping[str, Iterable[int]]) -> dict[str, tuple[str, ...]]:
+        """Read again as far as the first few of each finding stand."""
+        wanted: dict[int, list[str]] = {}
+        for name, indices in found.items():
+            for index in islice(indices, _EXAMPLES):
+                wanted.setdefault(int(index), []).append(name)
+        examples: dict[str, list[str]] = {}
+        if wanted:
+            pairs = self._pairs(Problems("skip"))
+            for index, pair in enumerate(islice(pairs, max(wanted) + 1)):
+                for name in wanted.get(index, ()):
+                    shown = f"{pair.file}, line {pair.line}: {pair.source} → {pair.target}"
+                    examples.setdefault(name, []).append(shown)
+        return {name: tuple(shown) for name, shown in examples.items()}
+
+
+class _Side:
+    """Lengths and symbols of one side."""
+
+    def __init__(self) -> None:
+        self._character_lengths: Counter[int] = Counter()
+        self._word_lengths: Counter[int] = Counter()
+        self._characters: Counter[str] = Counter()
+        self._words: Counter[str] = Counter()
+        self._tags: Counter[str] = Counter()
+        self._words_complete = True
+
+    def count(self, texts: list[str]) -> list[int]:
+        """Take in texts; give their lengths in characters."""
+        tags = [0] * len(texts)
+        if any(TAG_OPEN in text for text in texts):
+            found = [find_tags(text) for text in texts]
+            tags = [len(symbols) for symbols in found]
+            self._tags.update(tag for symbols in found for tag in symbols)
+            texts = [_TAG.sub(" ", text) for text in texts]
+        # Each tag left one blank behind, which counts for it.
+        lengths = [len(text) for text in texts]
+        words = [text.split() for text in texts]
+        self._character_lengths.update(lengths)
+        self._word_lengths.update(map(int.__add__, map(len, words), tags))
+        self._characters.update("".join(texts))
+        self._characters[" "] -= sum(tags)
+        for symbols in words:
+            self._words.update(symbols)
+        if len(self._words) > _MOST_WORDS:
+            self._words = Counter({word: n for word, n in self._words.items() if n > 1})
+            self._words_complete = False
+        return lengths
+
+    def report(self) -> SideReport:
+        return SideReport(
+            Lengths(dict(self._character_lengths)),
+            Lengths(dict(self._word_lengths)),
+            _vocabulary(+self._characters, True),
+            _vocabulary(self._words, self._words_complete),
+            tuple(self._tags.most_common()),
+        )
+
+
+class _FrameSide:
+    """Lengths of recordings or pictures, each read from beginning to end."""
+
+    def __init__(self, reader: FrameReader) -> None:
+        self._reader = reader
+        self._lengths: Counter[int] = Counter()
+
+    def readable(self, pairs: Iterator[Pair], problems: Problems) -> Iterator[Pair]:
+        """The pairs whose file is sound; the others are noted."""
+        for pair in pairs:
+            try:
+                self._reader.read(pair.source)
+            except DataError as error:
+                problems.add("unreadable source", what_is_wrong(error), pair.file, pair.line)
+                continue
+            yield pair
+
+    def count(self, sources: list[str]) -> list[int]:
+        """Take in files; give their lengths in frames."""
+        lengths = [self._reader.length(source) for source in sources]
+        self._lengths.update(lengths)
+        return lengths
+
+    def report(self) -> FrameReport:
+        return FrameReport(Lengths(dict(self._lengths)), self._reader.frames_a_second)
+
+
+def _vocabulary(counts: Counter[str], complete: bool) -> Vocabulary:
+    once = sum(1 for count in counts.values() if count == 1)
+    return Vocabulary(len(counts), once, tuple(counts.most_common(_FREQUENT)), complete)

@@ -1,0 +1,90 @@
+"""Weights of a checkpoint under our names, in our order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from transduce.errors import ModelError
+from transduce.pretrained.checkpoint.folder import Checkpoint
+from transduce.tokenization.numbering import Numbering
+
+__all__ = ["NEVER", "Weights"]
+
+# As a bias, of a symbol that only repeats another: its share of a softmax is none, and yet
+# label smoothing, which pays for every symbol, hardly feels it.
+NEVER = -100.0
+
+# What reads the residual stream has it as columns, what writes it as rows and as a bias.
+_COLUMNS = ("query.weight", "key.weight", "value.weight", "inner.weight", "gate.weight")
+_TABLES = ("source_embedding.weight", "target_embedding.weight", "output.weight")
+
+
+@dataclass
+class Weights:
+    """Our weights by name, filled from a checkpoint."""
+
+    checkpoint: Checkpoint
+    ours: dict[str, Tensor] = field(default_factory=dict)
+
+    def put(self, name: str, theirs: str) -> None:
+        """One tensor as it is."""
+        self.ours[name] = self.checkpoint.take(theirs)
+
+    def affine(self, name: str, theirs: str, *, bias: bool = True) -> None:
+        """A map, or a norm, with its bias."""
+        self.put(f"{name}.weight", f"{theirs}.weight")
+        if bias:
+            self.put(f"{name}.bias", f"{theirs}.bias")
+
+    def attention(self, name: str, theirs: str, parts: Mapping[str, str], *, bias: bool) -> None:
+        """Queries, keys, values and output; ``parts`` gives their name of each of ours.
+
+        A bias of keys is left out: it adds the same to all scores of a query.
+        """
+        for part, their_part in parts.items():
+            self.affine(f"{name}.{part}", f"{theirs}.{their_part}", bias=bias and part != "key")
+
+    def embedding(self, name: str, table: Tensor, numbering: Numbering) -> None:
+        """A table of theirs, its rows in our order. Raises ModelError where they are too few."""
+        if len(table) != numbering.size:
+            raise ModelError(
+                f"{self.checkpoint.folder}: embedding must have {numbering.size} rows; "
+                f"got {len(table)}"
+            )
+        self.ours[f"{name}.weight"] = numbering.permuted(table)
+
+    def output_bias(self, bias: Tensor | None, numbering: Numbering) -> None:
+        """``[V]`` of theirs or none; what only repeats another symbol is put far below it."""
+        ours = torch.zeros(len(numbering.rows()))
+        if bias is not None:
+            self._require_size("output.bias", bias.numel(), numbering.size)
+            ours = numbering.permuted(bias.flatten())
+        ours[numbering.invented()] += NEVER
+        self.ours["output.bias"] = ours
+
+    def scale(self, suffix: str, factor: float) -> None:
+        """Multiply all weights whose name ends so."""
+        for name in self.ours:
+            if name.endswith(suffix):
+                self.ours[name] = self.ours[name] * factor
+
+    def permute(self, order: Tensor) -> None:
+        """Give the dimensions of the residual stream another order (int64 ``[D]``) everywhere."""
+        for name, tensor in self.ours.items():
+            if name == "output.bias":
+                continue
+            if name in _TABLES or name.endswith(_COLUMNS):
+                self._require_size(name, tensor.shape[1], len(order))
+                self.ours[name] = tensor[:, order]
+            elif name.endswith(("output.weight", "output.bias", "norm.weight", "norm.bias")):
+                self._require_size(name, len(tensor), len(order))
+                self.ours[name] = tensor[order]
+
+    def _require_size(self, name: str, found: int, wanted: int) -> None:
+        """Picked in another order, what a tensor has too much would be left out in silence."""
+        if found != wanted:
+            raise ModelError(f"{self.checkpoint.folder}: {name} must be {wanted} long; got {found}")

@@ -1,0 +1,237 @@
+"""The tokenizer of a checkpoint as a pipeline of Hugging Face ``tokenizers``.
+
+tokenizer.json is such a pipeline already. Where a checkpoint has none it is made from what
+there is: SentencePiece models, lists of pieces, merges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+
+from transduce.errors import ModelError
+from transduce.pretrained.checkpoint.folder import Checkpoint, read_json
+from transduce.pretrained.checkpoint.sentencepiece import pipeline_of, read_pieces
+from transduce.tokenization.pipelines import BYTES
+from transduce.untrusted import pipelines
+from transduce.untrusted.json import LARGEST
+from transduce.untrusted.pipelines import MOST_SYMBOLS, library
+from transduce.untrusted.reading import read_text
+
+__all__ = [
+    "Vocabulary",
+    "byte_level_vocabulary",
+    "fairseq_vocabulary",
+    "listed_vocabulary",
+    "marian_vocabularies",
+    "pegasus_vocabulary",
+    "read_pipeline",
+    "t5_vocabulary",
+    "tokenizer_settings",
+]
+
+_JSON = "tokenizer.json"
+_SENTENCEPIECE = ("spiece.model", "sentencepiece.bpe.model", "sentencepiece.model")
+_EXTRA = 100  # T5's <extra_id_0> … where tokenizer_config.json says nothing
+_EXTRA_BYTES = 125  # ByT5's
+_MOST_SPECIAL = 10_000
+_LONGEST = 512  # characters of a symbol
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """A pipeline; ``hidden`` numbers are no text; for the rest see ``ImportedSymbols``."""
+
+    pipeline: Tokenizer
+    hidden: frozenset[int] = frozenset()
+    entries: Mapping[str, int] | None = None
+    languages: Mapping[str, int] = field(default_factory=dict)
+
+
+def read_pipeline(folder: Path) -> Vocabulary | None:
+    """tokenizer.json, None where there is none. Raises ModelError where it is broken."""
+    path = folder / _JSON
+    if not path.is_file():
+        return None
+    pipeline, _ = pipelines.read_pipeline(_text(path), path)
+    special = {n for n, token in pipeline.get_added_tokens_decoder().items() if token.special}
+    return Vocabulary(pipeline, frozenset(special))
+
+
+def t5_vocabulary(checkpoint: Checkpoint) -> Vocabulary:
+    """T5's and mT5's SentencePiece with its extra symbols, or ByT5's bytes. Raises ModelError."""
+    if (found := read_pipeline(checkpoint.folder)) is not None:
+        return found
+    settings = tokenizer_settings(checkpoint)
+    bytes_ = "ByT5" in str(settings.get("tokenizer_class", checkpoint.option("tokenizer_class")))
+    extra = settings.get("extra_ids", _EXTRA_BYTES if bytes_ else _EXTRA)
+    if type(extra) is not int or not 0 <= extra <= _MOST_SPECIAL:
+        raise ModelError(
+            f"{checkpoint.folder}: extra_ids must be 0 to {_MOST_SPECIAL}; got {extra}"
+        )
+    if bytes_:
+        return _bytes(extra)
+    pieces = read_pieces(sentencepiece_file(checkpoint.folder))
+    names = [f"<extra_id_{number}>" for number in reversed(range(extra))]
+    first = len(pieces.names)
+    special = {name: first + place for place, name in enumerate(names)}
+    hidden = {n for n, kind in enumerate(pieces.types) if kind in (2, 3)}
+    return Vocabulary(pipeline_of(pieces, special), frozenset({*hidden, *special.values()}))
+
+
+def byte_level_vocabulary(checkpoint: Checkpoint) -> Vocabulary:
+    """BART's and GPT-2's pieces of bytes (Radford et al. 2019). Raises ModelError."""
+    if (found := read_pipeline(checkpoint.folder)) is not None:
+        return found
+    folder = checkpoint.folder
+    numbers = _numbers(folder / "vocab.json")
+    merges = _merges(folder / "merges.txt")
+    with library(f"{folder / 'merges.txt'}: merges must be of pieces in vocab.json"):
+        pipeline = Tokenizer(models.BPE(numbers, merges))
+    pipeline.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    pipeline.decoder = decoders.ByteLevel()
+    special: list[str] = [
+        name for name in ("<s>", "<pad>", "</s>", "<unk>", "<|endoftext|>") if name in numbers
+    ]
+    tokens = [AddedToken(name, normalized=False) for name in special]
+    if "<mask>" in numbers:
+        special.append("<mask>")
+        tokens.append(AddedToken("<mask>", lstrip=True, normalized=False))
+    pipeline.add_special_tokens(tokens)
+    return Vocabulary(pipeline, frozenset(numbers[name] for name in special))
+
+
+def pegasus_vocabulary(checkpoint: Checkpoint) -> Vocabulary:
+    """Pegasus' tokenizer.json. Raises ModelError where there is none."""
+    if (found := read_pipeline(checkpoint.folder)) is None:
+        raise ModelError(f"model must come with {_JSON}; got {checkpoint.folder}, which has none")
+    return found
+
+
+def marian_vocabularies(checkpoint: Checkpoint) -> tuple[Vocabulary, Vocabulary]:
+    """source.spm and target.spm, whose pieces vocab.json numbers. Raises ModelError.
+
+    What stands in it as ``>>fra<<`` chooses a model's target language at the head of a source.
+    """
+    folder = checkpoint.folder
+    entries = _numbers(folder / "vocab.json")
+    target_file = folder / "target_vocab.json"
+    target_entries = _numbers(target_file) if target_file.is_file() else entries
+    return (
+        _listed(folder / "source.spm", entries),
+        _listed(folder / "target.spm", target_entries),
+    )
+
+
+def listed_vocabulary(checkpoint: Checkpoint) -> Vocabulary:
+    """M2M-100's SentencePiece with vocab.json, and the languages after it. Raises ModelError."""
+    entries = _numbers(checkpoint.folder / "vocab.json")
+    first = len(entries)
+    names = _additional(checkpoint)
+    languages = {name: first + place for place, name in enumerate(names) if name not in entries}
+    path = sentencepiece_file(checkpoint.folder)
+    return _listed(path, {**entries, **languages}, tuple(languages))
+
+
+def fairseq_vocabulary(checkpoint: Checkpoint) -> Vocabulary:
+    """MBART's and NLLB's SentencePiece: fairseq puts four symbols of its own in front, languages
+    and ``<mask>`` behind. Raises ModelError.
+    """
+    pieces = read_pieces(sentencepiece_file(checkpoint.folder))
+    own = 3  # <unk>, <s>, </s>, which are among fairseq's
+    fairseq = replace(
+        pieces,
+        names=["<s>", "<pad>", "</s>", "<unk>", *pieces.names[own:]],
+        scores=[0.0] * 4 + pieces.scores[own:],
+        types=[3, 3, 3, 2, *pieces.types[own:]],
+    )
+    names = [name for name in _additional(checkpoint) if name != "<mask>"]
+    first = len(fairseq.names)
+    special = {name: first + place for place, name in enumerate([*names, "<mask>"])}
+    return Vocabulary(pipeline_of(fairseq, special), frozenset({0, 1, 2, 3, *special.values()}))
+
+
+def _additional(checkpoint: Checkpoint) -> list[str]:
+    settings = tokenizer_settings(checkpoint)
+    found = settings.get("additional_special_tokens") or settings.get("extra_special_tokens")
+    tokens = found if isinstance(found, list) else []
+    given = [token.get("content") if isinstance(token, dict) else token for token in tokens]
+    names = [name for name in given if isinstance(name, str) and 0 < len(name) <= _LONGEST]
+    if not names or len(names) < len(given) or len(names) > _MOST_SPECIAL:
+        raise ModelError(
+            f"{checkpoint.folder}: special_tokens_map.json or tokenizer_config.json must list the "
+            "languages as additional_special_tokens"
+        )
+    return names
+
+
+def _listed(path: Path, entries: Mapping[str, int], special: tuple[str, ...] = ()) -> Vocabulary:
+    pieces = read_pieces(path)
+    codes = [name for name in entries if name.startswith(">>") and name.endswith("<<")]
+    beyond = dict.fromkeys((*special, *codes), 0)
+    hidden = {
+        entries[name] for name in (*beyond, "<unk>", "<s>", "</s>", "<pad>") if name in entries
+    }
+    return Vocabulary(pipeline_of(pieces, beyond), frozenset(hidden), dict(entries))
+
+
+def _numbers(path: Path) -> dict[str, int]:
+    values = read_json(path)
+    if not all(type(n) is int and 0 <= n < MOST_SYMBOLS for n in values.values()):
+        raise ModelError(f"{path} must number symbols, 0 to {MOST_SYMBOLS - 1} at most")
+    if not all(0 < len(name) <= _LONGEST for name in values):
+        raise ModelError(f"{path} must have symbols of 1 to {_LONGEST} characters")
+    return values
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_text(path, LARGEST)
+    except OSError as error:
+        raise ModelError(f"{path} must be readable; {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ModelError(f"{path} must be UTF-8 text") from None
+
+
+def _merges(path: Path) -> list[tuple[str, str]]:
+    lines = _text(path).splitlines()
+    pairs = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#version")]
+    if any(len(pair) != 2 for pair in pairs):
+        raise ModelError(f"{path}: merges must be two pieces a line")
+    return [(pair[0], pair[1]) for pair in pairs]
+
+
+def _bytes(extra: int) -> Vocabulary:
+    """Three special symbols, the bytes, then the extra ones, the first of them last or first."""
+    names = ("<pad>", "</s>", "<unk>", *BYTES)
+    numbers = {name: number for number, name in enumerate(names)}
+    pipeline = Tokenizer(models.BPE(numbers, [], unk_token="<unk>", byte_fallback=True))
+    pipeline.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
+    pipeline.add_special_tokens(
+        [AddedToken(f"<extra_id_{n}>", normalized=False) for n in range(extra)]
+    )
+    return Vocabulary(pipeline, frozenset({0, 1, 2, *range(len(names), len(names) + extra)}))
+
+
+def tokenizer_settings(checkpoint: Checkpoint) -> dict[str, Any]:
+    """tokenizer_config.json and special_tokens_map.json together; empty where neither is there."""
+    settings: dict[str, Any] = {}
+    for name in ("special_tokens_map.json", "tokenizer_config.json"):
+        if (checkpoint.folder / name).is_file():
+            settings |= read_json(checkpoint.folder / name)
+    return settings
+
+
+def sentencepiece_file(folder: Path) -> Path:
+    """The SentencePiece model of a directory. Raises ModelError where there is no tokenizer."""
+    for name in _SENTENCEPIECE:
+        if (folder / name).is_file():
+            return folder / name
+    raise ModelError(
+        f"model must come with its tokenizer: {_JSON} or {_SENTENCEPIECE[0]}; "
+        f"got {folder}, which has neither"
+    )

@@ -1,0 +1,265 @@
+"""Whisper (Radford et al. 2022): speech to text, from Hugging Face's or CTranslate2's files.
+
+A log-mel spectrogram of 30 seconds (shorter recordings are followed by silence) goes through two
+convolutions into 1,500 positions. Outputs begin with tokens that say what is to be done: for
+English-only models that there are no timestamps, for the others also the language and
+the task. Symbols that the checkpoint says are never to be written get a bias far below the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import decoders, normalizers
+from torch import Tensor
+
+from transduce.errors import ModelError
+from transduce.pretrained.checkpoint.conversion import filled
+from transduce.pretrained.checkpoint.folder import Checkpoint
+from transduce.pretrained.checkpoint.generation import symbol_numbers
+from transduce.pretrained.checkpoint.layers import NEVER, Weights
+from transduce.pretrained.checkpoint.published_vocabulary import read_pipeline
+from transduce.pretrained.ctranslate2.model_file import BinaryModel
+from transduce.pretrained.ctranslate2.stacks import GELU, IDLE, Stack, read_stack
+from transduce.tokenization.imported import AUTO, ImportedSymbols
+from transduce.tokenization.numbering import Numbering
+from transduce.tokenization.tokenizer import Tokenizer
+from transduce.workflow.trained import TrainedModel
+
+__all__ = ["read_whisper", "read_whisper_ctranslate2"]
+
+_WINDOW = {"pad_to": 30.0, "cut_at": 30.0}  # seconds that it looks at
+_START, _END, _NO_TIMESTAMPS = "<|startoftranscript|>", "<|endoftext|>", "<|notimestamps|>"
+_TRANSLATE, _TRANSCRIBE, _ENGLISH = "<|translate|>", "<|transcribe|>", "en"
+_ENGLISH_ONLY = 51_864  # symbols of the models for English alone; the others have more
+_BATCH = 24_000  # frames decoded together: 8 recordings
+_PARTS = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "output": "out_proj"}
+_ACTIVATIONS = {"gelu": "gelu"}
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What either format gives; numbers of symbols are the checkpoint's own."""
+
+    folder: Path
+    encoder: Mapping[str, Any]  # sections of our config
+    decoder: Mapping[str, Any]
+    weights: Mapping[str, Tensor]  # ours by name, all but the embedding
+    embedding: Tensor
+    mel_bins: int
+    suppressed: Iterable[int]
+    suppressed_first: Iterable[int]
+    english_only: bool
+    source_language: str | None = None
+    target_language: str | None = None
+
+
+def read_whisper(checkpoint: Checkpoint) -> TrainedModel:
+    """A checkpoint of Hugging Face transformers.
+
+    A model of many languages hears English unless another ``source_language`` is named (``auto``:
+    it guesses), and writes what it hears; with the ``target_language`` en it translates. Raises
+    ModelError.
+    """
+    checkpoint.require("scale_embedding", False, False)
+    weights = Weights(checkpoint)
+    for number in (0, 1):
+        weights.affine(f"frontend.layers.{number}", f"model.encoder.conv{number + 1}")
+    options = {side: _options(checkpoint, side) for side in ("encoder", "decoder")}
+    for side, section in options.items():
+        _fill_stack(weights, side, section["layers"])
+    embedding = checkpoint.take_table("model.decoder.embed_tokens.weight")
+    checkpoint.refuse_rest(but=("proj_out.weight",))
+    settings, folder = checkpoint.generation or checkpoint.config, checkpoint.folder
+    return _trained(
+        _Parts(
+            folder,
+            options["encoder"],
+            options["decoder"],
+            weights.ours,
+            embedding,
+            checkpoint.size("num_mel_bins", 80),
+            symbol_numbers(folder, "suppress_tokens", settings.get("suppress_tokens")),
+            symbol_numbers(folder, "begin_suppress_tokens", settings.get("begin_suppress_tokens")),
+            not settings.get("is_multilingual", len(embedding) > _ENGLISH_ONLY),
+            checkpoint.source_language,
+            checkpoint.target_language,
+        )
+    )
+
+
+def read_whisper_ctranslate2(
+    folder: Path,
+    binary: BinaryModel,
+    settings: Mapping[str, Any],
+    source_language: str | None = None,
+    target_language: str | None = None,
+) -> TrainedModel:
+    """A directory of CTranslate2 whose ``model.bin`` is a WhisperSpec. Raises ModelError.
+
+    For the languages see :func:`read_whisper`.
+    """
+    encoder = Stack(binary, "encoder", "encoder", settings, activation=GELU)
+    decoder = Stack(binary, "decoder", "decoder", settings)
+    read_stack(encoder, memory=False)
+    read_stack(decoder, memory=True)
+    decoder.require("scale_embeddings", 0)
+    if "max_positions" not in decoder.options:
+        raise decoder.refuse("position_encodings", "a table of its own")
+    weights = {**encoder.weights, **decoder.weights}
+    for number in (0, 1):
+        for part in ("weight", "bias"):
+            name = f"frontend.layers.{number}.{part}"
+            weights[name] = binary.weight(f"encoder/conv{number + 1}/{part}")
+    if not binary.same("decoder/embeddings/weight", "decoder/projection/weight"):
+        raise ModelError(f"{binary.path}: decoder/projection must be the embedding; it is not")
+    embedding = binary.weight("decoder/embeddings/weight")
+    binary.require_read("decoder/projection/weight", *IDLE)
+    return _trained(
+        _Parts(
+            folder,
+            encoder.options,
+            decoder.options,
+            weights,
+            embedding,
+            weights["frontend.layers.0.weight"].shape[1],
+            symbol_numbers(folder, "suppress_ids", settings.get("suppress_ids")),
+            symbol_numbers(folder, "suppress_ids_begin", settings.get("suppress_ids_begin")),
+            len(embedding) <= _ENGLISH_ONLY,
+            source_language,
+            target_language,
+        )
+    )
+
+
+def _options(checkpoint: Checkpoint, side: str) -> dict[str, Any]:
+    positions = "max_source_positions" if side == "encoder" else "max_target_positions"
+    return {
+        "kind": "transformer",
+        "width": checkpoint.size("d_model"),
+        "layers": checkpoint.size(f"{side}_layers"),
+        "heads": checkpoint.size(f"{side}_attention_heads"),
+        "feedforward": checkpoint.size(f"{side}_ffn_dim"),
+        "activation": checkpoint.choice("activation_function", _ACTIVATIONS, "gelu"),
+        "norm_epsilon": 1e-5,
+        "positions": "learned",
+        "max_positions": checkpoint.size(positions),
+        "dropout": checkpoint.option("dropout", 0.0),
+        "attention_dropout": checkpoint.option("attention_dropout", 0.0),
+    }
+
+
+def _fill_stack(weights: Weights, side: str, layers: int) -> None:
+    theirs = f"model.{side}"
+    weights.put(f"{side}.entry.positions.weight", f"{theirs}.embed_positions.weight")
+    weights.affine(f"{side}.norm", f"{theirs}.layer_norm")
+    for layer in range(layers):
+        here, there = f"{side}.layers.{layer}", f"{theirs}.layers.{layer}"
+        weights.attention(f"{here}.attention", f"{there}.self_attn", _PARTS, bias=True)
+        weights.affine(f"{here}.attention_residual.norm", f"{there}.self_attn_layer_norm")
+        if side == "decoder":
+            weights.attention(
+                f"{here}.memory_attention", f"{there}.encoder_attn", _PARTS, bias=True
+            )
+            weights.affine(f"{here}.memory_residual.norm", f"{there}.encoder_attn_layer_norm")
+        weights.affine(f"{here}.feedforward.inner", f"{there}.fc1")
+        weights.affine(f"{here}.feedforward.output", f"{there}.fc2")
+        weights.affine(f"{here}.feedforward_residual.norm", f"{there}.final_layer_norm")
+
+
+# ---------------------------------------------------------------- what both formats have
+
+
+def _trained(parts: _Parts) -> TrainedModel:
+    """Our model with its reader of recordings and its tokenizer. Raises ModelError."""
+    symbols = _symbols(parts)
+    weights = {
+        **parts.weights,
+        "target_embedding.weight": symbols.numbering.permuted(parts.embedding),
+        "output.bias": _bias(symbols, parts.suppressed),
+    }
+    trained = filled(parts.folder, _config(parts), None, Tokenizer.imported(symbols), weights)
+    trained.report = {"imported": {"family": "whisper"}}
+    return trained
+
+
+def _config(parts: _Parts) -> dict[str, Any]:
+    return {
+        "name": parts.folder.resolve().name,
+        "data": {"input": {"kind": "audio", "mel_bins": parts.mel_bins, **_WINDOW}},
+        "tokenizer": {"target": {"kind": "imported"}},
+        "model": {
+            "frontend": {"kind": "convolution"},
+            "encoder": dict(parts.encoder),
+            "decoder": dict(parts.decoder),
+            "tie": "target",
+            "scale_embeddings": False,
+        },
+        "search": {
+            "max_length": parts.decoder["max_positions"] // 2,  # as in OpenAI's own program
+            "batch_tokens": _BATCH,
+        },
+    }
+
+
+def _symbols(parts: _Parts) -> ImportedSymbols:
+    vocabulary = read_pipeline(parts.folder)
+    if vocabulary is None:
+        raise ModelError(f"{parts.folder}: Whisper must come with tokenizer.json; there is none")
+    # Its texts are written with a space before them, as words inside a text are.
+    vocabulary.pipeline.normalizer = normalizers.Prepend(" ")
+    vocabulary.pipeline.decoder = decoders.Sequence(
+        [decoders.ByteLevel(), decoders.Strip(" ", 1, 0)]
+    )
+    names = vocabulary.pipeline.get_vocab()
+
+    def number(name: str) -> int:
+        if names.get(name, len(parts.embedding)) >= len(parts.embedding):
+            raise ModelError(f"{parts.folder}: tokenizer must have the symbol {name}; it has none")
+        return names[name]
+
+    before, languages = [number(_NO_TIMESTAMPS)], dict[str, int]()
+    if not parts.english_only:
+        languages = _languages(names, number(_START), number(_TRANSLATE))
+        spoken = parts.source_language or _ENGLISH
+        if spoken not in (*languages, AUTO):
+            known = ", ".join([AUTO, *sorted(languages)])
+            raise ModelError(f"{parts.folder}: language must be one of {known}; got {spoken!r}")
+        translated = parts.target_language == _ENGLISH != spoken
+        if spoken == AUTO:  # what stands there until the model has guessed
+            spoken = _ENGLISH if _ENGLISH in languages else min(languages)
+        before = [languages[spoken], number(_TRANSLATE if translated else _TRANSCRIBE), *before]
+    numbering = Numbering(len(parts.embedding), None, None, number(_START), number(_END))
+    symbols = ImportedSymbols(
+        vocabulary.pipeline,
+        numbering,
+        tuple(before),
+        forced=True,
+        hidden=vocabulary.hidden,
+        languages=languages,
+        not_first=tuple(number for number in parts.suppressed_first if number >= 0),
+    )
+    return symbols.guessing() if languages and parts.source_language == AUTO else symbols
+
+
+def _languages(names: Mapping[str, int], start: int, task: int) -> dict[str, int]:
+    """The symbols between that of the start and those of the tasks: ``<|en|>`` is ``en``."""
+    first, last = sorted((start, task))
+    return {
+        name.removeprefix("<|").removesuffix("|>"): number
+        for name, number in names.items()
+        if first < number < last
+    }
+
+
+def _bias(symbols: ImportedSymbols, suppressed: Iterable[int]) -> Tensor:
+    """``[V]``: zero, but far below for what is never written; what begins outputs is forced."""
+    bias = torch.zeros(symbols.size)
+    never = sorted({number for number in suppressed if number >= 0} - set(symbols.before))
+    symbols.numbering.require(never, "what is never written")
+    bias[[*symbols.numbering.invented(), *symbols.numbering.translate(never)]] = NEVER
+    return bias

@@ -1,0 +1,309 @@
+"""From a checkpoint of any family to a model that transformers runs and we search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from transduce.config import Config
+from transduce.errors import DataError, EngineError, ModelError
+from transduce.files import place
+from transduce.interfaces import Frames, Source, Stepper
+from transduce.models.seq2seq import Seq2Seq
+from transduce.pretrained.checkpoint.banned import Banned, banned
+from transduce.pretrained.checkpoint.folder import Checkpoint
+from transduce.pretrained.checkpoint.generation import search_options
+from transduce.pretrained.checkpoint.published_vocabulary import (
+    Vocabulary,
+    byte_level_vocabulary,
+    read_pipeline,
+)
+from transduce.pretrained.foreign.foreign_stepper import CausalAdapter, EncoderDecoderAdapter
+from transduce.pretrained.foreign.library import build_network, image_processor, said_by_library
+from transduce.pretrained.foreign.published_files import side_files, write_published
+from transduce.reading.frames import FrameReader, FrameSource
+from transduce.tokenization.imported import ImportedSymbols
+from transduce.tokenization.numbering import Numbering
+from transduce.tokenization.tokenizer import Tokenizer
+from transduce.workflow.model_folder import CONFIG, PUBLISHED, WEIGHTS, replacing_model
+from transduce.workflow.predicting.source_limits import UNLIMITED, SourceLimits
+from transduce.workflow.trained import TrainedModel, count_by_part
+
+__all__ = ["AdaptedModel", "read_adapted"]
+
+_PROBE = "a"
+_NOTE = (
+    f"# The network and its tokenizers are those of {PUBLISHED}/, run by transformers;\n"
+    "# the sections model, tokenizer and training have no say in them.\n"
+)
+
+
+@dataclass
+class AdaptedModel(TrainedModel):
+    """What predicts like a trained model of ours, its network run by transformers.
+
+    ``files`` are those that read its texts and pictures, by their paths in the checkpoint.
+    """
+
+    adapter: Stepper[Any] | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def family(self) -> str:
+        """``model_type`` of the checkpoint."""
+        return str(self._network().config.model_type)
+
+    def stepper(self) -> Stepper[Any]:
+        """The adapter. Raises EngineError where ``config.engine`` asks for another."""
+        if self.adapter is None:
+            raise ModelError("model must have an adapter")
+        if self.config.engine not in ("auto", "reference"):
+            raise EngineError(
+                f"engine must be auto for a model that transformers runs; got {self.config.engine}"
+            )
+        return self.adapter
+
+    def limits(self) -> SourceLimits:
+        """None that are known here: the network says what is too long."""
+        return UNLIMITED
+
+    def attention(self, source: FrameSource, output: str, part: str | None = None) -> Any:
+        """Raise ModelError: transformers is not asked for it."""
+        raise ModelError(
+            "attention must be that of a model of ours; this one is run by transformers"
+        )
+
+    def parameters_by_part(self) -> dict[str, int]:
+        """Parameters of each part of its network; tied ones count where they come first."""
+        return count_by_part(self._network())
+
+    def save(self, folder: str | Path) -> None:
+        """Write config.yaml, the report and the published model, in one change.
+
+        ``transduce.pretrained.reader.load_trained`` reads it. Raises ModelError, BusyError,
+        OSError.
+        """
+        if place(Path(folder), WEIGHTS).exists():
+            raise ModelError(f"model must be saved in a directory of its own; {folder} has another")
+        with replacing_model(folder) as change:
+            write_published(self._network(), self.files, change)
+            change.write_text(CONFIG, _NOTE + self.config.to_yaml())
+            self.write_report(change)
+
+    def _network(self) -> Any:
+        return cast(_Network, self.model).network
+
+
+class _Network(nn.Module):
+    """A network of the library with what ours are asked for."""
+
+    def __init__(self, network: nn.Module, adapter: Stepper[Any]) -> None:
+        super().__init__()
+        self.network = network
+        self._adapter = adapter
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    def forward(self, source: Source, target: Tensor) -> Tensor:
+        """Logits ``[B, T, V]`` of what comes after each of ``target`` ``[B, T]``."""
+        return self._adapter.step(target, self._adapter.start(source))[0]
+
+
+def read_adapted(checkpoint: Checkpoint, config: Config | None = None) -> AdaptedModel:
+    """Load with transformers, from files alone and without their code.
+
+    ``config`` is one that was saved with the model; None: what the checkpoint says. Raises
+    ModelError.
+    """
+    network = build_network(checkpoint)
+    pictures = checkpoint.family == "vision-encoder-decoder"
+    theirs = network.config
+    folder = checkpoint.folder
+    decoder_folder = folder / "decoder" if (folder / "decoder").is_dir() else folder
+    target = _vocabulary(decoder_folder, checkpoint)
+    options = network.generation_config
+    decoder = getattr(theirs, "decoder", theirs)
+    size = getattr(decoder, "vocab_size", None)
+    if type(size) is not int:
+        raise ModelError(f"{folder}: config.json must say how many symbols there are (vocab_size)")
+    end = _named("eos_token_id", options, theirs, decoder)
+    if end is None:
+        raise ModelError(f"{folder}: config.json must name the end (eos_token_id)")
+    padding = _named("pad_token_id", options, theirs, decoder)
+    start = _named("decoder_start_token_id", options, theirs)
+    numbering = Numbering(
+        size,
+        padding if padding != end else None,
+        _unknown(target, end),
+        _first(start, _named("bos_token_id", decoder), end) or 0,
+        end,
+    )
+    target_tokenizer = _tokenizer(target, numbering, bans=banned(checkpoint, numbering))
+    adapter: Stepper[Any]
+    source: Tokenizer | FrameReader
+    if not getattr(theirs, "is_encoder_decoder", False):
+        source, adapter = target_tokenizer, CausalAdapter(network, numbering)
+    elif pictures:
+        pixels = PixelReader(folder)
+        source = pixels
+        adapter = EncoderDecoderAdapter(
+            network, None, numbering, drops_end=False, picture=(3, pixels.height)
+        )
+    else:
+        encoder = getattr(theirs, "encoder", theirs)
+        source, own, drops = _source(_vocabulary(folder, checkpoint), int(encoder.vocab_size), end)
+        adapter = EncoderDecoderAdapter(network, own, numbering, drops_end=drops)
+    model = cast(Seq2Seq, _Network(network, adapter))  # it has what predictions and losses ask for
+    report = {"imported": {"family": checkpoint.family, "run by": "transformers"}}
+    return AdaptedModel(
+        config or _config(checkpoint, decoder, pictures=pictures),
+        source,
+        target_tokenizer,
+        model,
+        report,
+        adapter=adapter,
+        files=side_files(folder),
+    )
+
+
+def _config(checkpoint: Checkpoint, decoder: Any, *, pictures: bool) -> Config:
+    search = search_options(checkpoint)
+    positions = getattr(decoder, "max_position_embeddings", None)
+    if isinstance(positions, int):
+        search["max_length"] = max(1, min(search["max_length"], positions - 2))
+        search["min_length"] = min(search["min_length"], search["max_length"])
+    values: dict[str, Any] = {
+        "name": checkpoint.folder.resolve().name,
+        "tokenizer": {"source": {"kind": "imported"}, "target": {"kind": "imported"}},
+        "search": search,
+    }
+    if pictures:
+        values["data"] = {"input": {"kind": "image", "color": True}}
+        values["model"] = {"frontend": {"kind": "patches"}}  # as recipes for pictures must say
+    return Config.from_mapping(values)
+
+
+def _vocabulary(folder: Path, checkpoint: Checkpoint) -> Vocabulary:
+    found = read_pipeline(folder)
+    return byte_level_vocabulary(checkpoint) if found is None else found
+
+
+def _tokenizer(
+    vocabulary: Vocabulary, numbering: Numbering, *before: int, bans: Banned | None = None
+) -> Tokenizer:
+    bans = bans or Banned()
+    return Tokenizer.imported(
+        ImportedSymbols(
+            vocabulary.pipeline,
+            numbering,
+            before,
+            hidden=vocabulary.hidden | {numbering.end},
+            not_first=bans.first,
+            never=bans.phrases,
+        )
+    )
+
+
+def _source(vocabulary: Vocabulary, size: int, end: int) -> tuple[Tokenizer, Numbering, bool]:
+    """The encoder's side: what its tokenizer puts around a text, [CLS] and [SEP] for one."""
+    pipeline = vocabulary.pipeline
+    inner = pipeline.encode(_PROBE, add_special_tokens=False).ids
+    whole = pipeline.encode(_PROBE).ids
+    place = next((n for n in range(len(whole)) if whole[n : n + len(inner)] == inner), 0)
+    before, after = whole[:place], whole[place + len(inner) :]
+    if len(after) > 1:
+        raise ModelError(f"tokenizer must end a text with one symbol at most; got {after}")
+    padding = pipeline.token_to_id("[PAD]")
+    padding = pipeline.token_to_id("<pad>") if padding is None else padding
+    last = after[0] if after else end
+    numbering = Numbering(
+        size, None if padding == last else padding, _unknown(vocabulary, last), last, last
+    )
+    return _tokenizer(vocabulary, numbering, *before), numbering, not after
+
+
+def _unknown(vocabulary: Vocabulary, end: int) -> int | None:
+    for name in ("<unk>", "[UNK]"):
+        number = vocabulary.pipeline.token_to_id(name)
+        if number is not None and number != end:
+            return int(number)
+    return None
+
+
+def _named(name: str, *settings: Any) -> int | None:
+    return _first(*(getattr(own, name, None) for own in settings))
+
+
+def _first(*numbers: Any) -> int | None:
+    for number in numbers:
+        if isinstance(number, list | tuple) and number:
+            number = number[0]
+        if isinstance(number, int):
+            return number
+    return None
+
+
+class PixelReader:
+    """Pictures as the checkpoint's own image processor makes them: frames ``[W, 3 · H]``."""
+
+    suffixes: tuple[str, ...] = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+    frames_a_second: float | None = None
+
+    def __init__(self, folder: Path) -> None:
+        """Raise ModelError where the folder does not say how pictures are read."""
+        self._processor = image_processor(folder)
+        with said_by_library(f"{folder}: pictures must be made as preprocessor_config.json says"):
+            channels, self.height, _ = self._shape
+        if channels != 3:
+            raise ModelError(f"{folder}: pictures must have 3 channels; got {channels}")
+        self.features = 3 * self.height
+
+    @cached_property
+    def _shape(self) -> tuple[int, int, int]:
+        pixels = self._pixels(np.zeros((8, 8, 3), dtype=np.uint8))
+        return pixels.shape[0], pixels.shape[1], pixels.shape[2]
+
+    def _pixels(self, picture: Any) -> Any:
+        return self._processor(images=picture, return_tensors="np")["pixel_values"][0]
+
+    def length(self, source: str) -> int:
+        """Columns of the picture."""
+        return self._shape[2]
+
+    def read(self, source: FrameSource) -> Frames:
+        """Float32 ``[W, 3 · H]``. Raises DataError naming the file."""
+        from PIL import Image, UnidentifiedImageError
+
+        if isinstance(source, str | Path):
+            try:
+                with Image.open(source) as picture:
+                    given: Any = picture.convert("RGB")
+            except (OSError, UnidentifiedImageError):
+                raise DataError("file must be a readable picture", file=source) from None
+        else:
+            given = source
+        frames: Frames = np.ascontiguousarray(
+            self._pixels(given).transpose(2, 0, 1).reshape(self._shape[2], -1), dtype=np.float32
+        )
+        return frames
+
+    def parts(self, source: FrameSource) -> list[Frames]:
+        """The one part that there is."""
+        return [self.read(source)]
+
+    def augmented(self, source: str, seed: int, epoch: int, index: int) -> Frames:
+        """As it is."""
+        return self.read(source)
+
+    def located(self, source: str, folder: Path) -> str:
+        """The path taken from ``folder``."""
+        return str(folder / source)

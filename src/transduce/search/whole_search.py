@@ -1,0 +1,61 @@
+"""Searches that a model makes by itself, from the first step to the last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from transduce.config import SearchConfig
+from transduce.interfaces import BeamPlan, Ended, Source, Stepper
+from transduce.search.choosing.plain_beam import proposer
+from transduce.search.hypothesis import Hypothesis
+from transduce.search.rules.constraints import Constraints
+from transduce.search.rules.lengths import all_limits, length_penalty
+
+__all__ = ["planned"]
+
+
+def planned(
+    stepper: Stepper[Any],
+    source: Source,
+    options: SearchConfig,
+    constraints: Constraints,
+    state: Any = None,
+) -> list[list[Hypothesis]] | None:
+    """The outputs of ``stepper.search``; None where it has none (``Searcher``), where the options
+    need full rows or attention, and where the stepper passes. ``state`` as for ``decode``.
+
+    Raises SearchError where the model's scores are not numbers.
+    """
+    search: Callable[[Source, BeamPlan, Any], list[list[Ended]] | None] | None
+    search = getattr(stepper, "search", None)
+    rows = options.coverage_penalty > 0 or proposer(stepper, options, constraints) is None
+    if search is None or rows:
+        return None
+    ended = search(source, _plan(source, options, constraints), state)
+    if ended is None:
+        return None
+    return [[_hypothesis(output) for output in outputs] for outputs in ended]
+
+
+def _plan(source: Source, options: SearchConfig, constraints: Constraints) -> BeamPlan:
+    prefix = constraints.prefix
+    bounds = all_limits(source, options, len(prefix))
+    most = tuple(maximum for _, maximum in bounds)
+    return BeamPlan(
+        options.beam,
+        options.nbest,
+        tuple(minimum for minimum, _ in bounds),
+        most,
+        tuple(length_penalty(count, options) for count in range(max(most) + 3)),
+        prefix,
+        constraints.free,
+        constraints.banned_first,
+        options.stopping,
+        options.forced_end,
+    )
+
+
+def _hypothesis(output: Ended) -> Hypothesis:
+    scores = output.token_scores
+    return Hypothesis(output.tokens, output.score, sum(scores), scores, output.finished)

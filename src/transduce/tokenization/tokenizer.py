@@ -1,0 +1,380 @@
+"""Text to symbols and back, saved as tokenizer.json of Hugging Face ``tokenizers``."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import chain
+from pathlib import Path
+
+from tokenizers import Tokenizer as Pipeline
+from tokenizers import models
+
+from transduce.config import TokenizerConfig
+from transduce.errors import DataError, ModelError, naming
+from transduce.files import write_bytes
+from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
+from transduce.tokenization.direct import direct_encoder
+from transduce.tokenization.imported import ImportedSymbols
+from transduce.tokenization.pipelines import (
+    BYTES,
+    SPECIALS,
+    make_normalizer,
+    make_pipeline,
+    to_state,
+    unescape_special,
+)
+from transduce.tokenization.tags import TAG_OPEN, cut_at_tags, find_tags
+from transduce.tokenization.texts import encode_portions, normalize, portions
+from transduce.tokenization.vocabulary import VocabularyLearner, check_size
+from transduce.untrusted.json import LARGEST
+from transduce.untrusted.pipelines import read_pipeline
+from transduce.untrusted.reading import read_text
+
+__all__ = ["Tokenizer"]
+
+# The library's threads do not survive a fork. Saying so ourselves keeps it from
+# warning, and a forked child encodes on one thread.
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: os.environ.update(TOKENIZERS_PARALLELISM="false"))
+
+
+class Tokenizer:
+    """One side's symbols: ``<pad> <unk> <bos> <eos>`` (0 to 3), what was learnt, then the tags.
+
+    ``decode(encode(text))`` is, with ``normal = normalize(text)``,
+
+    ============  =====================================================================
+    character     ``normal``, where all its characters are known
+    whitespace    ``" ".join(normal.split())``, where all its symbols are known
+    word          ``normal``, where all its words and punctuation are known
+    bpe, unigram  ``normal``, always: characters outside the vocabulary are spelled as bytes
+    byte          ``normal``, always
+    imported      what the published tokenizer gives (:meth:`imported`)
+    ============  =====================================================================
+
+    Text can never become one of the four special symbols: ``"<eos>"`` is read as
+    its characters, or as an ordinary symbol where whitespace parts the symbols.
+    A tag (``⟪PL⟫``) seen in training is one symbol; where a tokenizer has tags,
+    one that it does not have is ``<unk>``.
+    """
+
+    def __init__(self, pipeline: Pipeline, config: TokenizerConfig) -> None:
+        """Wrap a pipeline of :mod:`transduce.tokenization.pipelines`; use ``train`` or ``load``."""
+        self.config = config
+        self._pipeline = pipeline
+        self._imported: ImportedSymbols | None = None
+        self._normalizer = make_normalizer(config)
+        self._first_tag = pipeline.get_vocab_size(with_added_tokens=False)
+        self.size = pipeline.get_vocab_size()
+        entries = pipeline.get_vocab()
+        self._entries = sorted(entries, key=lambda entry: entries[entry])
+        self._tags = {tag: entries[tag] for tag in self._entries[self._first_tag :]}
+        self._surfaces = self._entries
+        if config.kind == "whitespace":
+            self._surfaces = [unescape_special(entry) for entry in self._entries]
+        self._bytes = [surface.encode() for surface in self._surfaces]
+        if config.kind == "word":
+            self._bytes[UNKNOWN] = b" <unk>"  # nearly always a word after a space
+        if config.kind in ("byte", "bpe", "unigram"):
+            first = len(SPECIALS)
+            self._bytes[first : first + 256] = [bytes([value]) for value in range(256)]
+        self._direct = self._direct_encoder()
+
+    @classmethod
+    def imported(cls, symbols: ImportedSymbols) -> Tokenizer:
+        """The tokenizer of a published checkpoint; it has no tags of ours."""
+        tokenizer = cls(Pipeline(models.WordLevel({})), TokenizerConfig(kind="imported"))
+        tokenizer._pipeline = symbols.pipeline
+        tokenizer._imported = symbols
+        tokenizer.size = tokenizer._first_tag = symbols.size
+        return tokenizer
+
+    def speaking(self, language: str) -> Tokenizer:
+        """An imported one with another language code before its texts. Raises ModelError."""
+        if self._imported is None:
+            raise ModelError(
+                f"tokenizer must be an imported one to have languages; got {self.kind}"
+            )
+        return Tokenizer.imported(self._imported.speaking(language))
+
+    def guessing(self) -> Tokenizer:
+        """An imported one whose first symbol, a language, the model chooses. Raises ModelError."""
+        if self._imported is None:
+            raise ModelError(
+                f"tokenizer must be an imported one to have languages; got {self.kind}"
+            )
+        return Tokenizer.imported(self._imported.guessing())
+
+    def with_symbols(self, names: Sequence[str]) -> Tokenizer:
+        """An imported one that holds ``names`` too, found in texts as they are written."""
+        if self._imported is None:
+            raise ModelError(f"tokenizer must be an imported one to grow so; got {self.kind}")
+        return Tokenizer.imported(self._imported.with_symbols(names)) if names else self
+
+    def origins(self, now: Tokenizer) -> list[int | None]:
+        """For each number of a grown imported tokenizer this one's number, None for new ones."""
+        if self._imported is None or now._imported is None:
+            raise ModelError("tokenizers must both be imported ones")
+        return self._imported.origins(now._imported)
+
+    @property
+    def first(self) -> tuple[int, ...]:
+        """What every output begins with: an imported tokenizer's forced tokens."""
+        return () if self._imported is None else self._imported.first
+
+    @property
+    def closing(self) -> tuple[int, ...]:
+        """What stands behind every text: an imported tokenizer's code of a language."""
+        return () if self._imported is None else self._imported.closing
+
+    @property
+    def first_of(self) -> Mapping[int, str]:
+        """Languages by number, of which the likeliest begins an output, before :attr:`first`."""
+        return {} if self._imported is None else self._imported.first_of
+
+    @property
+    def banned_first(self) -> tuple[int, ...]:
+        """What no output may begin with, after :attr:`first`: an imported tokenizer's."""
+        return () if self._imported is None else self._imported.banned_first
+
+    @property
+    def forbidden(self) -> tuple[tuple[int, ...], ...]:
+        """Phrases that no output holds: those that an imported tokenizer's checkpoint bans."""
+        return () if self._imported is None else self._imported.forbidden
+
+    @classmethod
+    def train(
+        cls, texts: Iterable[str], config: TokenizerConfig, tags: Iterable[str] = ()
+    ) -> Tokenizer:
+        """Learn the symbols of texts; the same texts give the same tokenizer.
+
+        ``tags`` are written with their brackets, as ``find_tags`` gives them.
+        Where there are some, tags in the texts do not count as text. Raises
+        DataError where there are no texts or one is not valid Unicode,
+        ConfigError where ``vocabulary_size`` is too small.
+        """
+        known = sorted(set(tags))
+        for tag in known:
+            if find_tags(tag) != [tag]:
+                raise ValueError(f"tags must be written as ⟪TAG⟫; got {tag!r}")
+        stream = iter(texts)
+        first = next(stream, None)
+        if first is None:
+            raise DataError("tokenizer must be trained on at least one text; got none")
+        check_size(config)
+        learner = VocabularyLearner(config, cut_tags=bool(known))
+        for portion in portions(chain([first], stream)):
+            learner.add(portion)
+        return cls.learnt(learner, known)
+
+    @classmethod
+    def learnt(cls, learner: VocabularyLearner, tags: Sequence[str] = ()) -> Tokenizer:
+        """The tokenizer of a vocabulary; ``tags`` sorted. Raises what the learner found amiss."""
+        return cls(make_pipeline(learner.model(), learner.config, tags), learner.config)
+
+    @property
+    def kind(self) -> str:
+        """``character``, ``whitespace``, ``word``, ``bpe``, ``unigram``, ``byte``, ``imported``."""
+        return self.config.kind
+
+    @property
+    def first_tag(self) -> int:
+        """The number of the first tag; there is none where this is the vocabulary's size."""
+        return self._first_tag
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags that are one symbol each, brackets included, in the order of their numbers."""
+        return tuple(self._tags)
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """All symbols as they stand in tokenizer.json, in the order of their numbers."""
+        return tuple(self._entries)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def normalize(self, text: str) -> str:
+        """The text in normal form and lower case as configured; tags stay as they are."""
+        if self._normalizer is None:
+            return text
+        function = self._normalizer.normalize_str
+        if not self._tags:
+            return normalize(function, text)
+        return "".join(
+            piece if is_tag else normalize(function, piece) for piece, is_tag in cut_at_tags(text)
+        )
+
+    # ------------------------------------------------ encoding
+
+    def encode(self, text: str) -> list[int]:
+        """Numbers of a text's symbols, without BEGIN and END."""
+        return self.encode_batch([text])[0]
+
+    def encode_phrase(self, text: str) -> list[int]:
+        """Numbers of a part of a text: nothing is put before it."""
+        if self._imported is None:
+            return self.encode(text)
+        return self._imported.encode([text], whole=False)[0]
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """Numbers of many texts, fastest in large batches; with ``right_to_left`` the last first.
+
+        Raises DataError where a text is not valid Unicode (a lone surrogate;
+        ``character`` and ``whitespace`` take it for an unknown symbol).
+        """
+        rows = self._encode_forward(texts)
+        return [row[::-1] for row in rows] if self.config.right_to_left else rows
+
+    def _encode_forward(self, texts: Sequence[str]) -> list[list[int]]:
+        if self._imported is not None:
+            return self._imported.encode(texts)
+        encode = self._direct
+        if encode is None:
+            return self._encode_by_library(texts)
+        if not self._tags:
+            return [encode(text) for text in texts]
+        return [
+            encode(text) if TAG_OPEN not in text else self._encode_parts(text, encode)
+            for text in texts
+        ]
+
+    def _direct_encoder(self) -> Callable[[str], list[int]] | None:
+        encode = direct_encoder(self.kind, self._surfaces[len(SPECIALS) : self._first_tag])
+        if encode is None or self._normalizer is None:
+            return encode
+        function = self._normalizer.normalize_str
+        return lambda text: encode(normalize(function, text))
+
+    def _encode_by_library(self, texts: Sequence[str]) -> list[list[int]]:
+        encode = partial(self._pipeline.encode_batch_fast, add_special_tokens=False)
+        rows: list[list[int]] = [encoding.ids for encoding in encode_portions(encode, texts)]
+        if self._tags:
+            for row, text in enumerate(texts):
+                if TAG_OPEN in text and not self._tags.keys() >= set(find_tags(text)):
+                    rows[row] = self._encode_parts(
+                        text,
+                        lambda part: self._pipeline.encode(part, add_special_tokens=False).ids,
+                    )
+        return rows
+
+    def _encode_parts(self, text: str, encode: Callable[[str], list[int]]) -> list[int]:
+        numbers: list[int] = []
+        for piece, is_tag in cut_at_tags(text):
+            if is_tag:
+                numbers.append(self._tags.get(piece, UNKNOWN))
+            else:
+                numbers += encode(piece)
+        return numbers
+
+    # ------------------------------------------------ decoding
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of some symbols; PADDING, BEGIN and END are passed over, UNKNOWN is ``<unk>``.
+
+        Bytes that are no valid UTF-8 (a model can write such) become U+FFFD.
+        """
+        kept = [number for number in ids if number not in (PADDING, BEGIN, END)]
+        if self.config.right_to_left:
+            kept.reverse()
+        if self._imported is not None:
+            return self._imported.decode(kept)
+        if self.kind == "whitespace":
+            return " ".join([self._surfaces[number] for number in kept])
+        if self.kind in ("character", "byte") or not kept:
+            return self._joined(kept)
+        # A space stands before the text and after each tag; only a tag is unknown to bytes.
+        runs: list[list[int]] = [[]]
+        for number in kept:
+            if number >= self._first_tag or (number == UNKNOWN and self.kind != "word"):
+                runs += [[number], []]
+            else:
+                runs[-1].append(number)
+        return "".join(self._joined(run).removeprefix(" ") for run in runs)
+
+    def _joined(self, numbers: Sequence[int]) -> str:
+        return b"".join([self._bytes[n] for n in numbers]).decode("utf-8", errors="replace")
+
+    def symbols(self, ids: Sequence[int]) -> list[str]:
+        """Each symbol as a person reads it, for pictures and reports: ``<eos>``, ``⟪PL⟫``, ``a``.
+
+        Bytes are ``<0xE9>``, or the character itself where they are printable ASCII.
+        """
+        if self._imported is not None:
+            return self._imported.symbols(ids)
+        if self.kind not in ("byte", "bpe", "unigram"):
+            return [self._surfaces[number] for number in ids]
+        first = len(SPECIALS)
+        printable = range(first + 0x21, first + 0x7F)
+        return [
+            chr(number - first) if number in printable else self._surfaces[number] for number in ids
+        ]
+
+    # ------------------------------------------------ files
+
+    def to_json(self) -> str:
+        """What stands in tokenizer.json; ``tokenizers.Tokenizer.from_str`` reads it too."""
+        state = to_state(self._pipeline, self.config)
+        if self._imported is not None:
+            state["model"]["transduce"]["imported"] = self._imported.to_state()
+        return json.dumps(state, ensure_ascii=False, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str, name: str | Path = "tokenizer.json") -> Tokenizer:
+        """Read what ``to_json`` gave; ``name`` stands in the ModelError of a broken one."""
+        ours = f"{name}: tokenizer must be one that Transduce wrote"
+        if not text.lstrip().startswith("{"):
+            raise ModelError(ours)
+        pipeline, state = read_pipeline(text, name)
+        try:
+            options = dict(state["model"]["transduce"])
+            version, imported = options.pop("version"), options.pop("imported", None)
+            if version != 1:
+                raise ModelError(f"{name}: tokenizer must be of version 1; got {version}")
+            config = TokenizerConfig.model_validate(options)
+            if imported is not None:
+                with naming(name):
+                    return cls.imported(ImportedSymbols.from_state(pipeline, imported))
+        except (KeyError, TypeError, AttributeError):
+            raise ModelError(ours) from None
+        except ValueError as error:
+            reason = str(error).splitlines()[0]
+            raise ModelError(f"{name}: tokenizer must be whole and valid; {reason}") from None
+        _check_entries(pipeline, config, name)
+        return cls(pipeline, config)
+
+    def save(self, path: str | Path) -> None:
+        """Write tokenizer.json, aside first and then renamed. Raises ModelError where it cannot."""
+        try:
+            write_bytes(Path(path), self.to_json().encode())
+        except OSError as error:
+            raise ModelError(f"{path}: tokenizer must be writable; {error.strerror}") from None
+
+    @classmethod
+    def load(cls, path: str | Path) -> Tokenizer:
+        """Read a saved tokenizer. Raises ModelError naming the file where it is broken."""
+        try:
+            text = read_text(path, LARGEST)
+        except OSError as error:
+            raise ModelError(f"{path}: tokenizer must be readable; {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise ModelError(f"{path}: tokenizer must be UTF-8 text") from None
+        return cls.from_json(text, path)
+
+
+def _check_entries(pipeline: Pipeline, config: TokenizerConfig, name: str | Path) -> None:
+    """Raise ModelError where the numbers that everything else relies on are others."""
+    fixed: tuple[str, ...] = SPECIALS
+    if config.kind in ("byte", "bpe", "unigram"):
+        fixed += BYTES
+    found = tuple(pipeline.id_to_token(number) for number in range(len(fixed)))
+    if found != fixed:
+        raise ModelError(f"{name}: tokenizer must begin with {' '.join(SPECIALS)} (and bytes)")
+    numbers = pipeline.get_vocab()
+    if sorted(numbers.values()) != list(range(len(numbers))):
+        raise ModelError(f"{name}: tokenizer must number its symbols without gaps")

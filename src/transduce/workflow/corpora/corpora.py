@@ -1,0 +1,281 @@
+"""The pairs of a recipe, from files or from memory, opened anew for each pass over them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+from transduce.config import Config, DataConfig, Files, ParallelFiles
+from transduce.errors import ConfigError, DataError
+from transduce.reading.pair_files import Example, Pair, group_examples, read_pairs
+from transduce.reading.parts import WHOLE, Part, part_tags, parts_of, refuse_tags
+from transduce.reading.problems import Problems
+from transduce.reading.split import splitter
+from transduce.untrusted.opening import open_regular
+
+__all__ = [
+    "Corpora",
+    "CorpusPart",
+    "corpora_from_lists",
+    "digest",
+    "examples_from_files",
+    "file_list",
+    "mixture_from_lists",
+    "open_corpora",
+]
+
+
+@dataclass(frozen=True)
+class CorpusPart:
+    """One data set. ``train()`` streams its pairs with the part's tags, ``dev`` has none."""
+
+    part: Part
+    train: Callable[[], Iterator[Pair]]
+    dev: list[Example]
+
+    def dev_pairs(self) -> Iterator[Pair]:
+        """The dev examples as pairs with the part's tags."""
+        for number, example in enumerate(self.dev, 1):
+            for target in example.references:
+                source = self.part.source(example.source)
+                yield Pair(source, self.part.target(target), "dev", number)
+
+
+@dataclass(frozen=True)
+class Corpora:
+    """``train()`` streams the training pairs; ``dev`` holds the examples to choose by.
+
+    A mixture has ``parts``; ``train()`` streams one after the other, with their tags.
+    ``fingerprints`` maps each file's name to a hash of its bytes; ``problems``
+    counts what was skipped in the first pass over the training files, ``dev_problems``
+    what was skipped in dev files of their own.
+    """
+
+    train: Callable[[], Iterator[Pair]]
+    dev: list[Example]
+    problems: Problems
+    fingerprints: dict[str, str] = field(default_factory=dict)
+    bytes: int = 0
+    dev_problems: Problems = field(default_factory=Problems)
+    parts: tuple[CorpusPart, ...] = ()
+    whole: Part = WHOLE  # how all is read where there are no parts
+
+    def dev_pairs(self) -> Iterator[Pair]:
+        """All dev examples as pairs, as the model reads them."""
+        parts = self.parts or (CorpusPart(self.whole, self.train, self.dev),)
+        return chain.from_iterable(part.dev_pairs() for part in parts)
+
+    @property
+    def fingerprint(self) -> str:
+        """One hash over the content of all files, wherever they stand."""
+        return digest("\n".join(self.fingerprints.values()))
+
+
+def open_corpora(config: Config) -> Corpora:
+    """The training and dev pairs that a recipe names. Raises ConfigError, DataError."""
+    parts = parts_of(config)
+    problems, dev_problems = Problems(config.data.on_error), Problems(config.data.on_error)
+    fingerprints: dict[str, str] = {}
+    size = 0
+    for part in parts.values():
+        train = file_list(_train_files(part))
+        files = [*train, *(file_list(part.data.dev) if part.data.dev else [])]
+        place = f"{part.name}: " if part.name else ""
+        fingerprints |= {f"{place}{path}": _file_digest(path) for path in files}
+        size += sum(map(_size, train))
+    tags = part_tags(parts)
+    opened = [_open(part, tags, problems, dev_problems) for part in parts.values()]
+    return Corpora(
+        lambda: chain.from_iterable(part.train() for part in opened),
+        [example for part in opened for example in part.dev],
+        problems,
+        fingerprints,
+        size,
+        dev_problems,
+        () if config.data.parts is None else tuple(opened),
+        WHOLE if config.data.parts is not None else parts[""],
+    )
+
+
+def _open(
+    part: Part, tags: frozenset[str], problems: Problems, dev_problems: Problems
+) -> CorpusPart:
+    data = part.data
+    if data.dev is not None:
+        dev = examples_from_files(data.dev, data, dev_problems, tags)
+        return CorpusPart(part, _counted(part, tags, problems, set()), dev)
+    unnoticed = Problems(data.on_error)
+    pairs = refuse_tags(read_pairs(_train_files(part), data, unnoticed), tags, unnoticed)
+    dev = group_examples(filter(_held_out(data.dev_fraction, data.input.kind), pairs))
+    held_out = {example.source for example in dev}
+    return CorpusPart(part, _counted(part, tags, problems, held_out), dev)
+
+
+def corpora_from_lists(
+    train: Iterable[tuple[str, str]],
+    dev: Iterable[tuple[str, str]] | None,
+    dev_fraction: float,
+    whole: Part = WHOLE,
+) -> Corpora:
+    """Pairs in memory; without dev pairs a share of the training sources is held out.
+
+    ``whole`` says what stands before each source.
+    """
+    dev_pairs = None if dev is None else list(_pairs(dev, "dev pairs"))
+    part, text = _of_lists(whole, list(_pairs(train, "training pairs")), dev_pairs, dev_fraction)
+    fingerprints = {"memory": digest(text)}
+    return Corpora(part.train, part.dev, Problems("stop"), fingerprints, len(text), whole=whole)
+
+
+def mixture_from_lists(
+    train: Iterable[tuple[str, str, str]],
+    dev: Iterable[tuple[str, str, str]] | None,
+    dev_fraction: float,
+    parts: Mapping[str, Part],
+) -> Corpora:
+    """Pairs in memory, the third text of each being the name of the part that it is of.
+
+    Without dev pairs a share of each part's training sources is held out. Raises DataError where
+    one is of no part of ``parts``, is empty or holds a part's tag.
+    """
+    pairs = _pairs_by_part(train, parts, "training pairs")
+    dev_pairs = None if dev is None else _pairs_by_part(dev, parts, "dev pairs")
+    opened, fingerprints, size = [], {}, 0
+    for name, part in parts.items():
+        own_dev = None if dev_pairs is None else dev_pairs[name]
+        corpus_part, text = _of_lists(part, pairs[name], own_dev, dev_fraction)
+        opened.append(corpus_part)
+        fingerprints[f"{name}: memory"] = digest(text)
+        size += len(text)
+    return Corpora(
+        lambda: chain.from_iterable(part.train() for part in opened),
+        [example for part in opened for example in part.dev],
+        Problems("stop"),
+        fingerprints,
+        size,
+        parts=tuple(opened),
+    )
+
+
+def _of_lists(
+    part: Part, pairs: list[Pair], dev: list[Pair] | None, dev_fraction: float
+) -> tuple[CorpusPart, str]:
+    """A data set in memory, and all its text."""
+    if dev is None:
+        dev = list(filter(_held_out(dev_fraction), pairs))
+        sources = {pair.source for pair in dev}
+        pairs = [pair for pair in pairs if pair.source not in sources]
+    text = "\n".join(f"{pair.source}\t{pair.target}" for pair in [*pairs, *dev])
+    return CorpusPart(part, lambda: part.tagged(iter(pairs)), group_examples(dev)), text
+
+
+def _pairs_by_part(
+    triples: Iterable[tuple[str, str, str]], parts: Mapping[str, Part], name: str
+) -> dict[str, list[Pair]]:
+    given = list(triples)
+    by_part: dict[str, list[Pair]] = {part: [] for part in parts}
+    pairs = _pairs(((source, target) for source, target, _ in given), name)
+    kept = refuse_tags(pairs, part_tags(parts), Problems("stop"))
+    for pair, (_, _, part) in zip(kept, given, strict=True):
+        if part not in by_part:
+            raise DataError(
+                f"part must be one of {', '.join(parts)}; got {part!r}", file=name, line=pair.line
+            )
+        by_part[part].append(pair)
+    return by_part
+
+
+def examples_from_files(
+    files: Files, config: DataConfig, problems: Problems, tags: frozenset[str] = frozenset()
+) -> list[Example]:
+    """Examples to score on, several targets of one source together; none may hold ``tags``."""
+    return group_examples(refuse_tags(read_pairs(files, config, problems), tags, problems))
+
+
+def file_list(files: Files) -> list[Path]:
+    """All paths that a ``Files`` option names."""
+    entries = files if isinstance(files, list) else [files]
+    paths: list[Path] = []
+    for entry in entries:
+        paths += [entry.source, entry.target] if isinstance(entry, ParallelFiles) else [entry]
+    return paths
+
+
+def _train_files(part: Part) -> Files:
+    if part.data.train is None:
+        key = f"data.parts.{part.name}.train" if part.name else "data.train"
+        raise ConfigError(f"{key} must name a file with pairs; got none")
+    return part.data.train
+
+
+def _counted(
+    part: Part, tags: frozenset[str], problems: Problems, held_out: AbstractSet[str]
+) -> Callable[[], Iterator[Pair]]:
+    """Each call reads the files once more; only the first pass counts its problems.
+
+    ``held_out`` are the sources of dev: known texts are faster to look up than to hash again.
+    """
+    passes: list[Problems] = [problems]
+
+    def stream() -> Iterator[Pair]:
+        counting = passes.pop() if passes else Problems(part.data.on_error)
+        pairs = refuse_tags(read_pairs(_train_files(part), part.data, counting), tags, counting)
+        if held_out:
+            pairs = (pair for pair in pairs if pair.source not in held_out)
+        return part.tagged(pairs)
+
+    return stream
+
+
+def _held_out(fraction: float, kind: str = "text") -> Callable[[Pair], bool]:
+    part_of = splitter({"train": 1 - fraction, "dev": fraction})
+    if kind == "text":
+        return lambda pair: part_of(pair.source) == "dev"
+    return lambda pair: part_of(_name(pair)) == "dev"
+
+
+def _name(pair: Pair) -> str:
+    """A source's path as seen from its manifest, which may move together with it."""
+    folder = os.path.join(os.path.dirname(pair.file), "")
+    return pair.source.replace(folder, "")
+
+
+def _pairs(pairs: Iterable[tuple[str, str]], name: str) -> Iterator[Pair]:
+    for number, (source, target) in enumerate(pairs, 1):
+        if not source.strip() or not target.strip():
+            raise DataError("source and target must not be empty", file=name, line=number)
+        yield Pair(source, target, name, number)
+
+
+def digest(text: str) -> str:
+    """A short hash that names a text."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _paths_below(path: Path) -> Sequence[Path]:
+    return sorted(filter(os.path.isfile, path.rglob("*"))) if os.path.isdir(path) else [path]
+
+
+def _file_digest(path: Path) -> str:
+    hashed = hashlib.blake2b(digest_size=16)
+    try:
+        for file in _paths_below(path):
+            with open_regular(file) as stream:
+                if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                    message = "file must be a regular one, as it is read more than once; got a pipe"
+                    raise DataError(message, file=path)
+                while block := stream.read(1 << 22):
+                    hashed.update(block)
+    except OSError as error:
+        raise DataError(f"file must be readable; got {error.strerror}", file=path) from None
+    return hashed.hexdigest()
+
+
+def _size(path: Path) -> int:
+    return sum(file.stat().st_size for file in _paths_below(path))

@@ -1,0 +1,190 @@
+"""Training that goes on from a model: its architecture, weights and symbols, and new symbols.
+
+``model: {from: PATH}`` takes all of them from a run, whatever language or task it learnt, or from a
+published model. Symbols that the new data has and the old vocabulary does not are put
+after it; each begins as the mean of the others, which is what a model is least surprised
+by (Hewitt 2021), with a little noise to tell them apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from tokenizers import models
+from torch import Tensor
+
+from transduce.config import Config
+from transduce.config.data import InputConfig
+from transduce.errors import ConfigError, ModelError
+from transduce.models.seq2seq import Seq2Seq
+from transduce.models.storage import named_weights, set_weights
+from transduce.reading.frames import FrameReader, frame_reader
+from transduce.tokenization.pipelines import SPECIALS, make_pipeline
+from transduce.tokenization.tokenizer import Tokenizer
+from transduce.workflow.corpora.survey import Tokenizers
+from transduce.workflow.trained import TrainedModel
+
+__all__ = ["Beginning"]
+
+_LISTED = ("character", "whitespace", "word")  # kinds whose symbols are a list that can grow
+_NOISE = 0.1  # of the standard deviation of a table's entries
+_SPECIAL = len(SPECIALS)
+_KEPT = ("learning_rate", "warmup_steps", "average")  # of training, where the recipe says nothing
+
+
+class Beginning:
+    """The model that a run begins with."""
+
+    def __init__(self, base: TrainedModel) -> None:
+        """Raises ModelError where its tokenizers belong to parts of a mixture."""
+        if not isinstance(base.model, Seq2Seq):
+            raise ModelError("model.from must be of a family with modules of ours")
+        self._base = base
+        self._source: Tokenizer | FrameReader = (
+            base.source if isinstance(base.source, FrameReader) else _plain(base.source)
+        )
+        self._target = _plain(base.target_tokenizer)
+
+    def config(self, config: Config) -> Config:
+        """A recipe with the base's model and tokenizers.
+
+        Of its search, of how fast it learns and of how recordings and pictures are read, what the
+        recipe does not say is the base's.
+        Raises ConfigError where the recipe says another of its own.
+        """
+        base = self._base.config
+        for section in ("model", "tokenizer"):
+            _refuse_own(config, section)
+        if config.data.input.kind != base.data.input.kind:
+            raise ConfigError(
+                f"data.input.kind must be {base.data.input.kind}, as of model.from; "
+                f"got {config.data.input.kind}"
+            )
+        start = {"from_": config.model.from_, "new_symbols": config.model.new_symbols}
+        given = config.training.model_fields_set
+        kept = {name: getattr(base.training, name) for name in _KEPT if name not in given}
+        own = config.search.model_fields_set
+        search = {f"search.{name}": getattr(config.search, name) for name in own}
+        return config.model_copy(
+            update={
+                "model": base.model.model_copy(update=start),
+                "tokenizer": base.tokenizer,
+                "training": config.training.model_copy(update=kept),
+                "search": base.updated(search).search,
+                "data": config.data.model_copy(
+                    update={**self._prefix(config), "input": self._input(config)}
+                ),
+            }
+        )
+
+    def _input(self, config: Config) -> InputConfig:
+        own = config.data.input
+        said = {name: getattr(own, name) for name in own.model_fields_set}
+        merged: InputConfig = self._base.config.data.input.model_copy(update=said)
+        return merged
+
+    def _prefix(self, config: Config) -> dict[str, str]:
+        given = "source_prefix" in config.data.model_fields_set
+        prefix = config.data.source_prefix if given else self._base.config.data.source_prefix
+        return {"source_prefix": prefix}
+
+    def tokenizers(self, config: Config, learn: Tokenizers | None) -> Tokenizers:
+        """The base's, with what ``learn`` found in the data and ``model.new_symbols`` added."""
+        own = config.model.new_symbols
+        target = _extended(self._target, learn and learn[1], own)
+        if isinstance(self._source, FrameReader):
+            return frame_reader(config.data) or self._source, target
+        if config.tokenizer.shared and self._source.to_json() == self._target.to_json():
+            return target, target
+        return _extended(self._source, learn and learn[0], own), target
+
+    @property
+    def learns(self) -> bool:
+        """Whether the data may bring new symbols."""
+        kinds = {self._target.kind}
+        if isinstance(self._source, Tokenizer):
+            kinds.add(self._source.kind)
+        return kinds <= set(_LISTED)
+
+    def fill(self, trained: TrainedModel) -> None:
+        """Give a fresh model the base's weights. Raises ModelError where they do not fit."""
+        before = named_weights(self._base.model)
+        own = dict(named_weights(trained.model))
+        target = _origins(self._target, _plain(trained.target_tokenizer))
+        rows: dict[str, list[int | None]] = {
+            "target_embedding.weight": target,
+            "output.weight": target,
+            "output.bias": target,
+        }
+        if isinstance(self._source, Tokenizer):
+            source = _origins(self._source, _plain(trained.source))
+            rows["source_embedding.weight"] = source
+        for name in own:
+            if name == "pointer.symbols":
+                continue  # follows from the vocabularies
+            if name not in before:
+                raise ModelError(f"model.from must hold {name}; it does not")
+            table = before[name]
+            own[name] = _grown(table, rows[name]) if name in rows else table
+        with torch.no_grad():
+            set_weights(trained.model, own)
+
+
+def _plain(side: object) -> Tokenizer:
+    if isinstance(side, Tokenizer):
+        return side
+    raise ModelError(
+        "model.from must have one tokenizer a side; got a mixture whose parts have their own"
+    )
+
+
+def _refuse_own(config: Config, section: str) -> None:
+    given = getattr(config, section).model_fields_set - {"from_", "new_symbols"}
+    if given:
+        name = sorted(given)[0]
+        raise ConfigError(f"{section}.{name} must be that of model.from: leave it out")
+
+
+def _extended(base: Tokenizer, learnt: object, own: Sequence[str]) -> Tokenizer:
+    """The base's symbols, then what is new."""
+    if base.kind == "imported":
+        return base.with_symbols(own)
+    if base.kind not in _LISTED:
+        if own:
+            raise ConfigError(
+                f"model.new_symbols must be none for a tokenizer of kind {base.kind}; got {own[0]}"
+            )
+        return base
+    plain = list(base.entries[: base.first_tag])
+    tags = set(base.tags)
+    if isinstance(learnt, Tokenizer):
+        plain += learnt.entries[_SPECIAL : learnt.first_tag]
+        tags |= set(learnt.tags)
+    plain = list(dict.fromkeys([*plain, *own]))
+    if len(plain) == base.first_tag and tags == set(base.tags):
+        return base
+    numbers = {entry: number for number, entry in enumerate(plain)}
+    model = models.WordLevel(numbers, unk_token=SPECIALS[1])
+    return Tokenizer(make_pipeline(model, base.config, sorted(tags)), base.config)
+
+
+def _origins(base: Tokenizer, now: Tokenizer) -> list[int | None]:
+    """For each number now the base's number of the same symbol, None for a new one."""
+    if base.kind == "imported":
+        return base.origins(now)
+    before = {entry: number for number, entry in enumerate(base.entries)}
+    return [before.get(entry) for entry in now.entries]
+
+
+def _grown(table: Tensor, origins: Sequence[int | None]) -> Tensor:
+    """Rows ``[V', …]`` from ``[V, …]``: the same symbols' as they were, new ones near the mean."""
+    ordinary = table[_SPECIAL:]
+    mean, spread = ordinary.mean(0), ordinary.std() * _NOISE
+    rows = [
+        mean + (spread * torch.randn_like(mean) if mean.ndim else 0)
+        if origin is None
+        else table[origin]
+        for origin in origins
+    ]
+    return torch.stack(rows)

@@ -1,0 +1,352 @@
+"""From pairs to a trained model in its directory."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from transduce.batches.batching import Batches
+from transduce.batches.encoded_corpus import EncodedCorpus, Texts
+from transduce.batches.frame_corpus import FrameCorpus
+from transduce.batches.mixture_sampler import MixtureSampler
+from transduce.batches.tag_order import ShuffledTags
+from transduce.checks.doctor_report import Share
+from transduce.checks.leakage import Leakage
+from transduce.config import Config, require_agreement
+from transduce.errors import CheckpointError, ConfigError, TrainingError
+from transduce.files import changing, place
+from transduce.models.lora import add_low_rank, merge_low_rank
+from transduce.models.storage import load_weights
+from transduce.reading.frames import FrameReader
+from transduce.reading.pair_files import Pair
+from transduce.reading.parts import parts_of
+from transduce.tokenization.joint import coder
+from transduce.training.distributed import launched_processes
+from transduce.training.freezing import freeze
+from transduce.training.inputs import BatchStream, Score
+from transduce.training.loop import train
+from transduce.training.objectives.choose import choose_objectives
+from transduce.training.record.position import TrainingRecord
+from transduce.training.record.progress import Progress
+from transduce.workflow.corpora.corpora import Corpora
+from transduce.workflow.corpora.survey import Tokenizers, survey
+from transduce.workflow.evaluate import DevScorer
+from transduce.workflow.fitting.continuing import Beginning
+from transduce.workflow.fitting.pair_limits import refuse_long_pairs
+from transduce.workflow.fitting.run_folder import run_fingerprint, taken
+from transduce.workflow.fitting.training_limits import refuse_large_model
+from transduce.workflow.mixture_scores import MixtureScorer
+from transduce.workflow.model_folder import CONFIG, WEIGHTS, replacing_model
+from transduce.workflow.tokenizer_files import load_side, load_source, tokenizer_files
+from transduce.workflow.trained import TrainedModel, choose_device
+
+__all__ = ["fit"]
+
+_IN_MEMORY = 64 << 20  # bytes of training text; more is encoded into files and mapped
+_PAUSE = 0.5  # seconds between two looks
+
+
+def fit(
+    config: Config,
+    corpora: Corpora,
+    folder: str | Path,
+    *,
+    base: TrainedModel | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> TrainedModel:
+    """Train as the config says; the model directory is ``folder``, which this run alone writes.
+
+    ``base`` is what ``model.from`` names, read. ``say`` receives plain lines about the data.
+    Raises TransduceError.
+    """
+    beginning = _beginning(config, base)
+    if beginning is not None:
+        config = beginning.config(config)
+    require_agreement(config)
+    folder = Path(folder)
+    main = launched_processes()[0] == 0
+    with taken(folder, config, resume) if main else nullcontext():
+        if not corpora.dev:
+            raise TrainingError(
+                "dev data must hold at least one pair; got none: set data.dev, or a larger "
+                "data.dev_fraction"
+            )
+        fingerprint = run_fingerprint(config, corpora)
+        trained, leakage = _untrained(config, corpora, folder, base, beginning, resume)
+        corpus = _encode(config, corpora, trained, folder, fingerprint)
+        symbols, device = trained.target_tokenizer.size, trained.model.device
+        refuse_long_pairs(config.model, corpus, symbols, device, learned=True)
+        sampler = _sampler(config, corpora, corpus)
+        data_report = _describe_data(corpora, corpus, leakage, sampler)
+        if main:
+            for line in _data_lines(data_report):
+                say(line)
+        _refuse_emptied(corpora, corpus)
+        if main and not (resume and (folder / CONFIG).is_file()):
+            with _explained(folder), replacing_model(folder) as change:
+                trained.write_frame(change)
+        record = train(
+            trained.model,
+            choose_objectives(config.training, trained.model),
+            _batches(corpus, trained, sampler),
+            config.training,
+            folder,
+            _dev_scorer(trained, corpora),
+            resume=resume,
+            progress=progress,
+            fingerprint=fingerprint,
+        )
+        merge_low_rank(trained.model)
+        if (folder / WEIGHTS).is_file():
+            load_weights(trained.model, folder / WEIGHTS)
+        trained.model.eval()
+        trained.refresh()
+        trained.report = _report(trained, data_report, record)
+        if main:
+            with _explained(folder), changing(folder) as change:
+                trained.write_frame(change)  # whose limits a resume may have moved
+                trained.write_report(change)
+        return trained
+
+
+def _untrained(
+    config: Config,
+    corpora: Corpora,
+    folder: Path,
+    base: TrainedModel | None,
+    beginning: Beginning | None,
+    resume: bool,
+) -> tuple[TrainedModel, Leakage]:
+    """The model as training begins with it, on its device."""
+    known = _known_tokenizers(folder, config) if resume else None
+    if known is None and beginning is not None and not beginning.learns:
+        known = beginning.tokenizers(config, None)
+    tokenizers, leakage = survey(config, corpora, known)
+    if known is None and beginning is not None:
+        tokenizers = beginning.tokenizers(config, tokenizers)
+    device = choose_device(config.training.device)
+    refuse_large_model(config, tokenizers, device)
+    torch.manual_seed(config.training.seed)
+    trained = TrainedModel.fresh(config, *tokenizers)
+    if beginning is not None:
+        beginning.fill(trained)
+    _choose_what_learns(trained, base)
+    trained.model.to(device)
+    return trained, leakage
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """Files of the model that cannot be written. Raises CheckpointError naming the file."""
+    try:
+        yield
+    except OSError as error:
+        file = error.filename or folder
+        raise CheckpointError(f"{file} cannot be written ({error.strerror})") from None
+
+
+def _beginning(config: Config, base: TrainedModel | None) -> Beginning | None:
+    if base is not None:
+        return Beginning(base)
+    if config.model.from_ is not None:
+        raise ConfigError(f"model.from must have been read; got {config.model.from_}")
+    if config.model.new_symbols:
+        raise ConfigError(
+            f"model.new_symbols must be none without model.from; got {config.model.new_symbols[0]}"
+        )
+    return None
+
+
+def _choose_what_learns(trained: TrainedModel, base: TrainedModel | None) -> None:
+    """Frozen parts, or low-rank changes; symbols that are new learn in any case."""
+    training = trained.config.training
+    if training.lora_rank is not None:
+        if training.freeze:
+            raise ConfigError(
+                "training.freeze must be none with training.lora_rank, where only low-rank "
+                f"changes learn; got {training.freeze[0]}"
+            )
+        grown = base is not None and _tables(trained) != _tables(base)
+        learning = ("source_embedding.", "target_embedding.", "output.") if grown else ()
+        add_low_rank(trained.model, training.lora_rank, training.lora_alpha, learning=learning)
+    freeze(trained.model, training.freeze)
+
+
+def _tables(trained: TrainedModel) -> list[int]:
+    names = ("source_embedding.weight", "target_embedding.weight")
+    return [len(w) for name, w in trained.model.named_parameters() if name in names]
+
+
+def _sampler(
+    config: Config, corpora: Corpora, corpus: EncodedCorpus | FrameCorpus
+) -> MixtureSampler | None:
+    """What draws the pairs of an epoch; None where the data is no mixture."""
+    if not corpora.parts or not len(corpus):
+        return None
+    weights = tuple(part.part.weight for part in corpora.parts)
+    data, seed = config.data, config.training.seed
+    return MixtureSampler(corpus.part_sizes, weights, data.temperature, seed)
+
+
+def _refuse_emptied(corpora: Corpora, corpus: EncodedCorpus | FrameCorpus) -> None:
+    if not len(corpus):
+        raise TrainingError("training data must hold at least one pair; got none after filtering")
+    for part, size in zip(corpora.parts, corpus.part_sizes, strict=False):
+        if not size:
+            raise TrainingError(
+                f"data.parts.{part.part.name} must hold at least one training pair; "
+                "got none after filtering"
+            )
+
+
+def _dev_scorer(trained: TrainedModel, corpora: Corpora) -> Score:
+    if not corpora.parts:
+        return DevScorer(trained, corpora.dev)
+    return MixtureScorer(trained, {part.part.name: part.dev for part in corpora.parts if part.dev})
+
+
+def _batches(
+    corpus: EncodedCorpus | FrameCorpus, trained: TrainedModel, sampler: MixtureSampler | None
+) -> BatchStream:
+    training = trained.config.training
+    draw = None if sampler is None else sampler.draw
+    batches = Batches(corpus, training.batch_tokens, training.seed, draw)
+    if training.tag_orders == 1:
+        return batches
+    tokenizer = trained.source_tokenizer
+    if not tokenizer.tags:
+        raise ConfigError(
+            "training.tag_orders must be 1 where no source holds tags "
+            f"(data.source={{tags: COLUMN}}); got {training.tag_orders}"
+        )
+    fixed = {
+        number
+        for name, part in parts_of(trained.config).items()
+        for number in trained.coders(name)[0].encode(part.source_tag)
+    }
+    return ShuffledTags(batches, tokenizer.first_tag, training.tag_orders, training.seed, fixed)
+
+
+def _known_tokenizers(folder: Path, config: Config) -> Tokenizers | None:
+    names = [
+        *tokenizer_files(config, "source").values(),
+        *tokenizer_files(config, "target").values(),
+    ]
+    if not all(place(folder, name).is_file() for name in names):
+        return None
+    return load_source(folder, config), load_side(folder, config, "target")
+
+
+def _encode(
+    config: Config, corpora: Corpora, trained: TrainedModel, folder: Path, fingerprint: str
+) -> EncodedCorpus | FrameCorpus:
+    """Small data stays in memory; large data is encoded into files once, also across a resume.
+
+    Of recordings and pictures only paths, lengths and targets are held.
+    """
+    streams = {part.part.name: part.train for part in corpora.parts} or {"": corpora.train}
+    if isinstance(trained.source, FrameReader):
+        return FrameCorpus.build(
+            [_texts_of(stream()) for stream in streams.values()],
+            trained.source,
+            [coder(trained.target_tokenizer, name) for name in streams],
+            config.data,
+            augment=True,
+            seed=config.training.seed,
+        )
+    cache = folder / "training" / "corpus" if corpora.bytes > _IN_MEMORY else None
+    if cache:
+        sizes = (trained.source.size, trained.target_tokenizer.size)
+        while (known := EncodedCorpus.open(cache, fingerprint, sizes)) is None:
+            if launched_processes()[0] == 0:
+                break
+            time.sleep(_PAUSE)  # the first process is writing it
+        else:
+            return known
+    texts = [Texts(_texts_of(stream()), *trained.coders(name)) for name, stream in streams.items()]
+    return EncodedCorpus.build_mixture(texts, config.data, cache, fingerprint)
+
+
+def _texts_of(pairs: Iterator[Pair]) -> Iterator[tuple[str, str]]:
+    return ((pair.source, pair.target or "") for pair in pairs)
+
+
+def _describe_data(
+    corpora: Corpora,
+    corpus: EncodedCorpus | FrameCorpus,
+    leakage: Leakage,
+    sampler: MixtureSampler | None,
+) -> dict[str, Any]:
+    described = {
+        "train_pairs": len(corpus),
+        "dev_sources": len(corpora.dev),
+        "fingerprints": corpora.fingerprints,
+        "problems": corpora.problems.report(),
+        "dev_problems": corpora.dev_problems.report(),
+        "filtered": corpus.filtered,
+        "truncated": corpus.truncated,
+        "dev_leakage": leakage.to_dict(),
+    }
+    if sampler is not None:
+        described["parts"] = {
+            part.part.name: {
+                "train_pairs": size,
+                "dev_sources": len(part.dev),
+                "pairs_an_epoch": round(rate, 1),
+            }
+            for part, size, rate in zip(
+                corpora.parts, corpus.part_sizes, sampler.rates.tolist(), strict=True
+            )
+        }
+    return described
+
+
+def _data_lines(report: dict[str, Any]) -> list[str]:
+    lines = [f"{report['train_pairs']:,} training pairs, {report['dev_sources']:,} dev sources"]
+    for name, part in report.get("parts", {}).items():
+        size, drawn = part["train_pairs"], part["pairs_an_epoch"]
+        share = Share(size, drawn / report["train_pairs"], drawn / max(size, 1))
+        lines.append(f"  {name}: {share}, {part['dev_sources']:,} dev sources")
+    for part, key in (("training", "problems"), ("dev", "dev_problems")):
+        if count := report[key]["skipped"]:
+            reasons = ", ".join(f"{n:,} {why}" for why, n in report[key]["reasons"].items())
+            lines.append(f"skipped for errors in {part} data: {count:,} ({reasons})")
+    lines += [f"left out for {why}: {n:,} pairs" for why, n in report["filtered"].items()]
+    lines += [f"cut for {why}: {n:,} sentences" for why, n in report["truncated"].items()]
+    if leaked := report["dev_leakage"]["sources"]:
+        lines.append(
+            f"warning: {leaked:,} dev sources stand in the training data too (leakage), "
+            f"{report['dev_leakage']['pairs']:,} with the same target"
+        )
+    return lines
+
+
+def _report(trained: TrainedModel, data: dict[str, Any], record: TrainingRecord) -> dict[str, Any]:
+    sizes = {"target": trained.target_tokenizer.size}
+    if not isinstance(trained.source, FrameReader):
+        sizes = {"source": trained.source.size, **sizes}
+    return {
+        "name": trained.config.name,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": _versions(),
+        "data": data,
+        "vocabulary": sizes,
+        "parameters": trained.parameters_by_part(),
+        "training": asdict(record),
+    }
+
+
+def _versions() -> dict[str, str]:
+    names = ("transduce", "torch", "tokenizers", "safetensors")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}

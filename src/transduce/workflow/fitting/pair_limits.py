@@ -1,0 +1,80 @@
+"""Pairs too long for the memory at hand, refused before a model learns from them or is scored."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from transduce.config import ModelConfig, TransformerDecoderConfig, TransformerEncoderConfig
+from transduce.errors import DataError
+from transduce.workflow.predicting.source_limits import available_memory, shrinkage
+
+__all__ = ["PairLengths", "refuse_long_pairs"]
+
+_FLOAT = 4  # bytes
+Integers = NDArray[np.integer[Any]]
+
+
+class PairLengths(Protocol):
+    """Pairs in tokens or frames."""
+
+    @property
+    def source_lengths(self) -> Integers:
+        """``[P]``."""
+        ...
+
+    @property
+    def target_lengths(self) -> Integers:
+        """``[P]``."""
+        ...
+
+
+def refuse_long_pairs(
+    config: ModelConfig, pairs: PairLengths, symbols: int, device: torch.device, *, learned: bool
+) -> None:
+    """Raise DataError where one pair alone needs more memory than there is.
+
+    Counted is what is surely held: vectors and weights of attention, of every layer where the
+    pair is ``learned`` from, else of one; and probabilities of all target ``symbols``.
+    """
+    source = pairs.source_lengths.astype(np.float64)
+    target = pairs.target_lengths.astype(np.float64)
+    if not len(source):
+        return
+    positions = np.ceil(source / shrinkage(config))
+    needed = _bytes(config, positions, target, symbols, learned=learned)
+    worst, free = int(needed.argmax()), available_memory(device)
+    if free is None or needed[worst] <= free:
+        return
+    said = (
+        "each pair must fit into memory to be learned from (data.max_source_length and "
+        "data.max_target_length leave out or cut longer ones); got"
+        if learned
+        else "each example must fit into memory to be scored; got"
+    )
+    raise DataError(
+        f"{said} one of {int(source[worst]):,} and {int(target[worst]):,} tokens or frames, which "
+        f"take {needed[worst] / 1e9:,.1f} GB where {free / 1e9:,.1f} GB are free"
+    )
+
+
+def _bytes(
+    config: ModelConfig,
+    source: NDArray[np.float64],
+    target: NDArray[np.float64],
+    symbols: int,
+    *,
+    learned: bool,
+) -> NDArray[np.float64]:
+    encoder, decoder = config.encoder, config.decoder
+    above, below = (encoder.layers, decoder.layers) if learned else (1, 1)
+    numbers = 4 * (source * above * encoder.width + target * below * decoder.width)
+    numbers += 2 * target * symbols
+    if isinstance(encoder, TransformerEncoderConfig):
+        numbers += above * encoder.heads * source * source
+    if isinstance(decoder, TransformerDecoderConfig):
+        numbers += below * decoder.heads * target * (source + target)
+    return _FLOAT * numbers

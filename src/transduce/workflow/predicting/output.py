@@ -1,0 +1,62 @@
+"""One hypothesis as a person reads it, and the outputs of a source's parts as its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from transduce.audio.word_times import Word
+
+__all__ = ["EMPTY", "Output", "joined", "unanswered"]
+
+
+@dataclass(frozen=True)
+class Output:
+    """One hypothesis as a person reads it.
+
+    ``score`` is what the search ranked by; ``log_probability`` (nats) and
+    ``token_scores`` are the model's own, the last token score that of the end. ``words`` say
+    when each word of a recording was said, where that was asked for; ``language`` is what the
+    model guessed is spoken, where it does. ``error`` says why there is no answer, where there is
+    none and the other sources were to be answered nevertheless.
+    """
+
+    text: str
+    tokens: tuple[str, ...]
+    score: float
+    log_probability: float
+    token_scores: tuple[float, ...]
+    finished: bool = True
+    constraints_met: bool = True
+    words: tuple[Word, ...] = ()
+    language: str = ""
+    error: str = ""
+
+
+EMPTY = Output("", (), 0.0, 0.0, ())
+
+
+def unanswered(error: Exception) -> Output:
+    """What stands in the place of an answer that cannot be given."""
+    return Output("", (), 0.0, 0.0, (), finished=False, error=str(error))
+
+
+def joined(parts: Sequence[list[Output]]) -> list[Output]:
+    """The outputs of a source's parts as its own: where there are several, the best of each."""
+    if len(parts) == 1:
+        return parts[0]
+    best = [outputs[0] for outputs in parts]
+    return [
+        Output(
+            text=" ".join(output.text for output in best if output.text),
+            tokens=tuple(chain.from_iterable(output.tokens for output in best)),
+            score=sum(output.score for output in best),
+            log_probability=sum(output.log_probability for output in best),
+            token_scores=tuple(chain.from_iterable(output.token_scores for output in best)),
+            finished=all(output.finished for output in best),
+            constraints_met=all(output.constraints_met for output in best),
+            words=tuple(chain.from_iterable(output.words for output in best)),
+            language=best[0].language,
+        )
+    ]

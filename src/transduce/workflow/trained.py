@@ -1,0 +1,346 @@
+"""A trained model with all that it needs to run: config, tokenizers, weights."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from transduce.batches.batching import make_source
+from transduce.config import Config, SearchConfig, load_config
+from transduce.config.image import ImageConfig
+from transduce.errors import DataError, ModelError, naming
+from transduce.files import Change, changing, place, read_as_one
+from transduce.interfaces import BEGIN, Source, Stepper
+from transduce.models.blueprint import blueprint
+from transduce.models.build import build_model
+from transduce.models.copying import copy_map
+from transduce.models.seq2seq import Seq2Seq
+from transduce.models.storage import named_weights, read_weights, write_weights
+from transduce.reading.frames import FrameReader, FrameSource
+from transduce.reading.parts import Part, find_part
+from transduce.search import Ensemble
+from transduce.tokenization.imported import AUTO
+from transduce.tokenization.joint import Coder, JointTokenizer, coder
+from transduce.tokenization.tokenizer import Tokenizer
+from transduce.untrusted.json import read_object
+from transduce.untrusted.tensors import TensorFile
+from transduce.workflow.fast_form import FastForm
+from transduce.workflow.model_folder import (
+    CONFIG,
+    REPORT,
+    WEIGHTS,
+    checked,
+    replacing_model,
+    require_files,
+)
+from transduce.workflow.predicting.predictor import Output, Predictor
+from transduce.workflow.predicting.source_limits import SourceLimits
+from transduce.workflow.tokenizer_files import (
+    Side,
+    SideTokenizer,
+    load_side,
+    load_source,
+    tokenizer_files,
+    write_side,
+)
+
+__all__ = [
+    "CONFIG",
+    "REPORT",
+    "WEIGHTS",
+    "Output",
+    "TrainedModel",
+    "choose_device",
+    "count_by_part",
+    "read_report",
+]
+
+_SIDES: tuple[Side, Side] = ("source", "target")
+
+
+@dataclass
+class TrainedModel:
+    """A model with what reads its sources (tokenizers, or a reader of recordings or pictures) and
+    the target's tokenizer. ``load`` reads the directory that ``save`` writes.
+    """
+
+    config: Config
+    source: SideTokenizer | FrameReader
+    target_tokenizer: SideTokenizer
+    model: Seq2Seq
+    report: dict[str, Any] = field(default_factory=dict)
+    _fast: FastForm = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._fast = FastForm(self.model)
+
+    @classmethod
+    def fresh(
+        cls, config: Config, source: SideTokenizer | FrameReader, target: SideTokenizer
+    ) -> TrainedModel:
+        """An untrained model between its sides. Raises ConfigError."""
+        symbols = None
+        if isinstance(source, FrameReader):
+            size = source.features
+        else:
+            size = source.size
+            if config.model.copy_source:
+                symbols = copy_map(source.symbols(range(size)), target.symbols(range(target.size)))
+        data = config.data.input
+        channels = data.channels if isinstance(data, ImageConfig) else 1
+        model = build_model(config.model, size, target.size, symbols, picture_channels=channels)
+        return cls(config, source, target, model)
+
+    @property
+    def source_tokenizer(self) -> SideTokenizer:
+        """What reads sources that are text. Raises ModelError where they are none."""
+        if isinstance(self.source, FrameReader):
+            kind = self.config.data.input.kind
+            raise ModelError(f"source must be text for this; the model reads {kind} files")
+        return self.source
+
+    @staticmethod
+    def read_config(folder: str | Path) -> Config:
+        """The config of a model directory. Raises ConfigError."""
+        return load_config(place(Path(folder), CONFIG))
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str = "auto") -> TrainedModel:
+        """Read a model directory, whoever changes it meanwhile.
+
+        Raises ModelError naming what is missing, broken or not the file that was saved.
+        """
+        folder = Path(folder)
+        return read_as_one(folder, lambda: cls._read(folder, device))
+
+    @classmethod
+    def _read(cls, folder: Path, device: str) -> TrainedModel:
+        require_files(folder, [CONFIG, WEIGHTS])
+        config = cls.read_config(folder)
+        tokenizers = [file for side in _SIDES for file in tokenizer_files(config, side).values()]
+        require_files(folder, tokenizers)
+        with checked(folder, [*tokenizers, WEIGHTS]):
+            source, target = load_source(folder, config), load_side(folder, config, "target")
+            with TensorFile(place(folder, WEIGHTS)) as file:
+                with naming(folder), blueprint(len(file.entries), folder):
+                    trained = cls.fresh(config, source, target)
+                read_weights(trained.model, file)
+        trained.model.to(choose_device(device)).eval()
+        trained.report = read_report(folder)
+        return trained
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model directory, in one change. Raises BusyError, OSError."""
+        with replacing_model(folder) as change:
+            self.write_frame(change)
+            write_weights(named_weights(self.model), change.path(WEIGHTS))
+            self.write_report(change)
+
+    def write_frame(self, change: Change) -> None:
+        """Write config and tokenizers, all that a model needs beside its weights."""
+        change.write_text(CONFIG, self.config.to_yaml())
+        if not isinstance(self.source, FrameReader):
+            write_side(change, self.config, "source", self.source)
+        write_side(change, self.config, "target", self.target_tokenizer)
+
+    def write_report(self, change: Change) -> None:
+        """Write the report as JSON."""
+        text = json.dumps(self.report, indent=2, ensure_ascii=False) + "\n"
+        change.write_text(REPORT, text, summed=False)
+
+    def save_report(self, folder: Path) -> None:
+        """Replace the report of a model directory. Raises BusyError, OSError."""
+        with changing(folder) as change:
+            self.write_report(change)
+
+    def predict(
+        self,
+        sources: Iterable[FrameSource | DataError],
+        options: SearchConfig,
+        *,
+        part: str | None = None,
+        window: int = 4096,
+        timings: bool = False,
+        keep_going: bool = False,
+    ) -> Iterator[list[Output]]:
+        """The n-best outputs of each source, in order, as :meth:`Predictor.predict` gives them.
+
+        With ``keep_going`` what cannot be answered has an output that says why. ``part`` names
+        one of a mixture; ``timings`` asks when each word of a recording was said.
+        Raises ConfigError where there is no such part, or none is named and the model needs one,
+        ModelError where there are no timings to be had.
+        """
+        predictor = replace(self.predictor(part), timings=timings)
+        return predictor.predict(sources, options, window=window, keep_going=keep_going)
+
+    def predictor(self, part: str | None = None, stepper: Stepper[Any] | None = None) -> Predictor:
+        """What predicts for a part of a mixture; ``stepper`` in place of the model's own."""
+        chosen = find_part(self.config, part)
+        target = coder(self.target_tokenizer, chosen.name)
+        source = self.source
+        reads = source if isinstance(source, FrameReader) else coder(source, chosen.name)
+        runs = stepper or self.stepper()
+        return Predictor(runs, reads, target, self.model.device, chosen, limits=self.limits())
+
+    def limits(self) -> SourceLimits:
+        """How long a source may be, where this model alone predicts."""
+        source = self.source
+        reads = source.features if isinstance(source, FrameReader) else source.size
+        native = not isinstance(self.stepper(), Seq2Seq)
+        sizes = reads, self.target_tokenizer.size
+        return SourceLimits.of(self.config.model, sizes, self.model.device, native=native)
+
+    def speaking(self, source: str | None, target: str | None) -> TrainedModel:
+        """The same model of many languages between two others; None: as it is.
+
+        The source of a model of recordings may be ``auto``: it guesses what is spoken. Raises
+        ModelError where there is no such language.
+        """
+        other = copy.copy(self)  # with the same fast form
+        if isinstance(self.source, FrameReader):
+            other.target_tokenizer = self._hearing(source, target)
+            return other
+        for side, language in (("source", source), ("target_tokenizer", target)):
+            tokenizer = getattr(self, side)
+            if language is None:
+                continue
+            if not isinstance(tokenizer, Tokenizer):
+                raise ModelError("model must read and write text to have languages")
+            setattr(other, side, tokenizer.speaking(language))
+        return other
+
+    def _hearing(self, source: str | None, target: str | None) -> SideTokenizer:
+        """The tokenizer of a model of recordings that are spoken in another language."""
+        if target is not None:
+            raise ModelError(
+                f"target language must be told when the model is imported; got {target!r} now"
+            )
+        tokenizer = self.target_tokenizer
+        if source is None:
+            return tokenizer
+        if not isinstance(tokenizer, Tokenizer):
+            raise ModelError("model must have one imported tokenizer to have languages")
+        return tokenizer.guessing() if source == AUTO else tokenizer.speaking(source)
+
+    def coders(self, part: str) -> tuple[Coder, Coder]:
+        """What reads the sources and writes the targets of a part ("" where there are none)."""
+        return coder(self.source_tokenizer, part), coder(self.target_tokenizer, part)
+
+    def stepper(self) -> Stepper[Any]:
+        """The model in evaluation mode, in the form that ``config.engine`` asks for.
+
+        Made once for an engine and a device. Who changes weights of ``model`` calls
+        :meth:`refresh`; training does. Raises EngineError.
+        """
+        if self._fast.model is not self.model:
+            self._fast = FastForm(self.model)
+        return self._fast.stepper(self.config.engine)
+
+    def refresh(self) -> None:
+        """Predict with the weights that ``model`` has now."""
+        self._fast.forget()
+
+    @staticmethod
+    def ensemble(members: Sequence[TrainedModel], part: str | None = None) -> Predictor:
+        """Several models as one: the mean of their probabilities at each step.
+
+        ``part`` is one of the first model's mixture. Architectures may differ. Raises ModelError
+        where tokenizers do, SearchError for no model.
+        """
+        for number, member in enumerate(members, 1):
+            first = members[0]
+            both_sides = (
+                ("source", _reading(member), _reading(first)),
+                ("target", member.target_tokenizer.to_json(), first.target_tokenizer.to_json()),
+            )
+            for side, own, shared in both_sides:
+                if own != shared:
+                    raise ModelError(
+                        f"models of an ensemble must share their {side} tokenizer; "
+                        f"got another one in model {number}"
+                    )
+            member.model.to(first.model.device)
+        stepper = Ensemble([member.stepper() for member in members])
+        limits = reduce(SourceLimits.plus, (member.limits() for member in members))
+        return replace(members[0].predictor(part, stepper), limits=limits)
+
+    def tokenizers(self, part: str) -> tuple[Tokenizer, Tokenizer]:
+        """Those of a part's sources and targets; where parts have their own, with own numbers."""
+        sides = self.source_tokenizer, self.target_tokenizer
+        source, target = (s.member(part) if isinstance(s, JointTokenizer) else s for s in sides)
+        return source, target
+
+    def attention(self, source: FrameSource, output: str, part: str | None = None) -> torch.Tensor:
+        """Weights over the source's symbols and end for each output symbol and end, ``[T, S]``.
+
+        Over the vectors that a frontend makes of frames, where there are such. The tags of a
+        part are symbols too. Raises ModelError where the decoder has no attention.
+        """
+        chosen = find_part(self.config, part)
+        target_coder = coder(self.target_tokenizer, chosen.name)
+        tokens = [BEGIN, *target_coder.encode(chosen.target(output))]
+        target = torch.tensor([tokens], device=self.model.device)
+        self.model.eval()
+        with torch.inference_mode():
+            encoded = self._encoded(source, chosen).to(self.model.device)
+            state = self.model.start(encoded, attention=True)
+            weights = self.model.step(target, state)[1].attention
+        if weights is None:
+            raise ModelError("decoder must have an attention to draw it; got attention: none")
+        return weights[0].float().cpu()
+
+    def _encoded(self, source: FrameSource, part: Part) -> Source:
+        if isinstance(self.source, FrameReader):
+            return Source.of_frames([self.source.read(source)], self.source.features)
+        return make_source([coder(self.source, part.name).encode(part.source(str(source)))])
+
+    def parameters_by_part(self) -> dict[str, int]:
+        """Parameters of each part of the model; tied ones count where they come first."""
+        return count_by_part(self.model)
+
+
+def count_by_part(model: torch.nn.Module) -> dict[str, int]:
+    """Parameters by the first word of their names; tied ones count where they come first."""
+    counts: dict[str, int] = {}
+    for name, parameter in model.named_parameters():
+        part = name.split(".")[0]
+        counts[part] = counts.get(part, 0) + parameter.numel()
+    return counts
+
+
+def _reading(trained: TrainedModel) -> object:
+    """How a model reads its sources, to be compared."""
+    if isinstance(trained.source, FrameReader):
+        return trained.config.data.input
+    return trained.source.to_json()
+
+
+def read_report(folder: Path) -> dict[str, Any]:
+    """The report of a model directory; empty where there is none."""
+    path = place(folder, REPORT)
+    return read_object(path, odd_numbers="none") if path.exists() else {}
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` is the GPU where there is one, each of torchrun's processes its own.
+
+    Raises ModelError for a device that is not here.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        return torch.device("cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError):
+        raise ModelError(f"device must be auto, cpu or one that is here; got {name!r}") from None
+    return device
