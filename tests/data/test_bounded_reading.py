@@ -24,6 +24,7 @@ from transduce.errors import ConfigError, DataError
 from transduce.reading.pair_files import Problems, read_pairs
 from transduce.reading.sources import sources_or_errors
 from transduce.reading.streams import LONGEST_LINE
+from transduce.reading.tables.parquet_pages import pages
 from transduce.tokenization.texts import portions
 from transduce.untrusted.opening import open_regular
 
@@ -320,6 +321,13 @@ def test_damaged_footers_of_parquet_are_refused(tmp_path: Path) -> None:
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
         with contextlib.suppress(DataError, ConfigError):
             list(read_pairs(path, config, Problems("stop")))
+
+
+def test_headers_of_pages_hold_numbers() -> None:
+    """In Thrift's compact protocol a struct stands where the encoding should."""
+    header = bytes.fromhex("1500 1502 1502 2c 1502 1c00 00 00")
+    with pytest.raises(ValueError, match="header of a page holds no size"):
+        list(pages(io.BytesIO(header), 0, len(header), 1))
 
 
 def test_texts_of_a_table_have_the_length_of_a_line(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def pages(file: BinaryIO, start: int, end: int, values: int) -> Iterator[Page]:
             raise ValueError("header of a page holds no kind")
         is_dictionary = header.get(1) == _DICTIONARY_PAGE
         count = _number(own, 1)
-        repeats = is_dictionary or own.get(4 if 8 in header else 2) in _REPEATING
+        repeats = is_dictionary or _number(own, 4 if 8 in header else 2) in _REPEATING
         yield Page(size, count, repeats)
         if not is_dictionary:
             seen += count
