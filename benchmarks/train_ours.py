@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from benchmarks.train_protocol import Case, Feed, Pairs, Ready
-from transduce.batches.batching import make_batch
 from transduce.config import ModelConfig, TrainingConfig
+from transduce.interfaces import BEGIN, Batch, Source
 from transduce.models.build import build_model
 from transduce.training.distributed import join_processes
 from transduce.training.learner import Learner
@@ -38,7 +38,9 @@ def main() -> None:
         versions = {name: version(name) for name in ("torch", "transduce")}
         feed.open(case.batches, Ready(parameters, versions, learner.precision))
         for step, (sources, targets) in enumerate(feed):
-            batch = make_batch(sources, targets)
+            rows = Source.of_tokens([[BEGIN, *target] for target in targets])
+            numbers = tuple(range(len(targets)))
+            batch = Batch(Source.of_tokens(sources), rows.values, rows.lengths - 1, numbers)
             tokens = float(batch.target_lengths.sum())
             learner.step([batch], tokens, learning_rate(config, step, 0.0), 0.0)
             if means := learner.means():

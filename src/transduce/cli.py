@@ -5,7 +5,6 @@ Heavy imports wait inside the commands, so that ``transduce --help`` answers at 
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Optional
@@ -75,11 +74,11 @@ def demo(
     ] = None,
 ) -> None:
     """Learn English pronunciation from the CMU dictionary, here and now."""
-    from transduce import demo as room
+    from transduce import demo
 
     if say is not None:
-        room.say(say, output)
-    elif not room.run(minutes, output):
+        demo.say(say, output)
+    elif not demo.run(minutes, output):
         raise typer.Exit(_INTERRUPTED)
 
 
@@ -94,9 +93,9 @@ def check(
     ],
 ) -> None:
     """Look at data as a doctor would: lengths, vocabulary, duplicates, leakage, bad lines."""
-    from transduce.commands import check as room
+    from transduce.commands.check import check
 
-    room.check(paths)
+    check(paths)
 
 
 @app.command()
@@ -111,9 +110,9 @@ def train(
     ] = False,
 ) -> None:
     """Train a model as a recipe says."""
-    from transduce.commands import train as room
+    from transduce.commands.train import train
 
-    if not room.train(recipe, overrides or [], output, resume=resume):
+    if not train(recipe, overrides or [], output, resume=resume):
         raise typer.Exit(_INTERRUPTED)
 
 
@@ -138,9 +137,9 @@ def evaluate(
     ] = None,
 ) -> None:
     """Measure a model on pairs; on its own test set, the model keeps the scores."""
-    from transduce.commands import evaluate as room
+    from transduce.commands.evaluate import evaluate
 
-    room.evaluate(model, data or [], json, worst, part, sheet)
+    evaluate(model, data or [], json, worst, part, sheet)
 
 
 @app.command()
@@ -179,15 +178,14 @@ def predict(
     ] = None,
 ) -> None:
     """Write the model's output for each record of the input, one line a line."""
-    from transduce.commands import predict as room
+    from transduce.commands.arguments import split_overrides
+    from transduce.commands.predict import Request, predict
 
-    given = inputs or []
-    overrides = [text for text in given if "=" in text and not os.path.exists(text)]
-    sources = tuple(text for text in given if text not in overrides)
-    room.predict(
-        room.Request(
+    sources, overrides = split_overrides(inputs or [])
+    predict(
+        Request(
             model,
-            sources or ("-",),
+            tuple(sources) or ("-",),
             output,
             format,
             beam,
@@ -218,9 +216,9 @@ def compare(
     part: PartName = None,
 ) -> None:
     """Compare models on one test set, with intervals and significance."""
-    from transduce.commands import compare as room
+    from transduce.commands.compare import compare
 
-    room.compare(models, data, json, plot, part)
+    compare(models, data, json, plot, part)
 
 
 @app.command()
@@ -239,14 +237,14 @@ def show(
     part: PartName = None,
 ) -> None:
     """Say what is in a model: parameters by part, sizes, vocabulary, training, scores."""
-    from transduce.commands import show as room
+    from transduce.commands.show import show, show_engine
 
     if attention is not None:
         from transduce.commands.attention import show_attention
 
         print(show_attention(model, attention, output, part))
         return
-    print(room.show_engine(model) if engine else room.show(model))
+    print(show_engine(model) if engine else show(model))
 
 
 @app.command()
@@ -264,9 +262,9 @@ def export(
     part: PartName = None,
 ) -> None:
     """Write a Transformer for another engine, and check that it says the same there."""
-    from transduce.commands import export as room
+    from transduce.commands.export import export
 
-    room.export(model, format, output, quantization, check, part)
+    export(model, format, output, quantization, check, part)
 
 
 @app.command("import")
@@ -290,9 +288,9 @@ def import_model(
     ] = False,
 ) -> None:
     """Make a published model (T5, BART, Marian, NLLB, …) one of ours."""
-    from transduce.commands import importing as room
+    from transduce.commands.importing import import_model
 
-    room.import_model(path, output, source_language, target_language, legacy_weights=legacy_weights)
+    import_model(path, output, source_language, target_language, legacy_weights=legacy_weights)
 
 
 def main() -> None:

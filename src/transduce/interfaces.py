@@ -56,6 +56,15 @@ class Source:
     lengths: Tensor
 
     @classmethod
+    def of_tokens(cls, rows: Sequence[Sequence[int]]) -> Source:
+        """Pad the tokens of B sentences (without END); no sentences give ``[0, 1]``."""
+        lengths = [len(row) + 1 for row in rows]
+        width = max(lengths, default=1)
+        padded = [[*row, END, *[PADDING] * (width - len(row) - 1)] for row in rows]
+        values = torch.tensor(padded, dtype=torch.int64).view(len(rows), width)  # [B, S]
+        return cls(values, torch.tensor(lengths, dtype=torch.int64))
+
+    @classmethod
     def of_frames(cls, rows: Sequence[Frames], width: int) -> Source:
         """Pad frames ``[S, F]`` of B sources, F being ``width``; no rows give ``[0, 1, F]``."""
         lengths = [len(row) for row in rows]
@@ -134,16 +143,6 @@ class Batch:
     def target_output(self) -> Tensor:
         """What the decoder must predict, int64 ``[B, T]``."""
         return self.target[:, 1:]
-
-    @property
-    def real_tokens(self) -> tuple[int, int]:
-        """Source tokens (or frames) and target tokens, no padding (END counted, BEGIN not)."""
-        return int(self.source.lengths.sum()), int(self.target_lengths.sum())
-
-    @property
-    def padded_tokens(self) -> tuple[int, int]:
-        """Source and target positions that are computed, padding included."""
-        return self.source.mask.numel(), self.target_output.numel()
 
     def to(self, device: torch.device | str) -> Batch:
         """Move to a device."""

@@ -12,8 +12,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from small_batches import make_batch, padded_tokens, real_tokens
 from transduce.batches import batching
-from transduce.batches.batching import Batches, make_batch, prefetch
+from transduce.batches.batching import Batches, prefetch
 from transduce.errors import ConfigError, DataError
 from transduce.interfaces import Batch
 
@@ -53,7 +54,7 @@ def test_every_pair_once_and_the_budget_kept(
     batches = Batches(FakeCorpus(pairs), budget, seed)
     seen: list[int] = []
     for batch in batches.iterate(epoch):
-        assert max(batch.padded_tokens) <= budget or len(batch.indices) == 1
+        assert max(padded_tokens(batch)) <= budget or len(batch.indices) == 1
         width = max(batch.source.tokens.shape[1], batch.target_output.shape[1])
         assert len(batch.indices) * width <= budget or len(batch.indices) == 1
         seen += batch.indices
@@ -86,8 +87,8 @@ def test_shares_together_are_the_whole_batch(
         parts = [share[number] for share in shares]
         assert sorted(sum((part.indices for part in parts), ())) == sorted(batch.indices)
         assert max(len(part.indices) for part in parts) - min(len(p.indices) for p in parts) <= 1
-        totals = np.sum([part.real_tokens for part in parts], axis=0)
-        assert tuple(totals.tolist()) == batch.real_tokens
+        totals = np.sum([real_tokens(part) for part in parts], axis=0)
+        assert tuple(totals.tolist()) == real_tokens(batch)
 
 
 def test_a_process_without_rows_gets_an_empty_batch() -> None:
@@ -96,7 +97,7 @@ def test_a_process_without_rows_gets_an_empty_batch() -> None:
     assert empty.indices == ()
     assert empty.source.tokens.shape == (0, 1)
     assert empty.target.shape == (0, 2)
-    assert empty.real_tokens == (0, 0)
+    assert real_tokens(empty) == (0, 0)
 
 
 def natural(pairs: int) -> FakeCorpus:

@@ -14,13 +14,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from small_batches import make_batch, padded_tokens, real_tokens
 from transduce.batches import encoded_corpus as encoded
 from transduce.batches.encoded_corpus import EncodedCorpus
-from transduce.batches.padding import make_batch, make_source
+from transduce.batches.padding import pad_source, pad_target
 from transduce.batches.token_files import digest_of
 from transduce.config import DataConfig, TokenizerConfig
 from transduce.errors import DataError
-from transduce.interfaces import Batch
+from transduce.interfaces import Batch, Source
 from transduce.tokenization.texts import PORTION
 from transduce.tokenization.tokenizer import Tokenizer
 
@@ -51,7 +52,7 @@ def opened_again(folder: Path, fingerprint: str, size: int = 7) -> EncodedCorpus
 
 
 def test_source_rows_end_and_are_padded() -> None:
-    source = make_source([[7, 8], [], [9]])
+    source = Source.of_tokens([[7, 8], [], [9]])
     assert source.tokens.tolist() == [[7, 8, 3], [3, 0, 0], [9, 3, 0]]
     assert source.lengths.tolist() == [3, 1, 2]
     assert source.tokens.dtype == source.lengths.dtype == torch.int64
@@ -59,27 +60,26 @@ def test_source_rows_end_and_are_padded() -> None:
 
 
 def test_target_rows_begin_end_and_are_padded() -> None:
-    batch = make_batch([[5], [6]], [[7, 8], [9]], [4, 2])
-    assert batch.target.tolist() == [[2, 7, 8, 3], [2, 9, 3, 0]]
-    assert batch.target_lengths.tolist() == [3, 2]
+    tokens, starts, lengths = np.array([7, 8, 3, 9, 3]), np.array([0, 3]), np.array([3, 2])
+    target, target_lengths = pad_target(tokens, starts, lengths)
+    assert target.tolist() == [[2, 7, 8, 3], [2, 9, 3, 0]]
+    assert target.dtype == target_lengths.dtype == torch.int64
+    batch = Batch(pad_source(tokens, starts, lengths), target, target_lengths, (4, 2))
+    assert batch.source.tokens.tolist() == [[7, 8, 3], [9, 3, 0]]
+    assert batch.source.lengths.tolist() == batch.target_lengths.tolist() == [3, 2]
     assert batch.target_input.tolist() == [[2, 7, 8], [2, 9, 3]]
     assert batch.target_output.tolist() == [[7, 8, 3], [9, 3, 0]]
     assert batch.indices == (4, 2)
-    assert batch.real_tokens == (4, 5)
-    assert batch.padded_tokens == (4, 6)
+    assert real_tokens(batch) == (5, 5)
+    assert padded_tokens(batch) == (6, 6)
 
 
-def test_no_rows_keep_a_column() -> None:
-    batch = make_batch([], [])
-    assert batch.source.tokens.shape == (0, 1)
+def test_no_rows_keep_a_column(characters: Tokenizer) -> None:
+    batch = EncodedCorpus.build(PAIRS, characters, characters).batch([])
+    assert batch.source.tokens.shape == Source.of_tokens([]).tokens.shape == (0, 1)
     assert batch.target.shape == (0, 2)
     assert batch.target_output.shape == (0, 1)
-    assert batch.real_tokens == (0, 0)
-
-
-def test_sides_must_be_as_many() -> None:
-    with pytest.raises(ValueError, match="must be as many; got 1 and 2"):
-        make_batch([[4]], [[4], [5]])
+    assert real_tokens(batch) == (0, 0)
 
 
 # ------------------------------------------------ corpora

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from recordings import RATE, spoken, write_recording
+from small_batches import padded_tokens, real_tokens
 from transduce.audio.log_mel import log_mel
 from transduce.audio.reader import AudioReader
 from transduce.batches.batching import Batches
@@ -78,8 +79,8 @@ def test_a_batch_is_padded_frames_and_targets(pairs, tokenizer) -> None:
     assert batch.target_lengths.tolist() == [2, 5]
     assert tokenizer.decode(batch.target_output[1, :4].tolist()) == "dcba"
     assert batch.indices == (2, 1)
-    assert batch.real_tokens == (50, 7)
-    assert batch.padded_tokens == (80, 10)
+    assert real_tokens(batch) == (50, 7)
+    assert padded_tokens(batch) == (80, 10)
 
 
 def test_no_pairs_are_an_empty_batch(pairs, tokenizer) -> None:

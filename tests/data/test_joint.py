@@ -39,7 +39,7 @@ def test_numbers_go_on_where_symbols_are_new_and_tags_come_last(joint: JointToke
     assert shown[: first.first_tag] == first.symbols(range(first.first_tag))
     assert joint.tags == ("⟪N⟫", "⟪p⟫")
     assert shown[joint.first_tag :] == list(joint.tags)
-    assert joint.tag_number("⟪p⟫") == joint.size - 1
+    assert joint.of("phones").encode("⟪p⟫") == [joint.size - 1]
     assert len(joint) == joint.size == joint.of("phones").size
     # no entry twice: what is written alike is one symbol
     entries = {entry for member in joint.members.values() for entry in member.entries}
@@ -50,8 +50,8 @@ def test_what_is_written_alike_is_one_symbol(joint: JointTokenizer) -> None:
     letters, phones = joint.of("spelling"), joint.of("phones")
     assert letters.encode("ab") == phones.encode("a b")
     assert phones.encode("tʃ")[0] not in letters.encode("tʃ")
-    assert letters.encode("⟪N⟫a")[0] == joint.tag_number("⟪N⟫")
-    assert phones.encode("⟪p⟫ a")[0] == joint.tag_number("⟪p⟫")
+    assert letters.encode("⟪N⟫a")[0] == joint.first_tag
+    assert phones.encode("⟪p⟫ a")[0] == joint.first_tag + 1
 
 
 @given(st.sampled_from(["", "phones", "text", "turned"]), st.text("abcehlotxyz sʃ⟪N⟫", max_size=20))

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transduce.batches.batching import Batches, make_batch
+from small_batches import make_batch
+from transduce.batches.batching import Batches
 from transduce.batches.mixture_sampler import MixtureSampler, shares
 from transduce.interfaces import Batch
 

@@ -10,7 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transduce.batches.batching import Batches, make_batch
+from small_batches import make_batch
+from transduce.batches.batching import Batches
 from transduce.batches.tag_order import ShuffledTags, shuffle_tags
 from transduce.interfaces import PADDING, Batch
 

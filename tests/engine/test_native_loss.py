@@ -7,8 +7,9 @@ import torch
 from engine_kernels import kernels
 from torch.testing import assert_close
 
+import transduce.training.objectives.token_loss as loss_module
 from transduce.interfaces import PADDING
-from transduce.training.objectives import token_loss as room
+from transduce.training.objectives.token_loss import has_native_loss, token_loss
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -21,9 +22,9 @@ def test_is_the_loss_written_in_torch(dtype, size, smoothing, monkeypatch):
     targets[0, 3:] = PADDING
     results = []
     for native in (True, False):
-        monkeypatch.setattr(room, "has_native_loss", lambda logits, native=native: native)
+        monkeypatch.setattr(loss_module, "has_native_loss", lambda logits, native=native: native)
         logits = numbers.clone().requires_grad_()
-        objective, likelihood = room.token_loss(logits, targets, smoothing)
+        objective, likelihood = token_loss(logits, targets, smoothing)
         (objective / 13).backward()
         results.append((objective.detach(), likelihood, logits.grad.float()))
     native, plain = results
@@ -36,15 +37,14 @@ def test_is_the_loss_written_in_torch(dtype, size, smoothing, monkeypatch):
 
 def test_is_used_where_it_can_be():
     kernels()
-    assert room.has_native_loss(torch.zeros(2, 3))
-    assert not room.has_native_loss(torch.zeros(2, 3, dtype=torch.float64))
+    assert has_native_loss(torch.zeros(2, 3))
+    assert not has_native_loss(torch.zeros(2, 3, dtype=torch.float64))
 
 
 def test_gradients_are_scaled_by_what_comes_after():
     kernels()
     logits = torch.randn(4, 9, requires_grad=True)
     targets = torch.tensor([3, 4, 5, PADDING])
-    token_loss = room.token_loss
     (once,) = torch.autograd.grad(token_loss(logits, targets)[0], logits)
     (thrice,) = torch.autograd.grad(token_loss(logits, targets)[0] * 3, logits)
     assert_close(thrice, 3 * once)

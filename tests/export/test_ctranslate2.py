@@ -11,11 +11,10 @@ import pytest
 import torch
 from small_transformers import TEXTS, call, saved, shake, transformer, untrained
 
-from transduce.batches.batching import make_source
 from transduce.config import SearchConfig
 from transduce.export.folder import export_model, export_trained
 from transduce.export.usage import compare, program
-from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
+from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN, Source
 from transduce.models.build import build_model
 from transduce.models.seq2seq import Seq2Seq
 from transduce.search import decode_all
@@ -86,7 +85,7 @@ def build(name: str) -> tuple[Seq2Seq, Any]:
 
 @torch.no_grad()
 def log_probs(model: Seq2Seq, source: list[int], target: list[int]) -> torch.Tensor:
-    logits = model(make_source([source]), torch.tensor([[BEGIN, *target]]))
+    logits = model(Source.of_tokens([source]), torch.tensor([[BEGIN, *target]]))
     right = torch.tensor([*target, END])[:, None]
     return logits[0].log_softmax(dim=-1).gather(1, right)[:, 0]
 

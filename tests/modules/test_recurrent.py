@@ -15,7 +15,6 @@ from transduce.modules.recurrent import (
     EncoderLayer,
     RecurrentLayer,
     RecurrentStack,
-    reverse_sentences,
 )
 
 KINDS = ["rnn", "lstm", "gru"]
@@ -128,14 +127,6 @@ def test_first_weights(kind: str) -> None:
     if kind == "lstm":
         forget[1] = 1
     assert torch.equal(total, forget)
-
-
-def test_reverse_sentences_keeps_padding_in_place() -> None:
-    rows = torch.tensor([[1, 2, 3, 4], [5, 6, 0, 9], [7, 0, 8, 9]])
-    lengths = torch.tensor([4, 2, 1])
-    turned = reverse_sentences(rows, lengths)
-    assert turned.tolist() == [[4, 3, 2, 1], [6, 5, 0, 9], [7, 0, 8, 9]]
-    assert torch.equal(reverse_sentences(turned, lengths), rows)
 
 
 @pytest.mark.parametrize("kind", KINDS)

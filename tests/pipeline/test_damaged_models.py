@@ -13,7 +13,7 @@ import pytest
 import yaml
 from small_runs import tiny, train_tiny, words, write_reversals
 
-from transduce.commands import show as room
+from transduce.commands.show import show
 from transduce.errors import TransduceError
 from transduce.workflow.trained import TrainedModel
 
@@ -102,14 +102,14 @@ def test_a_report_may_hold_anything(model: Path, monkeypatch: pytest.MonkeyPatch
     whole = json.loads((model / "report.json").read_text()) | MORE
     whole["data"] |= {"filtered": {"length": 3}, "parts": {"a": {"train_pairs": 3}}}
     whole["training"]["best"] = {"loss": 1.0, "bleu/a": 2.0, "bleu": 3.0}
-    monkeypatch.setattr(room, "load_trained", lambda _: trained)
+    monkeypatch.setattr("transduce.commands.show.load_trained", lambda _: trained)
     generator = random.Random(1)
     for _ in range(300):
         trained.report = json.loads(json.dumps(whole))
         for _ in range(generator.choice([1, 1, 3])):
             place, key = generator.choice(list(places(trained.report)))
             place[key] = generator.choice(ODD)
-        assert "parameters" in room.show(model)
+        assert "parameters" in show(model)
 
 
 @pytest.mark.parametrize(

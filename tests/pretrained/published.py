@@ -10,7 +10,7 @@ import torch
 import transformers
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
-from transduce.batches.padding import make_source
+from transduce.interfaces import Source
 from transduce.pretrained.reader import read_pretrained
 from transduce.workflow.trained import TrainedModel
 
@@ -135,7 +135,7 @@ class Pair:
                 **self.inputs(texts), decoder_input_ids=torch.cat([start, target], 1),
                 use_cache=False,
             ).logits  # fmt: skip
-            found = self.ours.model(make_source(self.encoded(texts)), ours)
+            found = self.ours.model(Source.of_tokens(self.encoded(texts)), ours)
         known = [n for n in range(len(numbering.rows())) if n not in numbering.invented()]
         return found[..., known], numbering.permuted(theirs.movedim(-1, 0)).movedim(0, -1)[
             ..., known

@@ -16,7 +16,7 @@ from tokenizers import processors
 
 from transduce import Transducer, pipeline
 from transduce.errors import ModelError
-from transduce.interfaces import BEGIN
+from transduce.interfaces import BEGIN, Source
 from transduce.pretrained.foreign.foreign_model import AdaptedModel
 from transduce.pretrained.reader import read_pretrained
 
@@ -85,9 +85,7 @@ def test_bans_are_taken_over(bert_to_gpt2):
 
 def test_steps_one_by_one_are_one_step(bert_to_gpt2):
     ours = read_pretrained(bert_to_gpt2[2], device="cpu")
-    from transduce.batches.padding import make_source
-
-    state = ours.stepper().start(make_source(ours.source_tokenizer.encode_batch(TEXTS)))
+    state = ours.stepper().start(Source.of_tokens(ours.source_tokenizer.encode_batch(TEXTS)))
     target = torch.cat([torch.full((4, 1), BEGIN), torch.randint(4, 200, (4, 5))], dim=1)
     whole, _ = ours.stepper().step(target, state)
     steps = []

@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from transduce.batches.batching import make_source
 from transduce.config import Config
 from transduce.errors import ModelError
-from transduce.interfaces import BEGIN, END
+from transduce.interfaces import BEGIN, END, Source
 from transduce.models.seq2seq import Seq2Seq
 from transduce.pretrained.ctranslate2.converted import is_ctranslate2, read_ctranslate2
 from transduce.tokenization.tokenizer import Tokenizer
@@ -61,7 +60,7 @@ def untrained(encoder: dict[str, Any], decoder: dict[str, Any], **model: Any) ->
 @torch.no_grad()
 def logits(trained: TrainedModel) -> torch.Tensor:
     """Of what an output may hold, ``[B, T, V - 3]``."""
-    source = make_source(trained.source_tokenizer.encode_batch(TEXTS))
+    source = Source.of_tokens(trained.source_tokenizer.encode_batch(TEXTS))
     target = torch.tensor([[BEGIN, *trained.target_tokenizer.encode("ab cd,")]] * len(TEXTS))
     return trained.model(source, target)[..., END:]
 
@@ -173,7 +172,7 @@ def foreign(folder: Path, kind: str = "float32", **options: Any) -> Path:
 
 @torch.no_grad()
 def ours(model: Seq2Seq, source: list[int], target: list[int]) -> torch.Tensor:
-    scores = model(make_source([source]), torch.tensor([[BEGIN, *target]]))[0].log_softmax(-1)
+    scores = model(Source.of_tokens([source]), torch.tensor([[BEGIN, *target]]))[0].log_softmax(-1)
     return scores.gather(1, torch.tensor([*target, END])[:, None])[:, 0]
 
 

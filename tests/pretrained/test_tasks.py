@@ -123,8 +123,8 @@ def test_what_is_wrong_is_named(folder):
 
 
 def test_the_folder_of_that_name_is_still_one():
-    import transduce.workflow.trained as room
+    from transduce.workflow import trained
     from transduce.workflow.trained import TrainedModel
 
-    assert room.TrainedModel is TrainedModel
+    assert trained.TrainedModel is TrainedModel
     assert callable(transduce.pipeline)

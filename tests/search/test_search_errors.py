@@ -95,6 +95,12 @@ def test_refused_also_where_the_config_did_not_look(values: dict[str, Any], mess
         decode(TableStepper(), make_source([(4,)]), options)
 
 
+def test_one_hypothesis_at_a_time_is_never_refused() -> None:
+    options = SearchConfig(beam=4, nbest=3, diverse_groups=2).greedily()
+    assert (options.beam, options.nbest, options.diverse_groups) == (1, 1, 1)
+    assert len(decode(TableStepper(), make_source([(4,)]), options)[0]) == 1
+
+
 def test_coverage_needs_attention() -> None:
     model = TableStepper(attention=False)
     with pytest.raises(SearchError, match="coverage_penalty must be 0 for a model without atten"):

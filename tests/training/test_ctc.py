@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from architectures import ARCHITECTURES, make_model, make_source_for, sentences
-from transduce.batches.batching import make_batch
+from small_batches import make_batch
 from transduce.config import SearchConfig, TrainingConfig
 from transduce.engine import fast_stepper
 from transduce.interfaces import PADDING, Batch

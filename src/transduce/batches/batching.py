@@ -12,11 +12,10 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from transduce.batches.padding import make_batch, make_source
 from transduce.errors import ConfigError, DataError
 from transduce.interfaces import Batch
 
-__all__ = ["Batches", "LengthCorpus", "Plan", "make_batch", "make_source", "prefetch"]
+__all__ = ["Batches", "LengthCorpus", "Plan", "prefetch"]
 
 T = TypeVar("T")
 Integers = NDArray[np.integer[Any]]

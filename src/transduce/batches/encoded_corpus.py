@@ -12,14 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from transduce.batches.encoded_files import (
-    SIDES,
-    Counts,
-    Integers,
-    Sink,
-    read_folder,
-    write_folder,
-)
+from transduce.batches.encoded_files import Counts, Integers, Sink, read_folder, write_folder
+from transduce.batches.length_limits import LengthLimits
 from transduce.batches.padding import pad_source, pad_target
 from transduce.config import DataConfig
 from transduce.errors import DataError
@@ -133,7 +127,7 @@ class EncodedCorpus:
         the lengths of all pairs are held. Raises DataError where the folder
         cannot be written.
         """
-        limits = _Limits(config or DataConfig())
+        limits = LengthLimits(config or DataConfig())
         sizes = [max(part.tokenizers[side].size for part in parts) for side in (0, 1)]
         types = [np.dtype("<u2" if size <= 1 << 16 else "<u4") for size in sizes]
         if folder is None:
@@ -215,55 +209,9 @@ class EncodedCorpus:
         return self.source.row(index), self.target.row(index)
 
 
-class _Limits:
-    """What is too long, and how often it was."""
-
-    def __init__(self, config: DataConfig) -> None:
-        self.lengths = (config.max_source_length, config.max_target_length)
-        self.ratio = config.max_length_ratio
-        self.truncate = config.too_long == "truncate"
-        self.filtered: dict[str, int] = {}
-        self.truncated: dict[str, int] = {}
-
-    def apply(self, sides: tuple[Rows, Rows]) -> tuple[Rows, Rows]:
-        """Cut or leave out what is too long, in rows with END."""
-        for name, limit in zip(SIDES, self.lengths, strict=True):
-            if limit is not None:
-                sides = self._bound(sides, name, limit)
-        if self.ratio is not None:
-            source, target = (np.fromiter(map(len, rows), np.int64) for rows in sides)
-            odd = np.maximum(source, target) > self.ratio * np.minimum(source, target)
-            sides = self._leave_out(sides, odd.tolist(), "max_length_ratio")
-        return sides
-
-    def _bound(self, sides: tuple[Rows, Rows], name: str, limit: int) -> tuple[Rows, Rows]:
-        rows = sides[SIDES.index(name)]
-        long = [len(row) > limit for row in rows]
-        option = f"max_{name}_length"
-        if not self.truncate:
-            return self._leave_out(sides, long, option)
-        if any(long):
-            self.truncated[option] = self.truncated.get(option, 0) + sum(long)
-            for row in rows:
-                if len(row) > limit:
-                    row[limit - 1 :] = [END]
-        return sides
-
-    def _leave_out(
-        self, sides: tuple[Rows, Rows], out: list[bool], option: str
-    ) -> tuple[Rows, Rows]:
-        if not any(out):
-            return sides
-        self.filtered[option] = self.filtered.get(option, 0) + sum(out)
-        source, target = (
-            [row for row, gone in zip(rows, out, strict=True) if not gone] for rows in sides
-        )
-        return source, target
-
-
 def _encode(
     parts: Sequence[Texts],
-    limits: _Limits,
+    limits: LengthLimits,
     types: Sequence[np.dtype[Any]],
     sinks: Sequence[Sink],
 ) -> tuple[list[NDArray[np.int32]], tuple[int, ...]]:
@@ -276,13 +224,14 @@ def _encode(
     for part in parts:
         kept = 0
         for portion in portions(part.pairs):
-            sides = limits.apply(_encoded(portion, part))
-            kept += len(sides[0])
+            sides = _encoded(portion, part)
+            stays, *fitting = limits.apply(*map(_lengths, sides))
+            kept += int(stays.sum())
             for side, rows in enumerate(sides):
-                counts = np.fromiter(map(len, rows), np.int32, len(rows))
-                lengths[side].append(counts)
-                flat = chain.from_iterable(rows)
-                sinks[side](np.fromiter(flat, types[side], int(counts.sum(dtype=np.int64))))
+                counts = fitting[side][stays]
+                lengths[side].append(counts.astype(np.int32))
+                flat = chain.from_iterable(_fitted(rows, stays, fitting[side]))
+                sinks[side](np.fromiter(flat, types[side], int(counts.sum())))
         counted.append(kept)
     joined = [np.concatenate([np.empty(0, np.int32), *pieces]) for pieces in lengths]
     return joined, tuple(counted)
@@ -297,3 +246,16 @@ def _encoded(portion: Sequence[tuple[str, str]], part: Texts) -> tuple[Rows, Row
     for row in chain(source, target):
         row.append(END)
     return source, target
+
+
+def _lengths(rows: Rows) -> NDArray[np.int64]:
+    return np.fromiter(map(len, rows), np.int64, len(rows))
+
+
+def _fitted(rows: Rows, stays: NDArray[np.bool_], lengths: NDArray[np.int64]) -> Rows:
+    """The rows that stay, each with its END, cut where it is longer than its length."""
+    fitted = [row for row, stay in zip(rows, stays.tolist(), strict=True) if stay]
+    for row, length in zip(fitted, lengths[stays].tolist(), strict=True):
+        if len(row) > length:
+            row[length - 1 :] = [END]
+    return fitted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transduce.batches.encoded_corpus import EncodedSide
+from transduce.batches.length_limits import LengthLimits
 from transduce.batches.padding import pad_target
 from transduce.config.data import DataConfig
 from transduce.errors import DataError
@@ -67,24 +68,24 @@ class FrameCorpus:
         """
         names, tokens = bytearray(), array("I")  # no Python object stays for each pair
         ends, lengths, counts = array("q"), array("i"), array("i")
-        filtered: dict[str, int] = {}
-        truncated: dict[str, int] = {}
+        limits = LengthLimits(config, frames=True)
         sizes = []
         for pairs, tokenizer in zip(parts, target_tokenizers, strict=True):
             before = len(counts)
-            for source, encoded in _encoded(pairs, tokenizer):
-                length, row = reader.length(source), [*encoded, END]
-                if reason := _too_long(length, len(row), config):
-                    if reason != "max_target_length" or config.too_long == "skip":
-                        filtered[reason] = filtered.get(reason, 0) + 1
-                        continue
-                    truncated[reason] = truncated.get(reason, 0) + 1
-                    row[(config.max_target_length or 1) - 1 :] = [END]
-                names += source.encode()
-                ends.append(len(names))
-                lengths.append(length)
-                counts.append(len(row))
-                tokens.extend(row)
+            for portion in portions(pairs):
+                found = [reader.length(source) for source, _ in portion]
+                rows = tokenizer.encode_batch([target for _, target in portion])
+                own = [len(row) + 1 for row in rows]
+                fitting = limits.apply(np.array(found, np.int64), np.array(own, np.int64))
+                for (source, _), row, stays, length, count in zip(
+                    portion, rows, *(values.tolist() for values in fitting), strict=True
+                ):
+                    if stays:
+                        names += source.encode()
+                        ends.append(len(names))
+                        lengths.append(length)
+                        counts.append(count)
+                        tokens.extend([*row[: count - 1], END])
             sizes.append(len(counts) - before)
         target = EncodedSide.of(np.array(tokens, np.uint32), np.array(counts, np.int32))
         return cls(
@@ -96,8 +97,8 @@ class FrameCorpus:
             augment,
             config.on_error == "skip",
             seed,
-            filtered=filtered,
-            truncated=truncated,
+            filtered=limits.filtered,
+            truncated=limits.truncated,
             part_sizes=tuple(sizes),
         )
 
@@ -151,18 +152,3 @@ class FrameCorpus:
         if self.augment:
             return self.reader.augmented(self.name(index), self.seed, self.epoch, index)
         return self.reader.read(self.name(index))
-
-
-def _encoded(pairs: Iterable[tuple[str, str]], tokenizer: Coder) -> Iterator[tuple[str, list[int]]]:
-    for portion in portions(pairs):
-        targets = tokenizer.encode_batch([target for _, target in portion])
-        yield from zip((source for source, _ in portion), targets, strict=True)
-
-
-def _too_long(source: int, target: int, config: DataConfig) -> str | None:
-    """The option that a pair goes beyond; a ratio of frames to tokens means nothing."""
-    if config.max_source_length is not None and source > config.max_source_length:
-        return "max_source_length"
-    if config.max_target_length is not None and target > config.max_target_length:
-        return "max_target_length"
-    return None

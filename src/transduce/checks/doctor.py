@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from array import array
 from collections import Counter
@@ -22,17 +21,17 @@ from transduce.checks.doctor_report import (
     SideReport,
     Vocabulary,
 )
-from transduce.checks.leakage import Fingerprints, Leakage, find_leakage
+from transduce.checks.leakage import Fingerprints, Leakage
 from transduce.config import Config, DataConfig, Files
 from transduce.errors import ConfigError, DataError
 from transduce.reading.frames import FrameReader, frame_reader, what_is_wrong
 from transduce.reading.pair_files import Pair, read_pairs
 from transduce.reading.parts import part_data, part_tags, parts_of, refuse_tags
 from transduce.reading.problems import Problems
-from transduce.tokenization.tags import TAG_CLOSE, TAG_OPEN, find_tags
+from transduce.tokenization.tags import TAG_OPEN, find_tags, without_tags
 from transduce.tokenization.texts import portions
 
-__all__ = ["CheckReport", "Leakage", "examine", "find_leakage"]
+__all__ = ["CheckReport", "Leakage", "examine"]
 
 _EXAMPLES = 3
 _FREQUENT = 12
@@ -41,7 +40,6 @@ _MOST_WORDS = 500_000  # distinct words kept, so that text without spaces stays 
 _MANY = 0.01  # share of pairs from which a finding is a warning
 _ODD_FACTOR = 4.0
 _ODD_CHARACTERS = 10
-_TAG = re.compile(f"{TAG_OPEN}[^{TAG_OPEN}{TAG_CLOSE}]+{TAG_CLOSE}")
 
 
 def examine(config: DataConfig) -> CheckReport:
@@ -236,7 +234,7 @@ class _Side:
             found = [find_tags(text) for text in texts]
             tags = [len(symbols) for symbols in found]
             self._tags.update(tag for symbols in found for tag in symbols)
-            texts = [_TAG.sub(" ", text) for text in texts]
+            texts = [without_tags(text) for text in texts]
         # Each tag left one blank behind, which counts for it.
         lengths = [len(text) for text in texts]
         words = [text.split() for text in texts]

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from transduce.reading.pair_files import Pair
-from transduce.tokenization.texts import portions
 
-__all__ = ["Fingerprints", "Leakage", "LeakageCounter", "find_leakage"]
+__all__ = ["Fingerprints", "Leakage", "LeakageCounter"]
 
 Hashes = npt.NDArray[np.int64]
 
@@ -61,12 +60,6 @@ class Fingerprints:
         """Take in one pair."""
         self._sources.append(hash(pair.source))
         self._pairs.append(hash((pair.source, pair.target)))
-
-    def watch(self, pairs: Iterable[Pair]) -> Iterator[Pair]:
-        """Take in pairs as they pass by."""
-        for pair in pairs:
-            self.add(pair)
-            yield pair
 
     @property
     def sources(self) -> Hashes:
@@ -134,11 +127,3 @@ class LeakageCounter:
             sources=sum(source in self._found_sources for source, _ in self._dev),
             total=len(self._dev),
         )
-
-
-def find_leakage(train_pairs: Iterable[Pair], dev_pairs: Iterable[Pair]) -> Leakage:
-    """Count the dev pairs, and the sources of dev pairs, that train holds too."""
-    counter = LeakageCounter(dev_pairs)
-    for portion in portions(train_pairs):
-        counter.add(portion)
-    return counter.leakage()

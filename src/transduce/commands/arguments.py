@@ -19,11 +19,11 @@ __all__ = ["require_file_place", "split_overrides", "test_examples", "test_parts
 _OPEN = ("data", "search", "evaluation", "engine")
 
 
-def split_overrides(arguments: Sequence[str]) -> tuple[list[Path], list[str]]:
-    """Files apart from ``KEY=VALUE``; what exists as a file is one, whatever its name."""
+def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Inputs apart from ``KEY=VALUE``; what exists as a file is one, whatever its name."""
     # os.path.exists says no, and does not raise, where a text is too long for a name
     overrides = [text for text in arguments if "=" in text and not os.path.exists(text)]
-    return [Path(text) for text in arguments if text not in overrides], overrides
+    return [text for text in arguments if text not in overrides], overrides
 
 
 def updated(config: Config, overrides: Sequence[str]) -> Config:

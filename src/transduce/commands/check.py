@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from transduce.checks.doctor import examine
 from transduce.commands.arguments import split_overrides
@@ -24,12 +25,12 @@ def check(arguments: Sequence[str]) -> None:
 def _data(arguments: Sequence[str]) -> DataConfig:
     """A recipe's section, or one in which all files together are the training data."""
     files, overrides = split_overrides(arguments)
-    recipes = [path for path in files if path.suffix in (".yaml", ".yml")]
+    recipes = [path for path in files if Path(path).suffix in (".yaml", ".yml")]
     if recipes and len(files) > 1:
         raise ConfigError(f"RECIPE must stand alone; got {len(files)} files")
     if recipes:
         return load_config(recipes[0], overrides).data
     values = dict(parse_override(text) for text in overrides)
     if files:
-        values["data.train"] = [str(path) for path in files]
+        values["data.train"] = files
     return Config().updated(values).data

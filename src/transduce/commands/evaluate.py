@@ -45,7 +45,8 @@ def evaluate(
     """
     require_file_place(output, "--json")
     require_file_place(sheet, "--sheet")
-    files, overrides = split_overrides(arguments)
+    inputs, overrides = split_overrides(arguments)
+    files = [Path(text) for text in inputs]
     trained = load_trained(model)
     trained.config = updated(trained.config, overrides)
     problems = Problems(trained.config.data.on_error)

@@ -77,13 +77,8 @@ class SearchConfig(Section):
 
     @model_validator(mode="after")
     def _agree(self) -> SearchConfig:
-        if self.nbest > self.beam and not self.sample:
-            raise ValueError(f"nbest must be at most beam ({self.beam}); got {self.nbest}")
-        if self.beam % self.diverse_groups:
-            raise ValueError(
-                f"beam must be a multiple of diverse_groups ({self.diverse_groups}); "
-                f"got {self.beam}"
-            )
+        if disagreement := self.disagreement():
+            raise ValueError(disagreement)
         if self.forced_end and self.stopping == "bound":
             raise ValueError("stopping must be generate where forced_end is true; got bound")
         if self.length_alpha < 0 and self.stopping == "bound":
@@ -92,6 +87,24 @@ class SearchConfig(Section):
             )
         if self.stopping != "bound" and self.diverse_groups > 1:
             raise ValueError(f"stopping must be bound with diverse_groups; got {self.stopping}")
-        if self.sample and self.beam > 1:
-            raise ValueError(f"beam must be 1 when sample is true; got {self.beam}")
         return self
+
+    def disagreement(self) -> str | None:
+        """Which of beam, groups and outputs do not fit together; None where they do.
+
+        pydantic does not look at a copy with other values: search asks again.
+        """
+        if self.sample and self.beam > 1:
+            return f"beam must be 1 when sample is true; got {self.beam}"
+        if self.nbest > self.beam and not self.sample:
+            return f"nbest must be at most beam ({self.beam}); got {self.nbest}"
+        if self.beam % self.diverse_groups:
+            return (
+                f"beam must be a multiple of diverse_groups ({self.diverse_groups}); "
+                f"got {self.beam}"
+            )
+        return None
+
+    def greedily(self) -> SearchConfig:
+        """The same with one hypothesis at a time, and one output."""
+        return self.model_copy(update={"beam": 1, "nbest": 1, "diverse_groups": 1})

@@ -24,7 +24,6 @@ __all__ = [
     "RecurrentLayer",
     "RecurrentStack",
     "States",
-    "reverse_sentences",
 ]
 
 RecurrentKind = Literal["rnn", "lstm", "gru"]
@@ -201,11 +200,6 @@ class EncoderLayer(nn.Module):
         outputs = torch.cat([ahead, _reordered(back, order)], dim=-1)
         last = torch.cat([ahead[rows, lengths - 1], back[rows, lengths - 1]], dim=-1)
         return outputs, last
-
-
-def reverse_sentences(vectors: Tensor, lengths: Tensor) -> Tensor:
-    """Turn each sentence of ``[B, S, …]`` round by its length; padding stays where it is."""
-    return _reordered(vectors, _reversal(lengths, vectors.shape[1]))
 
 
 def _reversal(lengths: Tensor, longest: int) -> Tensor:

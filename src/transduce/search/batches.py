@@ -11,7 +11,7 @@ import torch
 
 from transduce.config import SearchConfig
 from transduce.errors import SearchError
-from transduce.interfaces import END, PADDING, Frames, Source, Stepper
+from transduce.interfaces import Frames, Source, Stepper
 from transduce.search.decode import decode
 from transduce.search.hypothesis import Hypothesis
 from transduce.search.rules.constraints import Constraints, check
@@ -106,10 +106,4 @@ def _padded(items: Sequence[Sequence[int] | Frames]) -> Source:
     frames = [item for item in items if isinstance(item, np.ndarray)]
     if frames:
         return Source.of_frames(frames, frames[0].shape[1])
-    lengths = [_length(tokens) for tokens in items]
-    width = max(lengths)
-    rows = [
-        [*tokens, END, *[PADDING] * (width - length)]
-        for tokens, length in zip(items, lengths, strict=True)
-    ]
-    return Source(torch.tensor(rows), torch.tensor(lengths))
+    return Source.of_tokens([item for item in items if not isinstance(item, np.ndarray)])

@@ -120,10 +120,6 @@ class JointTokenizer:
         plain = [self._plain[entry] for entry in member.entries[: member.first_tag]]
         return PartTokenizer(member, self, [*plain, *(tags[tag] for tag in member.tags)])
 
-    def tag_number(self, tag: str) -> int:
-        """The number of a tag, brackets included."""
-        return self.first_tag + self.tags.index(tag)
-
     def symbols(self, ids: Sequence[int]) -> list[str]:
         """Each symbol as a person reads it."""
         return [self._shown[number] for number in ids]

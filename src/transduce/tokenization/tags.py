@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-__all__ = ["TAG_CLOSE", "TAG_OPEN", "cut_at_tags", "find_tags", "tag_symbol"]
+__all__ = ["TAG_CLOSE", "TAG_OPEN", "cut_at_tags", "find_tags", "tag_symbol", "without_tags"]
 
 TAG_OPEN, TAG_CLOSE = "\u27ea", "\u27eb"
 
@@ -29,6 +29,11 @@ def tag_symbol(tag: str) -> str:
 def find_tags(text: str) -> list[str]:
     """All tag symbols in a text, brackets included, in order and as often as they stand there."""
     return _SYMBOL.findall(text) if TAG_OPEN in text else []
+
+
+def without_tags(text: str) -> str:
+    """The text with one blank in the place of each tag."""
+    return _SYMBOL.sub(" ", text)
 
 
 def cut_at_tags(text: str) -> Iterator[tuple[str, bool]]:

@@ -207,7 +207,7 @@ class DevScorer:
         self.examples = _spread(examples, most)
         self.batches = _batches(trained, examples, part)
         self._has_said = False
-        self.options = trained.config.search.model_copy(update={"beam": 1, "nbest": 1})
+        self.options = trained.config.search.greedily()
         # Compiles the kernels now, before a run's minutes count.
         choose_engine(trained.config.engine, trained.model.device)
 

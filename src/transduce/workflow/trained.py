@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 
-from transduce.batches.batching import make_source
 from transduce.config import Config, SearchConfig, load_config
 from transduce.config.image import ImageConfig
 from transduce.errors import DataError, ModelError, naming
@@ -300,7 +299,7 @@ class TrainedModel:
     def _encoded(self, source: FrameSource, part: Part) -> Source:
         if isinstance(self.source, FrameReader):
             return Source.of_frames([self.source.read(source)], self.source.features)
-        return make_source([coder(self.source, part.name).encode(part.source(str(source)))])
+        return Source.of_tokens([coder(self.source, part.name).encode(part.source(str(source)))])
 
     def parameters_by_part(self) -> dict[str, int]:
         """Parameters of each part of the model; tied ones count where they come first."""

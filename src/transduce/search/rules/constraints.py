@@ -70,18 +70,11 @@ def check(options: SearchConfig, constraints: Constraints) -> None:
 
 
 def _check_options(options: SearchConfig) -> None:
-    if options.sample and (options.beam > 1 or options.diverse_groups > 1):
-        raise SearchError(f"beam must be 1 when sample is true; got {options.beam}")
-    if not options.sample:
-        if options.nbest > options.beam:
-            raise SearchError(f"nbest must be at most beam ({options.beam}); got {options.nbest}")
-        if options.beam % options.diverse_groups:
-            raise SearchError(
-                f"beam must be a multiple of diverse_groups ({options.diverse_groups}); "
-                f"got {options.beam}"
-            )
-        if options.temperature != 1.0 or options.top_k is not None or options.top_p is not None:
-            raise SearchError("sample must be true for temperature, top_k or top_p; got false")
+    if disagreement := options.disagreement():
+        raise SearchError(disagreement)
+    drawing = options.temperature != 1.0 or options.top_k is not None or options.top_p is not None
+    if drawing and not options.sample:
+        raise SearchError("sample must be true for temperature, top_k or top_p; got false")
     if options.min_length > options.max_length:
         raise SearchError(
             f"min_length must be at most max_length ({options.max_length}); "
