@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import io
+import tokenize
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -73,6 +75,25 @@ def blind_keywords(tree: ast.Module) -> Iterator[str]:
                 yield f"line {node.lineno}: {node.name}(**{node.args.kwarg.arg})"
 
 
+SHAPED = {"reshape", "view", "transpose", "permute", "flatten", "unflatten", "movedim", "T", "mT"}
+
+
+def silent_shapes(code: str) -> Iterator[str]:
+    """Where a tensor's axes change and neither the line nor the one before has a shape in a
+    comment: ``# [B, H, S, d]``.
+    """
+    comments = {
+        token.start[0]
+        for token in tokenize.generate_tokens(io.StringIO(code).readline)
+        if token.type == tokenize.COMMENT and "[" in token.string
+    }
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Attribute) and node.attr in SHAPED:
+            line = node.end_lineno or node.lineno
+            if not comments & {line - 1, line}:
+                yield f"line {line}: {node.attr}"
+
+
 def public_names(tree: ast.Module) -> list[str] | None:
     """The value of ``__all__``, or None where there is none."""
     for node in tree.body:
@@ -141,6 +162,12 @@ def test_module_name_says_its_subject(module: Path) -> None:
     assert module.stem not in {"utils", "util", "helpers", "misc", "common"}
 
 
+@pytest.mark.parametrize("room", ["modules", "models", "search"])
+def test_shapes_stand_where_axes_change(room: str) -> None:
+    for path in sorted((ROOT / "src" / "transduce" / room).rglob("*.py")):
+        assert list(silent_shapes(path.read_text(encoding="utf-8"))) == [], path
+
+
 # ------------------------------------------------ the checks themselves can fail
 
 
@@ -165,6 +192,20 @@ def test_a_broken_rule_is_seen(
     check: Callable[[ast.Module], Iterator[str]], code: str, found: str
 ) -> None:
     assert list(check(ast.parse(code))) == [found]
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("y = x.view(2, 3)", ["line 1: view"]),
+        ("y = x.view(2, 3)  # [B, S]", []),
+        ("# [B·S] → [B, S]\ny = x.view(2, 3)", []),
+        ("y = x.T  # turned", ["line 1: T"]),
+        ("y = (\n    x.flatten()\n    .sum()  # [B]\n)", ["line 2: flatten"]),
+    ],
+)
+def test_axes_that_change_in_silence_are_seen(code: str, found: list[str]) -> None:
+    assert list(silent_shapes(code)) == found
 
 
 def test_safe_readers_are_allowed() -> None:

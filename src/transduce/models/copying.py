@@ -66,9 +66,12 @@ class PointerGenerator(nn.Module):
         # What the places of one symbol have together counts once, at the first of them.
         counted = first == torch.arange(length, device=first.device)
         mixed: Tensor = _Mix.apply(  # type: ignore[no-untyped-call]
-            logits.flatten(0, 1), copied.flatten(0, 1), symbols.flatten(0, 1), counted.flatten(0, 1)
+            logits.flatten(0, 1),  # [N·T, V]
+            copied.flatten(0, 1),  # [N·T, S]
+            symbols.flatten(0, 1),  # [N·T, S]
+            counted.flatten(0, 1),  # [N·T, S]
         )
-        return mixed.reshape(logits.shape)
+        return mixed.reshape(logits.shape)  # [N, T, V]
 
 
 class _Mix(torch.autograd.Function):

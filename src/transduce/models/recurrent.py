@@ -233,9 +233,10 @@ class RecurrentDecoder(nn.Module):
         N, T, _ = hidden.shape
         B, S, _ = memory.vectors.shape
         # The K rows of a sentence are K·T queries over its one memory.
-        queries = hidden.reshape(B, N // B * T, self.width)
+        queries = hidden.reshape(B, N // B * T, self.width)  # [B, K·T, D]
         contexts, weights = self.attention(queries, state.sentences, memory.vectors, memory.mask)
-        joined = torch.cat([hidden, contexts.reshape(N, T, -1)], dim=-1)
+        joined = torch.cat([hidden, contexts.reshape(N, T, -1)], dim=-1)  # [N, T, D + M]
+        # [B, K·T, S] → [N, T, S]
         return torch.tanh(self.combine(joined)), weights.reshape(N, T, S)
 
     def _states(self, rows: Mapping[str, Tensor]) -> States:

@@ -71,7 +71,8 @@ class DecoderState:
             memory=self.memory.select(sentences),
             sentences={name: t.index_select(0, sentences) for name, t in self.sentences.items()},
         )
-        return kept.reorder((sentences[:, None] * self.beams + offsets).flatten())
+        rows = (sentences[:, None] * self.beams + offsets).flatten()  # [B', K] → [B'·K]
+        return kept.reorder(rows)
 
 
 def _repeated(attention: Tensor | None, beams: int) -> Tensor | None:

@@ -111,6 +111,7 @@ class TransformerDecoder(nn.Module):
             rows[f"key.{number}"], rows[f"value.{number}"] = key, value
         attention = None
         if state.keep_attention and weights is not None:
+            # [B, H, K·T, S] → [B, K·T, S] → [N, T, S]
             attention = weights.mean(1).view(N, T, -1)
         return self.norm(vectors), state.advance(rows, T, attention)
 

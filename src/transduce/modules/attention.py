@@ -42,13 +42,14 @@ def scaled_dot_product(
     """
     B, H, T, d = queries.shape
     G, S = keys.shape[1], keys.shape[2]
-    grouped = (queries / math.sqrt(d)).reshape(B, G, H // G * T, d)
+    grouped = (queries / math.sqrt(d)).reshape(B, G, H // G * T, d)  # [B, G, H/G·T, d]
+    # [B, G, H/G·T, d] · [B, G, d, S] → [B, G, H/G·T, S] = [B, H, T, S]
     scores = torch.matmul(grouped, keys.transpose(2, 3)).view(B, H, T, S)
     if bias is not None:
         scores = scores + bias.to(scores.dtype)
     weights = torch.softmax(scores, dim=-1)
-    vectors = torch.matmul(drop(weights).view(B, G, H // G * T, S), values)
-    return vectors.view(B, H, T, d), weights
+    vectors = torch.matmul(drop(weights).view(B, G, H // G * T, S), values)  # [B, G, H/G·T, d]
+    return vectors.view(B, H, T, d), weights  # [B, H, T, d]
 
 
 class MultiHeadAttention(nn.Module):
@@ -115,8 +116,10 @@ class MultiHeadAttention(nn.Module):
         B = keys.shape[0]
         K = N // B
         if K > 1:
+            # [B·K, H, T, d] → [B, K, H, T, d] → [B, H, K, T, d] → [B, H, K·T, d]
             queries = queries.view(B, K, H, T, d).transpose(1, 2).reshape(B, H, K * T, d)
         vectors, weights = scaled_dot_product(queries, keys, values, bias, self.dropout)
+        # [B, H, K·T, d] → [B, K·T, H, d] = [N, T, H·d]
         joined = vectors.transpose(1, 2).reshape(N, T, H * d)
         return self.output(joined), weights
 
@@ -128,4 +131,5 @@ class MultiHeadAttention(nn.Module):
 
     def _split(self, vectors: Tensor) -> Tensor:
         N, T, _ = vectors.shape
+        # [N, T, H·d] → [N, T, H, d] → [N, H, T, d]
         return vectors.view(N, T, -1, self.head_width).transpose(1, 2)

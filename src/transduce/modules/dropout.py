@@ -28,9 +28,10 @@ def dropout(vectors: Tensor, rate: float) -> Tensor:
     dropped = min(round(rate * _LEVELS), _LEVELS - 1)
     count = vectors.numel()
     bits = torch.empty((count + 3) // 4, dtype=torch.int64).random_(-(1 << 63), None)
+    # of 64 bits [⌈n/4⌉] → of 16 bits [n]
     kept = bits.view(torch.int16)[:count] >= dropped - _LEVELS // 2
     scale = _LEVELS / (_LEVELS - dropped)
-    return vectors * (kept.view(vectors.shape).to(vectors.dtype) * scale)
+    return vectors * (kept.view(vectors.shape).to(vectors.dtype) * scale)  # [n] → […]
 
 
 class Dropout(nn.Module):

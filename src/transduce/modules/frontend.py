@@ -21,6 +21,7 @@ def hide_padding(vectors: Tensor, lengths: Tensor) -> Tensor:
     """``[B, S, …]`` with zeros from position ``lengths`` (int64 ``[B]``) on."""
     positions = torch.arange(vectors.shape[1], device=vectors.device)
     padding = positions >= lengths[:, None]
+    # [B, S] → [B, S, 1, …], as many axes as the vectors have
     return vectors.masked_fill(padding.view(*padding.shape, *[1] * (vectors.ndim - 2)), 0)
 
 
@@ -84,8 +85,8 @@ class ConvolutionFrontend(nn.Module):
         vectors = hide_padding(frames, lengths).to(next(self.parameters()).dtype)
         for layer, stride in zip(self.layers, self.strides, strict=True):
             lengths = _shortened(lengths, stride)
-            moved = nn.functional.gelu(layer(vectors.transpose(1, 2)))
-            vectors = hide_padding(moved.transpose(1, 2), lengths)
+            moved = nn.functional.gelu(layer(vectors.transpose(1, 2)))  # [B, E, S]
+            vectors = hide_padding(moved.transpose(1, 2), lengths)  # [B, S, E]
         return self.dropout(vectors), lengths
 
 
@@ -120,9 +121,9 @@ class SubsamplingFrontend(nn.Module):
         picture = hide_padding(frames, lengths).to(self.project.weight.dtype)[:, :, None]
         for layer in self.layers:  # [B, S, C, F], channels before what is convolved inside
             lengths = _shortened(lengths, 2)
-            moved = torch.relu(layer(picture.transpose(1, 2)))
-            picture = hide_padding(moved.transpose(1, 2), lengths)
-        vectors = self.project(picture.flatten(2))
+            moved = torch.relu(layer(picture.transpose(1, 2)))  # [B, C, S, F]
+            picture = hide_padding(moved.transpose(1, 2), lengths)  # [B, S, C, F]
+        vectors = self.project(picture.flatten(2))  # [B, S, C·F]
         return hide_padding(self.dropout(vectors), lengths), lengths
 
 

@@ -19,8 +19,8 @@ def as_pictures(frames: Tensor, lengths: Tensor, channels: int) -> Tensor:
     A column holds its first channel from top to bottom, then the next one.
     """
     B, S, F = frames.shape
-    columns = hide_padding(frames, lengths).view(B, S, channels, F // channels)
-    return columns.permute(0, 2, 3, 1)
+    columns = hide_padding(frames, lengths).view(B, S, channels, F // channels)  # [B, S, C, Y]
+    return columns.permute(0, 2, 3, 1)  # [B, C, Y, S]
 
 
 def grid_positions(columns: int, rows: int, width: int, device: torch.device) -> Tensor:
@@ -77,7 +77,9 @@ class PatchFrontend(nn.Module):
         picture = nn.functional.pad(picture, (0, missing))
         B, C, Y, X = picture.shape
         h, w = self.patch_height, self.patch_width
+        # [B, C, Y/h, h, X/w, w] → [B, X/w, Y/h, C, h, w]
         patches = picture.reshape(B, C, Y // h, h, X // w, w).permute(0, 4, 2, 1, 3, 5)
+        # one vector a patch: [B, X/w, Y/h, C·h·w]
         return patches.reshape(B, X // w, Y // h, C * h * w), -(-lengths // w) * self.rows
 
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -87,4 +89,5 @@ class PatchFrontend(nn.Module):
         columns, rows = patches.shape[1:3]
         positions = grid_positions(columns, rows, self.width, frames.device)
         vectors = vectors + positions.to(vectors.dtype)
+        # [B, columns, rows, D] → [B, columns·rows, D]
         return hide_padding(self.dropout(vectors.flatten(1, 2)), lengths), lengths

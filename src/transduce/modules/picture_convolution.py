@@ -31,6 +31,7 @@ class _Block(nn.Module):
 
     def forward(self, picture: Tensor) -> Tensor:
         """``[B, X, Y, C]`` to ``[B, ⌈X / across⌉, ⌈Y / down⌉, C']``, channels side by side."""
+        # [B, X, Y, C] → [B, C, X, Y] for the convolution, and back
         pixels = self.convolution(picture.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         return nn.functional.relu(pixels)
 
@@ -78,9 +79,10 @@ class PictureConvolution(nn.Module):
     def forward(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """``[B, S, C·Y]`` and int64 ``[B]`` to ``[B, S', D]`` and the lengths that are left."""
         columns = hide_padding(frames.to(self.project.weight.dtype), lengths)
+        # [B, S, C·Y] → [B, S, C, Y] → [B, S, Y, C]
         picture = columns.view(*columns.shape[:2], self.channels, -1).transpose(2, 3)
         for block, across in zip(self.blocks, self.strides, strict=True):
             lengths = -(-lengths // across)
             picture = hide_padding(block(picture), lengths)
-        vectors = self.project(picture.flatten(2))
+        vectors = self.project(picture.flatten(2))  # [B, S, Y·C]
         return hide_padding(self.dropout(vectors), lengths), lengths

@@ -78,6 +78,7 @@ def _angles(count: int, width: int, device: torch.device) -> Tensor:
 def _sinusoids(count: int, width: int, device: torch.device) -> Tensor:
     angles = _angles(count, width, device)
     pairs = torch.stack([angles.sin(), angles.cos()], dim=-1)
+    # [count, ⌈D/2⌉, 2] → [count, D or D + 1]
     return pairs.flatten(1)[:, :width].float()
 
 
@@ -204,4 +205,4 @@ class RelativeBias(nn.Module):
             max_distance=self.max_distance,
             bidirectional=self.bidirectional,
         )
-        return nn.functional.embedding(numbers, self.weight).permute(2, 0, 1)
+        return nn.functional.embedding(numbers, self.weight).permute(2, 0, 1)  # [H, queries, keys]

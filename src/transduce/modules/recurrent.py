@@ -70,7 +70,7 @@ class RecurrentLayer(nn.Module):
             if name.startswith("bias"):
                 parameter.zero_()
                 continue
-            for gate in parameter.view(-1, self.width, parameter.shape[1]):
+            for gate in parameter.view(-1, self.width, parameter.shape[1]):  # [gates, D, E]
                 draw = nn.init.xavier_uniform_ if "ih" in name else nn.init.orthogonal_
                 draw(gate)
         if self.kind == "lstm":
@@ -208,9 +208,10 @@ def _reversal(lengths: Tensor, longest: int) -> Tensor:
     mirrored = lengths[:, None] - 1 - positions
     within = torch.where(mirrored >= 0, mirrored, positions)
     first = torch.arange(len(lengths), device=lengths.device)[:, None] * longest
-    return (within + first).flatten()
+    return (within + first).flatten()  # [B, S] → [B·S]
 
 
 def _reordered(vectors: Tensor, order: Tensor) -> Tensor:
     # One flat index: on a CPU its gradient takes half the time of a pair's or a gather's.
+    # [B, S, …] → [B·S, …] → [B, S, …]
     return vectors.flatten(0, 1).index_select(0, order).view(vectors.shape)

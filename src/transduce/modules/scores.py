@@ -61,7 +61,7 @@ class DotScore(nn.Module):
 
     def forward(self, queries: Tensor, keys: Tensor) -> Tensor:
         """``[B, Q, D]``, ``[B, S, D]`` to ``[B, Q, S]``."""
-        return queries @ keys.transpose(1, 2)
+        return queries @ keys.transpose(1, 2)  # [B, Q, D] · [B, D, S]
 
 
 class GeneralScore(nn.Module):
@@ -78,7 +78,7 @@ class GeneralScore(nn.Module):
 
     def forward(self, queries: Tensor, keys: Tensor) -> Tensor:
         """``[B, Q, D]``, ``[B, S, D]`` to ``[B, Q, S]``."""
-        return queries @ keys.transpose(1, 2)
+        return queries @ keys.transpose(1, 2)  # [B, Q, D] · [B, D, S]
 
 
 class AdditiveScore(nn.Module):
@@ -125,6 +125,7 @@ class CosineScore(nn.Module):
 
     def forward(self, queries: Tensor, keys: Tensor) -> Tensor:
         """``[B, Q, D]``, ``[B, S, D]`` to ``[B, Q, S]``."""
+        # [B, Q, D] · [B, D, S] → [B, Q, S]
         return nn.functional.normalize(queries, dim=-1) @ keys.transpose(1, 2)
 
 

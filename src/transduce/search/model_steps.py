@@ -114,7 +114,7 @@ class Reader:
 
     def read(self, tokens: IntArray, *, end_is_banned: bool) -> Outlook:
         """Read one token a row, ``[M, W]``. ``end_is_banned``: for some row, after it."""
-        after = torch.from_numpy(tokens.reshape(-1, 1)).to(self._device)
+        after = torch.from_numpy(tokens.reshape(-1, 1)).to(self._device)  # [N, 1]
         outlook: Outlook
         if self._propose is None:
             if self._ctc is not None:

@@ -49,8 +49,8 @@ class History:
                 active += 1
             path[step, :active] = places[:active] + starts[step]
             places[:active] = self._origins[step][places[:active]]
-        tokens = np.concatenate(self._tokens)[path].T.tolist()
-        scores = np.concatenate(self._scores)[path].T.tolist()
+        tokens = np.concatenate(self._tokens)[path].T.tolist()  # [ends, steps]
+        scores = np.concatenate(self._scores)[path].T.tolist()  # [ends, steps]
         traced: list[tuple[list[int], list[float]]] = [([], [])] * len(ends)
         for place, number in enumerate(longest_first):
             length = lengths[place]

@@ -90,17 +90,19 @@ class DiverseChooser:
 
 
 def _interleave(parts: list[Tensor]) -> Tensor:
-    return torch.stack(parts, dim=1).flatten(0, 1)
+    return torch.stack(parts, dim=1).flatten(0, 1)  # [M/G, G, …] → [M, …]
 
 
 def _best(preference: Tensor, scores: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
     """Parents, tokens and preferred scores of each lane's best continuations, ``[M, C]``."""
     lanes, width, size = preference.shape
     # First within each row: that needs no [M, W·V] of sums, and a row gives at most ``count``.
+    # [M, W, V] → [M·W, V], of which [M·W, n]
     values, tokens = top(preference.reshape(lanes * width, size), count)
     each = values.shape[1]
-    sums = scores[:, :, None] + values.reshape(lanes, width, each)
-    found, places = top(sums.flatten(1), count)
+    sums = scores[:, :, None] + values.reshape(lanes, width, each)  # [M, W, n]
+    found, places = top(sums.flatten(1), count)  # [M, W·n]
+    # [M·W, n] → [M, W·n]
     return places // each, tokens.reshape(lanes, -1).gather(1, places), found
 
 
@@ -187,7 +189,9 @@ def _candidates(
     forced = scores[:, :, None] + preference.gather(2, wanted)
     return (
         torch.cat([parents, rows, rows.repeat_interleave(phrases, dim=1)], dim=1),
+        # [M, W, F] → [M, W·F], beside [M, C] and [M, W]
         torch.cat([tokens, own.indices, wanted.flatten(1)], dim=1),
+        # as the tokens: [M, C + W + W·F]
         torch.cat([order, scores + own.values, forced.flatten(1)], dim=1),
     )
 

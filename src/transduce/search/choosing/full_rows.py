@@ -62,7 +62,7 @@ class FullRows:
         """
         lanes, width = scores.shape
         device = log_probs.device
-        rows = log_probs.view(lanes, width, -1)
+        rows = log_probs.view(lanes, width, -1)  # [N, V] → [M, W, V]
         live = Live(
             length,
             torch.from_numpy(scores).to(device),
@@ -87,7 +87,7 @@ class FullRows:
         rows = torch.from_numpy(decision.rows).to(device)
         tokens = torch.from_numpy(decision.tokens).to(device).contiguous()
         if self._tokens is not None:
-            before = self._tokens.flatten(0, 1)[rows]
+            before = self._tokens.flatten(0, 1)[rows]  # [M, W, t] → [N, t], of which [M, W, t]
             self._tokens = torch.cat([before, tokens[..., None]], dim=2)
         self._forbidden_state = _advance(self._forbidden, self._forbidden_state, rows, tokens)
         self._required_state = _advance(self._required, self._required_state, rows, tokens)
@@ -97,6 +97,7 @@ class FullRows:
         if self._required is None or self._required_state is None:
             return None
         met: BoolArray = (
+            # [M, W, F] → [M, W] → [N]
             self._required.complete(self._required_state).all(2).flatten().cpu().numpy()
         )
         return met
@@ -124,4 +125,4 @@ def _advance(
 ) -> Tensor | None:
     if automaton is None or state is None:
         return None
-    return automaton.advance(state.flatten(0, 1)[rows], tokens)
+    return automaton.advance(state.flatten(0, 1)[rows], tokens)  # [M, W, F] → [N, F]

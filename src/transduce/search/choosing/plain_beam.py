@@ -74,8 +74,8 @@ def choose(
         banned = (tokens == END) & too_short.repeat(width)[:, None]
         values = np.where(banned, values.dtype.type(-np.inf), values)
     each = values.shape[1]
-    sums = values + scores.reshape(-1, 1)
-    places = _best(sums.reshape(lanes, -1), wanted(width))
+    sums = values + scores.reshape(-1, 1)  # [N, n] + [N, 1]
+    places = _best(sums.reshape(lanes, -1), wanted(width))  # [M, W·n]
     rows = places // each
     found, tokens, values = sums.take(places), tokens.take(places), values.take(places)
     ends = tokens == END

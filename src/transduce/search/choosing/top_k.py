@@ -44,9 +44,10 @@ def _largest(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
         return found.values, found.indices
     if size % _BLOCK:
         values = pad(values, (0, blocks * _BLOCK - size), value=-torch.inf)
-    blocked = values.reshape(rows, blocks, _BLOCK)
+    blocked = values.reshape(rows, blocks, _BLOCK)  # [N, V] → [N, V/block, block]
     # The k largest lie in the k blocks whose largest values are largest.
     best = blocked.amax(dim=2).topk(count, dim=1).indices
+    # [N, k, block] → [N, k·block]
     inside = blocked.gather(1, best[..., None].expand(-1, -1, _BLOCK)).flatten(1)
     found = inside.topk(count, dim=1)
     block = best.gather(1, found.indices // _BLOCK)
@@ -58,6 +59,6 @@ def _first_of_equals(values: Tensor, least: Tensor, count: int) -> tuple[Tensor,
     above, equal = values > least, values == least
     wanted = count - above.sum(dim=1, keepdim=True)
     kept = above | (equal & (equal.cumsum(dim=1) <= wanted))
-    places = kept.nonzero()[:, 1].view(len(values), count)
+    places = kept.nonzero()[:, 1].view(len(values), count)  # [R·k] → [R, k]
     ordered = values.gather(1, places).sort(dim=1, descending=True, stable=True)
     return ordered.values, places.gather(1, ordered.indices)

@@ -43,5 +43,5 @@ class Coverage:
 
     def follow(self, rows: IntArray) -> None:
         """Go on with hypotheses that continue these (int64)."""
-        chosen = torch.from_numpy(rows).to(self._mask.device).flatten()
+        chosen = torch.from_numpy(rows).to(self._mask.device).flatten()  # [M, W] → [N]
         self._before, self._mask = self._after[chosen], self._mask[chosen]

@@ -56,7 +56,7 @@ class PrefixScorer:
     def select(self, sentences: Tensor) -> None:
         """Keep the sentences with these numbers (int64 ``[B']``), all their rows."""
         offsets = torch.arange(self._times, device=sentences.device)
-        self.reorder((sentences[:, None] * self._times + offsets).flatten())
+        self.reorder((sentences[:, None] * self._times + offsets).flatten())  # [B', K] → [B'·K]
         self._arithmetic = self._arithmetic.select(sentences)
 
     def expand(self, times: int) -> None:
