@@ -89,7 +89,9 @@ class Ours:
     def recognise(self, frames: Sequence[Frames], beam: int) -> list[str]:
         """The text of each recording."""
         options = self._trained.config.updated({"search.beam": beam}).search
-        predictor = self._trained.predictor(stepper=self._stepper)
+        from transduce.workflow.predicting.frame_predictor import FramePredictor
+
+        predictor = cast(FramePredictor, self._trained.predictor(stepper=self._stepper))
         return [best.text for best, *_ in predictor.predict_frames([[f] for f in frames], options)]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from transduce.audio.reader import AudioReader
-from transduce.audio.sound import HeardPart, find_sound
+from transduce.audio.sound import Segment, find_sound
 from transduce.config.audio import AudioConfig
 
 RATE = 8_000
@@ -44,9 +44,9 @@ def test_without_a_quiet_background_all_is_sound(samples: np.ndarray) -> None:
 def test_parts_say_how_long_they_are_without_what_was_put_behind() -> None:
     reader = AudioReader(AudioConfig(sampling_rate=RATE, mel_bins=8, pad_to=2.0, cut_at=2.0))
     samples = beeps((0.5, 1.5), (0, 0.3), (0.5, 0.8))
-    first, second = reader.heard_parts(samples)
+    first, second = reader.segments(samples)
     assert [len(part.frames) for part in (first, second)] == [200, 200]
-    np.testing.assert_array_equal(second.frames, reader.parts(samples)[1])
+    np.testing.assert_array_equal(second.frames, list(reader.segments(samples))[1].frames)
     assert first.seconds(100) + second.seconds(100) == pytest.approx(2.6, abs=0.02)
     assert 1.5 < first.seconds(100) < 1.8
-    assert HeardPart(first.frames).seconds(100) == 2.0  # where nothing else is known
+    assert Segment(first.frames).seconds(100) == 2.0  # where nothing else is known

@@ -57,9 +57,9 @@ def test_of_two_pauses_the_quieter_counts_and_silence_is_cut_late() -> None:
 def test_a_reader_gives_the_parts_that_its_config_asks_for() -> None:
     samples = noise(40)  # at 16,000 hertz: 2.5 seconds
     whole = AudioReader(AudioConfig())
-    assert [len(part) for part in whole.parts(samples)] == [250]
+    assert [len(each.frames) for each in whole.segments(samples)] == [250]
     cutting = AudioReader(AudioConfig(cut_at=1.0, pad_to=1.0))
-    parts = cutting.parts(samples)
+    parts = [each.frames for each in cutting.segments(samples)]
     assert len(parts) == len(cut_where_quiet(samples, 16_000, 1.0)) > 2
     assert {part.shape for part in parts} == {(100, 80)}
     assert np.array_equal(parts[0], cutting.read(cut_where_quiet(samples, 16_000, 1.0)[0]))

@@ -130,7 +130,7 @@ def test_frames_of_the_loudest_are_numbers(tmp_path: Path, scale: float, rate: i
     for options in ({}, {"cut_at": 1.0}, {"normalization": "bin"}):
         reader = AudioReader(AudioConfig.model_validate(options))
         assert np.isfinite(reader.read(path)).all()
-        assert all(np.isfinite(part).all() for part in reader.parts(path))
+        assert all(np.isfinite(each.frames).all() for each in reader.segments(path))
         assert np.isfinite(reader.read((loud, rate))).all()
 
 
@@ -168,7 +168,7 @@ def test_minutes_are_those_of_the_config(tmp_path: Path) -> None:
     path = str(write(tmp_path / "a.flac", encoded(noise(RATE * 7))))
     reader = AudioReader(AudioConfig(max_minutes=0.1))
     message = r"at most 0\.1 minutes \(data\.input\.max_minutes\); got 0\.1$"
-    for use in (reader.read, reader.length, reader.parts):
+    for use in (reader.read, reader.length, lambda path: list(reader.segments(path))):
         with pytest.raises(DataError, match=message):
             use(path)
     assert AudioReader(AudioConfig(max_minutes=0.12)).length(path) == 700
@@ -192,9 +192,9 @@ def test_longer_ones_are_read_window_by_window(tmp_path: Path) -> None:
     soundfile.write(path, noise(RATE * 9), RATE * 3 // 2)  # resampled on the way
     whole = AudioReader(AudioConfig(cut_at=1.5))
     held = whole.samples(path)
-    expected = whole.parts((held, RATE))
+    expected = [each.frames for each in whole.segments((held, RATE))]
     reader = AudioReader(AudioConfig(cut_at=1.5, max_minutes=0.01))
-    found = reader.parts(path)
+    found = [each.frames for each in reader.segments(path)]
     assert len(found) == len(expected) > 4
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one, other)

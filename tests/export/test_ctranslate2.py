@@ -18,7 +18,6 @@ from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN, Source
 from transduce.models.build import build_model
 from transduce.models.seq2seq import Seq2Seq
 from transduce.search import decode_all
-from transduce.workflow.predicting.predictor import Predictor
 
 ctranslate2 = pytest.importorskip("ctranslate2")
 
@@ -162,9 +161,7 @@ def test_the_program_prints_what_predict_says(
     export_trained(trained, tmp_path / "out")
     sentence = "AB ⟪PL⟫ﬁd c"
     exec(compile(program(tmp_path / "out", config, sentence), "program", "exec"), {})
-    predictor = Predictor(
-        trained.model, trained.source_tokenizer, trained.target_tokenizer, torch.device("cpu")
-    )
+    predictor = trained.predictor(None, trained.model)
     [[expected]] = predictor.predict([sentence], config.search)
     assert expected.tokens
     assert capsys.readouterr().out == f"{expected.text}\n"

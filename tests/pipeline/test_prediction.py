@@ -14,7 +14,8 @@ from transduce.config import SearchConfig, TokenizerConfig
 from transduce.errors import SearchError
 from transduce.interfaces import END, Source
 from transduce.tokenization.tokenizer import Tokenizer
-from transduce.workflow.predicting.predictor import Predictor
+from transduce.workflow.predicting.text_predictor import TextPredictor
+from transduce.workflow.predicting.writer import Writer
 
 FIRST = 4  # the number of "a"
 # What each symbol is followed by, by falling probability: alone, the model writes a, b, c, d, END.
@@ -58,10 +59,10 @@ class Chain:
         return logits, state
 
 
-def predictor(*, right_to_left: bool) -> Predictor:
+def predictor(*, right_to_left: bool) -> TextPredictor:
     config = TokenizerConfig(right_to_left=right_to_left)
     tokenizer = Tokenizer.train(["abcd"], config)
-    return Predictor(Chain(), tokenizer, tokenizer, torch.device("cpu"))
+    return TextPredictor(Chain(), tokenizer, Writer(tokenizer), torch.device("cpu"))
 
 
 def write(right_to_left: bool, **options: object) -> str:

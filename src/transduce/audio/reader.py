@@ -25,7 +25,7 @@ from transduce.audio.samples import (
     sample_count,
     stream_samples,
 )
-from transduce.audio.sound import HeardPart, find_sound
+from transduce.audio.sound import Segment, find_sound
 from transduce.audio.windows import windows
 from transduce.config.audio import AudioConfig
 from transduce.errors import DataError
@@ -91,18 +91,17 @@ class AudioReader:
         """Float32 ``[S, F]``. Raises DataError naming the file and what is wrong."""
         return log_mel(self.samples(source), self.config)
 
-    def parts(self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int]) -> list[Frames]:
-        """The same in parts of at most ``cut_at`` seconds, where the config has that."""
-        return [log_mel(part, self.config) for part in self._cut(source)]
-
-    def heard_parts(
+    def segments(
         self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int], *, sound: bool = True
-    ) -> Iterator[HeardPart]:
-        """The parts one by one, with where in them something is heard unless nobody asks."""
+    ) -> Iterator[Segment]:
+        """The same in segments of at most ``cut_at`` seconds, where the config has that.
+
+        One by one, with where in them something is heard unless nobody asks.
+        """
         rate = self.config.sampling_rate
         for part in self._cut(source):
             heard = find_sound(part, rate) if sound else None
-            yield HeardPart(log_mel(part, self.config), heard)
+            yield Segment(log_mel(part, self.config), heard)
 
     def _cut(
         self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int]
@@ -135,6 +134,9 @@ class AudioReader:
             return array_samples(source, rate, rate)
         pieces = self._pieces(str(source))
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+    def seen(self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int]) -> None:
+        """None: a recording is not seen."""
 
     def located(self, source: str, folder: Path) -> str:
         """The source with its relative paths taken from ``folder``."""

@@ -13,7 +13,7 @@ from transduce.audio.log_mel import Samples
 if TYPE_CHECKING:
     from transduce.interfaces import Frames  # whose module loads torch
 
-__all__ = ["SOUND_SECONDS", "HeardPart", "find_sound"]
+__all__ = ["SOUND_SECONDS", "Segment", "find_sound"]
 
 SOUND_SECONDS = 0.01  # that each number of ``find_sound`` stands for
 _QUIET = 0.05  # of a recording's stretches are as quiet as its background
@@ -23,7 +23,7 @@ _CLEAR = 20.0  # decibels from background to loudest, without which nothing is h
 
 
 @dataclass(frozen=True, slots=True)
-class HeardPart:
+class Segment:
     """Frames ``[S, F]`` of a recording or of its part, silence that was put behind it included.
 
     ``sound`` bool ``[n]`` covers what was recorded: true where something is heard; None where that
@@ -33,13 +33,13 @@ class HeardPart:
     frames: Frames
     sound: NDArray[np.bool_] | None = None
 
-    def begin(self, longest: int) -> HeardPart:
+    def begin(self, longest: int) -> Segment:
         """At most so many frames of it."""
         if len(self.frames) <= longest:
             return self
         kept = longest / len(self.frames)
         sound = None if self.sound is None else self.sound[: max(1, round(kept * len(self.sound)))]
-        return HeardPart(self.frames[:longest], sound)
+        return Segment(self.frames[:longest], sound)
 
     def seconds(self, frames_a_second: float) -> float:
         """How long the recording is, as far as that is known."""

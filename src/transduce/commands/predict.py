@@ -10,13 +10,12 @@ before is answered.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import os
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -24,10 +23,8 @@ from transduce.commands.arguments import require_file_place, updated
 from transduce.config import Config, SearchConfig
 from transduce.errors import ConfigError, DataError
 from transduce.pretrained.reader import load_trained
-from transduce.reading.frames import FrameReader, read_frame_sources
-from transduce.reading.parts import Part, find_part
-from transduce.reading.sources import sources_or_errors
-from transduce.workflow.predicting.predictor import Output
+from transduce.reading.parts import find_part
+from transduce.workflow.predicting.output import Output
 from transduce.workflow.trained import TrainedModel
 
 __all__ = ["Request", "predict"]
@@ -69,7 +66,7 @@ def predict(request: Request) -> None:
     options = _search_options(config, request.beam, request.nbest)
     part = find_part(config, request.part)
     interactive = "-" in request.sources and sys.stdin.isatty()
-    sources = _Noted(_sources(request.sources, trained, part))
+    sources = _Noted(trained.reader.given(request.sources, part.data))
     window = _INTERACTIVE if interactive else _AHEAD
     if request.ensemble:
         others = [load_trained(path) for path in request.ensemble]
@@ -77,8 +74,8 @@ def predict(request: Request) -> None:
             others = [other.speaking(request.source_language, None) for other in others]
         for other in others:
             other.config = other.config.updated({"engine": config.engine})
-        several = TrainedModel.ensemble([trained, *others], request.part)
-        predictor = replace(several, timings=request.timings)
+        members = [trained, *others]
+        predictor = TrainedModel.ensemble(members, request.part, timings=request.timings)
         found = predictor.predict(sources, options, window=window, keep_going=True)
     else:
         found = trained.predict(
@@ -95,21 +92,12 @@ def predict(request: Request) -> None:
             name = sources.names.popleft()
             refused.note(outputs[0])
             if request.form == "jsonl":
-                is_file = isinstance(trained.source, FrameReader)
-                answers.write(_as_json(outputs, name if is_file else None))
+                answers.write(_as_json(outputs, name if trained.reader.in_files else None))
             else:
                 answers.write(_as_text(outputs))
             if interactive:
                 answers.flush()
     refused.finish(sources.failure)
-
-
-def _sources(paths: Sequence[str], trained: TrainedModel, part: Part) -> Iterator[Asked]:
-    """Texts, or the paths of recordings or pictures."""
-    if isinstance(trained.source, FrameReader):
-        return read_frame_sources(paths, part.data, trained.source)
-    streams = (sys.stdin.buffer if path == "-" else path for path in paths)
-    return itertools.chain.from_iterable(sources_or_errors(s, part.data) for s in streams)
 
 
 class _Noted:

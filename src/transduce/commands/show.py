@@ -14,7 +14,6 @@ from transduce.files import place
 from transduce.kernels.processor import processor_features
 from transduce.pretrained.foreign.foreign_model import AdaptedModel
 from transduce.pretrained.reader import load_trained
-from transduce.reading.frames import FrameReader
 from transduce.reading.parts import parts_of
 from transduce.tokenization.joint import JointTokenizer
 from transduce.tokenization.tokenizer import Tokenizer
@@ -117,8 +116,8 @@ def _parameters(trained: TrainedModel, folder: Path) -> str:
 
 def _vocabulary(trained: TrainedModel) -> str:
     both: list[tuple[str, SideTokenizer]] = [("target", trained.target_tokenizer)]
-    if not isinstance(trained.source, FrameReader):
-        both.insert(0, ("source", trained.source))
+    if (source := trained.reader.tokenizer) is not None:
+        both.insert(0, ("source", source))
     rows = []
     for side, tokenizer in both:
         if not isinstance(tokenizer, JointTokenizer):
@@ -134,14 +133,14 @@ def _vocabulary(trained: TrainedModel) -> str:
 
 def _input(trained: TrainedModel) -> str:
     """How recordings or pictures become frames."""
-    if not isinstance(trained.source, FrameReader):
+    if not trained.reader.in_files:
         return ""
     if isinstance(trained, AdaptedModel):  # whose config says no more than what sources are
         rows = [["kind", trained.config.data.input.kind], ["read by", "its own image processor"]]
     else:
         options = trained.config.data.input.model_dump(mode="json", exclude={"augmentation"})
         rows = [[name.replace("_", " "), str(value)] for name, value in options.items()]
-    rows.append(["numbers of a frame", str(trained.source.features)])
+    rows.append(["numbers of a frame", str(trained.reader.width)])
     return render_table("source", ["", "value"], rows, texts=2)
 
 

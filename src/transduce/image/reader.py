@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from transduce.audio.sound import Segment
 from transduce.config.image import ImageConfig
 from transduce.errors import DataError
 from transduce.image.augmentation import augmented
@@ -49,9 +50,15 @@ class ImageReader:
         """Float32 ``[S, F]``. Raises DataError naming the file and what is wrong."""
         return to_frames(self.pixels(source), self.config)
 
-    def parts(self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int]) -> list[Frames]:
-        """The whole picture as its only part."""
-        return [self.read(source)]
+    def segments(
+        self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int], *, sound: bool = False
+    ) -> list[Segment]:
+        """The whole picture."""
+        return [Segment(self.read(source))]
+
+    def seen(self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int]) -> Pixels:
+        """The pixels that are read."""
+        return self.pixels(source)
 
     def augmented(self, source: str, seed: int, epoch: int, index: int) -> Frames:
         """The same, changed as ``augmentation`` says."""

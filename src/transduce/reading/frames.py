@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from numpy.typing import NDArray
 
 from transduce.audio.reader import AudioReader
+from transduce.audio.sound import Segment
 from transduce.config.audio import AudioConfig
 from transduce.config.data import DataConfig, InputConfig
 from transduce.config.image import ImageConfig
 from transduce.errors import DataError
+from transduce.image.pixels import Pixels
 from transduce.image.reader import ImageReader
 from transduce.reading.sources import sources_or_errors
 
@@ -50,8 +52,15 @@ class FrameReader(Protocol):
         """Float32 ``[S, F]``. Raises DataError naming the file and what is wrong."""
         ...
 
-    def parts(self, source: FrameSource) -> list[Frames]:
-        """The same in the parts that outputs are made of one by one; most have only one."""
+    def segments(self, source: FrameSource, *, sound: bool = True) -> Iterable[Segment]:
+        """The same in the segments that outputs are made of one by one; most have only one.
+
+        ``sound`` asks where in them something is heard.
+        """
+        ...
+
+    def seen(self, source: FrameSource) -> Pixels | None:
+        """Its pixels, uint8 ``[Y, X, C]``, not to be written to; None where nothing is seen."""
         ...
 
     def augmented(self, source: str, seed: int, epoch: int, index: int) -> Frames:

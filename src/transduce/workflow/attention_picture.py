@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from transduce.drawing.panels import draw_picture_attention
 from transduce.drawing.pictures import draw_attention
 from transduce.errors import DataError
-from transduce.image.reader import ImageReader
 from transduce.modules.patches import PatchFrontend
 from transduce.modules.picture_convolution import PictureConvolution
-from transduce.reading.frames import FrameReader, FrameSource
+from transduce.reading.frames import FrameSource
 from transduce.reading.parts import find_part
 from transduce.tokenization.joint import coder
 from transduce.workflow.trained import Output, TrainedModel
@@ -44,26 +41,21 @@ def draw_attention_of(
     chosen = find_part(trained.config, part)
     writer = coder(trained.target_tokenizer, chosen.name)
     symbols = [*writer.symbols(writer.encode(chosen.target(output))), _END]
-    reader = trained.source
-    read: list[str] = []
-    if not isinstance(reader, FrameReader):
-        text = coder(reader, chosen.name)
-        read = [*text.symbols(text.encode(chosen.source(str(source)))), _END]
+    pixels = trained.reader.pixels(source)
+    read = [] if trained.reader.in_files else trained.reader.labels(source, chosen, 0)
     if max(len(symbols), len(read)) > _MOST_SYMBOLS:
         raise DataError(
             f"attention must be drawn over at most {_MOST_SYMBOLS} symbols a side; got "
             f"{len(read):,} of the source and {len(symbols):,} of the output"
         )
     weights = trained.attention(source, output, part).numpy()
-    if isinstance(reader, ImageReader):
-        pixels = reader.pixels(source)
-        rows, cell_width = _cells(trained, pixels.shape[1], weights.shape[1])
-        grid = weights.reshape(len(symbols), -1, rows).transpose(0, 2, 1)
-        draw_picture_attention(grid, pixels, symbols, path, cell_width=cell_width, title=output)
-    elif isinstance(reader, FrameReader):
-        draw_attention(weights, _times(reader, source, weights.shape[1]), symbols, path)
-    else:
-        draw_attention(weights, read, symbols, path)
+    if pixels is None:
+        labels = read or trained.reader.labels(source, chosen, weights.shape[1])
+        draw_attention(weights, labels, symbols, path)
+        return output
+    rows, cell_width = _cells(trained, pixels.shape[1], weights.shape[1])
+    grid = weights.reshape(len(symbols), -1, rows).transpose(0, 2, 1)
+    draw_picture_attention(grid, pixels, symbols, path, cell_width=cell_width, title=output)
     return output
 
 
@@ -73,13 +65,3 @@ def _cells(trained: TrainedModel, width: int, vectors: int) -> tuple[int, int]:
     if isinstance(frontend, PatchFrontend | PictureConvolution):
         return frontend.rows, frontend.cell_width
     return 1, -(-width // vectors)  # any other makes one vector of so many columns of pixels
-
-
-def _times(reader: FrameReader, source: FrameSource, count: int) -> list[str]:
-    """A mark at every half second, for ``count`` vectors of a recording."""
-    seconds = len(reader.read(source)) / (reader.frames_a_second or 1.0)
-    ends = np.arange(1, count + 1) * seconds / count
-    marks = (ends // _SECONDS).astype(int)
-    new = np.diff(marks, prepend=0) > 0
-    pairs = zip(marks.tolist(), new.tolist(), strict=True)
-    return [f"{mark * _SECONDS:g} s" if is_new else "" for mark, is_new in pairs]

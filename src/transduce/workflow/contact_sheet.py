@@ -16,14 +16,13 @@ __all__ = ["draw_sheet", "require_pictures"]
 _SHOWN = 14  # of the best, and of the worst
 
 
-def require_pictures(trained: TrainedModel) -> ImageReader:
-    """What reads the model's pictures. Raises ConfigError where its sources are none."""
-    if not isinstance(trained.source, ImageReader):
+def require_pictures(trained: TrainedModel) -> None:
+    """Raise ConfigError where the model's sources are no pictures that can be shown."""
+    if not isinstance(trained.source, ImageReader):  # one that transformers reads shows no pixels
         raise ConfigError(
             "--sheet must be asked of a model that reads pictures; "
             f"got one whose data.input is {trained.config.data.input.kind}"
         )
-    return trained.source
 
 
 def draw_sheet(
@@ -36,7 +35,8 @@ def draw_sheet(
     Raises ConfigError where the sources are no pictures, DataError where a picture or the sheet's
     file cannot be read or written.
     """
-    reader = require_pictures(trained)
+    require_pictures(trained)
+    reader = trained.reader
     cases = worst_cases(
         evaluation.scores,
         [example.source for example in evaluation.examples],
@@ -50,8 +50,9 @@ def draw_sheet(
         (
             f"{name} by {cases[0].metric}",
             [
-                SheetEntry(reader.pixels(case.source), case.hypothesis, case.references)
+                SheetEntry(pixels, case.hypothesis, case.references)
                 for case in group
+                if (pixels := reader.pixels(case.source)) is not None
             ],
         )
         for name, group in chosen.items()

@@ -14,8 +14,6 @@ import torch
 from torch import nn
 
 from transduce.batches.batching import Batches, prefetch
-from transduce.batches.encoded_corpus import EncodedCorpus
-from transduce.batches.frame_corpus import FrameCorpus
 from transduce.config import Config, SearchConfig
 from transduce.engine import choose_engine
 from transduce.errors import ConfigError, DataError
@@ -25,11 +23,9 @@ from transduce.metrics.known import METRICS, metrics_for, model_metrics, values_
 from transduce.metrics.losses import LossTotals
 from transduce.metrics.scores import TextScores, score_texts
 from transduce.models.seq2seq import Seq2Seq
-from transduce.reading.frames import FrameReader
 from transduce.reading.pair_files import Example
 from transduce.reading.parts import find_part
 from transduce.reading.problems import Problems
-from transduce.tokenization.joint import coder
 from transduce.workflow.fitting.pair_limits import PairLengths, refuse_long_pairs
 from transduce.workflow.trained import Output, TrainedModel
 
@@ -263,14 +259,10 @@ def _batches(
         for target in example.references
     )
     budget = trained.config.training.batch_tokens
-    if isinstance(trained.source, FrameReader):
-        target_coder = coder(trained.target_tokenizer, chosen.name)
-        files = FrameCorpus.build([pairs], trained.source, [target_coder], data)
-        _refuse_long(trained, files)
-        return _Anew(Batches(files, budget, seed=0))
-    texts = EncodedCorpus.build(pairs, *trained.coders(chosen.name), data, None)
-    _refuse_long(trained, texts)
-    return list(Batches(texts, budget, seed=0).iterate(0))
+    corpus = trained.reader.corpus({chosen.name: pairs}, trained.target_tokenizer, data)
+    _refuse_long(trained, corpus)
+    batches = Batches(corpus, budget, seed=0)
+    return _Anew(batches) if trained.reader.in_files else list(batches.iterate(0))
 
 
 def _refuse_long(trained: TrainedModel, pairs: PairLengths) -> None:
@@ -290,13 +282,10 @@ class _Anew:
 
 def _seconds(trained: TrainedModel, lengths: Sequence[int]) -> float:
     """Of recordings; 0 for other sources."""
-    reader = trained.source
-    rate = reader.frames_a_second if isinstance(reader, FrameReader) else None
+    rate = trained.reader.frames_a_second
     return 0.0 if rate is None else sum(lengths) / rate
 
 
 def _lengths(trained: TrainedModel, sources: Sequence[str], part: str | None) -> list[int]:
     """Of sources in tokens or frames."""
-    if isinstance(trained.source, FrameReader):
-        return [trained.source.length(source) for source in sources]
-    return [len(row) for row in trained.coders(part or "")[0].encode_batch(sources)]
+    return trained.reader.lengths(sources, part or "")

@@ -6,7 +6,7 @@ import copy
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,14 @@ from transduce.config import Config, SearchConfig, load_config
 from transduce.config.image import ImageConfig
 from transduce.errors import DataError, ModelError, naming
 from transduce.files import Change, changing, place, read_as_one
-from transduce.interfaces import BEGIN, Source, Stepper
+from transduce.interfaces import BEGIN, Stepper
 from transduce.models.blueprint import blueprint
 from transduce.models.build import build_model
 from transduce.models.copying import copy_map
 from transduce.models.seq2seq import Seq2Seq
 from transduce.models.storage import named_weights, read_weights, write_weights
 from transduce.reading.frames import FrameReader, FrameSource
-from transduce.reading.parts import Part, find_part
+from transduce.reading.parts import find_part
 from transduce.search import Ensemble
 from transduce.tokenization.imported import AUTO
 from transduce.tokenization.joint import Coder, JointTokenizer, coder
@@ -40,8 +40,12 @@ from transduce.workflow.model_folder import (
     replacing_model,
     require_files,
 )
-from transduce.workflow.predicting.predictor import Output, Predictor
+from transduce.workflow.predicting.output import Output
+from transduce.workflow.predicting.predictor import Predictor
 from transduce.workflow.predicting.source_limits import SourceLimits
+from transduce.workflow.predicting.writer import Writer
+from transduce.workflow.readers.choose import reader_of
+from transduce.workflow.readers.source_reader import SourceReader
 from transduce.workflow.tokenizer_files import (
     Side,
     SideTokenizer,
@@ -77,6 +81,7 @@ class TrainedModel:
     model: Seq2Seq
     report: dict[str, Any] = field(default_factory=dict)
     _fast: FastForm = field(init=False, repr=False)
+    _reader: tuple[object, SourceReader] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._fast = FastForm(self.model)
@@ -86,25 +91,31 @@ class TrainedModel:
         cls, config: Config, source: SideTokenizer | FrameReader, target: SideTokenizer
     ) -> TrainedModel:
         """An untrained model between its sides. Raises ConfigError."""
-        symbols = None
-        if isinstance(source, FrameReader):
-            size = source.features
-        else:
-            size = source.size
-            if config.model.copy_source:
-                symbols = copy_map(source.symbols(range(size)), target.symbols(range(target.size)))
+        reader, symbols = reader_of(source, config), None
+        if config.model.copy_source and (own := reader.tokenizer) is not None:
+            symbols = copy_map(own.symbols(range(own.size)), target.symbols(range(target.size)))
         data = config.data.input
         channels = data.channels if isinstance(data, ImageConfig) else 1
-        model = build_model(config.model, size, target.size, symbols, picture_channels=channels)
+        model = build_model(
+            config.model, reader.width, target.size, symbols, picture_channels=channels
+        )
         return cls(config, source, target, model)
 
     @property
     def source_tokenizer(self) -> SideTokenizer:
         """What reads sources that are text. Raises ModelError where they are none."""
-        if isinstance(self.source, FrameReader):
+        tokenizer = self.reader.tokenizer
+        if tokenizer is None:
             kind = self.config.data.input.kind
             raise ModelError(f"source must be text for this; the model reads {kind} files")
-        return self.source
+        return tokenizer
+
+    @property
+    def reader(self) -> SourceReader:
+        """What reads sources, whatever they are."""
+        if self._reader is None or self._reader[0] is not self.source:
+            self._reader = self.source, reader_of(self.source, self.config)
+        return self._reader[1]
 
     @staticmethod
     def read_config(folder: str | Path) -> Config:
@@ -146,8 +157,7 @@ class TrainedModel:
     def write_frame(self, change: Change) -> None:
         """Write config and tokenizers, all that a model needs beside its weights."""
         change.write_text(CONFIG, self.config.to_yaml())
-        if not isinstance(self.source, FrameReader):
-            write_side(change, self.config, "source", self.source)
+        self.reader.write(change, self.config)
         write_side(change, self.config, "target", self.target_tokenizer)
 
     def write_report(self, change: Change) -> None:
@@ -177,24 +187,36 @@ class TrainedModel:
         Raises ConfigError where there is no such part, or none is named and the model needs one,
         ModelError where there are no timings to be had.
         """
-        predictor = replace(self.predictor(part), timings=timings)
+        predictor = self.predictor(part, timings=timings)
         return predictor.predict(sources, options, window=window, keep_going=keep_going)
 
-    def predictor(self, part: str | None = None, stepper: Stepper[Any] | None = None) -> Predictor:
-        """What predicts for a part of a mixture; ``stepper`` in place of the model's own."""
+    def predictor(
+        self,
+        part: str | None = None,
+        stepper: Stepper[Any] | None = None,
+        *,
+        limits: SourceLimits | None = None,
+        timings: bool = False,
+    ) -> Predictor:
+        """What predicts for a part of a mixture.
+
+        ``stepper`` and ``limits`` stand in the place of the model's own; ``timings`` as in
+        :meth:`predict`.
+        """
         chosen = find_part(self.config, part)
-        target = coder(self.target_tokenizer, chosen.name)
-        source = self.source
-        reads = source if isinstance(source, FrameReader) else coder(source, chosen.name)
-        runs = stepper or self.stepper()
-        return Predictor(runs, reads, target, self.model.device, chosen, limits=self.limits())
+        writer = Writer(coder(self.target_tokenizer, chosen.name), chosen)
+        return self.reader.predictor(
+            self.stepper() if stepper is None else stepper,
+            writer,
+            self.model.device,
+            self.limits() if limits is None else limits,
+            timings=timings,
+        )
 
     def limits(self) -> SourceLimits:
         """How long a source may be, where this model alone predicts."""
-        source = self.source
-        reads = source.features if isinstance(source, FrameReader) else source.size
         native = not isinstance(self.stepper(), Seq2Seq)
-        sizes = reads, self.target_tokenizer.size
+        sizes = self.reader.width, self.target_tokenizer.size
         return SourceLimits.of(self.config.model, sizes, self.model.device, native=native)
 
     def speaking(self, source: str | None, target: str | None) -> TrainedModel:
@@ -204,7 +226,7 @@ class TrainedModel:
         ModelError where there is no such language.
         """
         other = copy.copy(self)  # with the same fast form
-        if isinstance(self.source, FrameReader):
+        if self.reader.tokenizer is None:
             other.target_tokenizer = self._hearing(source, target)
             return other
         for side, language in (("source", source), ("target_tokenizer", target)):
@@ -248,7 +270,9 @@ class TrainedModel:
         self._fast.forget()
 
     @staticmethod
-    def ensemble(members: Sequence[TrainedModel], part: str | None = None) -> Predictor:
+    def ensemble(
+        members: Sequence[TrainedModel], part: str | None = None, *, timings: bool = False
+    ) -> Predictor:
         """Several models as one: the mean of their probabilities at each step.
 
         ``part`` is one of the first model's mixture. Architectures may differ. Raises ModelError
@@ -257,7 +281,7 @@ class TrainedModel:
         for number, member in enumerate(members, 1):
             first = members[0]
             both_sides = (
-                ("source", _reading(member), _reading(first)),
+                ("source", member.reader.fingerprint(), first.reader.fingerprint()),
                 ("target", member.target_tokenizer.to_json(), first.target_tokenizer.to_json()),
             )
             for side, own, shared in both_sides:
@@ -269,7 +293,7 @@ class TrainedModel:
             member.model.to(first.model.device)
         stepper = Ensemble([member.stepper() for member in members])
         limits = reduce(SourceLimits.plus, (member.limits() for member in members))
-        return replace(members[0].predictor(part, stepper), limits=limits)
+        return members[0].predictor(part, stepper, limits=limits, timings=timings)
 
     def tokenizers(self, part: str) -> tuple[Tokenizer, Tokenizer]:
         """Those of a part's sources and targets; where parts have their own, with own numbers."""
@@ -289,17 +313,12 @@ class TrainedModel:
         target = torch.tensor([tokens], device=self.model.device)
         self.model.eval()
         with torch.inference_mode():
-            encoded = self._encoded(source, chosen).to(self.model.device)
+            encoded = self.reader.encoded(source, chosen).to(self.model.device)
             state = self.model.start(encoded, attention=True)
             weights = self.model.step(target, state)[1].attention
         if weights is None:
             raise ModelError("decoder must have an attention to draw it; got attention: none")
         return weights[0].float().cpu()
-
-    def _encoded(self, source: FrameSource, part: Part) -> Source:
-        if isinstance(self.source, FrameReader):
-            return Source.of_frames([self.source.read(source)], self.source.features)
-        return Source.of_tokens([coder(self.source, part.name).encode(part.source(str(source)))])
 
     def parameters_by_part(self) -> dict[str, int]:
         """Parameters of each part of the model; tied ones count where they come first."""
@@ -313,13 +332,6 @@ def count_by_part(model: torch.nn.Module) -> dict[str, int]:
         part = name.split(".")[0]
         counts[part] = counts.get(part, 0) + parameter.numel()
     return counts
-
-
-def _reading(trained: TrainedModel) -> object:
-    """How a model reads its sources, to be compared."""
-    if isinstance(trained.source, FrameReader):
-        return trained.config.data.input
-    return trained.source.to_json()
 
 
 def read_report(folder: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from transduce.audio.sound import Segment
 from transduce.config import Config
 from transduce.errors import DataError, EngineError, ModelError
 from transduce.files import place
@@ -296,9 +297,12 @@ class PixelReader:
         )
         return frames
 
-    def parts(self, source: FrameSource) -> list[Frames]:
-        """The one part that there is."""
-        return [self.read(source)]
+    def segments(self, source: FrameSource, *, sound: bool = False) -> list[Segment]:
+        """The whole picture."""
+        return [Segment(self.read(source))]
+
+    def seen(self, source: FrameSource) -> None:
+        """None: its own processor tells no pixels."""
 
     def augmented(self, source: str, seed: int, epoch: int, index: int) -> Frames:
         """As it is."""

@@ -19,7 +19,7 @@ from transduce.config.data import InputConfig
 from transduce.errors import ConfigError, ModelError
 from transduce.models.seq2seq import Seq2Seq
 from transduce.models.storage import named_weights, set_weights
-from transduce.reading.frames import FrameReader, frame_reader
+from transduce.reading.frames import frame_reader
 from transduce.tokenization.pipelines import SPECIALS, make_pipeline
 from transduce.tokenization.tokenizer import Tokenizer
 from transduce.workflow.corpora.survey import Tokenizers
@@ -41,9 +41,8 @@ class Beginning:
         if not isinstance(base.model, Seq2Seq):
             raise ModelError("model.from must be of a family with modules of ours")
         self._base = base
-        self._source: Tokenizer | FrameReader = (
-            base.source if isinstance(base.source, FrameReader) else _plain(base.source)
-        )
+        own = base.reader.tokenizer
+        self._source = None if own is None else _plain(own)  # None: recordings, pictures
         self._target = _plain(base.target_tokenizer)
 
     def config(self, config: Config) -> Config:
@@ -93,8 +92,8 @@ class Beginning:
         """The base's, with what ``learn`` found in the data and ``model.new_symbols`` added."""
         own = config.model.new_symbols
         target = _extended(self._target, learn and learn[1], own)
-        if isinstance(self._source, FrameReader):
-            return frame_reader(config.data) or self._source, target
+        if self._source is None:
+            return frame_reader(config.data) or self._base.source, target
         if config.tokenizer.shared and self._source.to_json() == self._target.to_json():
             return target, target
         return _extended(self._source, learn and learn[0], own), target
@@ -103,7 +102,7 @@ class Beginning:
     def learns(self) -> bool:
         """Whether the data may bring new symbols."""
         kinds = {self._target.kind}
-        if isinstance(self._source, Tokenizer):
+        if self._source is not None:
             kinds.add(self._source.kind)
         return kinds <= set(_LISTED)
 
@@ -117,7 +116,7 @@ class Beginning:
             "output.weight": target,
             "output.bias": target,
         }
-        if isinstance(self._source, Tokenizer):
+        if self._source is not None:
             source = _origins(self._source, _plain(trained.source))
             rows["source_embedding.weight"] = source
         for name in own:

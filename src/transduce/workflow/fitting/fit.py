@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
@@ -15,8 +14,6 @@ from typing import Any
 import torch
 
 from transduce.batches.batching import Batches
-from transduce.batches.encoded_corpus import EncodedCorpus, Texts
-from transduce.batches.frame_corpus import FrameCorpus
 from transduce.batches.mixture_sampler import MixtureSampler
 from transduce.batches.tag_order import ShuffledTags
 from transduce.checks.doctor_report import Share
@@ -26,10 +23,8 @@ from transduce.errors import CheckpointError, ConfigError, TrainingError
 from transduce.files import changing, place
 from transduce.models.lora import add_low_rank, merge_low_rank
 from transduce.models.storage import load_weights
-from transduce.reading.frames import FrameReader
 from transduce.reading.pair_files import Pair
 from transduce.reading.parts import parts_of
-from transduce.tokenization.joint import coder
 from transduce.training.distributed import launched_processes
 from transduce.training.freezing import freeze
 from transduce.training.inputs import BatchStream, Score
@@ -46,6 +41,7 @@ from transduce.workflow.fitting.run_folder import run_fingerprint, taken
 from transduce.workflow.fitting.training_limits import refuse_large_model
 from transduce.workflow.mixture_scores import MixtureScorer
 from transduce.workflow.model_folder import CONFIG, WEIGHTS, replacing_model
+from transduce.workflow.readers.source_reader import Cache, Corpus
 from transduce.workflow.tokenizer_files import load_side, load_source, tokenizer_files
 from transduce.workflow.trained import TrainedModel, choose_device
 
@@ -188,9 +184,7 @@ def _tables(trained: TrainedModel) -> list[int]:
     return [len(w) for name, w in trained.model.named_parameters() if name in names]
 
 
-def _sampler(
-    config: Config, corpora: Corpora, corpus: EncodedCorpus | FrameCorpus
-) -> MixtureSampler | None:
+def _sampler(config: Config, corpora: Corpora, corpus: Corpus) -> MixtureSampler | None:
     """What draws the pairs of an epoch; None where the data is no mixture."""
     if not corpora.parts or not len(corpus):
         return None
@@ -199,7 +193,7 @@ def _sampler(
     return MixtureSampler(corpus.part_sizes, weights, data.temperature, seed)
 
 
-def _refuse_emptied(corpora: Corpora, corpus: EncodedCorpus | FrameCorpus) -> None:
+def _refuse_emptied(corpora: Corpora, corpus: Corpus) -> None:
     if not len(corpus):
         raise TrainingError("training data must hold at least one pair; got none after filtering")
     for part, size in zip(corpora.parts, corpus.part_sizes, strict=False):
@@ -216,9 +210,7 @@ def _dev_scorer(trained: TrainedModel, corpora: Corpora) -> Score:
     return MixtureScorer(trained, {part.part.name: part.dev for part in corpora.parts if part.dev})
 
 
-def _batches(
-    corpus: EncodedCorpus | FrameCorpus, trained: TrainedModel, sampler: MixtureSampler | None
-) -> BatchStream:
+def _batches(corpus: Corpus, trained: TrainedModel, sampler: MixtureSampler | None) -> BatchStream:
     training = trained.config.training
     draw = None if sampler is None else sampler.draw
     batches = Batches(corpus, training.batch_tokens, training.seed, draw)
@@ -250,32 +242,22 @@ def _known_tokenizers(folder: Path, config: Config) -> Tokenizers | None:
 
 def _encode(
     config: Config, corpora: Corpora, trained: TrainedModel, folder: Path, fingerprint: str
-) -> EncodedCorpus | FrameCorpus:
+) -> Corpus:
     """Small data stays in memory; large data is encoded into files once, also across a resume.
 
     Of recordings and pictures only paths, lengths and targets are held.
     """
     streams = {part.part.name: part.train for part in corpora.parts} or {"": corpora.train}
-    if isinstance(trained.source, FrameReader):
-        return FrameCorpus.build(
-            [_texts_of(stream()) for stream in streams.values()],
-            trained.source,
-            [coder(trained.target_tokenizer, name) for name in streams],
-            config.data,
-            augment=True,
-            seed=config.training.seed,
-        )
-    cache = folder / "training" / "corpus" if corpora.bytes > _IN_MEMORY else None
-    if cache:
-        sizes = (trained.source.size, trained.target_tokenizer.size)
-        while (known := EncodedCorpus.open(cache, fingerprint, sizes)) is None:
-            if launched_processes()[0] == 0:
-                break
-            time.sleep(_PAUSE)  # the first process is writing it
-        else:
-            return known
-    texts = [Texts(_texts_of(stream()), *trained.coders(name)) for name, stream in streams.items()]
-    return EncodedCorpus.build_mixture(texts, config.data, cache, fingerprint)
+    cache = None
+    if corpora.bytes > _IN_MEMORY:
+        cache = Cache(folder / "training" / "corpus", fingerprint)
+    return trained.reader.corpus(
+        {name: _texts_of(stream()) for name, stream in streams.items()},
+        trained.target_tokenizer,
+        config.data,
+        seed=config.training.seed,
+        cache=cache,
+    )
 
 
 def _texts_of(pairs: Iterator[Pair]) -> Iterator[tuple[str, str]]:
@@ -284,7 +266,7 @@ def _texts_of(pairs: Iterator[Pair]) -> Iterator[tuple[str, str]]:
 
 def _describe_data(
     corpora: Corpora,
-    corpus: EncodedCorpus | FrameCorpus,
+    corpus: Corpus,
     leakage: Leakage,
     sampler: MixtureSampler | None,
 ) -> dict[str, Any]:
@@ -334,8 +316,8 @@ def _data_lines(report: dict[str, Any]) -> list[str]:
 
 def _report(trained: TrainedModel, data: dict[str, Any], record: TrainingRecord) -> dict[str, Any]:
     sizes = {"target": trained.target_tokenizer.size}
-    if not isinstance(trained.source, FrameReader):
-        sizes = {"source": trained.source.size, **sizes}
+    if trained.reader.tokenizer is not None:
+        sizes = {"source": trained.reader.width, **sizes}
     return {
         "name": trained.config.name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

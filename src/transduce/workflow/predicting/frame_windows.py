@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from transduce.audio.sound import HeardPart
+from transduce.audio.sound import Segment
 from transduce.config import SearchConfig
 from transduce.errors import DataError
 from transduce.interfaces import Frames
@@ -20,13 +20,13 @@ __all__ = ["FramePart", "frame_parts", "noted_parts"]
 class FramePart:
     """A part of a source and whether it is its last; None once it is decoded and not needed."""
 
-    heard: HeardPart | None
+    heard: Segment | None
     last: bool
 
 
 def frame_parts(
     sources: Iterable[Any],
-    read: Callable[[Any], Iterable[HeardPart]],
+    read: Callable[[Any], Iterable[Segment]],
     options: SearchConfig,
     limits: SourceLimits,
     keep_going: bool,
@@ -48,10 +48,10 @@ def frame_parts(
 
 
 def _parts(
-    heard: Iterable[HeardPart], longest: int | None, limits: SourceLimits
+    heard: Iterable[Segment], longest: int | None, limits: SourceLimits
 ) -> Iterator[FramePart]:
     """At most ``longest`` frames of all parts together; each part says whether it is the last."""
-    before: HeardPart | None = None
+    before: Segment | None = None
     left = longest
     for part in heard:
         if left is not None:

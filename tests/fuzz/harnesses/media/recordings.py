@@ -74,7 +74,7 @@ def feed(files: Files, folder: Path) -> object:
     length, frames = reader.length(source), reader.read(source)
     if frames.shape[1] != reader.features or not np.isfinite(frames).all():
         raise WrongAnswerError(f"frames must be finite, [S, {reader.features}]; {frames.shape}")
-    parts = reader.parts(source)
+    parts = [each.frames for each in reader.segments(source)]
     changed = reader.augmented(source, 1, 2, 3)
     if not np.isfinite(changed).all():
         raise WrongAnswerError("changed frames must be finite")

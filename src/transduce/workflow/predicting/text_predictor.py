@@ -1,0 +1,80 @@
+"""From texts to texts: encode, search, decode."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from transduce.config import SearchConfig
+from transduce.errors import DataError
+from transduce.interfaces import Stepper
+from transduce.reading.frames import FrameSource
+from transduce.search import Constraints, decode_all
+from transduce.tokenization.joint import Coder
+from transduce.workflow.predicting.output import EMPTY, Output, unanswered
+from transduce.workflow.predicting.predictor import explained
+from transduce.workflow.predicting.source_limits import UNLIMITED, SourceLimits
+from transduce.workflow.predicting.source_rows import read_ahead, source_rows
+from transduce.workflow.predicting.writer import Writer
+
+__all__ = ["TextPredictor"]
+
+
+@dataclass(frozen=True)
+class TextPredictor:
+    """A ``Predictor`` of texts."""
+
+    stepper: Stepper[Any]
+    tokenizer: Coder
+    writer: Writer
+    device: torch.device
+    limits: SourceLimits = UNLIMITED
+
+    def predict(
+        self,
+        sources: Iterable[FrameSource | DataError],
+        options: SearchConfig,
+        *,
+        window: int = 4096,
+        keep_going: bool = False,
+    ) -> Iterator[list[Output]]:
+        """The n-best outputs of each text; see :class:`Predictor`."""
+        constraints = self.writer.constraints(options)
+        return self._predict(iter(sources), options, constraints, window, keep_going)
+
+    def _predict(
+        self,
+        sources: Iterator[FrameSource | DataError],
+        options: SearchConfig,
+        constraints: Constraints | None,
+        window: int,
+        keep_going: bool,
+    ) -> Iterator[list[Output]]:
+        decoded_before = 0
+        while asked := read_ahead(sources, window):
+            rows = source_rows(asked, self.tokenizer, self.writer.part, options, self.limits)
+            if not keep_going:
+                for row in rows:
+                    if isinstance(row, DataError):
+                        raise row
+            full = [row for row in rows if isinstance(row, list)]
+            decoded = decode_all(
+                self.stepper,
+                full,
+                options,
+                constraints,
+                device=self.device,
+                window=window,
+                numbers=itertools.count(decoded_before),
+            )
+            decoded_before += len(full)
+            answers = explained(decoded)
+            for row in rows:
+                if isinstance(row, DataError):
+                    yield [unanswered(row)]
+                else:
+                    yield [EMPTY] if row is None else [self.writer.output(h) for h in next(answers)]

@@ -1,0 +1,81 @@
+"""From hypotheses to what a person reads, and from what a person asks to constraints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from transduce.audio.word_times import Word
+from transduce.config import SearchConfig
+from transduce.errors import SearchError
+from transduce.interfaces import END
+from transduce.reading.parts import WHOLE, Part
+from transduce.search import Constraints, Hypothesis
+from transduce.tokenization.joint import Coder
+from transduce.workflow.predicting.output import Output
+
+__all__ = ["Writer"]
+
+
+@dataclass(frozen=True)
+class Writer:
+    """The target's tokenizer for a part of a mixture.
+
+    The part's tag begins each output: it is among its tokens and scores, and not in its text.
+    """
+
+    tokenizer: Coder
+    part: Part = WHOLE
+
+    def constraints(self, options: SearchConfig) -> Constraints | None:
+        """What bears on each output; None where nothing does. Raises SearchError."""
+        first, begin = self.tokenizer.first, self._begin()
+        banned, guessed = self.tokenizer.banned_first, self.tokenizer.first_of
+        never = self.tokenizer.forbidden
+        wanted = never or options.prefix or options.forbidden or options.required
+        if not (first or banned or guessed or begin or wanted):
+            return None
+        if options.prefix and self.tokenizer.config.right_to_left:
+            # The search would hold it to be the first tokens, which are the last of the text.
+            raise SearchError(
+                "search.prefix must be empty where the tokenizer of the target is right_to_left, "
+                f"as outputs are then written from their end; got {options.prefix!r}"
+            )
+        encode = self.tokenizer.encode_phrase
+        return Constraints(
+            prefix=(*first, *begin, *encode(options.prefix or "")),
+            free=len(first) + len(begin),
+            banned_first=banned,
+            first_of=tuple(guessed),
+            forbidden=(*never, *(tuple(encode(phrase)) for phrase in options.forbidden)),
+            required=tuple(tuple(encode(phrase)) for phrase in options.required),
+        )
+
+    def _begin(self) -> tuple[int, ...]:
+        """What every output has to begin with: the tag of the part, where targets have it."""
+        tag = self.part.target_tag
+        return tuple(self.tokenizer.encode(tag)) if tag else ()
+
+    def read(self, hypothesis: Hypothesis) -> list[int]:
+        """Its tokens without END."""
+        return [token for token in hypothesis.tokens if token != END]
+
+    def unwritten(self) -> int:
+        """How many of an output's first tokens are no text."""
+        coder = self.tokenizer
+        return bool(coder.first_of) + len(coder.first) + bool(self.part.target_tag)
+
+    def output(self, hypothesis: Hypothesis, words: tuple[Word, ...] = ()) -> Output:
+        """A hypothesis as a person reads it."""
+        tokens = self.read(hypothesis)
+        first_of = self.tokenizer.first_of
+        return Output(
+            text=self.tokenizer.decode(tokens[self.unwritten() :]),
+            tokens=tuple(self.tokenizer.symbols(tokens)),
+            score=hypothesis.score,
+            log_probability=hypothesis.log_probability,
+            token_scores=hypothesis.token_scores,
+            finished=hypothesis.finished,
+            constraints_met=hypothesis.constraints_met,
+            words=words,
+            language=first_of.get(tokens[0], "") if tokens else "",
+        )
