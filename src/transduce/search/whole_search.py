@@ -10,7 +10,7 @@ from transduce.interfaces import BeamPlan, Ended, Source, Stepper
 from transduce.search.choosing.plain_beam import proposer
 from transduce.search.hypothesis import Hypothesis
 from transduce.search.rules.constraints import Constraints
-from transduce.search.rules.lengths import all_limits, length_penalty
+from transduce.search.rules.lengths import all_limits, length_penalties
 
 __all__ = ["planned"]
 
@@ -47,7 +47,7 @@ def _plan(source: Source, options: SearchConfig, constraints: Constraints) -> Be
         options.nbest,
         tuple(minimum for minimum, _ in bounds),
         most,
-        tuple(length_penalty(count, options) for count in range(max(most) + 3)),
+        length_penalties(max(most) + 3, options),
         prefix,
         constraints.free,
         constraints.banned_first,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import operator
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -70,6 +71,14 @@ _SIDES: tuple[Side, Side] = ("source", "target")
 
 
 @dataclass
+class _Own:
+    """The predictors of a model by part, as long as what they are made of stays the same."""
+
+    made_of: tuple[Config, object, object, Stepper[Any]]
+    predictors: dict[str | None, Predictor] = field(default_factory=dict)
+
+
+@dataclass
 class TrainedModel:
     """A model with what reads its sources (tokenizers, or a reader of recordings or pictures) and
     the target's tokenizer. ``load`` reads the directory that ``save`` writes.
@@ -82,6 +91,7 @@ class TrainedModel:
     report: dict[str, Any] = field(default_factory=dict)
     _fast: FastForm = field(init=False, repr=False)
     _reader: tuple[object, SourceReader] | None = field(default=None, init=False, repr=False)
+    _own: _Own | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._fast = FastForm(self.model)
@@ -203,15 +213,27 @@ class TrainedModel:
         ``stepper`` and ``limits`` stand in the place of the model's own; ``timings`` as in
         :meth:`predict`.
         """
+        if stepper is not None or limits is not None or timings:
+            return self._predictor(part, stepper or self.stepper(), limits, timings)
+        # Of a single short sentence all this would be a good share of the time.
+        made_of = self.config, self.source, self.target_tokenizer, self.stepper()
+        if self._own is None or any(map(operator.is_not, self._own.made_of, made_of)):
+            self._own = _Own(made_of)
+        if part not in self._own.predictors:
+            self._own.predictors[part] = self._predictor(part, made_of[-1], None, False)
+        return self._own.predictors[part]
+
+    def _predictor(
+        self,
+        part: str | None,
+        stepper: Stepper[Any],
+        limits: SourceLimits | None,
+        timings: bool,
+    ) -> Predictor:
         chosen = find_part(self.config, part)
         writer = Writer(coder(self.target_tokenizer, chosen.name), chosen)
-        return self.reader.predictor(
-            self.stepper() if stepper is None else stepper,
-            writer,
-            self.model.device,
-            self.limits() if limits is None else limits,
-            timings=timings,
-        )
+        limits, device = limits or self.limits(), self.model.device
+        return self.reader.predictor(stepper, writer, device, limits, timings=timings)
 
     def limits(self) -> SourceLimits:
         """How long a source may be, where this model alone predicts."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -10,7 +11,14 @@ from torch import Tensor
 from transduce.config import SearchConfig
 from transduce.interfaces import Source
 
-__all__ = ["all_limits", "coverage_penalty", "length_penalty", "limits", "normalize"]
+__all__ = [
+    "all_limits",
+    "coverage_penalty",
+    "length_penalties",
+    "length_penalty",
+    "limits",
+    "normalize",
+]
 
 # Attention below this counts as this, so that a position never looked at costs much, not infinity.
 _LEAST_COVERAGE = 1e-6
@@ -31,6 +39,17 @@ def length_penalty(length: int, options: SearchConfig) -> float:
     base = float(count) if options.length_normalization == "power" else (5.0 + count) / 6.0
     penalty: float = base**options.length_alpha
     return penalty
+
+
+def length_penalties(count: int, options: SearchConfig) -> tuple[float, ...]:
+    """The :func:`length_penalty` of 0, 1, … ``count`` - 1 scored tokens."""
+    return _penalties(count, options.length_normalization, options.length_alpha)
+
+
+@lru_cache(maxsize=8)  # a search asks anew at each batch
+def _penalties(count: int, normalization: str, alpha: float) -> tuple[float, ...]:
+    options = SearchConfig.model_construct(length_normalization=normalization, length_alpha=alpha)
+    return tuple(length_penalty(length, options) for length in range(count))
 
 
 def normalize(log_probability: float, length: int, options: SearchConfig) -> float:
