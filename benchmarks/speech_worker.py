@@ -79,7 +79,7 @@ class Ours:
     def __init__(self, model: Path, engine: str) -> None:
         from transduce.config import EngineChoice
         from transduce.engine import fast_stepper
-        from transduce.pretrained.reader import read_pretrained
+        from transduce.pretrained.published_model import read_pretrained
 
         self._trained = read_pretrained(model)
         self._stepper = fast_stepper(

@@ -12,9 +12,9 @@ from benchmarks.train_protocol import Case, Feed, Pairs, Ready
 from transduce.config import ModelConfig, TrainingConfig
 from transduce.interfaces import BEGIN, Batch, Source
 from transduce.models.build import build_model
+from transduce.training.allocation import settle_memory
 from transduce.training.distributed import join_processes
 from transduce.training.learner import Learner
-from transduce.training.memory import settle_memory
 from transduce.training.objectives.choose import choose_objectives
 from transduce.training.schedule import learning_rate
 

@@ -14,6 +14,19 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "src" / "transduce").rglob("*.py"))
 LONGEST = 400
 
+# Files of one name: rooms built alike, for one subject each. All others have a name of their own.
+TWINS = {
+    "augmentation.py": {"audio", "image"},  # what an epoch does to a recording, to a picture
+    "reader.py": {"audio", "image"},  # what reads these
+    "recurrent.py": {"engine/stacks", "models", "modules"},  # layers, the model, its programs
+    "transformer.py": {"engine/stacks", "models", "modules"},  # likewise
+    "ctc.py": {"kernels", "models", "training/objectives"},  # kernel, output layer, objective
+    "choose.py": {"training/objectives", "workflow/readers"},  # by the config, one of the room
+    "frontend.py": {"config", "modules"},  # a section is named as what it configures
+    "compare.py": {"commands", "evaluation"},  # a command's file is named as the command
+    "evaluate.py": {"commands", "workflow"},  # likewise
+}
+
 # What runs code out of a file, or could.
 UNSAFE_IMPORTS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 UNSAFE_CALLS = {
@@ -160,6 +173,24 @@ def test_module_raises_instead_of_asserting(module: Path) -> None:
 
 def test_module_name_says_its_subject(module: Path) -> None:
     assert module.stem not in {"utils", "util", "helpers", "misc", "common"}
+
+
+def test_a_file_has_its_name_alone() -> None:
+    rooms: dict[str, set[str]] = {}
+    for path in MODULES:
+        if path.name != "__init__.py":
+            room = path.parent.relative_to(ROOT / "src" / "transduce")
+            rooms.setdefault(path.name, set()).add(str(room))
+    assert {name: where for name, where in rooms.items() if len(where) > 1} == TWINS
+
+
+def test_a_class_has_its_name_alone() -> None:
+    places: dict[str, list[str]] = {}
+    for path in MODULES:
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(f"{path}:{node.lineno}")
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
 
 
 @pytest.mark.parametrize("room", ["modules", "models", "search"])

@@ -240,7 +240,7 @@ def show(
     from transduce.commands.show import show, show_engine
 
     if attention is not None:
-        from transduce.commands.attention import show_attention
+        from transduce.commands.show_attention import show_attention
 
         print(show_attention(model, attention, output, part))
         return

@@ -13,9 +13,9 @@ from typing import Any
 
 from transduce.config import SearchConfig
 from transduce.errors import ConfigError, DataError
-from transduce.pretrained.checkpoint.folder import read_json
 from transduce.pretrained.checkpoint.generation import to_search
-from transduce.pretrained.reader import read_pretrained
+from transduce.pretrained.checkpoint.published_checkpoint import read_json
+from transduce.pretrained.published_model import read_pretrained
 from transduce.reading.parts import find_part
 from transduce.workflow.trained import TrainedModel
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 from transduce.config import Config, SearchConfig
 from transduce.config.presets import PRESETS
 from transduce.errors import ConfigError, DataError, ModelError
-from transduce.pretrained.reader import load_trained, read_pretrained
+from transduce.pretrained.published_model import load_trained, read_pretrained
 from transduce.reading.frames import FrameSource
 from transduce.workflow.attention_picture import draw_attention_of
 from transduce.workflow.corpora.in_memory import (

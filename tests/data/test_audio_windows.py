@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from transduce.audio.quiet_cuts import cut_where_quiet
 from transduce.audio.reader import AudioReader
-from transduce.audio.windows import cut_where_quiet
 from transduce.config.audio import AudioConfig
 
 RATE = 1000

@@ -9,7 +9,7 @@ from torch.testing import assert_close
 from architectures import ARCHITECTURES, make_model, make_source_for, make_target, sentences
 from transduce.config import SearchConfig
 from transduce.engine import choose_engine
-from transduce.engine.build import in_bfloat16
+from transduce.engine.choice import in_bfloat16
 from transduce.errors import EngineError
 from transduce.search import decode
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from architectures import ARCHITECTURES, make_model
-from transduce.engine import build, choose_engine, fast_stepper
+from transduce.engine import choice, choose_engine, fast_stepper
 from transduce.errors import EngineError
 from transduce.kernels import library
 
@@ -24,10 +24,10 @@ def _afresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("TRANSDUCE_NATIVE", raising=False)
     library._load.cache_clear()
-    build._say_once.cache_clear()
+    choice._say_once.cache_clear()
     yield
     library._load.cache_clear()
-    build._say_once.cache_clear()
+    choice._say_once.cache_clear()
 
 
 def test_without_a_compiler_the_model_itself_predicts(monkeypatch, caplog):

@@ -14,10 +14,9 @@ from engine_kernels import kernels
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import transduce.engine.search as engine_search
 from architectures import ARCHITECTURES, SYMBOLS, make_model, make_source
 from transduce.config import SearchConfig
-from transduce.engine import fast_stepper
+from transduce.engine import fast_stepper, native_search
 from transduce.errors import ModelError, SearchError
 from transduce.interfaces import END
 from transduce.models.seq2seq import Seq2Seq
@@ -117,7 +116,7 @@ def test_every_search_finds_what_its_steps_find(
     )
     expected = decode(Stepwise(engine), source, options, constraints)
     with threads(team), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine_search, "_together", lambda *_: together)
+        patch.setattr(native_search, "_together", lambda *_: together)
         found = decode(engine, source, options, constraints)
     assert_same(found, expected)
 

@@ -15,7 +15,7 @@ import torch
 from engine_kernels import kernels
 
 from architectures import ARCHITECTURES, make_model
-from transduce.engine import build, choose_engine, fast_stepper
+from transduce.engine import choice, choose_engine, fast_stepper
 from transduce.errors import EngineError
 from transduce.kernels import cache, compiler, library
 
@@ -55,10 +55,10 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Machine
     monkeypatch.setattr(tempfile, "tempdir", str(found.temporary))
     monkeypatch.delenv("TRANSDUCE_NATIVE", raising=False)
     library._load.cache_clear()
-    build._say_once.cache_clear()
+    choice._say_once.cache_clear()
     yield found
     library._load.cache_clear()
-    build._say_once.cache_clear()
+    choice._say_once.cache_clear()
 
 
 class Lines:
@@ -281,7 +281,7 @@ def test_where_nothing_can_be_kept(
     )
     with pytest.raises(EngineError, match="cannot be written"):
         choose_engine("int8", CPU)
-    build._say_once.cache_clear()
+    choice._say_once.cache_clear()
 
     def none() -> str:
         raise FileNotFoundError("No usable temporary directory found")

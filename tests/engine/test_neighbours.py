@@ -16,8 +16,7 @@ from engine_kernels import LESSER, kernels
 
 from architectures import ARCHITECTURES, SYMBOLS, make_model, make_source_for, sentences
 from transduce.config import ModelConfig, SearchConfig
-from transduce.engine import fast_stepper
-from transduce.engine import search as engine_search
+from transduce.engine import fast_stepper, native_search
 from transduce.interfaces import END
 from transduce.models.build import build_model
 from transduce.models.seq2seq import Seq2Seq
@@ -166,7 +165,7 @@ def test_large_vocabularies_and_batches(
     everyone = list(range(len(rows)))
     alone = apart(engine, model, rows, beam=2)
     for together in (False, True):
-        monkeypatch.setattr(engine_search, "_together", lambda *_, whole=together: whole)
+        monkeypatch.setattr(native_search, "_together", lambda *_, whole=together: whole)
         for count, batch in ((1, everyone), (2, everyone[:49]), (3, everyone[::-1])):
             with threads(count):
                 outputs = found(engine, model, rows, batch, beam=2)

@@ -13,7 +13,7 @@ import transduce.export.folder as export
 from transduce.errors import BusyError, ConfigError, ModelError
 from transduce.export.folder import export_trained
 from transduce.files import SUMS, Sums, damaged, locked
-from transduce.pretrained.reader import read_pretrained
+from transduce.pretrained.published_model import read_pretrained
 from transduce.workflow.trained import TrainedModel
 
 
@@ -48,8 +48,10 @@ def test_all_files_have_checksums(tmp_path: Path, model: TrainedModel) -> None:
 def test_damage_is_found_when_it_is_read_back(
     tmp_path: Path, model: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("transduce.pretrained.reader.is_ctranslate2", lambda path: True)
-    monkeypatch.setattr("transduce.pretrained.reader.read_ctranslate2", lambda *given: model)
+    monkeypatch.setattr("transduce.pretrained.published_model.is_ctranslate2", lambda path: True)
+    monkeypatch.setattr(
+        "transduce.pretrained.published_model.read_ctranslate2", lambda *given: model
+    )
     export_trained(model, tmp_path / "out")
     assert read_pretrained(tmp_path / "out") is model
     (tmp_path / "out" / "model.bin").write_text("other")

@@ -19,7 +19,7 @@ from transduce.config import Config
 from transduce.errors import ConfigError, ModelError
 from transduce.files import SUMS, Sums, damaged
 from transduce.models.storage import named_weights
-from transduce.pretrained.reader import load_trained
+from transduce.pretrained.published_model import load_trained
 from transduce.tokenization.tokenizer import Tokenizer
 from transduce.training.record.log import read_log
 from transduce.training.run import Run

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from transduce.modules import recurrent
 from transduce.modules.recurrent import (
-    EncoderLayer,
+    RecurrentEncoderLayer,
     RecurrentLayer,
     RecurrentStack,
 )
@@ -132,7 +132,7 @@ def test_first_weights(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_encoder_layer_reads_each_sentence_by_its_length(kind: str, bidirectional: bool) -> None:
-    layer = EncoderLayer(5, kind=kind, width=4, bidirectional=bidirectional).double()
+    layer = RecurrentEncoderLayer(5, kind=kind, width=4, bidirectional=bidirectional).double()
     lengths = [5, 1, 3]
     vectors = torch.randn(3, 5, 5).double()
     outputs, last = layer(vectors, torch.tensor(lengths))
@@ -155,10 +155,10 @@ def test_encoder_layer_reads_each_sentence_by_its_length(kind: str, bidirectiona
 
 
 def test_halves_of_a_bidirectional_layer_have_half_the_width() -> None:
-    layer = EncoderLayer(5, kind="gru", width=6, bidirectional=True)
+    layer = RecurrentEncoderLayer(5, kind="gru", width=6, bidirectional=True)
     assert layer.back is not None
     assert (layer.ahead.width, layer.back.width) == (3, 3)
-    assert EncoderLayer(5, kind="gru", width=6, bidirectional=False).ahead.width == 6
+    assert RecurrentEncoderLayer(5, kind="gru", width=6, bidirectional=False).ahead.width == 6
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from transduce.modules.scores import (
+from transduce.modules.attention_scores import (
     AdditiveScore,
     CosineScore,
     DotScore,

@@ -22,7 +22,7 @@ from transduce.config import Config
 from transduce.errors import BusyError, ModelError
 from transduce.files import SUMS, Sums, locked
 from transduce.models.storage import named_weights
-from transduce.pretrained.reader import load_trained
+from transduce.pretrained.published_model import load_trained
 from transduce.tokenization.tokenizer import Tokenizer
 from transduce.workflow.trained import TrainedModel
 

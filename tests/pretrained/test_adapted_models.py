@@ -18,7 +18,7 @@ from transduce import Transducer, pipeline
 from transduce.errors import ModelError
 from transduce.interfaces import BEGIN, Source
 from transduce.pretrained.foreign.foreign_model import AdaptedModel
-from transduce.pretrained.reader import read_pretrained
+from transduce.pretrained.published_model import read_pretrained
 
 BEAM = {"num_beams": 3, "num_return_sequences": 3, "max_new_tokens": 9}
 SEARCH = {"beam": 3, "nbest": 3, "max_length": 9, "stopping": "generate",

@@ -20,7 +20,7 @@ from transduce.errors import ModelError
 from transduce.interfaces import BEGIN, END, Source
 from transduce.models.build import build_model
 from transduce.models.seq2seq import Seq2Seq
-from transduce.pretrained.reader import read_pretrained
+from transduce.pretrained.published_model import read_pretrained
 
 Variables = dict[str, NDArray[Any]]
 PART = {

@@ -17,7 +17,7 @@ from published import write_json
 from safetensors.torch import load_file, save_file
 
 from transduce.errors import TransduceError
-from transduce.pretrained.reader import read_pretrained
+from transduce.pretrained.published_model import read_pretrained
 from transduce.workflow.trained import TrainedModel
 
 ABSURD = [-1, 0, 3000, 10**6, 10**9, 10**12, 2**62, 2**63, 10**30]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
 from transduce.errors import ModelError, TransduceError
-from transduce.pretrained.reader import read_pretrained
+from transduce.pretrained.published_model import read_pretrained
 
 Array = NDArray[Any]
 

@@ -12,7 +12,7 @@ import transduce.commands.importing as importing
 from transduce.config import Config
 from transduce.errors import BusyError, ConfigError
 from transduce.files import changing, locked
-from transduce.pretrained.reader import load_trained
+from transduce.pretrained.published_model import load_trained
 from transduce.tokenization.tokenizer import Tokenizer
 from transduce.workflow.trained import TrainedModel
 

@@ -22,7 +22,7 @@ from whisper_models import save_model, save_tokenizer
 from transduce import Transducer
 from transduce.config import Config
 from transduce.errors import ModelError
-from transduce.pretrained.reader import load_trained, read_pretrained
+from transduce.pretrained.published_model import load_trained, read_pretrained
 from transduce.workflow.corpora.corpora import open_corpora
 
 CODE = "evil.py"

@@ -9,7 +9,7 @@ import torch
 from families import FAMILIES
 from published import TEXTS, Pair, write_json
 
-from transduce.pretrained.reader import read_pretrained
+from transduce.pretrained.published_model import read_pretrained
 from transduce.workflow.trained import TrainedModel
 
 LENGTH = 12

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from transduce import Transducer, cli, pipeline
 from transduce.errors import ConfigError, DataError, EngineError, ModelError
 from transduce.pretrained.foreign.foreign_model import AdaptedModel
-from transduce.pretrained.reader import load_trained, read_pretrained
+from transduce.pretrained.published_model import load_trained, read_pretrained
 
 SHORT = "search.max_length=8"
 

@@ -15,7 +15,7 @@ from published import SENTENCES, train_pieces, write_json
 
 from transduce.errors import ModelError
 from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
-from transduce.pretrained.checkpoint.folder import Checkpoint
+from transduce.pretrained.checkpoint.published_checkpoint import PublishedCheckpoint
 from transduce.pretrained.checkpoint.published_vocabulary import (
     Vocabulary,
     byte_level_vocabulary,
@@ -71,7 +71,7 @@ def folder_with(tmp_path, model_type: str = "t5", **files: object):
     from safetensors.torch import save_file
 
     save_file({"x": torch.zeros(1)}, tmp_path / "model.safetensors")
-    return Checkpoint(tmp_path)
+    return PublishedCheckpoint(tmp_path)
 
 
 def cut(vocabulary: Vocabulary, text: str, unknown: int) -> list[int]:

@@ -17,7 +17,7 @@ import transduce
 from transduce import Transducer, cli
 from transduce.errors import DataError, ModelError
 from transduce.interfaces import BEGIN, END, Source
-from transduce.pretrained.reader import read_pretrained
+from transduce.pretrained.published_model import read_pretrained
 from transduce.workflow.trained import TrainedModel
 
 transformers = pytest.importorskip("transformers")

@@ -15,7 +15,7 @@ from whisper_models import NUMBERS, SPECIALS, frames, save_model
 
 from transduce import Transducer, cli
 from transduce.errors import ModelError
-from transduce.pretrained.reader import read_pretrained
+from transduce.pretrained.published_model import read_pretrained
 from transduce.workflow.trained import TrainedModel
 
 pytest.importorskip("transformers")

@@ -4,7 +4,7 @@ import ctypes
 
 import pytest
 
-from transduce.training.memory import settle_memory
+from transduce.training.allocation import settle_memory
 
 
 def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:

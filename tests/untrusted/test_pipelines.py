@@ -14,7 +14,7 @@ from tokenizers import Tokenizer, models
 
 from transduce.errors import ModelError
 from transduce.untrusted.charsmap import require_whole
-from transduce.untrusted.pipelines import library, read_pipeline
+from transduce.untrusted.tokenizer_json import library, read_pipeline
 
 State = dict[str, Any]
 

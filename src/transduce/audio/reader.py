@@ -18,6 +18,7 @@ from transduce.audio.augmentation import (
     draw_warp,
 )
 from transduce.audio.log_mel import Samples, frame_count, log_mel
+from transduce.audio.quiet_cuts import windows
 from transduce.audio.samples import (
     array_samples,
     not_too_loud,
@@ -26,7 +27,6 @@ from transduce.audio.samples import (
     stream_samples,
 )
 from transduce.audio.sound import Segment, find_sound
-from transduce.audio.windows import windows
 from transduce.config.audio import AudioConfig
 from transduce.errors import DataError
 

@@ -277,11 +277,11 @@ def _opened(path: str | Path) -> Iterator[SoundFile]:
 def _forward(soundfile: Any) -> Any:
     """The library's class, which after each block seeks to where it is: some files permit none."""
 
-    class Forward(soundfile.SoundFile):  # type: ignore[misc]
+    class ForwardOnly(soundfile.SoundFile):  # type: ignore[misc]
         def seekable(self) -> bool:
             return False
 
-    return Forward
+    return ForwardOnly
 
 
 def _damaged(detail: str, path: str | Path) -> DataError:

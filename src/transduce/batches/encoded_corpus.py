@@ -21,7 +21,7 @@ from transduce.interfaces import END, Batch
 from transduce.tokenization.joint import Coder
 from transduce.tokenization.texts import portions
 
-__all__ = ["EncodedCorpus", "EncodedSide", "Texts"]
+__all__ = ["EncodedCorpus", "EncodedSide", "TextPairs"]
 
 Rows = list[list[int]]
 
@@ -63,7 +63,7 @@ class EncodedSide:
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
+class TextPairs:
     """The pairs of one part of a corpus, and what encodes them."""
 
     pairs: Iterable[tuple[str, str]]
@@ -103,13 +103,13 @@ class EncodedCorpus:
         fingerprint: str = "",
     ) -> EncodedCorpus:
         """Encode the pairs of one data set; see :meth:`build_mixture`."""
-        only = Texts(pairs, source_tokenizer, target_tokenizer)
+        only = TextPairs(pairs, source_tokenizer, target_tokenizer)
         return cls.build_mixture([only], config, folder, fingerprint)
 
     @classmethod
     def build_mixture(
         cls,
-        parts: Sequence[Texts],
+        parts: Sequence[TextPairs],
         config: DataConfig | None = None,
         folder: Path | None = None,
         fingerprint: str = "",
@@ -210,7 +210,7 @@ class EncodedCorpus:
 
 
 def _encode(
-    parts: Sequence[Texts],
+    parts: Sequence[TextPairs],
     limits: LengthLimits,
     types: Sequence[np.dtype[Any]],
     sinks: Sequence[Sink],
@@ -237,7 +237,7 @@ def _encode(
     return joined, tuple(counted)
 
 
-def _encoded(portion: Sequence[tuple[str, str]], part: Texts) -> tuple[Rows, Rows]:
+def _encoded(portion: Sequence[tuple[str, str]], part: TextPairs) -> tuple[Rows, Rows]:
     """The rows of both sides, with END."""
     source, target = (
         tokenizer.encode_batch([pair[side] for pair in portion])

@@ -19,7 +19,7 @@ from transduce.checks.doctor_report import (
     PartReport,
     Share,
     SideReport,
-    Vocabulary,
+    VocabularyReport,
 )
 from transduce.checks.leakage import Fingerprints, Leakage
 from transduce.config import Config, DataConfig, Files
@@ -286,6 +286,6 @@ class _FrameSide:
         return FrameReport(Lengths(dict(self._lengths)), self._reader.frames_a_second)
 
 
-def _vocabulary(counts: Counter[str], complete: bool) -> Vocabulary:
+def _vocabulary(counts: Counter[str], complete: bool) -> VocabularyReport:
     once = sum(1 for count in counts.values() if count == 1)
-    return Vocabulary(len(counts), once, tuple(counts.most_common(_FREQUENT)), complete)
+    return VocabularyReport(len(counts), once, tuple(counts.most_common(_FREQUENT)), complete)

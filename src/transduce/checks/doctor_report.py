@@ -15,7 +15,7 @@ __all__ = [
     "PartReport",
     "Share",
     "SideReport",
-    "Vocabulary",
+    "VocabularyReport",
 ]
 
 _BAR = 40  # characters of the longest bar of a histogram
@@ -84,7 +84,7 @@ class Lengths:
 
 
 @dataclass(frozen=True)
-class Vocabulary:
+class VocabularyReport:
     """Distinct symbols of one side. ``complete`` is false where rare ones had to be let go."""
 
     distinct: int
@@ -109,8 +109,8 @@ class SideReport:
 
     characters: Lengths
     words: Lengths
-    character_vocabulary: Vocabulary
-    word_vocabulary: Vocabulary
+    character_vocabulary: VocabularyReport
+    word_vocabulary: VocabularyReport
     tags: tuple[tuple[str, int], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:

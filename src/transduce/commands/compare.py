@@ -14,7 +14,7 @@ from transduce.drawing.pictures import draw_quality_against_speed
 from transduce.errors import ConfigError, DataError
 from transduce.evaluation.compare import Comparison, System, compare_systems, render_parts
 from transduce.files import write_text
-from transduce.pretrained.reader import load_trained
+from transduce.pretrained.published_model import load_trained
 from transduce.reading.pair_files import Example
 from transduce.reading.parts import find_part
 from transduce.reading.problems import Problems

@@ -18,7 +18,7 @@ from transduce.commands.arguments import (
 from transduce.errors import BusyError, ConfigError, DataError
 from transduce.files import changing, write_text
 from transduce.pretrained.foreign.foreign_model import AdaptedModel
-from transduce.pretrained.reader import load_trained
+from transduce.pretrained.published_model import load_trained
 from transduce.reading.problems import Problems
 from transduce.workflow.contact_sheet import draw_sheet, require_pictures
 from transduce.workflow.evaluate import Evaluation

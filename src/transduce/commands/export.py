@@ -16,7 +16,7 @@ from transduce.export.holdable import (
     require_transformers,
 )
 from transduce.export.usage import compare, left_out, program
-from transduce.pretrained.reader import load_trained
+from transduce.pretrained.published_model import load_trained
 from transduce.reading.parts import find_part, part_tags, parts_of
 from transduce.reading.problems import Problems
 from transduce.reading.sources import read_sources

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from transduce.errors import ConfigError
 from transduce.files import clear_left, is_free
-from transduce.pretrained.reader import read_pretrained
+from transduce.pretrained.published_model import read_pretrained
 
 __all__ = ["import_model"]
 

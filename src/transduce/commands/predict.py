@@ -22,7 +22,7 @@ from typing import TextIO
 from transduce.commands.arguments import require_file_place, updated
 from transduce.config import Config, SearchConfig
 from transduce.errors import ConfigError, DataError
-from transduce.pretrained.reader import load_trained
+from transduce.pretrained.published_model import load_trained
 from transduce.reading.parts import find_part
 from transduce.workflow.predicting.output import Output
 from transduce.workflow.trained import TrainedModel

@@ -13,7 +13,7 @@ from transduce.evaluation.tables import number, render_table
 from transduce.files import place
 from transduce.kernels.processor import processor_features
 from transduce.pretrained.foreign.foreign_model import AdaptedModel
-from transduce.pretrained.reader import load_trained
+from transduce.pretrained.published_model import load_trained
 from transduce.reading.parts import parts_of
 from transduce.tokenization.joint import JointTokenizer
 from transduce.tokenization.tokenizer import Tokenizer

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from transduce.config import load_config
-from transduce.pretrained.reader import read_pretrained
+from transduce.pretrained.published_model import read_pretrained
 from transduce.training.distributed import launched_processes
 from transduce.training.record.progress import choose_progress
 from transduce.workflow.corpora.corpora import open_corpora

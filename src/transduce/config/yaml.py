@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
-from transduce.config.errors import short
+from transduce.config.wording import short
 from transduce.errors import ConfigError
-from transduce.untrusted.reading import MEGABYTE, read_text
+from transduce.untrusted.bounded import MEGABYTE, read_text
 
 __all__ = ["differences", "parse_override", "read_recipe", "set_dotted"]
 

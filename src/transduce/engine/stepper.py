@@ -9,16 +9,16 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from transduce.engine.native_search import SearchedDecoder, search
 from transduce.engine.programs.runner import Extent
-from transduce.engine.search import SearchedDecoder, search
 from transduce.errors import ModelError
 from transduce.interfaces import END, BeamPlan, Candidates, Ended, Memory, Source
 from transduce.models.state import DecoderState
 
 __all__ = [
-    "Cache",
     "EngineState",
     "EngineStepper",
+    "KeyValueCache",
     "NativeDecoder",
     "NativeEncoder",
     "NativeListener",
@@ -62,7 +62,7 @@ class NativeDecoder(SearchedDecoder, Protocol):
         ...
 
 
-class Cache:
+class KeyValueCache:
     """Keys and values of the tokens read, ``[L, 2, t, capacity, G·d]``, written once each.
 
     ``written`` positions hold something. A state that is not the newest has its own copy made
@@ -74,22 +74,22 @@ class Cache:
         self.written = written
 
     @classmethod
-    def empty(cls, decoder: NativeDecoder, rows: int, positions: int) -> Cache:
+    def empty(cls, decoder: NativeDecoder, rows: int, positions: int) -> KeyValueCache:
         """Room for ``rows`` at each of ``positions``."""
         _, pairs, width = decoder.heads
         shape = (decoder.layers, 2, positions, rows, pairs * width)
         return cls(torch.empty(shape, dtype=decoder.stored))
 
-    def resized(self, positions: int, rows: int) -> Cache:
+    def resized(self, positions: int, rows: int) -> KeyValueCache:
         """A copy with room for more."""
         layers, two, _, before, width = self.values.shape
         values = self.values.new_empty((layers, two, positions, rows, width))
         values[:, :, : self.written, :before] = self.values[:, :, : self.written]
-        return Cache(values, self.written)
+        return KeyValueCache(values, self.written)
 
-    def up_to(self, position: int) -> Cache:
+    def up_to(self, position: int) -> KeyValueCache:
         """A copy of the first positions."""
-        return Cache(self.values.clone(), position)
+        return KeyValueCache(self.values.clone(), position)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class EngineState:
     """
 
     decoder: DecoderState
-    cache: Cache
+    cache: KeyValueCache
 
     @property
     def position(self) -> int:
@@ -167,7 +167,7 @@ class EngineStepper:
             {**self._decoder.first_rows(memory), "table": table},
             keep_attention=wanted and self._decoder.attends,
         )
-        return EngineState(decoder, Cache.empty(self._decoder, count, positions))
+        return EngineState(decoder, KeyValueCache.empty(self._decoder, count, positions))
 
     @torch.no_grad()
     def heard(self, state: EngineState) -> Tensor | None:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from transduce.config import ModelConfig, TransformerDecoderConfig, TransformerEncoderConfig
 from transduce.export.holdable import require_transformers
 from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
-from transduce.models.seq2seq import Embedding, Output, Seq2Seq
+from transduce.models.seq2seq import Embedding, OutputLayer, Seq2Seq
 from transduce.models.transformer import TransformerDecoder, TransformerEncoder
 from transduce.modules.attention import MultiHeadAttention
 from transduce.modules.functional import GATED
@@ -154,7 +154,7 @@ def _positions(options: _Options, positions: nn.Module | None) -> _Array:
     return np.zeros((LONGEST, options.width), dtype=np.float32)
 
 
-def _fill_output(spec: Any, output: Output) -> None:
+def _fill_output(spec: Any, output: OutputLayer) -> None:
     weight: Tensor = output.weight
     if output.project is not None:
         weight = weight @ output.project.weight

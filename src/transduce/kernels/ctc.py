@@ -15,7 +15,7 @@ from transduce.kernels.library import has_library, load_library
 __all__ = ["CTCRows", "NativePrefixes", "has_native_ctc"]
 
 
-class _Size(Checked):
+class _CTCSize(Checked):
     """``CtcSize`` of native/ctc.h."""
 
     _fields_ = tuple(
@@ -92,9 +92,9 @@ class NativePrefixes:
             self._refuse()
         return after
 
-    def _size(self, rows: CTCRows) -> _Size:
+    def _size(self, rows: CTCRows) -> _CTCSize:
         B, S, V = self._log_probs.shape
-        return _Size.of(B, len(rows.last), S, V)
+        return _CTCSize.of(B, len(rows.last), S, V)
 
     def _at(self, rows: CTCRows) -> _Rows:
         N, places = len(rows.last), self._log_probs.shape[1] + 1

@@ -21,7 +21,7 @@ _LANES = 16
 _LEAST_ROWS = 12  # of each thread: with fewer, reading the weights would take the time
 
 
-class _Size(Checked):
+class _LSTMSize(Checked):
     """``LstmSize`` of ``native/lstm.h``."""
 
     _fields_ = (
@@ -90,7 +90,7 @@ class _LSTM(torch.autograd.Function):
             raise EngineError(f"cell must be [{B}, {D}]; got {list(first.shape)}")
         functions = load_library().functions
         if functions.lstm(
-            half, torch.get_num_threads(), ctypes.byref(_Size.of(B, T, E, D)),
+            half, torch.get_num_threads(), ctypes.byref(_LSTMSize.of(B, T, E, D)),
             _addresses(weights), _addresses([inputs, gates, cells, first, outputs]),
         ):  # fmt: skip
             raise_refusal(functions)
@@ -111,7 +111,7 @@ class _LSTM(torch.autograd.Function):
         of_vectors = torch.empty(B, T, E, dtype=inputs.dtype)
         functions = load_library().functions
         if functions.lstm_back(
-            ctx.half, threads, ctypes.byref(_Size.of(B, T, E, D)),
+            ctx.half, threads, ctypes.byref(_LSTMSize.of(B, T, E, D)),
             _addresses(weights[:2]), _addresses([inputs, gates, cells, first]),
             _addresses([of_outputs, of_gates, of_vectors, hidden, cell, bias]),
         ):  # fmt: skip

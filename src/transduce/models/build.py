@@ -25,7 +25,7 @@ from transduce.errors import ConfigError
 from transduce.models.copying import PointerGenerator
 from transduce.models.ctc import CTCOutput
 from transduce.models.recurrent import RecurrentDecoder, RecurrentEncoder
-from transduce.models.seq2seq import Decoder, Embedding, Encoder, Frontend, Output, Seq2Seq
+from transduce.models.seq2seq import Decoder, Embedding, Encoder, Frontend, OutputLayer, Seq2Seq
 from transduce.models.transformer import TransformerDecoder, TransformerEncoder
 from transduce.modules.frontend import ConvolutionFrontend, LinearFrontend, SubsamplingFrontend
 from transduce.modules.patches import PatchFrontend
@@ -64,7 +64,7 @@ def build_model(
         config.decoder, target_embedding.weight.shape[1], encoder.width, _summary_layers(config)
     )
     tied = target_embedding if config.tie in ("target", "all") else None
-    output = Output(decoder.width, target_size, tied)
+    output = OutputLayer(decoder.width, target_size, tied)
     pointer = None
     if config.copy_source:
         pointer = _build_pointer(config, decoder.width, target_embedding.weight.shape[1], copy_map)

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from transduce.errors import ConfigError
 from transduce.interfaces import Memory, Source
 from transduce.models.state import DecoderState
+from transduce.modules.attention_scores import Attention, AttentionKind, make_attention
 from transduce.modules.dropout import Dropout
 from transduce.modules.functional import linear
-from transduce.modules.recurrent import EncoderLayer, RecurrentKind, RecurrentStack, States
-from transduce.modules.scores import Attention, AttentionKind, make_attention
+from transduce.modules.recurrent import RecurrentEncoderLayer, RecurrentKind, RecurrentStack, States
 
 __all__ = ["Bridge", "BridgeKind", "RecurrentDecoder", "RecurrentEncoder"]
 
@@ -46,7 +46,7 @@ class RecurrentEncoder(nn.Module):
             )
         self.width = width
         self.layers = nn.ModuleList(
-            EncoderLayer(
+            RecurrentEncoderLayer(
                 input_width if layer == 0 else width,
                 kind=kind,
                 width=width,

@@ -14,7 +14,7 @@ from transduce.models.ctc import CTCOutput
 from transduce.models.state import DecoderState
 from transduce.modules.dropout import Dropout
 
-__all__ = ["Decoder", "Embedding", "Encoder", "Frontend", "Output", "Seq2Seq"]
+__all__ = ["Decoder", "Embedding", "Encoder", "Frontend", "OutputLayer", "Seq2Seq"]
 
 
 class Frontend(Protocol):
@@ -71,7 +71,7 @@ class Embedding(nn.Module):
         return vectors
 
 
-class Output(nn.Module):
+class OutputLayer(nn.Module):
     """Vectors to logits over the vocabulary, with its own weights or an embedding's."""
 
     def __init__(self, width: int, size: int, tied: Embedding | None) -> None:
@@ -106,7 +106,7 @@ class Seq2Seq(nn.Module):
         encoder: Encoder,
         target_embedding: Embedding,
         decoder: Decoder,
-        output: Output,
+        output: OutputLayer,
         pointer: PointerGenerator | None = None,
         ctc: CTCOutput | None = None,
     ) -> None:

@@ -19,7 +19,7 @@ from transduce.kernels.lstm import has_native_lstm, lstm
 from transduce.modules.dropout import Dropout
 
 __all__ = [
-    "EncoderLayer",
+    "RecurrentEncoderLayer",
     "RecurrentKind",
     "RecurrentLayer",
     "RecurrentStack",
@@ -170,7 +170,7 @@ class RecurrentStack(nn.Module):
         return vectors, tuple(torch.stack(layers, dim=1) for layers in zip(*after, strict=True))
 
 
-class EncoderLayer(nn.Module):
+class RecurrentEncoderLayer(nn.Module):
     """One layer of an encoder, in one or both directions.
 
     ``width`` is that of the output; with two directions each has half of it

@@ -41,7 +41,9 @@ def keyed_rows(
         with open_stream(path) as stream:
             yield jsonl_rows(read_blocks(stream, str(path)), keys, blank=blank)
         return
-    from transduce.reading.tables import tables  # pyarrow takes time to start; most data is text
+    from transduce.reading.tables import (
+        table_files,  # pyarrow takes time to start; most data is text
+    )
 
-    read = tables.parquet_rows if kind == "parquet" else tables.datasets_rows
+    read = table_files.parquet_rows if kind == "parquet" else table_files.datasets_rows
     yield read(path, keys)

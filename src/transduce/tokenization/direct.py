@@ -34,7 +34,7 @@ def direct_encoder(kind: str, learnt: Sequence[str]) -> Callable[[str], list[int
         return lambda text: list(map(number, text))
     if kind == "whitespace":
         return lambda text: list(map(number, text.split()))
-    part_numbers = _Parts(numbers).__getitem__
+    part_numbers = _WordPieces(numbers).__getitem__
 
     def encode_words(text: str) -> list[int]:
         try:
@@ -53,7 +53,7 @@ class _Numbers(dict[str, int]):
         return UNKNOWN
 
 
-class _Parts(dict[str, list[int]]):
+class _WordPieces(dict[str, list[int]]):
     """What stands between two spaces, to the numbers of its words and punctuation.
 
     A piece of the kind ``word`` holds no space but at its start, so the parts of a

@@ -15,7 +15,7 @@ from transduce.interfaces import UNKNOWN
 from transduce.tokenization.numbering import Numbering
 from transduce.tokenization.pipelines import SPECIALS
 from transduce.tokenization.texts import encode_portions
-from transduce.untrusted.pipelines import library
+from transduce.untrusted.tokenizer_json import library
 
 __all__ = ["AUTO", "ImportedSymbols"]
 

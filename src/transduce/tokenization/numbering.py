@@ -10,7 +10,7 @@ from torch import Tensor
 
 from transduce.errors import ModelError
 from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
-from transduce.untrusted.pipelines import MOST_SYMBOLS
+from transduce.untrusted.tokenizer_json import MOST_SYMBOLS
 
 __all__ = ["Numbering"]
 

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from transduce.errors import DataError
-from transduce.untrusted.pipelines import library
+from transduce.untrusted.tokenizer_json import library
 
 __all__ = ["PORTION", "encode_portions", "normalize", "portions", "to_bytes"]
 

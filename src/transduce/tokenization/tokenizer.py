@@ -29,9 +29,9 @@ from transduce.tokenization.pipelines import (
 from transduce.tokenization.tags import TAG_OPEN, cut_at_tags, find_tags
 from transduce.tokenization.texts import encode_portions, normalize, portions
 from transduce.tokenization.vocabulary import VocabularyLearner, check_size
+from transduce.untrusted.bounded import read_text
 from transduce.untrusted.json import LARGEST
-from transduce.untrusted.pipelines import read_pipeline
-from transduce.untrusted.reading import read_text
+from transduce.untrusted.tokenizer_json import read_pipeline
 
 __all__ = ["Tokenizer"]
 

@@ -17,9 +17,9 @@ from transduce.config import TrainingConfig
 from transduce.errors import TrainingError
 from transduce.interfaces import BEGIN, END, PADDING, Batch, Source
 from transduce.models.storage import named_weights, set_weights
+from transduce.training.allocation import is_shortage
 from transduce.training.average import choose_average
 from transduce.training.distributed import Processes
-from transduce.training.memory import is_shortage
 from transduce.training.objectives.decoder_inputs import hide_inputs, mix_inputs
 from transduce.training.objectives.weighted import Weighted, WeightedSum
 from transduce.training.precision import choose_precision

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from transduce.config import TrainingConfig
+from transduce.training.allocation import settle_memory
 from transduce.training.distributed import join_processes
 from transduce.training.inputs import BatchStream, Score
 from transduce.training.interrupt import stop_on_signals
-from transduce.training.memory import settle_memory
 from transduce.training.objectives.weighted import Weighted
 from transduce.training.record.position import StopReason, TrainingRecord
 from transduce.training.record.progress import Progress, Silence

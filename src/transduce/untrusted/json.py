@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from transduce.errors import ModelError
-from transduce.untrusted.reading import MEGABYTE, read_text
+from transduce.untrusted.bounded import MEGABYTE, read_text
 
 __all__ = ["LARGEST", "parse_json", "read_json", "read_object"]
 

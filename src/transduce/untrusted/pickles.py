@@ -24,8 +24,8 @@ import torch
 from torch import Tensor
 
 from transduce.errors import ModelError
+from transduce.untrusted.bounded import MEGABYTE
 from transduce.untrusted.opening import open_regular
-from transduce.untrusted.reading import MEGABYTE
 
 __all__ = ["PickledFile"]
 

@@ -21,11 +21,11 @@ import torch
 from torch import Tensor
 
 from transduce.errors import ModelError
+from transduce.untrusted.bounded import MEGABYTE
 from transduce.untrusted.json import parse_json
 from transduce.untrusted.opening import open_regular
-from transduce.untrusted.reading import MEGABYTE
 
-__all__ = ["Entry", "TensorFile", "read_tensors", "require_finite"]
+__all__ = ["TensorEntry", "TensorFile", "read_tensors", "require_finite"]
 
 _LENGTH = 8  # bytes of the header's length
 _LARGEST_HEADER = 16 * MEGABYTE  # 100,000 tensors
@@ -46,7 +46,7 @@ _TYPES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TensorEntry:
     """What a header says of a tensor; its bytes are ``start`` to ``end`` of the file."""
 
     type: torch.dtype
@@ -66,7 +66,7 @@ class TensorFile:
         except OSError as error:
             raise self._broken(error.strerror or "it cannot be opened") from None
         try:
-            self.entries: Mapping[str, Entry] = self._read_header()
+            self.entries: Mapping[str, TensorEntry] = self._read_header()
         except BaseException:
             self.close()
             raise
@@ -118,7 +118,7 @@ class TensorFile:
                 raise self._broken(f"it ends inside {name}")
             done += count
 
-    def _read_header(self) -> dict[str, Entry]:
+    def _read_header(self) -> dict[str, TensorEntry]:
         size = os.fstat(self._file.fileno()).st_size
         first = bytearray(_LENGTH)
         if size < _LENGTH:
@@ -169,7 +169,7 @@ def _require_texts(metadata: Any) -> None:
         raise ValueError(f"{_METADATA} must be texts by name")
 
 
-def _entry(name: str, value: Any, start: int) -> Entry:
+def _entry(name: str, value: Any, start: int) -> TensorEntry:
     """Raises ValueError."""
     if not isinstance(value, dict) or value.keys() != {"dtype", "shape", "data_offsets"}:
         raise ValueError(f"{name} must have dtype, shape and data_offsets")
@@ -187,14 +187,14 @@ def _entry(name: str, value: Any, start: int) -> Entry:
         raise ValueError(
             f"{name} must have {size} bytes by its shape {shape}; got {offsets[1] - offsets[0]}"
         )
-    return Entry(kind, tuple(shape), start + offsets[0], start + offsets[1])
+    return TensorEntry(kind, tuple(shape), start + offsets[0], start + offsets[1])
 
 
 def _counts(values: Any) -> bool:
     return isinstance(values, list) and all(type(value) is int and value >= 0 for value in values)
 
 
-def _require_whole(entries: Mapping[str, Entry], start: int, size: int) -> None:
+def _require_whole(entries: Mapping[str, TensorEntry], start: int, size: int) -> None:
     """Raise ValueError where tensors lie in each other, or bytes belong to none."""
     end = start
     for name, entry in sorted(entries.items(), key=lambda item: (item[1].start, item[1].end)):

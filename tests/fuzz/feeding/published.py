@@ -23,7 +23,7 @@ from fuzz.mutations.protobuf import protobuf
 from fuzz.mutations.tensors import tensor_file
 from fuzz.mutations.text import text
 from fuzz.mutations.values import json_with
-from transduce.pretrained.reader import read_pretrained
+from transduce.pretrained.published_model import read_pretrained
 from transduce.tasks import pipeline
 
 __all__ = ["OPTIONS", "harness_of", "written"]

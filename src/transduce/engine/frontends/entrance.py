@@ -6,12 +6,12 @@ from typing import Protocol
 
 from torch import Tensor
 
-from transduce.engine.frontends.columns import NativeLinear, NativePatches
 from transduce.engine.frontends.convolution import (
     NativeConvolutions,
     NativePictures,
     NativeSubsampling,
 )
+from transduce.engine.frontends.framewise import NativeLinear, NativePatches
 from transduce.engine.programs.program import Program
 from transduce.engine.programs.weights import Number
 from transduce.errors import EngineError

@@ -11,7 +11,7 @@ from transduce.engine.programs.program import Activation, Program
 from transduce.errors import EngineError
 from transduce.interfaces import END
 from transduce.models.copying import PointerGenerator
-from transduce.models.seq2seq import Embedding, Output
+from transduce.models.seq2seq import Embedding, OutputLayer
 from transduce.models.transformer import Entry
 from transduce.modules.attention import MultiHeadAttention
 from transduce.modules.functional import RMSNorm, gelu_tanh
@@ -98,7 +98,7 @@ def norm(program: Program, module: nn.Module, source: int, out: int) -> None:
         program.place(source, out, 0)
 
 
-def write_output(program: Program, output: Output, source: int) -> None:
+def write_output(program: Program, output: OutputLayer, source: int) -> None:
     """The map to the vocabulary."""
     if output.project is not None:
         inner = program.buffer(output.project.weight.shape[0])

@@ -19,7 +19,7 @@ from transduce.errors import EngineError
 from transduce.interfaces import Memory
 from transduce.kernels.library import Library
 from transduce.models.recurrent import RecurrentDecoder
-from transduce.modules.scores import (
+from transduce.modules.attention_scores import (
     AdditiveScore,
     CosineScore,
     DotScore,

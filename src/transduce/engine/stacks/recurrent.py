@@ -20,9 +20,8 @@ from transduce.interfaces import Memory, Source
 from transduce.kernels.library import Library
 from transduce.models.copying import PointerGenerator
 from transduce.models.recurrent import RecurrentDecoder, RecurrentEncoder
-from transduce.models.seq2seq import Embedding, Output
-from transduce.modules.recurrent import EncoderLayer, RecurrentLayer
-from transduce.modules.scores import (
+from transduce.models.seq2seq import Embedding, OutputLayer
+from transduce.modules.attention_scores import (
     AdditiveScore,
     CosineScore,
     DotScore,
@@ -30,6 +29,7 @@ from transduce.modules.scores import (
     MultiHead,
     ScoreAttention,
 )
+from transduce.modules.recurrent import RecurrentEncoderLayer, RecurrentLayer
 
 __all__ = ["NativeRecurrentDecoder", "NativeRecurrentEncoder"]
 
@@ -46,8 +46,8 @@ class NativeRecurrentEncoder:
         source = program.buffer(entrance.width)
         entrance.write(program, source)
         for place, layer in enumerate(encoder.layers):
-            if not isinstance(layer, EncoderLayer):
-                raise TypeError(f"layer must be an EncoderLayer; got {type(layer)}")
+            if not isinstance(layer, RecurrentEncoderLayer):
+                raise TypeError(f"layer must be a RecurrentEncoderLayer; got {type(layer)}")
             out = program.buffer(encoder.width)
             self._direction(program, layer.ahead, source, out, place, backwards=False)
             if layer.back is not None:
@@ -114,7 +114,7 @@ class NativeRecurrentDecoder:
         number: Number,
         embedding: Embedding,
         decoder: RecurrentDecoder,
-        output: Output,
+        output: OutputLayer,
         pointer: PointerGenerator | None = None,
     ) -> None:
         self._decoder = decoder

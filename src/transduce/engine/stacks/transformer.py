@@ -19,7 +19,7 @@ from transduce.engine.stacks.memory import KeysAndValues
 from transduce.interfaces import Memory, Source
 from transduce.kernels.library import Library
 from transduce.models.copying import PointerGenerator
-from transduce.models.seq2seq import Embedding, Output
+from transduce.models.seq2seq import Embedding, OutputLayer
 from transduce.models.transformer import TransformerDecoder, TransformerEncoder
 from transduce.modules.positions import (
     LearnedPositions,
@@ -102,7 +102,7 @@ class NativeTransformerDecoder:
         number: Number,
         embedding: Embedding,
         decoder: TransformerDecoder,
-        output: Output,
+        output: OutputLayer,
         pointer: PointerGenerator | None = None,
     ) -> None:
         layers = [layer for layer in decoder.layers if isinstance(layer, DecoderLayer)]
@@ -138,7 +138,7 @@ class NativeTransformerDecoder:
         number: Number,
         embedding: Embedding,
         layers: list[DecoderLayer],
-        output: Output,
+        output: OutputLayer,
         pointer: PointerGenerator | None,
     ) -> Program:
         program = Program(library, number)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from transduce.errors import ModelError
-from transduce.pretrained.checkpoint.folder import Checkpoint
 from transduce.pretrained.checkpoint.generation import (
     generation_settings,
     pass_over,
     symbol_numbers,
 )
+from transduce.pretrained.checkpoint.published_checkpoint import PublishedCheckpoint
 from transduce.tokenization.numbering import Numbering
 
 __all__ = ["Banned", "banned"]
@@ -31,7 +31,7 @@ class Banned:
     first: tuple[int, ...] = ()
 
 
-def banned(checkpoint: Checkpoint, numbering: Numbering) -> Banned:
+def banned(checkpoint: PublishedCheckpoint, numbering: Numbering) -> Banned:
     """What ``generate`` bans by ``bad_words_ids``, ``suppress_tokens``, ``begin_suppress_tokens``.
 
     Padding and unknown symbols are never written anyway, and a ban of the end alone counts as none

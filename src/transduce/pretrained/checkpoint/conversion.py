@@ -14,8 +14,8 @@ from transduce.errors import ModelError, naming
 from transduce.models.blueprint import blueprint
 from transduce.models.storage import set_weights
 from transduce.pretrained.checkpoint.banned import Banned, banned
-from transduce.pretrained.checkpoint.folder import Checkpoint
 from transduce.pretrained.checkpoint.generation import search_options
+from transduce.pretrained.checkpoint.published_checkpoint import PublishedCheckpoint
 from transduce.pretrained.checkpoint.published_vocabulary import Vocabulary
 from transduce.reading.frames import FrameReader, frame_reader
 from transduce.tokenization.imported import ImportedSymbols
@@ -74,7 +74,7 @@ class Conversion:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-def trained_model(checkpoint: Checkpoint, conversion: Conversion) -> TrainedModel:
+def trained_model(checkpoint: PublishedCheckpoint, conversion: Conversion) -> TrainedModel:
     """The model with config and tokenizers, in evaluation mode. Raises ModelError."""
     source = conversion.source.tokenizer()
     target = conversion.target.tokenizer(banned(checkpoint, conversion.target.numbering))

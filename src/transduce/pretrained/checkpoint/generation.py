@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from transduce.errors import ConfigError, ModelError, naming
-from transduce.pretrained.checkpoint.folder import Checkpoint
+from transduce.pretrained.checkpoint.published_checkpoint import PublishedCheckpoint
 
 __all__ = [
     "LONGEST",
@@ -47,7 +47,7 @@ def symbol_numbers(folder: Path, name: str, given: object) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-def generation_settings(checkpoint: Checkpoint, task: str | None = None) -> dict[str, Any]:
+def generation_settings(checkpoint: PublishedCheckpoint, task: str | None = None) -> dict[str, Any]:
     """generation_config.json, or config.json where there is none; a task's own options on top."""
     settings = dict(checkpoint.generation or checkpoint.config)
     tasks = checkpoint.option("task_specific_params", {})
@@ -55,14 +55,14 @@ def generation_settings(checkpoint: Checkpoint, task: str | None = None) -> dict
     return {**settings, **own}
 
 
-def pass_over(checkpoint: Checkpoint, name: str, value: object) -> None:
+def pass_over(checkpoint: PublishedCheckpoint, name: str, value: object) -> None:
     """Say in the log that an option has no counterpart."""
     logging.getLogger("transduce").warning(
         "%s: generation option %s=%s is not taken over", checkpoint.folder, name, value
     )
 
 
-def search_options(checkpoint: Checkpoint, task: str | None = None) -> dict[str, Any]:
+def search_options(checkpoint: PublishedCheckpoint, task: str | None = None) -> dict[str, Any]:
     """The search section. What has no counterpart is named in the log."""
     settings = generation_settings(checkpoint, task)
     with naming(checkpoint.folder):

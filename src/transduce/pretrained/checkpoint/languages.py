@@ -6,8 +6,8 @@ import re
 from dataclasses import replace
 
 from transduce.errors import ModelError
-from transduce.pretrained.checkpoint.folder import Checkpoint
 from transduce.pretrained.checkpoint.generation import generation_settings
+from transduce.pretrained.checkpoint.published_checkpoint import PublishedCheckpoint
 from transduce.pretrained.checkpoint.published_vocabulary import (
     Vocabulary,
     fairseq_vocabulary,
@@ -22,7 +22,7 @@ __all__ = ["many_languages"]
 _CODE = re.compile(r"__([a-z]{2,3})__|([a-z]{2}_[A-Z]{2})|([a-z]{3}_[A-Z][a-z]{3})")
 
 
-def many_languages(checkpoint: Checkpoint) -> tuple[Vocabulary, str, str]:
+def many_languages(checkpoint: PublishedCheckpoint) -> tuple[Vocabulary, str, str]:
     """The vocabulary with its languages, the source's and the target's. Raises ModelError where
     one must be chosen (``source_language``, ``target_language``) and was not.
     """
@@ -43,7 +43,7 @@ def many_languages(checkpoint: Checkpoint) -> tuple[Vocabulary, str, str]:
     )
 
 
-def _vocabulary(checkpoint: Checkpoint) -> Vocabulary:
+def _vocabulary(checkpoint: PublishedCheckpoint) -> Vocabulary:
     if (vocabulary := read_pipeline(checkpoint.folder)) is None:
         if (checkpoint.folder / "vocab.json").is_file():
             return _with_languages(listed_vocabulary(checkpoint))

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from transduce.errors import ModelError
-from transduce.pretrained.checkpoint.folder import Checkpoint
+from transduce.pretrained.checkpoint.published_checkpoint import PublishedCheckpoint
 from transduce.tokenization.numbering import Numbering
 
-__all__ = ["NEVER", "Weights"]
+__all__ = ["NEVER", "ConvertedWeights"]
 
 # As a bias, of a symbol that only repeats another: its share of a softmax is none, and yet
 # label smoothing, which pays for every symbol, hardly feels it.
@@ -24,10 +24,10 @@ _TABLES = ("source_embedding.weight", "target_embedding.weight", "output.weight"
 
 
 @dataclass
-class Weights:
+class ConvertedWeights:
     """Our weights by name, filled from a checkpoint."""
 
-    checkpoint: Checkpoint
+    checkpoint: PublishedCheckpoint
     ours: dict[str, Tensor] = field(default_factory=dict)
 
     def put(self, name: str, theirs: str) -> None:

@@ -14,13 +14,13 @@ from typing import Any
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from transduce.errors import ModelError
-from transduce.pretrained.checkpoint.folder import Checkpoint, read_json
+from transduce.pretrained.checkpoint.published_checkpoint import PublishedCheckpoint, read_json
 from transduce.pretrained.checkpoint.sentencepiece import pipeline_of, read_pieces
 from transduce.tokenization.pipelines import BYTES
-from transduce.untrusted import pipelines
+from transduce.untrusted import tokenizer_json
+from transduce.untrusted.bounded import read_text
 from transduce.untrusted.json import LARGEST
-from transduce.untrusted.pipelines import MOST_SYMBOLS, library
-from transduce.untrusted.reading import read_text
+from transduce.untrusted.tokenizer_json import MOST_SYMBOLS, library
 
 __all__ = [
     "Vocabulary",
@@ -57,12 +57,12 @@ def read_pipeline(folder: Path) -> Vocabulary | None:
     path = folder / _JSON
     if not path.is_file():
         return None
-    pipeline, _ = pipelines.read_pipeline(_text(path), path)
+    pipeline, _ = tokenizer_json.read_pipeline(_text(path), path)
     special = {n for n, token in pipeline.get_added_tokens_decoder().items() if token.special}
     return Vocabulary(pipeline, frozenset(special))
 
 
-def t5_vocabulary(checkpoint: Checkpoint) -> Vocabulary:
+def t5_vocabulary(checkpoint: PublishedCheckpoint) -> Vocabulary:
     """T5's and mT5's SentencePiece with its extra symbols, or ByT5's bytes. Raises ModelError."""
     if (found := read_pipeline(checkpoint.folder)) is not None:
         return found
@@ -83,7 +83,7 @@ def t5_vocabulary(checkpoint: Checkpoint) -> Vocabulary:
     return Vocabulary(pipeline_of(pieces, special), frozenset({*hidden, *special.values()}))
 
 
-def byte_level_vocabulary(checkpoint: Checkpoint) -> Vocabulary:
+def byte_level_vocabulary(checkpoint: PublishedCheckpoint) -> Vocabulary:
     """BART's and GPT-2's pieces of bytes (Radford et al. 2019). Raises ModelError."""
     if (found := read_pipeline(checkpoint.folder)) is not None:
         return found
@@ -105,14 +105,14 @@ def byte_level_vocabulary(checkpoint: Checkpoint) -> Vocabulary:
     return Vocabulary(pipeline, frozenset(numbers[name] for name in special))
 
 
-def pegasus_vocabulary(checkpoint: Checkpoint) -> Vocabulary:
+def pegasus_vocabulary(checkpoint: PublishedCheckpoint) -> Vocabulary:
     """Pegasus' tokenizer.json. Raises ModelError where there is none."""
     if (found := read_pipeline(checkpoint.folder)) is None:
         raise ModelError(f"model must come with {_JSON}; got {checkpoint.folder}, which has none")
     return found
 
 
-def marian_vocabularies(checkpoint: Checkpoint) -> tuple[Vocabulary, Vocabulary]:
+def marian_vocabularies(checkpoint: PublishedCheckpoint) -> tuple[Vocabulary, Vocabulary]:
     """source.spm and target.spm, whose pieces vocab.json numbers. Raises ModelError.
 
     What stands in it as ``>>fra<<`` chooses a model's target language at the head of a source.
@@ -127,7 +127,7 @@ def marian_vocabularies(checkpoint: Checkpoint) -> tuple[Vocabulary, Vocabulary]
     )
 
 
-def listed_vocabulary(checkpoint: Checkpoint) -> Vocabulary:
+def listed_vocabulary(checkpoint: PublishedCheckpoint) -> Vocabulary:
     """M2M-100's SentencePiece with vocab.json, and the languages after it. Raises ModelError."""
     entries = _numbers(checkpoint.folder / "vocab.json")
     first = len(entries)
@@ -137,7 +137,7 @@ def listed_vocabulary(checkpoint: Checkpoint) -> Vocabulary:
     return _listed(path, {**entries, **languages}, tuple(languages))
 
 
-def fairseq_vocabulary(checkpoint: Checkpoint) -> Vocabulary:
+def fairseq_vocabulary(checkpoint: PublishedCheckpoint) -> Vocabulary:
     """MBART's and NLLB's SentencePiece: fairseq puts four symbols of its own in front, languages
     and ``<mask>`` behind. Raises ModelError.
     """
@@ -155,7 +155,7 @@ def fairseq_vocabulary(checkpoint: Checkpoint) -> Vocabulary:
     return Vocabulary(pipeline_of(fairseq, special), frozenset({0, 1, 2, 3, *special.values()}))
 
 
-def _additional(checkpoint: Checkpoint) -> list[str]:
+def _additional(checkpoint: PublishedCheckpoint) -> list[str]:
     settings = tokenizer_settings(checkpoint)
     found = settings.get("additional_special_tokens") or settings.get("extra_special_tokens")
     tokens = found if isinstance(found, list) else []
@@ -217,7 +217,7 @@ def _bytes(extra: int) -> Vocabulary:
     return Vocabulary(pipeline, frozenset({0, 1, 2, *range(len(names), len(names) + extra)}))
 
 
-def tokenizer_settings(checkpoint: Checkpoint) -> dict[str, Any]:
+def tokenizer_settings(checkpoint: PublishedCheckpoint) -> dict[str, Any]:
     """tokenizer_config.json and special_tokens_map.json together; empty where neither is there."""
     settings: dict[str, Any] = {}
     for name in ("special_tokens_map.json", "tokenizer_config.json"):

@@ -17,9 +17,9 @@ from typing import Any
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from transduce.errors import ModelError
+from transduce.untrusted.bounded import MEGABYTE, read_bytes
 from transduce.untrusted.charsmap import require_whole
-from transduce.untrusted.pipelines import library
-from transduce.untrusted.reading import MEGABYTE, read_bytes
+from transduce.untrusted.tokenizer_json import library
 
 __all__ = ["Pieces", "pipeline_of", "read_pieces"]
 

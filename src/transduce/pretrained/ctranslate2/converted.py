@@ -17,7 +17,11 @@ from transduce.pretrained.checkpoint.conversion import filled
 from transduce.pretrained.checkpoint.symbols import listed_tokenizer
 from transduce.pretrained.ctranslate2.model_file import BINARY, BinaryModel, read_binary
 from transduce.pretrained.ctranslate2.stacks import IDLE, Stack, read_stack
-from transduce.pretrained.ctranslate2.vocabulary_file import Numbering, read_config, read_symbols
+from transduce.pretrained.ctranslate2.vocabulary_file import (
+    ConvertedNumbering,
+    read_config,
+    read_symbols,
+)
 from transduce.pretrained.families.whisper import read_whisper_ctranslate2
 from transduce.tokenization.pipelines import SPECIALS
 from transduce.tokenization.tokenizer import Tokenizer
@@ -84,7 +88,7 @@ def _read(
     )
 
 
-def never_written(numbering: Numbering, bias: Tensor | None) -> Tensor:
+def never_written(numbering: ConvertedNumbering, bias: Tensor | None) -> Tensor:
     """The output's bias ``[V]``, that keeps what is no symbol of theirs below all others."""
     whole = torch.zeros(len(numbering)) if bias is None else numbering.reorder(bias)
     whole[numbering.absent] = _NEVER
@@ -101,7 +105,9 @@ def _require_end(folder: Path, settings: Mapping[str, Any]) -> None:
         )
 
 
-def _numberings(folder: Path, settings: Mapping[str, Any]) -> tuple[Numbering, Numbering]:
+def _numberings(
+    folder: Path, settings: Mapping[str, Any]
+) -> tuple[ConvertedNumbering, ConvertedNumbering]:
     for name in ("unk_token", "bos_token", "eos_token", "decoder_start_token"):
         if not isinstance(settings.get(name), str | None):
             raise ModelError(f"{folder}: {name} must be a symbol; got {settings[name]}")
@@ -112,13 +118,13 @@ def _numberings(folder: Path, settings: Mapping[str, Any]) -> tuple[Numbering, N
         raise ModelError(f"{folder}: decoder_start_token must be a symbol; got null")
     with naming(folder):
         return (
-            Numbering.of(
+            ConvertedNumbering.of(
                 read_symbols(folder, "source_vocabulary", "shared_vocabulary"),
                 unknown=unknown,
                 start=begin,
                 end=end,
             ),
-            Numbering.of(
+            ConvertedNumbering.of(
                 read_symbols(folder, "target_vocabulary", "shared_vocabulary"),
                 unknown=unknown,
                 start=start,
@@ -128,7 +134,7 @@ def _numberings(folder: Path, settings: Mapping[str, Any]) -> tuple[Numbering, N
 
 
 def _embeddings(
-    binary: BinaryModel, source: Numbering, target: Numbering
+    binary: BinaryModel, source: ConvertedNumbering, target: ConvertedNumbering
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Options of the model and weights of both embeddings and the output.
 
@@ -171,7 +177,9 @@ def _times(table: Tensor, factor: float) -> Tensor:
     return table if math.isclose(factor, 1, rel_tol=1e-6) else table * factor
 
 
-def _tokenizers(folder: Path, source: Numbering, target: Numbering) -> tuple[Tokenizer, Tokenizer]:
+def _tokenizers(
+    folder: Path, source: ConvertedNumbering, target: ConvertedNumbering
+) -> tuple[Tokenizer, Tokenizer]:
     paths = folder / _SOURCE_TOKENIZER, folder / _TARGET_TOKENIZER
     if not all(path.is_file() for path in paths):
         plain = TokenizerConfig(kind="whitespace")

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from transduce.errors import ModelError
+from transduce.untrusted.bounded import read_text
 from transduce.untrusted.json import LARGEST, read_json, read_object
-from transduce.untrusted.pipelines import MOST_SYMBOLS
-from transduce.untrusted.reading import read_text
+from transduce.untrusted.tokenizer_json import MOST_SYMBOLS
 
-__all__ = ["Numbering", "read_config", "read_symbols"]
+__all__ = ["ConvertedNumbering", "read_config", "read_symbols"]
 
 CONFIG = "config.json"
 _LONGEST = 4096
@@ -23,7 +23,7 @@ _PADDINGS = ("<pad>", "<blank>", "[PAD]")
 
 
 @dataclass(frozen=True)
-class Numbering:
+class ConvertedNumbering:
     """Where each of our rows stands in a table of theirs: pad, unk, start, end, then the rest.
 
     None is a row that theirs has not. ``symbols`` are those of the rest, ``size`` counts theirs.
@@ -36,7 +36,7 @@ class Numbering:
     @classmethod
     def of(
         cls, symbols: Sequence[str], *, unknown: str | None, start: str | None, end: str
-    ) -> Numbering:
+    ) -> ConvertedNumbering:
         """The numbering of a vocabulary whose special symbols have these names.
 
         Start and end may be the same symbol. Raises ModelError where the end is not in it.

@@ -12,8 +12,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from transduce.pretrained.checkpoint.folder import Checkpoint
-from transduce.pretrained.checkpoint.layers import Weights
+from transduce.pretrained.checkpoint.layers import ConvertedWeights
+from transduce.pretrained.checkpoint.published_checkpoint import PublishedCheckpoint
 from transduce.tokenization.numbering import Numbering
 
 __all__ = ["BART", "M2M100", "MARIAN", "MBART", "PEGASUS", "Shape", "read_weights"]
@@ -51,10 +51,10 @@ M2M100 = Shape(True, False, "fairseq", True, "relu")
 
 
 def read_weights(
-    checkpoint: Checkpoint, shape: Shape, source: Numbering, target: Numbering
+    checkpoint: PublishedCheckpoint, shape: Shape, source: Numbering, target: Numbering
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The model section and our weights. Raises ModelError."""
-    weights = Weights(checkpoint)
+    weights = ConvertedWeights(checkpoint)
     tie = _embeddings(weights, source, target)
     bias = None
     if checkpoint.has("final_logits_bias"):
@@ -82,7 +82,7 @@ def read_weights(
 _SIDES = ("encoder", "decoder")
 
 
-def _embeddings(weights: Weights, source: Numbering, target: Numbering) -> str:
+def _embeddings(weights: ConvertedWeights, source: Numbering, target: Numbering) -> str:
     """Fill embeddings and output; gives ``model.tie``."""
     checkpoint = weights.checkpoint
     if checkpoint.has("shared.weight"):
@@ -107,7 +107,7 @@ def _embeddings(weights: Weights, source: Numbering, target: Numbering) -> str:
     return tied
 
 
-def _stack(checkpoint: Checkpoint, shape: Shape, side: str) -> dict[str, Any]:
+def _stack(checkpoint: PublishedCheckpoint, shape: Shape, side: str) -> dict[str, Any]:
     options = {
         "kind": "transformer",
         "layers": checkpoint.size(f"{side}_layers"),
@@ -127,7 +127,9 @@ def _stack(checkpoint: Checkpoint, shape: Shape, side: str) -> dict[str, Any]:
     return options
 
 
-def _fill_stack(weights: Weights, side: str, shape: Shape, options: dict[str, Any]) -> None:
+def _fill_stack(
+    weights: ConvertedWeights, side: str, shape: Shape, options: dict[str, Any]
+) -> None:
     if shape.positions == "learned":
         table = weights.checkpoint.take(f"{side}.embed_positions.weight")
         weights.ours[f"{side}.entry.positions.weight"] = table[_OFFSET:]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from transduce.pretrained.checkpoint.conversion import Conversion, Side
-from transduce.pretrained.checkpoint.folder import Checkpoint
 from transduce.pretrained.checkpoint.generation import generation_settings
 from transduce.pretrained.checkpoint.languages import many_languages
+from transduce.pretrained.checkpoint.published_checkpoint import PublishedCheckpoint
 from transduce.pretrained.checkpoint.published_vocabulary import (
     Vocabulary,
     byte_level_vocabulary,
@@ -28,7 +28,7 @@ from transduce.tokenization.numbering import Numbering
 __all__ = ["convert_bart", "convert_m2m100", "convert_marian", "convert_mbart", "convert_pegasus"]
 
 
-def convert_bart(checkpoint: Checkpoint) -> Conversion:
+def convert_bart(checkpoint: PublishedCheckpoint) -> Conversion:
     """BART (Lewis et al. 2020): every text begins with ``<s>``. Raises ModelError."""
     vocabulary = byte_level_vocabulary(checkpoint)
     numbering = _numbering(checkpoint, _unknown(vocabulary))
@@ -38,14 +38,14 @@ def convert_bart(checkpoint: Checkpoint) -> Conversion:
     return _conversion(checkpoint, BART, both, both)
 
 
-def convert_pegasus(checkpoint: Checkpoint) -> Conversion:
+def convert_pegasus(checkpoint: PublishedCheckpoint) -> Conversion:
     """Pegasus (Zhang et al. 2020). Raises ModelError."""
     vocabulary = pegasus_vocabulary(checkpoint)
     side = Side(_numbering(checkpoint, _unknown(vocabulary)), vocabulary)
     return _conversion(checkpoint, PEGASUS, side, side)
 
 
-def convert_marian(checkpoint: Checkpoint) -> Conversion:
+def convert_marian(checkpoint: PublishedCheckpoint) -> Conversion:
     """Marian's OPUS-MT (Junczys-Dowmunt et al. 2018): two SentencePiece models, one or two
     lists of pieces. Raises ModelError.
     """
@@ -58,7 +58,7 @@ def convert_marian(checkpoint: Checkpoint) -> Conversion:
     return _conversion(checkpoint, MARIAN, *sides)
 
 
-def convert_mbart(checkpoint: Checkpoint) -> Conversion:
+def convert_mbart(checkpoint: PublishedCheckpoint) -> Conversion:
     """mBART-50 (Tang et al. 2020): a language's code before each text; mBART-25, see below.
 
     Raises ModelError.
@@ -66,12 +66,12 @@ def convert_mbart(checkpoint: Checkpoint) -> Conversion:
     return _many(checkpoint, MBART)
 
 
-def convert_m2m100(checkpoint: Checkpoint) -> Conversion:
+def convert_m2m100(checkpoint: PublishedCheckpoint) -> Conversion:
     """M2M-100 (Fan et al. 2020) and NLLB (2022): the same. Raises ModelError."""
     return _many(checkpoint, M2M100)
 
 
-def _many(checkpoint: Checkpoint, shape: Shape) -> Conversion:
+def _many(checkpoint: PublishedCheckpoint, shape: Shape) -> Conversion:
     vocabulary, source, target = many_languages(checkpoint)
     numbering = _numbering(checkpoint, _unknown(vocabulary))
     if numbering.start != numbering.end:
@@ -85,7 +85,7 @@ def _many(checkpoint: Checkpoint, shape: Shape) -> Conversion:
 
 
 def _mbart_25(
-    checkpoint: Checkpoint,
+    checkpoint: PublishedCheckpoint,
     shape: Shape,
     vocabulary: Vocabulary,
     numbering: Numbering,
@@ -105,12 +105,16 @@ def _mbart_25(
     )
 
 
-def _conversion(checkpoint: Checkpoint, shape: Shape, source: Side, target: Side) -> Conversion:
+def _conversion(
+    checkpoint: PublishedCheckpoint, shape: Shape, source: Side, target: Side
+) -> Conversion:
     model, weights = read_weights(checkpoint, shape, source.numbering, target.numbering)
     return Conversion(model, weights, source, target, shared=source == target)
 
 
-def _numbering(checkpoint: Checkpoint, unknown: int | None, size: int | None = None) -> Numbering:
+def _numbering(
+    checkpoint: PublishedCheckpoint, unknown: int | None, size: int | None = None
+) -> Numbering:
     size = size or checkpoint.size("vocab_size")
     end = checkpoint.symbol("eos_token_id", 2, size)
     return Numbering(

@@ -26,7 +26,7 @@ from transduce.pretrained.checkpoint.conversion import filled
 from transduce.pretrained.checkpoint.symbols import listed_tokenizer
 from transduce.tokenization.pipelines import SPECIALS
 from transduce.untrusted.arrays import read_arrays
-from transduce.untrusted.reading import MEGABYTE
+from transduce.untrusted.bounded import MEGABYTE
 from transduce.workflow.trained import TrainedModel
 
 __all__ = ["is_g2p_en", "read_g2p_en"]

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 
 from transduce.pretrained.checkpoint.conversion import Conversion, Side
-from transduce.pretrained.checkpoint.folder import Checkpoint
-from transduce.pretrained.checkpoint.layers import Weights
+from transduce.pretrained.checkpoint.layers import ConvertedWeights
+from transduce.pretrained.checkpoint.published_checkpoint import PublishedCheckpoint
 from transduce.pretrained.checkpoint.published_vocabulary import t5_vocabulary
 from transduce.tokenization.numbering import Numbering
 
@@ -34,7 +34,7 @@ _SHARED, _OUTPUT = "shared.weight", "lm_head.weight"
 _BUCKETS, _DISTANCE = 32, 128
 
 
-def convert_t5(checkpoint: Checkpoint) -> Conversion:
+def convert_t5(checkpoint: PublishedCheckpoint) -> Conversion:
     """Its config, weights and symbols in our terms. Raises ModelError."""
     checkpoint.require("relative_attention_num_buckets", _BUCKETS, _BUCKETS)
     checkpoint.require("relative_attention_max_distance", _DISTANCE, _DISTANCE)
@@ -48,7 +48,7 @@ def convert_t5(checkpoint: Checkpoint) -> Conversion:
         start=checkpoint.symbol("decoder_start_token_id", padding, size),
         end=checkpoint.symbol("eos_token_id", 1, size),
     )
-    weights = Weights(checkpoint)
+    weights = ConvertedWeights(checkpoint)
     output = checkpoint.take(_OUTPUT) if checkpoint.has(_OUTPUT) else shared
     tied = torch.equal(output, shared)
     weights.embedding("source_embedding", shared, numbering)
@@ -68,13 +68,13 @@ def convert_t5(checkpoint: Checkpoint) -> Conversion:
     return Conversion(model, weights.ours, both, both)
 
 
-def _divides_output(checkpoint: Checkpoint) -> bool:
+def _divides_output(checkpoint: PublishedCheckpoint) -> bool:
     """As transformers decides: version 5 writes it down, those before meant it by tying."""
     written = checkpoint.option("scale_decoder_outputs")
     return bool(checkpoint.option("tie_word_embeddings", True) if written is None else written)
 
 
-def _model(checkpoint: Checkpoint, tied: bool) -> dict[str, Any]:
+def _model(checkpoint: PublishedCheckpoint, tied: bool) -> dict[str, Any]:
     activation = checkpoint.choice("feed_forward_proj", _ACTIVATIONS, "relu")
     inner = checkpoint.size("d_ff")
     part = {
@@ -101,7 +101,7 @@ def _model(checkpoint: Checkpoint, tied: bool) -> dict[str, Any]:
     }
 
 
-def _fill_stack(weights: Weights, side: str, options: dict[str, Any]) -> None:
+def _fill_stack(weights: ConvertedWeights, side: str, options: dict[str, Any]) -> None:
     first = f"{side}.block.0.layer.0.SelfAttention"
     weights.put(f"{side}.relative.weight", f"{first}.relative_attention_bias.weight")
     weights.put(f"{side}.norm.weight", f"{side}.final_layer_norm.weight")

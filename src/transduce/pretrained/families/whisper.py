@@ -19,9 +19,9 @@ from torch import Tensor
 
 from transduce.errors import ModelError
 from transduce.pretrained.checkpoint.conversion import filled
-from transduce.pretrained.checkpoint.folder import Checkpoint
 from transduce.pretrained.checkpoint.generation import symbol_numbers
-from transduce.pretrained.checkpoint.layers import NEVER, Weights
+from transduce.pretrained.checkpoint.layers import NEVER, ConvertedWeights
+from transduce.pretrained.checkpoint.published_checkpoint import PublishedCheckpoint
 from transduce.pretrained.checkpoint.published_vocabulary import read_pipeline
 from transduce.pretrained.ctranslate2.model_file import BinaryModel
 from transduce.pretrained.ctranslate2.stacks import GELU, IDLE, Stack, read_stack
@@ -42,7 +42,7 @@ _ACTIVATIONS = {"gelu": "gelu"}
 
 
 @dataclass(frozen=True)
-class _Parts:
+class _Contents:
     """What either format gives; numbers of symbols are the checkpoint's own."""
 
     folder: Path
@@ -58,7 +58,7 @@ class _Parts:
     target_language: str | None = None
 
 
-def read_whisper(checkpoint: Checkpoint) -> TrainedModel:
+def read_whisper(checkpoint: PublishedCheckpoint) -> TrainedModel:
     """A checkpoint of Hugging Face transformers.
 
     A model of many languages hears English unless another ``source_language`` is named (``auto``:
@@ -66,7 +66,7 @@ def read_whisper(checkpoint: Checkpoint) -> TrainedModel:
     ModelError.
     """
     checkpoint.require("scale_embedding", False, False)
-    weights = Weights(checkpoint)
+    weights = ConvertedWeights(checkpoint)
     for number in (0, 1):
         weights.affine(f"frontend.layers.{number}", f"model.encoder.conv{number + 1}")
     options = {side: _options(checkpoint, side) for side in ("encoder", "decoder")}
@@ -76,7 +76,7 @@ def read_whisper(checkpoint: Checkpoint) -> TrainedModel:
     checkpoint.refuse_rest(but=("proj_out.weight",))
     settings, folder = checkpoint.generation or checkpoint.config, checkpoint.folder
     return _trained(
-        _Parts(
+        _Contents(
             folder,
             options["encoder"],
             options["decoder"],
@@ -120,7 +120,7 @@ def read_whisper_ctranslate2(
     embedding = binary.weight("decoder/embeddings/weight")
     binary.require_read("decoder/projection/weight", *IDLE)
     return _trained(
-        _Parts(
+        _Contents(
             folder,
             encoder.options,
             decoder.options,
@@ -136,7 +136,7 @@ def read_whisper_ctranslate2(
     )
 
 
-def _options(checkpoint: Checkpoint, side: str) -> dict[str, Any]:
+def _options(checkpoint: PublishedCheckpoint, side: str) -> dict[str, Any]:
     positions = "max_source_positions" if side == "encoder" else "max_target_positions"
     return {
         "kind": "transformer",
@@ -153,7 +153,7 @@ def _options(checkpoint: Checkpoint, side: str) -> dict[str, Any]:
     }
 
 
-def _fill_stack(weights: Weights, side: str, layers: int) -> None:
+def _fill_stack(weights: ConvertedWeights, side: str, layers: int) -> None:
     theirs = f"model.{side}"
     weights.put(f"{side}.entry.positions.weight", f"{theirs}.embed_positions.weight")
     weights.affine(f"{side}.norm", f"{theirs}.layer_norm")
@@ -174,7 +174,7 @@ def _fill_stack(weights: Weights, side: str, layers: int) -> None:
 # ---------------------------------------------------------------- what both formats have
 
 
-def _trained(parts: _Parts) -> TrainedModel:
+def _trained(parts: _Contents) -> TrainedModel:
     """Our model with its reader of recordings and its tokenizer. Raises ModelError."""
     symbols = _symbols(parts)
     weights = {
@@ -187,7 +187,7 @@ def _trained(parts: _Parts) -> TrainedModel:
     return trained
 
 
-def _config(parts: _Parts) -> dict[str, Any]:
+def _config(parts: _Contents) -> dict[str, Any]:
     return {
         "name": parts.folder.resolve().name,
         "data": {"input": {"kind": "audio", "mel_bins": parts.mel_bins, **_WINDOW}},
@@ -206,7 +206,7 @@ def _config(parts: _Parts) -> dict[str, Any]:
     }
 
 
-def _symbols(parts: _Parts) -> ImportedSymbols:
+def _symbols(parts: _Contents) -> ImportedSymbols:
     vocabulary = read_pipeline(parts.folder)
     if vocabulary is None:
         raise ModelError(f"{parts.folder}: Whisper must come with tokenizer.json; there is none")

@@ -19,16 +19,20 @@ from transduce.files import place
 from transduce.interfaces import Frames, Source, Stepper
 from transduce.models.seq2seq import Seq2Seq
 from transduce.pretrained.checkpoint.banned import Banned, banned
-from transduce.pretrained.checkpoint.folder import Checkpoint
 from transduce.pretrained.checkpoint.generation import search_options
+from transduce.pretrained.checkpoint.published_checkpoint import PublishedCheckpoint
 from transduce.pretrained.checkpoint.published_vocabulary import (
     Vocabulary,
     byte_level_vocabulary,
     read_pipeline,
 )
 from transduce.pretrained.foreign.foreign_stepper import CausalAdapter, EncoderDecoderAdapter
-from transduce.pretrained.foreign.library import build_network, image_processor, said_by_library
 from transduce.pretrained.foreign.published_files import side_files, write_published
+from transduce.pretrained.foreign.transformers_library import (
+    build_network,
+    image_processor,
+    said_by_library,
+)
 from transduce.reading.frames import FrameReader, FrameSource
 from transduce.tokenization.imported import ImportedSymbols
 from transduce.tokenization.numbering import Numbering
@@ -88,8 +92,8 @@ class AdaptedModel(TrainedModel):
     def save(self, folder: str | Path) -> None:
         """Write config.yaml, the report and the published model, in one change.
 
-        ``transduce.pretrained.reader.load_trained`` reads it. Raises ModelError, BusyError,
-        OSError.
+        ``transduce.pretrained.published_model.load_trained`` reads it. Raises ModelError,
+        BusyError, OSError.
         """
         if place(Path(folder), WEIGHTS).exists():
             raise ModelError(f"model must be saved in a directory of its own; {folder} has another")
@@ -119,7 +123,7 @@ class _Network(nn.Module):
         return self._adapter.step(target, self._adapter.start(source))[0]
 
 
-def read_adapted(checkpoint: Checkpoint, config: Config | None = None) -> AdaptedModel:
+def read_adapted(checkpoint: PublishedCheckpoint, config: Config | None = None) -> AdaptedModel:
     """Load with transformers, from files alone and without their code.
 
     ``config`` is one that was saved with the model; None: what the checkpoint says. Raises
@@ -176,7 +180,7 @@ def read_adapted(checkpoint: Checkpoint, config: Config | None = None) -> Adapte
     )
 
 
-def _config(checkpoint: Checkpoint, decoder: Any, *, pictures: bool) -> Config:
+def _config(checkpoint: PublishedCheckpoint, decoder: Any, *, pictures: bool) -> Config:
     search = search_options(checkpoint)
     positions = getattr(decoder, "max_position_embeddings", None)
     if isinstance(positions, int):
@@ -193,7 +197,7 @@ def _config(checkpoint: Checkpoint, decoder: Any, *, pictures: bool) -> Config:
     return Config.from_mapping(values)
 
 
-def _vocabulary(folder: Path, checkpoint: Checkpoint) -> Vocabulary:
+def _vocabulary(folder: Path, checkpoint: PublishedCheckpoint) -> Vocabulary:
     found = read_pipeline(folder)
     return byte_level_vocabulary(checkpoint) if found is None else found
 

@@ -12,8 +12,8 @@ from safetensors import SafetensorError
 from transduce.errors import ModelError
 from transduce.files import Change, place
 from transduce.models.storage import as_system_error
+from transduce.untrusted.bounded import read_bytes
 from transduce.untrusted.json import LARGEST
-from transduce.untrusted.reading import read_bytes
 from transduce.workflow.model_folder import CONFIG, PUBLISHED, WEIGHTS
 
 __all__ = ["holds_published", "published_files", "quiet", "side_files", "write_published"]

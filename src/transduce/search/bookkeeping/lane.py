@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from transduce.config import SearchConfig
 from transduce.search.rules.lengths import length_penalty, normalize
 
-__all__ = ["Lane", "Output"]
+__all__ = ["Lane", "LaneOutput"]
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class LaneOutput:
     """A hypothesis that goes no further.
 
     It was hypothesis ``row`` after ``steps`` entries of the history; ``end_score`` is the
@@ -51,9 +51,9 @@ class Lane:
     done: bool = False
     count: int = 0
     room: int = 0  # stopping like generate: places of the last step that END left to others
-    outputs: list[Output] = field(default_factory=list)
+    outputs: list[LaneOutput] = field(default_factory=list)
 
-    def add(self, output: Output, width: int) -> None:
+    def add(self, output: LaneOutput, width: int) -> None:
         """Take in an output, after older ones that are as good."""
         insort(self.outputs, output, key=lambda o: o.order)
         del self.outputs[width:]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from transduce.config import SearchConfig
 from transduce.search.bookkeeping.history import History
-from transduce.search.bookkeeping.lane import Lane, Output
+from transduce.search.bookkeeping.lane import Lane, LaneOutput
 from transduce.search.choosing.decision import FloatArray
 from transduce.search.hypothesis import Hypothesis
 
@@ -37,7 +37,7 @@ def results(
     return [hypotheses[: options.nbest] for hypotheses in found]
 
 
-def _hypothesis(output: Output, tokens: tuple[int, ...], scores: list[float]) -> Hypothesis:
+def _hypothesis(output: LaneOutput, tokens: tuple[int, ...], scores: list[float]) -> Hypothesis:
     if output.end_score is not None:
         scores.append(output.end_score)
     own = tuple(scores)

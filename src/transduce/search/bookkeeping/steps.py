@@ -9,7 +9,7 @@ import numpy as np
 
 from transduce.config import SearchConfig
 from transduce.search.bookkeeping.history import History
-from transduce.search.bookkeeping.lane import Lane, Output
+from transduce.search.bookkeeping.lane import Lane, LaneOutput
 from transduce.search.choosing.decision import BoolArray, Decision, FloatArray, IntArray
 from transduce.search.rules.coverage import Coverage
 from transduce.search.rules.lengths import normalize
@@ -167,7 +167,7 @@ class Steps:
             end_score = None if end_scores is None else end_scores[place]
             holds = met is None or bool(met[row])
             behind = end_score is None and not self._like_generate
-            output = Output(score, log_probability, steps, row, end_score, holds, behind)
+            output = LaneOutput(score, log_probability, steps, row, end_score, holds, behind)
             self.lanes[row // width].add(output, width)
 
     def _drop(self) -> IntArray | None:

@@ -18,7 +18,7 @@ from transduce.config.frontend import (
     SubsamplingConfig,
 )
 from transduce.errors import DataError, EngineError
-from transduce.training.memory import is_shortage
+from transduce.training.allocation import is_shortage
 
 __all__ = ["UNLIMITED", "SourceLimits", "available_memory", "shortage_explained", "shrinkage"]
 

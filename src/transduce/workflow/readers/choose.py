@@ -6,7 +6,7 @@ from transduce.config import Config
 from transduce.reading.frames import FrameReader
 from transduce.workflow.readers.files import FileReader
 from transduce.workflow.readers.source_reader import SourceReader
-from transduce.workflow.readers.texts import TextReader
+from transduce.workflow.readers.text_reader import TextReader
 from transduce.workflow.tokenizer_files import SideTokenizer
 
 __all__ = ["reader_of"]

@@ -17,7 +17,7 @@ from fuzz.mutations.text import text
 from fuzz.mutations.values import json_with
 from fuzz.mutations.yaml import yaml_with
 from transduce.commands.show import show
-from transduce.pretrained.reader import load_trained
+from transduce.pretrained.published_model import load_trained
 
 _SUMS = "SHA256SUMS"
 

@@ -11,7 +11,7 @@ from fuzz.harness import Files, Harness
 from fuzz.mutations.octets import at_end, at_start, octets, several
 from transduce.errors import ModelError
 from transduce.untrusted.charsmap import require_whole
-from transduce.untrusted.pipelines import library
+from transduce.untrusted.tokenizer_json import library
 
 _TEXTS = [
     "hello ABC abc é ﬁ \u200b Ａ",

@@ -11,7 +11,7 @@ from fuzz.harness import Files, Harness
 from fuzz.mutations.text import text
 from transduce.errors import ModelError
 from transduce.untrusted.patterns import require_bearable
-from transduce.untrusted.pipelines import library
+from transduce.untrusted.tokenizer_json import library
 
 _KNOWN = [
     r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",

@@ -12,7 +12,7 @@ from transduce.config import TokenizerConfig
 from transduce.tokenization.imported import ImportedSymbols
 from transduce.tokenization.numbering import Numbering
 from transduce.tokenization.tokenizer import Tokenizer
-from transduce.untrusted.pipelines import read_pipeline
+from transduce.untrusted.tokenizer_json import read_pipeline
 
 _CHANGE = json_with(*STEPS)
 _SENTENCES = ["the cat sat on the mat", "a dog ran fast", "cats and dogs ⟪PL⟫"] * 5

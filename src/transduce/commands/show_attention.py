@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from transduce.commands.arguments import require_file_place
-from transduce.pretrained.reader import load_trained
+from transduce.pretrained.published_model import load_trained
 from transduce.workflow.attention_picture import draw_attention_of
 
 __all__ = ["show_attention"]

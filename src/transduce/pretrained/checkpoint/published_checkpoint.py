@@ -12,10 +12,10 @@ from transduce.errors import ModelError
 from transduce.pretrained.checkpoint.stored import StoredWeights
 from transduce.untrusted.json import read_object
 
-__all__ = ["Checkpoint", "read_json"]
+__all__ = ["PublishedCheckpoint", "read_json"]
 
 
-class Checkpoint:
+class PublishedCheckpoint:
     """A directory as Hugging Face transformers saves it, read by the names of its files alone.
 
     ``config`` is config.json, ``generation`` generation_config.json where there is one (older

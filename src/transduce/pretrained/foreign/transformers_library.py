@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from transduce.errors import ModelError
 from transduce.models.blueprint import blueprint
-from transduce.pretrained.checkpoint.folder import Checkpoint, read_json
+from transduce.pretrained.checkpoint.published_checkpoint import PublishedCheckpoint, read_json
 from transduce.pretrained.checkpoint.stored import StoredWeights
 from transduce.pretrained.foreign.published_files import quiet
 
@@ -47,7 +47,7 @@ _PREPROCESSOR, _PROCESSOR = "preprocessor_config.json", "processor_config.json"
 _BUFFERS = 1 << 28  # bytes that a network may have besides its weights
 
 
-def build_network(checkpoint: Checkpoint) -> Any:
+def build_network(checkpoint: PublishedCheckpoint) -> Any:
     """The network of a checkpoint in evaluation mode, with its weights. Raises ModelError."""
     folder, weights = checkpoint.folder, checkpoint.weights
     try:
@@ -111,7 +111,7 @@ def said_by_library(must: str) -> Iterator[None]:
         raise ModelError(f"{must}; {reason}") from None
 
 
-def _classes(transformers: Any, checkpoint: Checkpoint, must: str) -> tuple[Any, Any]:
+def _classes(transformers: Any, checkpoint: PublishedCheckpoint, must: str) -> tuple[Any, Any]:
     """The config and the class of its network, both the library's own."""
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
     from transformers.models.auto.modeling_auto import (

@@ -9,7 +9,7 @@ from pathlib import Path
 from transduce.errors import ModelError, TransduceError, naming
 from transduce.files import place, read_as_one
 from transduce.pretrained.checkpoint.conversion import Conversion, trained_model
-from transduce.pretrained.checkpoint.folder import Checkpoint
+from transduce.pretrained.checkpoint.published_checkpoint import PublishedCheckpoint
 from transduce.pretrained.ctranslate2.converted import is_ctranslate2, read_ctranslate2
 from transduce.pretrained.families.fairseq import (
     convert_bart,
@@ -28,7 +28,7 @@ from transduce.workflow.trained import TrainedModel, choose_device, read_report
 
 __all__ = ["FAMILIES", "load_trained", "read_pretrained"]
 
-FAMILIES: dict[str, Callable[[Checkpoint], Conversion]] = {
+FAMILIES: dict[str, Callable[[PublishedCheckpoint], Conversion]] = {
     "t5": convert_t5,
     "mt5": convert_t5,
     "bart": convert_bart,
@@ -57,7 +57,7 @@ def _load(folder: Path, device: str) -> TrainedModel:
         return TrainedModel.load(folder, device)
     config = TrainedModel.read_config(folder)
     with checked(folder, published_files(folder)), naming(folder):
-        checkpoint = Checkpoint(place(folder, PUBLISHED))
+        checkpoint = PublishedCheckpoint(place(folder, PUBLISHED))
         with closing(checkpoint.weights):
             trained = read_adapted(checkpoint, config)
     trained.report |= read_report(folder)
@@ -90,7 +90,7 @@ def read_pretrained(
             with checked_export(path):
                 trained = read_ctranslate2(path, source_language, target_language)
         else:
-            checkpoint = Checkpoint(
+            checkpoint = PublishedCheckpoint(
                 path,
                 legacy_weights=legacy_weights,
                 source_language=source_language,
@@ -117,7 +117,7 @@ def _whose_shapes_fit(path: Path) -> Iterator[None]:
         raise ModelError(f"{path}: weights must have the shapes of a model; {reason}") from error
 
 
-def _read_checkpoint(checkpoint: Checkpoint) -> TrainedModel:
+def _read_checkpoint(checkpoint: PublishedCheckpoint) -> TrainedModel:
     if checkpoint.family == _WHISPER:
         return read_whisper(checkpoint)
     convert = FAMILIES.get(checkpoint.family)

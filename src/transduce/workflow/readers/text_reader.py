@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from transduce.batches.encoded_corpus import EncodedCorpus, Texts
+from transduce.batches.encoded_corpus import EncodedCorpus, TextPairs
 from transduce.config import Config, DataConfig
 from transduce.errors import DataError, ModelError
 from transduce.files import Change
@@ -76,7 +76,7 @@ class TextReader:
             else:
                 return known
         texts = [
-            Texts(own, coder(self._tokenizer, name), coder(target, name))
+            TextPairs(own, coder(self._tokenizer, name), coder(target, name))
             for name, own in pairs.items()
         ]
         return EncodedCorpus.build_mixture(texts, data, folder, fingerprint)
