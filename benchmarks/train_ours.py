@@ -12,7 +12,7 @@ from benchmarks.train_protocol import Case, Feed, Pairs, Ready
 from transduce.config import ModelConfig, TrainingConfig
 from transduce.interfaces import BEGIN, Batch, Source
 from transduce.models.build import build_model
-from transduce.training.allocation import settle_memory
+from transduce.training.allocation import keep_freed_buffers
 from transduce.training.distributed import join_processes
 from transduce.training.learner import Learner
 from transduce.training.objectives.choose import choose_objectives
@@ -29,7 +29,7 @@ def main() -> None:
         warmup_steps=0,
         label_smoothing=case.label_smoothing,
     )
-    settle_memory()
+    keep_freed_buffers()
     torch.manual_seed(config.seed)
     model = build_model(_model(case, variant), *case.sizes).train()
     with join_processes(torch.device("cpu")) as processes:

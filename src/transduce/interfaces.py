@@ -239,7 +239,7 @@ class Stepper(Protocol[S]):
 class Listener(Stepper[S], Protocol[S]):
     """A stepper with a second output, on the encoder: connectionist temporal classification."""
 
-    def heard(self, state: S) -> Tensor | None:
+    def ctc_log_probs(self, state: S) -> Tensor | None:
         """Log-probabilities of each memory position's symbol, float32 ``[B, S, V]``.
 
         PADDING is the blank, certain where nothing real stands. None where the model has no
@@ -283,7 +283,7 @@ class BeamPlan:
     ``least`` and ``most`` are the tokens that each sentence's output may have (END not
     counted, ``prefix`` counted); ``penalties[n]`` is what the log-probability of n scored
     tokens (END counted) is divided by, for n up to the largest of ``most`` plus 2. The first
-    ``free`` tokens of ``prefix`` score 0, no token of ``not_first`` follows it. ``stopping``
+    ``free`` tokens of ``prefix`` score 0, no token of ``banned_first`` follows it. ``stopping``
     and ``forced_end`` as in ``SearchConfig``.
     """
 
@@ -294,7 +294,7 @@ class BeamPlan:
     penalties: tuple[float, ...]
     prefix: tuple[int, ...] = ()
     free: int = 0
-    not_first: tuple[int, ...] = ()
+    banned_first: tuple[int, ...] = ()
     stopping: Literal["bound", "generate", "generate-early", "generate-never"] = "bound"
     forced_end: bool = False
 

@@ -95,8 +95,8 @@ WRONG: dict[str, Any] = {
     "a longer prefix": replace(PLAN, prefix=(5,) * 5),
     "an unknown prefix": replace(PLAN, prefix=(SYMBOLS,)),
     "a prefix below": replace(PLAN, prefix=(-1,)),
-    "an unknown ban": replace(PLAN, not_first=(4, SYMBOLS)),
-    "a huge ban": replace(PLAN, not_first=(2**64 + 5,)),
+    "an unknown ban": replace(PLAN, banned_first=(4, SYMBOLS)),
+    "a huge ban": replace(PLAN, banned_first=(2**64 + 5,)),
     "free beyond": replace(PLAN, prefix=(5,), free=2**64),
     "free below": replace(PLAN, free=-1),
     "a length beyond": replace(PLAN, most=(2**40,) * 3),
@@ -222,7 +222,7 @@ def test_every_tensor_harmed(name: str, number: Number, monkeypatch: pytest.Monk
         decode(engine, make_source_for(model, SOURCES), SearchConfig(beam=2, max_length=3))
         _, state = engine.step(make_target([[]] * 3), engine.start(make_source_for(model, SOURCES)))
         engine.step(torch.full((3, 1), 5), state)
-        engine.heard(state)
+        engine.ctc_log_probs(state)
     refused = 0
     for runner, tensors, again, rest in runs:
         for own, tensor in tensors.items():

@@ -106,7 +106,7 @@ class Stepwise:
 
     def __init__(self, engine: Any) -> None:
         self.start, self.step = engine.start, engine.step
-        self.propose, self.heard = engine.propose, engine.heard
+        self.propose, self.ctc_log_probs = engine.propose, engine.ctc_log_probs
         self.vocabulary = engine.vocabulary
 
 

@@ -152,10 +152,10 @@ class Hearing(TableStepper):
 
     def __init__(self, log_probs: torch.Tensor, **options: object) -> None:
         super().__init__(size=V, **options)
-        self.heard_probs = log_probs.float()
+        self.log_probs = log_probs.float()
 
-    def heard(self, state: object) -> torch.Tensor:
-        return self.heard_probs
+    def ctc_log_probs(self, state: object) -> torch.Tensor:
+        return self.log_probs
 
 
 @pytest.mark.parametrize("weight", [0.3, 0.7])
@@ -204,12 +204,12 @@ def replace_options(options: SearchConfig, **changes: object) -> SearchConfig:
 def test_an_ensemble_hears_the_mean() -> None:
     one, two = Hearing(random_log_probs(1, seed=1)), Hearing(random_log_probs(1, seed=2))
     both = Ensemble([one, two])
-    heard = both.heard(both.start(make_source([[4]])))
-    assert heard is not None
-    torch.testing.assert_close(heard.exp(), (one.heard_probs.exp() + two.heard_probs.exp()) / 2)
+    found = both.ctc_log_probs(both.start(make_source([[4]])))
+    assert found is not None
+    torch.testing.assert_close(found.exp(), (one.log_probs.exp() + two.log_probs.exp()) / 2)
     assert decode(both, make_source([[4]]), SearchConfig(beam=2, max_length=3, ctc_weight=0.5))
     deaf = Ensemble([one, TableStepper(size=V)])
-    assert deaf.heard(deaf.start(make_source([[4]]))) is None
+    assert deaf.ctc_log_probs(deaf.start(make_source([[4]]))) is None
 
 
 def test_a_model_that_hears_nothing_is_refused() -> None:

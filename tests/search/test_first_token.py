@@ -15,7 +15,7 @@ from search_fakes import TableStepper, make_source
 from transduce.config import SearchConfig
 from transduce.errors import SearchError
 from transduce.interfaces import BEGIN, Source
-from transduce.search import Constraints, Hypothesis, decode, decode_all, decode_parts
+from transduce.search import Constraints, Hypothesis, decode, decode_all, decode_segments
 
 CHOICES = (7, 5, 6)
 
@@ -62,13 +62,13 @@ def test_parts_of_a_source_begin_as_its_first_part_does() -> None:
         expected = None
         for window in (1, 2, 9):
             found = list(
-                decode_parts(model, clips, options, Constraints(first_of=CHOICES), window=window)
+                decode_segments(model, clips, options, Constraints(first_of=CHOICES), window=window)
             )
             assert [h[0].tokens[0] for h in found] == [6, 6, 5, 7, 7, 7]
             assert_alike(found, expected or found)
             expected = found
     alone = [part for parts in clips for part in parts]
-    plain = decode_parts(model, clips, SearchConfig(max_length=4))
+    plain = decode_segments(model, clips, SearchConfig(max_length=4))
     assert_alike(list(plain), list(decode_all(model, alone, SearchConfig(max_length=4))))
 
 
@@ -81,7 +81,7 @@ def test_what_is_no_token_is_refused() -> None:
     with pytest.raises(SearchError, match=r"prefix must have at most max_length \(1\) tokens"):
         decode(model, source, SearchConfig(max_length=1), Constraints((4,), first_of=(5,)))
     with pytest.raises(SearchError, match="prefix must have at most max_length"):
-        decode_parts(
+        decode_segments(
             _Heard(), [], SearchConfig(max_length=1), Constraints(prefix=(4,), first_of=(5,))
         )
 

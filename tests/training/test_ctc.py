@@ -75,7 +75,7 @@ def test_a_learner_learns_both_outputs_and_search_hears_them() -> None:
     assert first is not None
     with torch.no_grad():
         state = model.start(batch.source)
-        log_probs = model.heard(state)
+        log_probs = model.ctc_log_probs(state)
         assert log_probs is not None
         own = float(ctc_loss(log_probs, state.mask.sum(1), batch)) / tokens
     assert first.objectives == pytest.approx({"cross_entropy": first.loss, "ctc": own}, rel=1e-4)

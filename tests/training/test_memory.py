@@ -4,7 +4,7 @@ import ctypes
 
 import pytest
 
-from transduce.training.allocation import settle_memory
+from transduce.training.allocation import keep_freed_buffers
 
 
 def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -12,7 +12,7 @@ def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
 
     monkeypatch.setattr(ctypes, "CDLL", lambda name: Library())
-    settle_memory()
+    keep_freed_buffers()
 
 
 def test_freed_memory_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,5 +25,5 @@ def test_freed_memory_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
             return 1
 
     monkeypatch.setattr(ctypes, "CDLL", lambda name: Library())
-    settle_memory()
+    keep_freed_buffers()
     assert asked == {-3: 1 << 30, -1: (1 << 31) - 1}

@@ -114,12 +114,12 @@ def _bands(
     padded = np.pad(samples.astype(np.float32, copy=False), reach, mode=mode)
     hann = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / window)).astype(np.float32)
     windows = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop][:count]
-    parts = []
+    blocks = []
     for first in range(0, len(windows), _BLOCK):
         spectrum = np.fft.rfft(windows[first : first + _BLOCK] * hann, axis=1)
         energies = spectrum.real**2 + spectrum.imag**2  # [some, window // 2 + 1]
-        parts.append(energies.astype(np.float32, copy=False) @ filters)
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        blocks.append(energies.astype(np.float32, copy=False) @ filters)
+    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
 
 def _normalized(frames: NDArray[np.float32], axis: int | None) -> NDArray[np.float32]:

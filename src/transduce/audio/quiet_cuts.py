@@ -12,20 +12,20 @@ __all__ = ["cut_where_quiet", "windows"]
 
 _BLOCK = 0.02  # seconds whose energy is one number
 _QUIET = 10  # blocks in a line that have to be quiet together: between two words
-_LATEST = 1 / 3  # of a window is looked through, its last part
+_LATEST = 1 / 3  # of a window is looked through, from its end
 
 
 def cut_where_quiet(samples: Samples, sampling_rate: int, longest: float) -> list[Samples]:
-    """Samples ``[N]`` in parts of at most ``longest`` seconds, in order; nothing is left out.
+    """Samples ``[N]`` in windows of at most ``longest`` seconds, in order; nothing is left out.
 
-    Each part but the last ends in the middle of the fifth of a second that holds the least energy
+    Each window but the last ends in the middle of the fifth of a second that holds the least energy
     of its last third; of equally quiet places the latest.
     """
     return list(windows([samples], sampling_rate, longest))
 
 
 def windows(blocks: Iterable[Samples], sampling_rate: int, longest: float) -> Iterator[Samples]:
-    """The same of samples that come block by block: hardly more than a part is held at once."""
+    """The same of samples that come block by block: hardly more than a window is held at once."""
     block, most = max(1, round(_BLOCK * sampling_rate)), round(longest * sampling_rate)
     held = np.empty(0, np.float32)
     for samples in blocks:

@@ -70,8 +70,8 @@ class AudioReader:
         """Frames, by the files' headers. Raises DataError."""
         rate, most = self.config.sampling_rate, self._most_minutes
         samples = 0
-        for part in self._parts(source):
-            samples += part if isinstance(part, int) else self._count(part, rate, most)
+        for entry in self._joined(source):
+            samples += entry if isinstance(entry, int) else self._count(entry, rate, most)
             self._refuse_long(samples, source, most)
         return frame_count(samples, self.config)
 
@@ -99,9 +99,9 @@ class AudioReader:
         One by one, with where in them something is heard unless nobody asks.
         """
         rate = self.config.sampling_rate
-        for part in self._cut(source):
-            heard = find_sound(part, rate) if sound else None
-            yield Segment(log_mel(part, self.config), heard)
+        for samples in self._cut(source):
+            loud = find_sound(samples, rate) if sound else None
+            yield Segment(log_mel(samples, self.config), loud)
 
     def _cut(
         self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int]
@@ -140,9 +140,9 @@ class AudioReader:
 
     def located(self, source: str, folder: Path) -> str:
         """The source with its relative paths taken from ``folder``."""
-        parts = source.split(_JOIN)
+        entries = source.split(_JOIN)
         return _JOIN.join(
-            part if _seconds(part) is not None else str(folder / part) for part in parts
+            entry if _seconds(entry) is not None else str(folder / entry) for entry in entries
         )
 
     def _pieces(self, source: str) -> list[Samples]:
@@ -150,13 +150,13 @@ class AudioReader:
         rate, most = self.config.sampling_rate, self.config.max_minutes
         pieces: list[Samples] = []
         samples = 0
-        for part in self._parts(source):
-            samples += part if isinstance(part, int) else 0
+        for entry in self._joined(source):
+            samples += entry if isinstance(entry, int) else 0
             self._refuse_long(samples, source, most)
-            if isinstance(part, int):
-                pieces.append(np.zeros(part, np.float32))
+            if isinstance(entry, int):
+                pieces.append(np.zeros(entry, np.float32))
             else:
-                pieces.append(read_samples(part, rate, most))
+                pieces.append(read_samples(entry, rate, most))
                 samples += len(pieces[-1])
         self._refuse_long(samples, source, most)
         return pieces
@@ -164,13 +164,13 @@ class AudioReader:
     def _stream(self, source: str) -> Iterator[Samples]:
         """All that is joined, block by block."""
         rate = self.config.sampling_rate
-        for part in self._parts(source):
-            if isinstance(part, int):
-                yield np.zeros(part, np.float32)
+        for entry in self._joined(source):
+            if isinstance(entry, int):
+                yield np.zeros(entry, np.float32)
             else:
-                yield from stream_samples(part, rate, _LONGEST_CUT)
+                yield from stream_samples(entry, rate, _LONGEST_CUT)
 
-    def _parts(self, source: str) -> Sequence[str | int]:
+    def _joined(self, source: str) -> Sequence[str | int]:
         """Paths, and samples of silence."""
         if _JOIN not in source:
             return [source]
@@ -179,17 +179,17 @@ class AudioReader:
                 f"source must be at most {_MOST_JOINED:,} recordings and silences; got more in "
                 f"{source[:80]!r}"
             )
-        parts: list[str | int] = []
-        for part in source.split(_JOIN):
-            seconds = _seconds(part)
-            parts.append(part if seconds is None else round(seconds * self.config.sampling_rate))
-        if not any(isinstance(part, str) and part for part in parts) or "" in parts:
+        entries: list[str | int] = []
+        for entry in source.split(_JOIN):
+            seconds = _seconds(entry)
+            entries.append(entry if seconds is None else round(seconds * self.config.sampling_rate))
+        if not any(isinstance(entry, str) and entry for entry in entries) or "" in entries:
             raise DataError(f"source must be recordings joined by {_JOIN}; got {source!r}")
-        return parts
+        return entries
 
 
 def _seconds(text: str) -> float | None:
-    """What a part of a joined source says of silence; None where it is a path."""
+    """What an entry of a joined source says of silence; None where it is a path."""
     try:
         seconds = float(text)
     except ValueError:

@@ -24,7 +24,7 @@ _CLEAR = 20.0  # decibels from background to loudest, without which nothing is h
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Frames ``[S, F]`` of a recording or of its part, silence that was put behind it included.
+    """Frames ``[S, F]`` of a recording or of a stretch of it, with silence that was put behind.
 
     ``sound`` bool ``[n]`` covers what was recorded: true where something is heard; None where that
     is not known.
@@ -64,5 +64,5 @@ def find_sound(samples: Samples, sampling_rate: int) -> NDArray[np.bool_]:
     if loudest - background < _CLEAR:
         return np.ones(count, dtype=bool)
     least = max(background + _SHARE * (loudest - background), loudest - _DEEPEST)
-    heard: NDArray[np.bool_] = levels > least
-    return heard
+    sound: NDArray[np.bool_] = levels > least
+    return sound

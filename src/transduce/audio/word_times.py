@@ -89,8 +89,8 @@ def _bounds(
         if start == end:
             continue
         own = weights[number, start:end]
-        heard = np.flatnonzero(own >= _SEEN * own.max())
-        first, last = start + int(heard[0]), start + int(heard[-1]) + 1
+        seen = np.flatnonzero(own >= _SEEN * own.max())
+        first, last = start + int(seen[0]), start + int(seen[-1]) + 1
         word = max(0, len(decode(tokens[: number + 1]).split()) - 1)
         bounds = marks if _is_mark(decode([tokens[number]])) else said
         before = bounds.get(word, (first, last))
@@ -109,7 +109,7 @@ def _within_sound(start: float, end: float, sound: NDArray[np.bool_] | None) -> 
     if sound is None:
         return start, end
     first = round(start / SOUND_SECONDS)
-    heard = np.flatnonzero(sound[first : round(end / SOUND_SECONDS)])
-    if not len(heard):
+    loud = np.flatnonzero(sound[first : round(end / SOUND_SECONDS)])
+    if not len(loud):
         return start, min(end, max(start, len(sound) * SOUND_SECONDS))
-    return (first + int(heard[0])) * SOUND_SECONDS, (first + int(heard[-1]) + 1) * SOUND_SECONDS
+    return (first + int(loud[0])) * SOUND_SECONDS, (first + int(loud[-1]) + 1) * SOUND_SECONDS

@@ -44,8 +44,8 @@ class _Plan(Checked):
         ("prefix", _Pointer),
         ("prefix_length", _Long),
         ("free", _Long),
-        ("not_first", _Pointer),
-        ("not_first_count", _Long),
+        ("banned_first", _Pointer),
+        ("banned_first_count", _Long),
         ("stopping", _Long),
         ("forced_end", _Long),
         ("begin_token", _Long),
@@ -132,11 +132,11 @@ def search(
     carried = {name: tensor.contiguous() for name, tensor in rows.items()}
     slots, kept = _slots(decoder, carried)
     least, most = _integers(plan.least), _integers(plan.most)
-    prefix, not_first = _integers(plan.prefix), _integers(sorted({*plan.not_first}))
+    prefix, banned_first = _integers(plan.prefix), _integers(sorted({*plan.banned_first}))
     penalties = np.array(plan.penalties, np.float64)
     told = _Plan.of(
         plan.beam, plan.nbest, sentences, _at(least), _at(most), _at(penalties), len(penalties),
-        _at(prefix), len(prefix), plan.free, _at(not_first), len(not_first),
+        _at(prefix), len(prefix), plan.free, _at(banned_first), len(banned_first),
         _STOPPING[plan.stopping], plan.forced_end, BEGIN, END,
     )  # fmt: skip
     tensors = {**prepared, **tables, **carried}

@@ -170,7 +170,7 @@ class EngineStepper:
         return EngineState(decoder, KeyValueCache.empty(self._decoder, count, positions))
 
     @torch.no_grad()
-    def heard(self, state: EngineState) -> Tensor | None:
+    def ctc_log_probs(self, state: EngineState) -> Tensor | None:
         """Log-probabilities of the CTC output, float32 ``[B, S, V]``; None without one."""
         return None if self._listener is None else self._listener(state.decoder.memory)
 

@@ -148,7 +148,7 @@ class Seq2Seq(nn.Module):
         memory = self.encoder(*self.enter(source))
         return self.decoder.start(memory, attention=attention or self.pointer is not None)
 
-    def heard(self, state: DecoderState) -> Tensor | None:
+    def ctc_log_probs(self, state: DecoderState) -> Tensor | None:
         """Log-probabilities of the CTC output, float32 ``[B, S, V]``; None without one."""
         return None if self.ctc is None else self.ctc(state.memory)
 

@@ -8,6 +8,6 @@ from transduce.search.decode import decode
 from transduce.search.ensemble import Ensemble
 from transduce.search.hypothesis import Hypothesis
 from transduce.search.rules.constraints import Constraints
-from transduce.search.windows import decode_parts
+from transduce.search.segments import decode_segments
 
-__all__ = ["Constraints", "Ensemble", "Hypothesis", "decode", "decode_all", "decode_parts"]
+__all__ = ["Constraints", "Ensemble", "Hypothesis", "decode", "decode_all", "decode_segments"]

@@ -76,14 +76,14 @@ class Ensemble:
         states: list[State] = [s.start(source, attention=attention) for s in self._steppers]
         return EnsembleState(tuple(states))
 
-    def heard(self, state: EnsembleState) -> Tensor | None:
+    def ctc_log_probs(self, state: EnsembleState) -> Tensor | None:
         """The mean of the members' CTC probabilities, as logarithms ``[B, S, V]``.
 
         None where one has no such output, or where their memories differ in length.
         """
         found: list[Tensor] = []
         for stepper, member in zip(self._steppers, state.members, strict=True):
-            hear = getattr(stepper, "heard", None)
+            hear = getattr(stepper, "ctc_log_probs", None)
             log_probs = None if hear is None else hear(member)
             if log_probs is None or (found and log_probs.shape != found[0].shape):
                 return None

@@ -140,8 +140,8 @@ class Reader:
         return torch.log_softmax(logits, dim=-1)
 
     def _listen(self) -> PrefixScorer:
-        heard = getattr(self._stepper, "heard", None)
-        log_probs = None if heard is None else heard(self._state)
+        ctc = getattr(self._stepper, "ctc_log_probs", None)
+        log_probs = None if ctc is None else ctc(self._state)
         if log_probs is None:
             raise SearchError(
                 f"ctc_weight must be 0 for a model without model.ctc; got {self._ctc_weight}"

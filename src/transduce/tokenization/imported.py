@@ -33,9 +33,9 @@ class ImportedSymbols:
     ``before`` too where it is ``forced``. ``hidden`` are passed over when text is made of
     numbers. Where pieces are numbered by a list of their own (Marian, M2M-100), ``entries`` is
     that list. ``languages`` are the codes that :meth:`speaking` may put into ``before``.
-    ``not_first`` is what no output begins with, after that. Where the language is ``guessed``,
-    the search begins with the likeliest of ``languages`` in the place of that in ``before``. No
-    output holds a phrase of ``never``.
+    ``their_banned_first`` is what no output begins with, after that. Where the language is
+    ``guessed``, the search begins with the likeliest of ``languages`` in the place of that in
+    ``before``. No output holds a phrase of ``their_forbidden``.
     """
 
     pipeline: Pipeline
@@ -45,19 +45,19 @@ class ImportedSymbols:
     hidden: frozenset[int] = frozenset()
     entries: Mapping[str, int] | None = None
     languages: Mapping[str, int] = field(default_factory=dict)
-    not_first: tuple[int, ...] = ()
+    their_banned_first: tuple[int, ...] = ()
     after: tuple[int, ...] = ()
     guessed: bool = False
-    never: tuple[tuple[int, ...], ...] = ()
+    their_forbidden: tuple[tuple[int, ...], ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse numbers that are none of a symbol. Raises ModelError."""
         require = self.numbering.require
         require(self.before, "what stands before a text")
         require(self.after, "what stands after a text")
-        require(self.not_first, "what begins no output")
+        require(self.their_banned_first, "what begins no output")
         require(self.languages.values(), "a language")
-        for phrase in self.never:
+        for phrase in self.their_forbidden:
             require(phrase, "what no output holds")
         if self.entries is not None:
             require(self.entries.values(), "a piece")
@@ -93,13 +93,13 @@ class ImportedSymbols:
     @property
     def banned_first(self) -> tuple[int, ...]:
         """Our numbers of what no output may begin with, after :attr:`first`."""
-        return tuple(self.numbering.translate(self.not_first))
+        return tuple(self.numbering.translate(self.their_banned_first))
 
     @property
     def forbidden(self) -> tuple[tuple[int, ...], ...]:
         """Our numbers of phrases that no output holds, but for those that :attr:`first` holds."""
         begin = " ".join(map(str, ("", *self.first, "")))
-        phrases = (tuple(self.numbering.translate(phrase)) for phrase in self.never)
+        phrases = (tuple(self.numbering.translate(phrase)) for phrase in self.their_forbidden)
         return tuple(p for p in phrases if " ".join(map(str, ("", *p, ""))) not in begin)
 
     def speaking(self, language: str) -> ImportedSymbols:
@@ -225,10 +225,10 @@ class ImportedSymbols:
             "hidden": sorted(self.hidden),
             "entries": None if self.entries is None else dict(self.entries),
             "languages": dict(self.languages),
-            "not_first": list(self.not_first),
+            "not_first": list(self.their_banned_first),
             "after": list(self.after),
             "guessed": self.guessed,
-            "never": [list(phrase) for phrase in self.never],
+            "never": [list(phrase) for phrase in self.their_forbidden],
         }
 
     @classmethod

@@ -6,7 +6,7 @@ import ctypes
 
 import torch
 
-__all__ = ["is_shortage", "settle_memory"]
+__all__ = ["is_shortage", "keep_freed_buffers"]
 
 # Names and numbers of glibc's mallopt(3).
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
@@ -14,7 +14,7 @@ _KEPT = (1 << 31) - 1  # bytes of freed memory that stay with the process
 _MAPPED = 1 << 30  # only larger buffers are mapped, and so handed back when freed
 
 
-def settle_memory() -> None:
+def keep_freed_buffers() -> None:
     """Keep freed buffers for the next step.
 
     glibc hands a freed buffer of 32 MB or more back to the system, which must zero its pages

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from transduce.config import TrainingConfig
-from transduce.training.allocation import settle_memory
+from transduce.training.allocation import keep_freed_buffers
 from transduce.training.distributed import join_processes
 from transduce.training.inputs import BatchStream, Score
 from transduce.training.interrupt import stop_on_signals
@@ -63,7 +63,7 @@ def train(
         CheckpointError: a checkpoint cannot be written, or none fits to resume from.
     """
     limits = Limits.of(config)
-    settle_memory()
+    keep_freed_buffers()
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     with ExitStack() as stack:

@@ -25,8 +25,8 @@ struct Plan {
   const int64_t* prefix;            // [P] what every output begins with
   int64_t prefix_length;            // P
   int64_t free;                     // so many of the prefix score 0
-  const int64_t* not_first;         // tokens that do not follow the prefix, each once
-  int64_t not_first_count;
+  const int64_t* banned_first;         // tokens that do not follow the prefix, each once
+  int64_t banned_first_count;
   Stopping stopping;
   int64_t forced_end;               // whether what is cut at the maximum ends there, at no cost
   int64_t begin_token, end_token;
@@ -41,8 +41,8 @@ struct Plan {
     constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
     require(beam > 0 && nbest > 0 && nbest <= beam && sentences > 0, Fault::kSizes);
     require(product({sentences, 2, beam}) < kMost, Fault::kSizes);
-    require(prefix_length >= 0 && not_first_count >= 0 && free >= 0, Fault::kSizes);
-    require(prefix_length < kMost && not_first_count <= vocabulary, Fault::kSizes);
+    require(prefix_length >= 0 && banned_first_count >= 0 && free >= 0, Fault::kSizes);
+    require(prefix_length < kMost && banned_first_count <= vocabulary, Fault::kSizes);
     require(stopping >= Stopping::kBound && stopping <= Stopping::kNever, Fault::kSizes);
     for (int64_t b = 0; b < sentences; ++b)
       require(0 <= least[b] && least[b] <= most[b] && most[b] < kMost, Fault::kSizes);
@@ -50,7 +50,7 @@ struct Plan {
     const auto is_token = [&](int64_t token) { return token >= 0 && token < vocabulary; };
     require(is_token(begin_token) && is_token(end_token), Fault::kSizes);
     require(std::all_of(prefix, prefix + prefix_length, is_token), Fault::kSizes);
-    require(std::all_of(not_first, not_first + not_first_count, is_token), Fault::kSizes);
+    require(std::all_of(banned_first, banned_first + banned_first_count, is_token), Fault::kSizes);
   }
 };
 

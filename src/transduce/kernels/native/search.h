@@ -95,7 +95,7 @@ class Search {
       return;
     }
     const int64_t banned =
-        (length_ < longest_minimum_) + (step == plan_.prefix_length ? plan_.not_first_count : 0);
+        (length_ < longest_minimum_) + (step == plan_.prefix_length ? plan_.banned_first_count : 0);
     const int64_t each = free(step) ? 1 : in_prefix(step) ? 0 : wanted() + banned;
     call_.rows = rows();
     call_.sentences = static_cast<int64_t>(open_.size());
@@ -196,7 +196,7 @@ class Search {
       if (std::isnan(values[0])) outcome_ = Fault::kScores;
       for (int64_t i = 0; i < each; ++i) {
         const bool banned = (tokens[i] == plan_.end_token && lane.least > length_) ||
-                            (length_ == plan_.prefix_length && not_first(tokens[i]));
+                            (length_ == plan_.prefix_length && banned_first(tokens[i]));
         const float value = banned ? kNothing : values[i];
         best_.push_back({value + scores_[row], value, tokens[i], row});
       }
@@ -212,9 +212,9 @@ class Search {
     best_.resize(count);
   }
 
-  bool not_first(int64_t token) const {
-    const int64_t* end = plan_.not_first + plan_.not_first_count;
-    return std::find(plan_.not_first, end, token) != end;
+  bool banned_first(int64_t token) const {
+    const int64_t* end = plan_.banned_first + plan_.banned_first_count;
+    return std::find(plan_.banned_first, end, token) != end;
   }
 
   // The best into those that end, which go to the lane, and the W that go on; the score of the best

@@ -55,9 +55,9 @@ class Side:
                 self.vocabulary.hidden,
                 self.vocabulary.entries,
                 self.vocabulary.languages,
-                not_first=bans.first,
+                their_banned_first=bans.first,
                 after=self.after,
-                never=bans.phrases,
+                their_forbidden=bans.phrases,
             )
         )
 

@@ -241,7 +241,7 @@ def _symbols(parts: _Contents) -> ImportedSymbols:
         forced=True,
         hidden=vocabulary.hidden,
         languages=languages,
-        not_first=tuple(number for number in parts.suppressed_first if number >= 0),
+        their_banned_first=tuple(number for number in parts.suppressed_first if number >= 0),
     )
     return symbols.guessing() if languages and parts.source_language == AUTO else symbols
 
@@ -259,7 +259,7 @@ def _languages(names: Mapping[str, int], start: int, task: int) -> dict[str, int
 def _bias(symbols: ImportedSymbols, suppressed: Iterable[int]) -> Tensor:
     """``[V]``: zero, but far below for what is never written; what begins outputs is forced."""
     bias = torch.zeros(symbols.size)
-    never = sorted({number for number in suppressed if number >= 0} - set(symbols.before))
-    symbols.numbering.require(never, "what is never written")
-    bias[[*symbols.numbering.invented(), *symbols.numbering.translate(never)]] = NEVER
+    forbidden = sorted({number for number in suppressed if number >= 0} - set(symbols.before))
+    symbols.numbering.require(forbidden, "what is never written")
+    bias[[*symbols.numbering.invented(), *symbols.numbering.translate(forbidden)]] = NEVER
     return bias

@@ -212,8 +212,8 @@ def _tokenizer(
             numbering,
             before,
             hidden=vocabulary.hidden | {numbering.end},
-            not_first=bans.first,
-            never=bans.phrases,
+            their_banned_first=bans.first,
+            their_forbidden=bans.phrases,
         )
     )
 

@@ -88,7 +88,7 @@ def _check_options(options: SearchConfig) -> None:
 
 
 def _check_phrases(constraints: Constraints) -> None:
-    never_written = {PADDING, BEGIN, END}
+    unwritten = {PADDING, BEGIN, END}
     named = [
         ("prefix", constraints.prefix),
         *(("first token", (token,)) for token in constraints.first_of),
@@ -98,7 +98,7 @@ def _check_phrases(constraints: Constraints) -> None:
     for name, phrase in named:
         if not phrase and name != "prefix":
             raise SearchError(f"{name} must have at least one token; got none")
-        banned = never_written | {UNKNOWN} if name == "required phrase" else never_written
+        banned = unwritten | {UNKNOWN} if name == "required phrase" else unwritten
         if any(token < 0 or token in banned for token in phrase):
             raise SearchError(f"{name} must hold only tokens a model writes; got {phrase}")
     if any(token < 0 for token in constraints.banned_first):

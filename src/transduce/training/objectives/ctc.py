@@ -20,7 +20,7 @@ class CTC:
     def __call__(self, forward: Forward) -> Tensor:
         """A sum over sentences, in nats."""
         model, state = forward.model, forward.state
-        log_probs = model.heard(state) if isinstance(model, Listener) else None
+        log_probs = model.ctc_log_probs(state) if isinstance(model, Listener) else None
         if log_probs is None:
             raise RuntimeError("a model must have a CTC output to learn from it")
         return ctc_loss(log_probs, state.mask.sum(1), forward.batch)

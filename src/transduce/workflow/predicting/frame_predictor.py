@@ -18,8 +18,8 @@ from transduce.config import SearchConfig
 from transduce.errors import DataError, ModelError
 from transduce.interfaces import BEGIN, Frames, Source, Stepper
 from transduce.reading.frames import FrameReader, FrameSource
-from transduce.search import Constraints, Hypothesis, decode_parts
-from transduce.workflow.predicting.frame_windows import FramePart, frame_parts, noted_parts
+from transduce.search import Constraints, Hypothesis, decode_segments
+from transduce.workflow.predicting.frame_windows import HeldSegment, frame_segments, noted_segments
 from transduce.workflow.predicting.output import Output, joined, unanswered
 from transduce.workflow.predicting.predictor import explained
 from transduce.workflow.predicting.source_limits import UNLIMITED, SourceLimits
@@ -52,8 +52,8 @@ class FramePredictor:
         """The n-best outputs of each file or array; see :class:`Predictor`."""
         constraints = self.writer.constraints(options)
         read = partial(self.reader.segments, sound=self.timings)
-        parts = frame_parts(sources, read, options, self.limits, keep_going)
-        return self._of_frames(parts, options, constraints, window)
+        segments = frame_segments(sources, read, options, self.limits, keep_going)
+        return self._of_frames(segments, options, constraints, window)
 
     def predict_frames(
         self, sources: Iterable[list[Frames]], options: SearchConfig, *, window: int = 4096
@@ -62,35 +62,35 @@ class FramePredictor:
 
         Where there are several, only the best outputs are kept and joined.
         """
-        heard = frame_parts(sources, partial(map, Segment), options, UNLIMITED, False)
-        return self._of_frames(heard, options, self.writer.constraints(options), window)
+        segments = frame_segments(sources, partial(map, Segment), options, UNLIMITED, False)
+        return self._of_frames(segments, options, self.writer.constraints(options), window)
 
     def _of_frames(
         self,
-        parts: Iterator[FramePart | DataError],
+        segments: Iterator[HeldSegment | DataError],
         options: SearchConfig,
         constraints: Constraints | None,
         window: int,
     ) -> Iterator[list[Output]]:
-        # What was read and is not given yet: parts, and errors in the place of whole sources.
-        waiting: deque[FramePart | DataError] = deque()
-        ahead = prefetch(parts, _AHEAD) if window > 1 else parts
-        # Where the first part chooses how the others begin, a source's parts go together.
+        # What was read and is not given yet: segments, and errors in the place of whole sources.
+        waiting: deque[HeldSegment | DataError] = deque()
+        ahead = prefetch(segments, _AHEAD) if window > 1 else segments
+        # Where the first segment chooses how the others begin, a source's segments go together.
         together = constraints is not None and bool(constraints.first_of)
-        read = noted_parts(ahead, waiting, together=together, timings=self.timings)
-        found = decode_parts(
+        read = noted_segments(ahead, waiting, together=together, timings=self.timings)
+        found = decode_segments(
             self.stepper, read, options, constraints, device=self.device, window=window
         )
         outputs: list[list[Output]] = []
         before = 0.0
         for hypotheses in explained(found):
-            while isinstance(part := waiting.popleft(), DataError):
-                yield [unanswered(part)]
+            while isinstance(held := waiting.popleft(), DataError):
+                yield [unanswered(held)]
                 outputs, before = [], 0.0
-            heard = part.heard
-            outputs.append([self._output(h, heard, before) for h in hypotheses])
-            before += 0.0 if heard is None else heard.seconds(self._rate)
-            if part.last:
+            segment = held.segment
+            outputs.append([self._output(h, segment, before) for h in hypotheses])
+            before += 0.0 if segment is None else segment.seconds(self._rate)
+            if held.last:
                 yield joined(outputs)
                 outputs, before = [], 0.0
         for error in waiting:
@@ -105,12 +105,12 @@ class FramePredictor:
             raise ModelError("timings must be asked of a model of recordings; got another")
         return rate
 
-    def _words(self, hypothesis: Hypothesis, part: Segment, before: float) -> tuple[Word, ...]:
+    def _words(self, hypothesis: Hypothesis, segment: Segment, before: float) -> tuple[Word, ...]:
         """When each word was said, ``before`` being the seconds that came earlier.
 
         Attention to the silence that was put behind a recording does not count.
         """
-        frames = part.frames
+        frames = segment.frames
         source = Source.of_frames([frames], frames.shape[1]).to(self.device)
         read = self.writer.read(hypothesis)
         state = self.stepper.start(source, attention=True)
@@ -120,15 +120,15 @@ class FramePredictor:
             raise ModelError("timings must be asked of a model with attention; got another")
         skipped = self.writer.unwritten()
         scale = len(frames) / self._rate / weights.shape[2]  # seconds of a position
-        positions = max(1, math.ceil(round(part.seconds(self._rate) / scale, 6)))
+        positions = max(1, math.ceil(round(segment.seconds(self._rate) / scale, 6)))
         own = weights[0, skipped:, :positions].float().cpu().numpy()
         decode = self.writer.tokenizer.decode
-        found = timed_words(own, read[skipped:], decode, scale * own.shape[1], part.sound)
+        found = timed_words(own, read[skipped:], decode, scale * own.shape[1], segment.sound)
         return tuple(
             replace(word, start=round(word.start + before, 3), end=round(word.end + before, 3))
             for word in found
         )
 
-    def _output(self, hypothesis: Hypothesis, heard: Segment | None, before: float) -> Output:
-        words = () if heard is None else self._words(hypothesis, heard, before)
+    def _output(self, hypothesis: Hypothesis, segment: Segment | None, before: float) -> Output:
+        words = () if segment is None else self._words(hypothesis, segment, before)
         return self.writer.output(hypothesis, words)

@@ -1,4 +1,4 @@
-"""Recordings and pictures in parts, one by one: what is read, what is decoded and what waits."""
+"""Recordings and pictures in segments, one by one: what is read, what is decoded and what waits."""
 
 from __future__ import annotations
 
@@ -13,79 +13,79 @@ from transduce.errors import DataError
 from transduce.interfaces import Frames
 from transduce.workflow.predicting.source_limits import SourceLimits
 
-__all__ = ["FramePart", "frame_parts", "noted_parts"]
+__all__ = ["HeldSegment", "frame_segments", "noted_segments"]
 
 
 @dataclass(frozen=True)
-class FramePart:
-    """A part of a source and whether it is its last; None once it is decoded and not needed."""
+class HeldSegment:
+    """A segment of a source and whether it is its last; None once it is decoded and not needed."""
 
-    heard: Segment | None
+    segment: Segment | None
     last: bool
 
 
-def frame_parts(
+def frame_segments(
     sources: Iterable[Any],
     read: Callable[[Any], Iterable[Segment]],
     options: SearchConfig,
     limits: SourceLimits,
     keep_going: bool,
-) -> Iterator[FramePart | DataError]:
-    """The parts of each source, as long as they may be.
+) -> Iterator[HeldSegment | DataError]:
+    """The segments of each source, as long as they may be.
 
-    An error stands for a whole source, whatever parts of it came before; without ``keep_going``
+    An error stands for a whole source, whatever segments of it came before; without ``keep_going``
     it is raised.
     """
     for source in sources:
         try:
             if isinstance(source, DataError):
                 raise source
-            yield from _parts(read(source), options.max_source_length, limits)
+            yield from _segments(read(source), options.max_source_length, limits)
         except DataError as error:
             if not keep_going:
                 raise
             yield error
 
 
-def _parts(
-    heard: Iterable[Segment], longest: int | None, limits: SourceLimits
-) -> Iterator[FramePart]:
-    """At most ``longest`` frames of all parts together; each part says whether it is the last."""
+def _segments(
+    segments: Iterable[Segment], longest: int | None, limits: SourceLimits
+) -> Iterator[HeldSegment]:
+    """At most ``longest`` frames of all segments together; each says whether it is the last."""
     before: Segment | None = None
     left = longest
-    for part in heard:
+    for segment in segments:
         if left is not None:
             if left <= 0:
                 break
-            part = part.begin(left)
-            left -= len(part.frames)
-        limits.check(len(part.frames))
+            segment = segment.begin(left)
+            left -= len(segment.frames)
+        limits.check(len(segment.frames))
         if before is not None:
-            yield FramePart(before, last=False)
-        before = part
+            yield HeldSegment(before, last=False)
+        before = segment
     if before is not None:
-        yield FramePart(before, last=True)
+        yield HeldSegment(before, last=True)
 
 
-def noted_parts(
-    parts: Iterable[FramePart | DataError],
-    waiting: deque[FramePart | DataError],
+def noted_segments(
+    segments: Iterable[HeldSegment | DataError],
+    waiting: deque[HeldSegment | DataError],
     *,
     together: bool,
     timings: bool,
 ) -> Iterator[list[Frames]]:
-    """What is decoded, each part by itself or those of a source ``together``.
+    """What is decoded, each segment by itself or those of a source ``together``.
 
     Each is noted in ``waiting`` before it is given, with its frames where ``timings`` need them.
     """
-    held: list[FramePart] = []
-    for part in parts:
-        if isinstance(part, DataError):
+    held: list[HeldSegment] = []
+    for segment in segments:
+        if isinstance(segment, DataError):
             held = []
-            waiting.append(part)
+            waiting.append(segment)
             continue
-        held.append(part)
-        if part.last or not together:
-            waiting.extend(p if timings else FramePart(None, p.last) for p in held)
-            yield [p.heard.frames for p in held if p.heard is not None]
+        held.append(segment)
+        if segment.last or not together:
+            waiting.extend(p if timings else HeldSegment(None, p.last) for p in held)
+            yield [p.segment.frames for p in held if p.segment is not None]
             held = []

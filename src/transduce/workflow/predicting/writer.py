@@ -30,8 +30,8 @@ class Writer:
         """What bears on each output; None where nothing does. Raises SearchError."""
         first, begin = self.tokenizer.first, self._begin()
         banned, guessed = self.tokenizer.banned_first, self.tokenizer.first_of
-        never = self.tokenizer.forbidden
-        wanted = never or options.prefix or options.forbidden or options.required
+        always = self.tokenizer.forbidden
+        wanted = always or options.prefix or options.forbidden or options.required
         if not (first or banned or guessed or begin or wanted):
             return None
         if options.prefix and self.tokenizer.config.right_to_left:
@@ -46,7 +46,7 @@ class Writer:
             free=len(first) + len(begin),
             banned_first=banned,
             first_of=tuple(guessed),
-            forbidden=(*never, *(tuple(encode(phrase)) for phrase in options.forbidden)),
+            forbidden=(*always, *(tuple(encode(phrase)) for phrase in options.forbidden)),
             required=tuple(tuple(encode(phrase)) for phrase in options.required),
         )
 

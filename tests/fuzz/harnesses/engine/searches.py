@@ -48,7 +48,7 @@ class _Stepwise:
 
     def __init__(self, engine: Any) -> None:
         self.start, self.step = engine.start, engine.step
-        self.propose, self.heard = engine.propose, engine.heard
+        self.propose, self.ctc_log_probs = engine.propose, engine.ctc_log_probs
         self.vocabulary = engine.vocabulary
 
 

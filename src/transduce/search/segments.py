@@ -1,4 +1,4 @@
-"""Sources in several parts, such as long recordings: each part has outputs of its own."""
+"""Sources in several segments, such as long recordings: each segment has outputs of its own."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from transduce.search.guessed_language import beginning_with
 from transduce.search.hypothesis import Hypothesis
 from transduce.search.rules.constraints import Constraints, check
 
-__all__ = ["decode_parts"]
+__all__ = ["decode_segments"]
 
 
-def decode_parts(
+def decode_segments(
     stepper: Stepper[Any],
     sources: Iterable[list[Frames]],
     options: SearchConfig,
@@ -28,21 +28,21 @@ def decode_parts(
     device: torch.device | str = "cpu",
     window: int = 1024,
 ) -> Iterator[list[Hypothesis]]:
-    """The outputs of each part ``[S, F]`` of each source, in their order, as ``decode_all`` does.
+    """The outputs of each segment ``[S, F]`` of each source, in order, as ``decode_all`` does.
 
-    Where the first token is chosen (``Constraints.first_of``), it is by a source's first part, and
-    the other parts begin with the same: a recording is in one language. Raises SearchError.
+    Where the first token is chosen (``Constraints.first_of``), it is by a source's first segment,
+    and the others begin with the same: a recording is in one language. Raises SearchError.
     """
     check(options, constraints or Constraints())
     if constraints is None or not constraints.first_of:
-        parts = itertools.chain.from_iterable(sources)
-        return decode_all(stepper, parts, options, constraints, device=device, window=window)
+        segments = itertools.chain.from_iterable(sources)
+        return decode_all(stepper, segments, options, constraints, device=device, window=window)
     return _Rounds(stepper, options, constraints, device).run(iter(sources), window)
 
 
 @dataclass(frozen=True)
 class _Rounds:
-    """First parts, which choose; then all others, those that begin alike together."""
+    """First segments, which choose; then all others, those that begin alike together."""
 
     stepper: Stepper[Any]
     options: SearchConfig
@@ -51,30 +51,32 @@ class _Rounds:
 
     def run(self, sources: Iterator[list[Frames]], window: int) -> Iterator[list[Hypothesis]]:
         before = 0
-        while ahead := read_ahead(sources, window, _numbers):
+        while ahead := read_ahead(sources, window, _size):
             yield from self._outputs(ahead, before)
-            before += sum(len(parts) for parts in ahead)
+            before += sum(len(segments) for segments in ahead)
 
     def _outputs(self, sources: list[list[Frames]], before: int) -> list[list[Hypothesis]]:
-        """``before`` counts the parts of earlier windows; random draws follow their number."""
-        parts = list(itertools.chain.from_iterable(sources))
+        """``before`` counts the segments of earlier windows; random draws follow their number."""
+        segments = list(itertools.chain.from_iterable(sources))
         counts = [len(source) for source in sources]
         firsts = [0, *itertools.accumulate(counts)][:-1]
-        outputs = self._decode(parts, firsts, before, self.constraints)
+        outputs = self._decode(segments, firsts, before, self.constraints)
         following: dict[int, list[int]] = {}
         for first, count in zip(firsts, counts, strict=True):
             token = outputs[first][0].tokens[0]
             following.setdefault(token, []).extend(range(first + 1, first + count))
         for token, places in following.items():
-            outputs |= self._decode(parts, places, before, beginning_with(self.constraints, token))
-        return [outputs[place] for place in range(len(parts))]
+            outputs |= self._decode(
+                segments, places, before, beginning_with(self.constraints, token)
+            )
+        return [outputs[place] for place in range(len(segments))]
 
     def _decode(
-        self, parts: list[Frames], places: list[int], before: int, constraints: Constraints
+        self, segments: list[Frames], places: list[int], before: int, constraints: Constraints
     ) -> dict[int, list[Hypothesis]]:
         found = decode_all(
             self.stepper,
-            [parts[place] for place in places],
+            [segments[place] for place in places],
             self.options,
             constraints,
             device=self.device,
@@ -83,5 +85,5 @@ class _Rounds:
         return dict(zip(places, found, strict=True))
 
 
-def _numbers(parts: list[Frames]) -> int:
-    return sum(part.size for part in parts)
+def _size(segments: list[Frames]) -> int:
+    return sum(segment.size for segment in segments)
