@@ -12,6 +12,7 @@ from typing import Annotated, Optional
 import typer
 
 from transduce import __version__
+from transduce.errors import ConfigError
 from transduce.terminal import Commands, speaking
 
 __all__ = ["app", "main"]
@@ -63,8 +64,9 @@ def options(
 @app.command()
 def demo(
     minutes: Annotated[
-        float, typer.Option(min=0, max=1_000_000, help="Minutes of training at most.")
-    ] = 2.0,
+        Optional[float],  # noqa: UP045
+        typer.Option(min=0, max=1_000_000, help="Minutes of training at most; 2 if not given."),
+    ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where the model goes.")
     ] = Path("runs/demo"),
@@ -77,8 +79,10 @@ def demo(
     from transduce import demo
 
     if say is not None:
+        if minutes is not None:
+            raise ConfigError(f"--minutes must be given without --say; got {minutes:g} for both")
         demo.say(say, output)
-    elif not demo.run(minutes, output):
+    elif not demo.run(2.0 if minutes is None else minutes, output):
         raise typer.Exit(_INTERRUPTED)
 
 
@@ -232,19 +236,22 @@ def show(
         typer.Option(metavar="SOURCE", help="Draw where it looks while it reads this source."),
     ] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="Where that goes (PNG).")
-    ] = Path("attention.png"),
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Where that goes (PNG); attention.png if none."
+        ),
+    ] = None,
     part: PartName = None,
 ) -> None:
     """Say what is in a model: parameters by part, sizes, vocabulary, training, scores."""
-    from transduce.commands.show import show, show_engine
-
     if attention is not None:
         from transduce.commands.show_attention import show_attention
 
-        print(show_attention(model, attention, output, part))
+        print(show_attention(model, attention, output, part, engine=engine))
         return
-    print(show_engine(model) if engine else show(model))
+    from transduce.commands.show import show_model
+
+    print(show_model(model, output, part, engine=engine))
 
 
 @app.command()

@@ -27,6 +27,7 @@ __all__ = [
     "BeamPlan",
     "Candidates",
     "Ended",
+    "Enumerated",
     "Frames",
     "Listener",
     "Memory",
@@ -220,11 +221,7 @@ S = TypeVar("S", bound=State)
 
 
 class Stepper(Protocol[S]):
-    """A model as search sees it. Teacher forcing and search run the same ``step``.
-
-    One that knows its ``vocabulary``, V, says so in a property of that name: then unknown tokens
-    among the constraints of a search are refused before anything is read.
-    """
+    """A model as search sees it. Teacher forcing and search run the same ``step``."""
 
     def start(self, source: Source, *, attention: bool = False) -> S:
         """Encode once; the state has N = B rows. ``attention`` asks for weights at each step."""
@@ -232,6 +229,18 @@ class Stepper(Protocol[S]):
 
     def step(self, tokens: Tensor, state: S) -> tuple[Tensor, S]:
         """Read int64 ``[N, T]`` (T ≥ 1), give logits ``[N, T, V]`` for the token after each."""
+        ...
+
+
+@runtime_checkable
+class Enumerated(Protocol):
+    """A stepper that knows its vocabulary: then unknown tokens among the constraints of a search
+    are refused before anything is read.
+    """
+
+    @property
+    def vocabulary(self) -> int | None:
+        """How many symbols there are, V; None where the stepper cannot say."""
         ...
 
 

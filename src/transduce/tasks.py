@@ -6,6 +6,7 @@ the import changed, on models of any kind that this library reads.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -38,6 +39,7 @@ _GENERATE = {
     *("num_return_sequences", "length_penalty", "early_stopping", "no_repeat_ngram_size"),
     *("do_sample", "temperature", "top_k", "top_p"),
 }
+_OF_DRAWS = {"temperature", "top_k", "top_p"}
 _IDLE = {"clean_up_tokenization_spaces", "truncation", "batch_size"}
 
 
@@ -176,11 +178,16 @@ class Text2TextPipeline:
             "no_repeat_ngram_size": own.no_repeat_ngram,
             "min_new_tokens": own.min_length,
             "max_new_tokens": own.max_length + own.forced_end,
+            "do_sample": own.sample,
+            **({name: getattr(own, name) for name in _OF_DRAWS} if own.sample else {}),
         }
         for length in ("max", "min"):  # a length asked for counts alone
             if f"{length}_length" in asked:
                 del settings[f"{length}_new_tokens"]
-        changed = to_search({**settings, **asked})
+        changed = {"sample": False, **to_search({**settings, **asked})}
+        if not changed["sample"] and (idle := sorted(asked.keys() & _OF_DRAWS)):
+            # what transformers does, whose scripts run here unchanged
+            logging.getLogger("transduce").warning("%s does nothing without do_sample", idle[0])
         if own.stopping == "bound" and not asked.keys() & {"length_penalty", "early_stopping"}:
             for name in ("length_normalization", "length_alpha", "stopping", "forced_end"):
                 changed[name] = getattr(own, name)

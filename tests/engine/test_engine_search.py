@@ -108,7 +108,7 @@ def test_every_search_finds_what_its_steps_find(
 ):
     kernels()
     longest = max(values["max_length"], values["min_length"], len(prefix))
-    options = SearchConfig(**{**values, "max_length": longest})
+    options = SearchConfig(**{**values, "max_length": longest}).without_idle()
     engine = fast_stepper(talkative(name, seed, end, scale), "float32")
     source, constraints = (
         make_source(SOURCES[:sentences]),
@@ -138,7 +138,7 @@ def test_beams_close_when_their_steps_close(scale, end):
             length_alpha=chance.choice([0.0, 0.6, 1.5, 3.0]),
             stopping=stopping,
             forced_end=stopping != "bound" and chance.random() < 0.4,
-        )
+        ).without_idle()
         expected = decode(Stepwise(engine), make_source(SOURCES), options)
         assert_same(decode(engine, make_source(SOURCES), options), expected)
 

@@ -13,12 +13,17 @@ import torch
 from engine_kernels import kernels
 
 from architectures import ARCHITECTURES, SYMBOLS, make_model, make_source_for
-from transduce.config import SearchConfig
+from transduce.config import SearchConfig, TokenizerConfig
+from transduce.config.search import SEARCH_OPTIONS
 from transduce.engine import fast_stepper
 from transduce.errors import TransduceError
-from transduce.interfaces import END
+from transduce.interfaces import END, Source
 from transduce.models.seq2seq import Seq2Seq
-from transduce.search import Constraints, Ensemble, Hypothesis, decode
+from transduce.reading.parts import WHOLE
+from transduce.search import Constraints, Ensemble, Hypothesis, decode, decode_all
+from transduce.tokenization.tokenizer import Tokenizer
+from transduce.workflow.predicting.source_limits import UNLIMITED
+from transduce.workflow.predicting.source_rows import source_rows
 
 SOURCES = [[5, 6, 7, 12], [], [9, 10, 11, 12, 5, 6]]
 
@@ -43,7 +48,10 @@ VALUES: dict[str, list[dict[str, Any]]] = {
     "top_p": [{"top_p": 0.6, "sample": True}, {"top_p": 0.6}],
     "seed": [{"seed": 7, "sample": True}, {"seed": -(2**70), "sample": True}, {"seed": 5}],
     "diverse_groups": [{"diverse_groups": 2, "beam": 4, "nbest": 4}, {"diverse_groups": 3}],
-    "diversity": [{"diversity": 2.0, "diverse_groups": 2, "beam": 2, "nbest": 2}],
+    "diversity": [
+        {"diversity": 2.0, "diverse_groups": 2, "beam": 2, "nbest": 2},
+        {"diversity": 2.0, "beam": 2},
+    ],
     "length_normalization": [
         {"length_normalization": kind, "beam": 3, "nbest": 3}
         for kind in ("none", "average", "gnmt", "power")
@@ -52,6 +60,8 @@ VALUES: dict[str, list[dict[str, Any]]] = {
         {"length_alpha": 2.0, "length_normalization": "power", "beam": 4},
         {"length_alpha": -1.0, "length_normalization": "gnmt", "beam": 4, "stopping": "generate"},
         {"length_alpha": -1.0, "length_normalization": "gnmt", "beam": 4},
+        {"length_alpha": 2.0, "length_normalization": "average", "beam": 4},
+        {"length_alpha": 2.0, "length_normalization": "none"},
     ],
     "stopping": [
         {"stopping": kind, "beam": 3, "nbest": 3}
@@ -160,8 +170,114 @@ def assert_alike(found: Any, expected: Any) -> None:
             assert one.constraints_met == other.constraints_met
 
 
+def are_alike(found: Any, expected: Any) -> bool:
+    try:
+        assert_alike(found, expected)
+    except (AssertionError, ValueError):  # or another number of outputs
+        return False
+    return True
+
+
 def test_every_option_is_here() -> None:
     assert set(VALUES) == set(SearchConfig.model_fields)
+    assert set(SEARCH_OPTIONS) == set(SearchConfig.model_fields)
+
+
+# Texts are tokens when a search begins.
+TEXTS = {
+    "prefix": Constraints(prefix=(5, 7)),
+    "forbidden": Constraints(forbidden=((6,), (7,), (8,), (9,))),
+    "required": Constraints(required=((6, 8),)),
+}
+BEFORE_SEARCH = {"max_source_length", "batch_tokens"}  # see the tests of these two
+
+
+@pytest.mark.parametrize("option", sorted(set(VALUES) - BEFORE_SEARCH))
+def test_every_option_changes_an_output(option: str, steppers: Callable[[str], list[Any]]) -> None:
+    """In the model, in the engine's steps and in its own searches: an option that all of them
+    pass over in silence would be answered alike.
+    """
+    seen: set[str] = set()
+    for kind in ("attention", "copy", "frames, ctc"):
+        model, *engines = steppers(kind)
+        for values in [{}, {"beam": 3, "nbest": 3}] if option in TEXTS else VALUES[option]:
+            without = {name: value for name, value in values.items() if name != option}
+            said = set()
+            for stepper in (model, *engines):
+                found = outcome(stepper, model, values, TEXTS.get(option))
+                before = outcome(stepper, model, without, None)
+                same = "idle" if are_alike(found, before) else "changed"
+                said.add("refused" if isinstance(found, str) else same)
+            assert len(said) == 1
+            seen |= said
+    assert "changed" in seen
+
+
+@pytest.mark.parametrize("option", [n for n, o in SEARCH_OPTIONS.items() if o.beside])
+def test_an_option_without_what_it_needs_is_refused(
+    option: str, steppers: Callable[[str], list[Any]]
+) -> None:
+    model, *engines = steppers("attention")
+    beside = SEARCH_OPTIONS[option].beside
+    assert beside is not None
+    [value, *_] = [v[option] for v in VALUES[option]]
+    for idle in beside.idle_at:
+        for stepper in (model, *engines):
+            said = outcome(stepper, model, {option: value, beside.name: idle}, None)
+            assert isinstance(said, str)
+            assert said.startswith(f"SearchError: {beside.name} must be {beside.wanted} for ")
+            assert option in said
+
+
+# With the option alone, and what it stands beside.
+ALONE: dict[str, dict[str, Any]] = {
+    **{option: values[0] for option, values in VALUES.items()},
+    "beam": {"beam": 4},
+    "seed": {"seed": 5},
+    "stopping": {"stopping": "generate"},
+    **{option: {} for option in TEXTS},
+}
+
+
+@pytest.mark.parametrize("option", SEARCH_OPTIONS)
+def test_records_say_how_a_search_is_made(
+    option: str, steppers: Callable[[str], list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, _, engine = steppers("frames, ctc" if option == "ctc_weight" else "attention")
+    used: set[str] = set()
+
+    def noted(method: Callable[..., Any], takes: str) -> Callable[..., Any]:
+        return lambda *given: used.add(takes) or method(*given)
+
+    for name, takes in (("search", "plan"), ("propose", "candidates"), ("step", "rows")):
+        monkeypatch.setattr(engine, name, noted(getattr(engine, name), takes))
+    found = outcome(engine, model, ALONE[option], TEXTS.get(option))
+    assert not isinstance(found, str)
+    assert used == {SEARCH_OPTIONS[option].takes}
+
+
+def test_batch_tokens_says_how_many_are_decoded_together() -> None:
+    model, counts = opinionated(KINDS["attention"]), []
+
+    class Counting:
+        step = staticmethod(model.step)
+
+        @staticmethod
+        def start(source: Source, *, attention: bool = False) -> Any:
+            counts.append(len(source.lengths))
+            return model.start(source, attention=attention)
+
+    for options in (SearchConfig(max_length=3), SearchConfig(max_length=3, batch_tokens=1)):
+        list(decode_all(Counting(), SOURCES, options))
+    assert counts == [3, 1, 1, 1]
+
+
+def test_max_source_length_cuts_what_is_read() -> None:
+    tokenizer = Tokenizer.train(["abcabc"], TokenizerConfig(kind="character"))
+    for options, length in ((SearchConfig(), 6), (SearchConfig(max_source_length=3), 2)):
+        [row] = source_rows(["abcabc"], tokenizer, WHOLE, options, UNLIMITED)
+        assert isinstance(row, list)
+        assert len(row) == length  # END comes behind
 
 
 @pytest.mark.parametrize("kind", KINDS)

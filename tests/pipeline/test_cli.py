@@ -97,6 +97,24 @@ def test_train_refuses_an_occupied_directory(
     [
         (["train", "none.yaml", "--output", "x"], "recipe must be a readable file"),
         (["show", "nowhere"], "model must be a directory with config.yaml"),
+        (
+            ["show", "RUN", "--output", "a.png"],
+            "--output must be given with --attention",
+        ),
+        (["show", "RUN", "--part", "a"], "--part must be given with --attention; got a alone"),
+        (["show", "RUN", "--engine", "--part", "a"], "--part must be given with --attention"),
+        (
+            ["show", "RUN", "--engine", "--attention", "ab"],
+            "--engine must be asked for without --attention; got both",
+        ),
+        (
+            ["demo", "--say", "cat", "--minutes", "3"],
+            "--minutes must be given without --say",
+        ),
+        (
+            ["predict", "RUN", "search.diversity=2"],
+            "search.diverse_groups must be at least 2 for diversity; got 1",
+        ),
         (["predict", "RUN", "no-such-file"], "no-such-file"),
         (["predict", "RUN", "--format", "xml"], "--format must be text or jsonl; got 'xml'"),
         (["predict", "RUN", "search.beem=3"], "did you mean beam"),

@@ -77,6 +77,20 @@ def test_lengths_count_as_generate_counts(folder):
     assert run._search({}).max_length == 256
 
 
+def test_draws_are_as_asked(folder, caplog):
+    run = pipeline("text2text-generation", model=folder, device="cpu")
+    drawn = run._search({"do_sample": True, "temperature": 0.7, "top_k": 9})
+    assert (drawn.sample, drawn.temperature, drawn.top_k) == (True, 0.7, 9)
+    assert not caplog.text
+    assert run._search({"temperature": 0.7}) == run._search({})
+    assert "temperature does nothing without do_sample" in caplog.text
+    # of a model that draws by itself
+    run.model.config = run.model.config.model_copy(update={"search": drawn})
+    assert (run._search({}).sample, run._search({}).temperature) == (True, 0.7)
+    assert run._search({"top_k": 3}).top_k == 3
+    assert not run._search({"do_sample": False, "num_beams": 2}).sample
+
+
 def test_languages(tmp_path):
     FAMILIES["nllb"](tmp_path)
     run = pipeline(

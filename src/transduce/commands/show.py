@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from transduce.engine import choose_engine
+from transduce.errors import ConfigError
 from transduce.evaluation.by_part import parted, table_by_part
 from transduce.evaluation.tables import number, render_table
 from transduce.files import place
@@ -21,10 +22,21 @@ from transduce.workflow.model_folder import PUBLISHED, WEIGHTS
 from transduce.workflow.tokenizer_files import SideTokenizer
 from transduce.workflow.trained import TrainedModel
 
-__all__ = ["show", "show_engine"]
+__all__ = ["show", "show_engine", "show_model"]
 
 _SPECIAL = 4  # symbols that every vocabulary starts with
 _SHOWN = 12
+
+
+def show_model(model: Path, output: Path | None, part: str | None, *, engine: bool) -> str:
+    """What the command prints, where no attention is asked for.
+
+    Raises ConfigError for an ``output`` or a ``part``, which only that has.
+    """
+    for option, given in (("--output", output), ("--part", part)):
+        if given is not None:
+            raise ConfigError(f"{option} must be given with --attention; got {given} alone")
+    return show_engine(model) if engine else show(model)
 
 
 def show(model: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -130,17 +130,26 @@ class Config(Section):
         values = self._given()
         for key, value in overrides.items():
             set_dotted(values, key, value)
-        return Config.from_mapping(values)
+        config = Config.from_mapping(values)
+        names = [key.removeprefix("search.") for key in overrides if key.startswith("search.")]
+        if not names:
+            return config
+        return config.model_copy(update={"search": _effective(config.search, names)})
 
     def searching(self, options: Mapping[str, Any]) -> SearchConfig:
-        """The search with some options replaced: ``{"beam": 4}``. Raises ConfigError."""
+        """The search with some options replaced: ``{"beam": 4}``.
+
+        Raises ConfigError, also for one that would do nothing. What the recipe says of a way to
+        search that is now not taken (a temperature, without ``sample``) is forgotten.
+        """
         if not options:
             return self.search
         values = {name: getattr(self.search, name) for name in SearchConfig.model_fields}
         try:
-            return SearchConfig.model_validate({**values, **options})
+            search = SearchConfig.model_validate({**values, **options})
         except ValidationError:  # said as of a recipe
             return self.updated({f"search.{name}": of for name, of in options.items()}).search
+        return _effective(search, options)
 
     def _given(self) -> dict[str, Any]:
         """What must be written down to get this config again: all that is no default."""
@@ -161,6 +170,13 @@ class Config(Section):
         """The recipe as YAML, all options written out; reads back as an equal config."""
         values = self.model_dump(mode="json", by_alias=True)
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
+def _effective(search: SearchConfig, given: Collection[str]) -> SearchConfig:
+    """The search where all that was just ``given`` does something; the rest gives way to it."""
+    if (reason := search.refusal_of_idle(given)) is not None:
+        raise ConfigError(f"search.{reason}")
+    return search.without_idle()
 
 
 def require_agreement(config: Config) -> None:

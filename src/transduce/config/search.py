@@ -1,7 +1,9 @@
-"""The search section of the config."""
+"""The search section of the config: its options, and one record of what each asks of a search."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -19,7 +21,7 @@ from transduce.config.base import (
     TokenBudget,
 )
 
-__all__ = ["SearchConfig"]
+__all__ = ["SEARCH_OPTIONS", "Beside", "SearchConfig", "SearchOption", "Takes"]
 
 _MOST_CHARACTERS = 10_000  # of all phrases together
 
@@ -31,6 +33,69 @@ Phrases = Annotated[tuple[Name, ...], Field(max_length=1000)]
 # maximum length), would not be better than the worst of them; at once; and outputs that reach
 # the maximum length without an end rank among the others.
 Stopping = Literal["bound", "generate", "generate-early", "generate-never"]
+
+
+# The least that a search needs once the option is set, from the fastest on.
+# ``plan``: a model may make the whole search by itself, told of the option in a ``BeamPlan``;
+# ``candidates``: search steps the model, of whose next tokens a few best ones do;
+# ``rows``: search needs the log-probabilities of all tokens.
+Takes = Literal["plan", "candidates", "rows"]
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Another option, and its values at which the one that leans on it does nothing."""
+
+    name: str
+    idle_at: tuple[object, ...]
+    wanted: str  # in words
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOption:
+    """One option. ``attention``: the model must keep its weights over the source at each step.
+
+    One that stands ``beside`` another is refused where it would do nothing.
+    """
+
+    takes: Takes = "plan"
+    attention: bool = False
+    beside: Beside | None = None
+
+
+_PLANNED = SearchOption()
+_SAMPLE = SearchOption("rows", beside=Beside("sample", (False,), "true"))
+_GROUPS = Beside("diverse_groups", (1,), "at least 2")
+_POWERS = Beside("length_normalization", ("none", "average"), "gnmt or power")
+
+SEARCH_OPTIONS: Mapping[str, SearchOption] = {
+    "beam": _PLANNED,
+    "nbest": _PLANNED,
+    "sample": SearchOption("rows"),
+    "temperature": _SAMPLE,
+    "top_k": _SAMPLE,
+    "top_p": _SAMPLE,
+    # Not beside sample: what a seed promises, the same output each time, is kept without draws.
+    "seed": _PLANNED,
+    "diverse_groups": SearchOption("rows"),
+    "diversity": SearchOption("rows", beside=_GROUPS),
+    "length_normalization": _PLANNED,
+    "length_alpha": SearchOption(beside=_POWERS),
+    "stopping": _PLANNED,
+    "forced_end": _PLANNED,
+    "ctc_weight": SearchOption("rows"),
+    "coverage_penalty": SearchOption("candidates", attention=True),
+    "min_length": _PLANNED,
+    "max_length": _PLANNED,
+    "min_length_ratio": _PLANNED,
+    "max_length_ratio": _PLANNED,
+    "no_repeat_ngram": SearchOption("rows"),
+    "prefix": _PLANNED,
+    "forbidden": SearchOption("rows"),
+    "required": SearchOption("rows"),
+    "max_source_length": _PLANNED,  # sources are cut before a search sees them
+    "batch_tokens": _PLANNED,
+}
 
 
 class SearchConfig(Section):
@@ -77,24 +142,16 @@ class SearchConfig(Section):
 
     @model_validator(mode="after")
     def _agree(self) -> SearchConfig:
-        if disagreement := self.disagreement():
-            raise ValueError(disagreement)
-        if self.forced_end and self.stopping == "bound":
-            raise ValueError("stopping must be generate where forced_end is true; got bound")
-        if self.length_alpha < 0 and self.stopping == "bound":
-            raise ValueError(
-                f"length_alpha must be at least 0 where stopping is bound; got {self.length_alpha}"
-            )
-        if self.stopping != "bound" and self.diverse_groups > 1:
-            raise ValueError(f"stopping must be bound with diverse_groups; got {self.stopping}")
+        if (reason := self.disagreement()) is not None:
+            raise ValueError(reason)
         return self
 
     def disagreement(self) -> str | None:
-        """Which of beam, groups and outputs do not fit together; None where they do.
+        """Which options exclude each other, in a sentence; None where all agree.
 
         pydantic does not look at a copy with other values: search asks again.
         """
-        if self.sample and self.beam > 1:
+        if self.sample and (self.beam > 1 or self.diverse_groups > 1):
             return f"beam must be 1 when sample is true; got {self.beam}"
         if self.nbest > self.beam and not self.sample:
             return f"nbest must be at most beam ({self.beam}); got {self.nbest}"
@@ -103,8 +160,70 @@ class SearchConfig(Section):
                 f"beam must be a multiple of diverse_groups ({self.diverse_groups}); "
                 f"got {self.beam}"
             )
+        if self.forced_end and self.stopping == "bound":
+            return "stopping must be generate where forced_end is true; got bound"
+        if self.length_alpha < 0 and self.stopping == "bound":
+            return (
+                f"length_alpha must be at least 0 where stopping is bound; got {self.length_alpha}"
+            )
+        if self.stopping != "bound" and self.diverse_groups > 1:
+            return f"stopping must be bound with diverse_groups; got {self.stopping}"
         return None
+
+    def refusal(self) -> str | None:
+        """Why no search can be made with these options, in a sentence; None where one can."""
+        if (reason := self.disagreement() or self.refusal_of_idle()) is not None:
+            return reason
+        if self.min_length > self.max_length:
+            return (
+                f"min_length must be at most max_length ({self.max_length}); got {self.min_length}"
+            )
+        least, most = self.min_length_ratio, self.max_length_ratio
+        if least is not None and most is not None and least > most:
+            return f"min_length_ratio must be at most max_length_ratio ({most}); got {least}"
+        return None
+
+    def refusal_of_idle(self, names: Collection[str] | None = None) -> str | None:
+        """What must hold for the first idle one among ``names`` (None: all), in a sentence."""
+        beside = next(
+            (b for name, b in self.idle().items() if names is None or name in names), None
+        )
+        if beside is None:
+            return None
+        *others, last = [name for name, other in _BESIDE.items() if other == beside]
+        together = f"{', '.join(others)} or {last}" if others else last
+        value = getattr(self, beside.name)
+        shown = str(value).lower() if isinstance(value, bool) else value
+        return f"{beside.name} must be {beside.wanted} for {together}; got {shown}"
+
+    def idle(self) -> dict[str, Beside]:
+        """The options that are set and do nothing, each with what it needs to do something."""
+        return {
+            name: beside
+            for name, beside in _BESIDE.items()
+            if getattr(self, beside.name) in beside.idle_at and self.is_set(name)
+        }
+
+    def is_set(self, name: str) -> bool:
+        """Whether an option has another value than where nobody says anything."""
+        return bool(getattr(self, name) != _DEFAULTS[name])
 
     def greedily(self) -> SearchConfig:
         """The same with one hypothesis at a time, and one output."""
-        return self.model_copy(update={"beam": 1, "nbest": 1, "diverse_groups": 1})
+        one = self.model_copy(update={"beam": 1, "nbest": 1, "diverse_groups": 1})
+        return one.without_idle()
+
+    def without_idle(self) -> SearchConfig:
+        """The same search, with options that do nothing as if nobody had set them."""
+        idle = self.idle()
+        if not idle:
+            return self
+        return self.model_copy(update={name: _DEFAULTS[name] for name in idle})
+
+
+_DEFAULTS = {name: field.default for name, field in SearchConfig.model_fields.items()}
+_BESIDE = {
+    name: beside
+    for name in SearchConfig.model_fields
+    if (beside := SEARCH_OPTIONS[name].beside) is not None
+}

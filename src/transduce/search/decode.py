@@ -18,6 +18,7 @@ from transduce.search.bookkeeping.steps import Steps
 from transduce.search.choosing.decision import Decision, FloatArray
 from transduce.search.choosing.full_rows import FullRows
 from transduce.search.choosing.plain_beam import choose
+from transduce.search.demands import known_symbols
 from transduce.search.guessed_language import beginning_with, first_tokens
 from transduce.search.hypothesis import Hypothesis
 from transduce.search.model_steps import Outlook, Reader
@@ -54,7 +55,8 @@ def decode(
             raise SearchError("prefix, forbidden and required must be encoded into Constraints")
         constraints = Constraints()
     check(options, constraints)
-    check_vocabulary(getattr(stepper, "vocabulary", None), constraints)
+    if constraints.largest_token >= 0:
+        check_vocabulary(known_symbols(stepper), constraints)
     if not len(source.lengths):
         return []
     numbers = range(len(source.lengths)) if sentence_numbers is None else sentence_numbers

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from transduce.errors import SearchError
 from transduce.interfaces import Source, State, Stepper
+from transduce.search.demands import as_listener, known_symbols
 
 __all__ = ["Ensemble", "EnsembleState"]
 
@@ -67,7 +68,7 @@ class Ensemble:
     @property
     def vocabulary(self) -> int | None:
         """How many symbols all members know; None where one does not say."""
-        sizes: list[int | None] = [getattr(one, "vocabulary", None) for one in self._steppers]
+        sizes = [known_symbols(one) for one in self._steppers]
         known = [size for size in sizes if size is not None]
         return min(known) if len(known) == len(sizes) else None
 
@@ -83,8 +84,8 @@ class Ensemble:
         """
         found: list[Tensor] = []
         for stepper, member in zip(self._steppers, state.members, strict=True):
-            hear = getattr(stepper, "ctc_log_probs", None)
-            log_probs = None if hear is None else hear(member)
+            listener = as_listener(stepper)
+            log_probs = None if listener is None else listener.ctc_log_probs(member)
             if log_probs is None or (found and log_probs.shape != found[0].shape):
                 return None
             found.append(log_probs)

@@ -10,6 +10,7 @@ import torch
 from transduce.config import SearchConfig
 from transduce.errors import SearchError
 from transduce.interfaces import BEGIN, Source, Stepper
+from transduce.search.demands import asks_attention
 from transduce.search.rules.constraints import Constraints, check_vocabulary
 
 __all__ = ["beginning_with", "first_tokens"]
@@ -23,7 +24,7 @@ def first_tokens(
     One step of the decoder. Of equals it is the smallest. Raises SearchError where one is no token
     of the model or its scores are not numbers.
     """
-    state = stepper.start(source, attention=options.coverage_penalty > 0)
+    state = stepper.start(source, attention=asks_attention(options))
     begin = torch.full((len(source.lengths), 1), BEGIN, device=source.device)
     scores = stepper.step(begin, state)[0][:, -1].float()
     check_vocabulary(scores.shape[1], constraints)

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from transduce.config import SearchConfig
 from transduce.errors import SearchError
-from transduce.interfaces import BEGIN, Candidates, Source, Stepper
+from transduce.interfaces import BEGIN, Candidates, Proposer, Source, Stepper
 from transduce.search.choosing.decision import FloatArray, IntArray
-from transduce.search.choosing.plain_beam import Propose, proposer, wanted
+from transduce.search.choosing.plain_beam import wanted
+from transduce.search.demands import as_listener, as_proposer, asks_attention, asks_rows
 from transduce.search.rules.constraints import Constraints, check_vocabulary
 from transduce.search.rules.coverage import Coverage
 from transduce.search.rules.ctc_prefix import PrefixScorer
@@ -52,9 +53,9 @@ class Reader:
         self._width = width
         self._weight = options.coverage_penalty
         self._ctc_weight = options.ctc_weight
-        self._propose = proposer(stepper, options, constraints)
+        self._proposer = None if asks_rows(options, constraints) else as_proposer(stepper)
         if state is None:
-            state = stepper.start(source, attention=self._weight > 0)
+            state = stepper.start(source, attention=asks_attention(options))
         self._state = state
         self._copies = 1  # how many rows each row of the state still stands for
         self.coverage: Coverage | None = None
@@ -70,8 +71,8 @@ class Reader:
         self._copies, count = rows, len(self._source.lengths)
         read = torch.tensor([BEGIN, *self._prefix], device=self._device).repeat(count, 1)
         outlook: Outlook
-        if self._propose is not None and not self._prefix and not self._banned_first:
-            candidates = self._proposed(self._propose, read, end_is_banned)
+        if self._proposer is not None and not self._prefix and not self._banned_first:
+            candidates = self._proposed(self._proposer, read, end_is_banned)
             outlook, scores = candidates, candidates.log_probs[:, :0]
         else:
             log_probs = self._joined(self._stepped(read), self._prefix)
@@ -116,20 +117,21 @@ class Reader:
         """Read one token a row, ``[M, W]``. ``end_is_banned``: for some row, after it."""
         after = torch.from_numpy(tokens.reshape(-1, 1)).to(self._device)  # [N, 1]
         outlook: Outlook
-        if self._propose is None:
+        if self._proposer is None:
             if self._ctc is not None:
                 self._ctc.advance(after[:, 0])
             outlook = self._joined(self._stepped(after))[:, -1]
         else:
-            outlook = self._proposed(self._propose, after, end_is_banned)
+            outlook = self._proposed(self._proposer, after, end_is_banned)
         if self.coverage is not None:
             attention = self._attention()
             if attention is not None:
                 self.coverage.look(attention[:, -1])
         return outlook
 
-    def _proposed(self, propose: Propose, read: Tensor, end_is_banned: bool) -> Candidates:
-        candidates, self._state = propose(read, self._state, wanted(self._width) + end_is_banned)
+    def _proposed(self, proposer: Proposer[Any], read: Tensor, end_is_banned: bool) -> Candidates:
+        count = wanted(self._width) + end_is_banned
+        candidates, self._state = proposer.propose(read, self._state, count)
         return candidates
 
     def _stepped(self, read: Tensor) -> Tensor:
@@ -140,8 +142,8 @@ class Reader:
         return torch.log_softmax(logits, dim=-1)
 
     def _listen(self) -> PrefixScorer:
-        ctc = getattr(self._stepper, "ctc_log_probs", None)
-        log_probs = None if ctc is None else ctc(self._state)
+        listener = as_listener(self._stepper)
+        log_probs = None if listener is None else listener.ctc_log_probs(self._state)
         if log_probs is None:
             raise SearchError(
                 f"ctc_weight must be 0 for a model without model.ctc; got {self._ctc_weight}"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from transduce.config import SearchConfig
 from transduce.interfaces import BeamPlan, Ended, Source, Stepper
-from transduce.search.choosing.plain_beam import proposer
+from transduce.search.demands import as_searcher, asks_steps
 from transduce.search.hypothesis import Hypothesis
 from transduce.search.rules.constraints import Constraints
 from transduce.search.rules.lengths import all_limits, length_penalties
@@ -23,16 +22,16 @@ def planned(
     state: Any = None,
 ) -> list[list[Hypothesis]] | None:
     """The outputs of ``stepper.search``; None where it has none (``Searcher``), where the options
-    need full rows or attention, and where the stepper passes. ``state`` as for ``decode``.
+    need steps (``SearchOption.takes``), and where the stepper passes. ``state`` as for ``decode``.
 
     Raises SearchError where the model's scores are not numbers.
     """
-    search: Callable[[Source, BeamPlan, Any], list[list[Ended]] | None] | None
-    search = getattr(stepper, "search", None)
-    rows = options.coverage_penalty > 0 or proposer(stepper, options, constraints) is None
-    if search is None or rows:
+    if asks_steps(options, constraints):
         return None
-    ended = search(source, _plan(source, options, constraints), state)
+    searcher = as_searcher(stepper)
+    if searcher is None:
+        return None
+    ended = searcher.search(source, _plan(source, options, constraints), state)
     if ended is None:
         return None
     return [[_hypothesis(output) for output in outputs] for outputs in ended]

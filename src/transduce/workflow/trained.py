@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 import operator
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -129,8 +130,17 @@ class TrainedModel:
 
     @staticmethod
     def read_config(folder: str | Path) -> Config:
-        """The config of a model directory. Raises ConfigError."""
-        return load_config(place(Path(folder), CONFIG))
+        """The config of a model directory. Raises ConfigError.
+
+        Options of its search that do nothing, which recipes once could hold, are passed over.
+        """
+        config = load_config(place(Path(folder), CONFIG))
+        for name, beside in config.search.idle().items():
+            logging.getLogger("transduce").info(
+                "%s: search.%s does nothing where %s is not %s",
+                *(folder, name, beside.name, beside.wanted),
+            )
+        return config.model_copy(update={"search": config.search.without_idle()})
 
     @classmethod
     def load(cls, folder: str | Path, device: str = "auto") -> TrainedModel:

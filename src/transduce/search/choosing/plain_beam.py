@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from transduce.config import SearchConfig
 from transduce.errors import SearchError
-from transduce.interfaces import END, Candidates, Stepper
+from transduce.interfaces import END, Candidates
 from transduce.search.choosing.decision import BoolArray, Decision, FloatArray, IntArray
 from transduce.search.choosing.top_k import top
-from transduce.search.rules.constraints import Constraints
 
-__all__ = ["Propose", "choose", "from_rows", "proposer", "wanted"]
-
-Propose = Callable[[Tensor, Any, int], tuple[Candidates, Any]]
+__all__ = ["choose", "from_rows", "wanted"]
 
 # Lanes of more sums than this are searched by ``top`` where there are many; others are sorted.
 _WIDE, _MANY = 128, 2048
-
-
-def proposer(
-    stepper: Stepper[Any], options: SearchConfig, constraints: Constraints
-) -> Propose | None:
-    """``stepper.propose`` where it has one (``Proposer``) and the options need no full rows."""
-    needs_rows = (
-        options.sample
-        or options.ctc_weight > 0
-        or options.diverse_groups > 1
-        or options.no_repeat_ngram is not None
-        or constraints.forbidden
-        or constraints.required
-    )
-    propose: Propose | None = getattr(stepper, "propose", None)
-    return None if needs_rows else propose
 
 
 def wanted(width: int) -> int:

@@ -49,7 +49,8 @@ class Constraints:
 
 def check(options: SearchConfig, constraints: Constraints) -> None:
     """Raise SearchError where options and constraints contradict each other."""
-    _check_options(options)
+    if (reason := options.refusal()) is not None:
+        raise SearchError(reason)
     _check_phrases(constraints)
     longest = max((len(phrase) for phrase in constraints.required), default=0)
     first = len(constraints.prefix) + bool(constraints.first_of)
@@ -67,24 +68,6 @@ def check(options: SearchConfig, constraints: Constraints) -> None:
                 f"required phrase must not repeat {size} tokens when no_repeat_ngram is {size}; "
                 f"got {phrase}"
             )
-
-
-def _check_options(options: SearchConfig) -> None:
-    if disagreement := options.disagreement():
-        raise SearchError(disagreement)
-    drawing = options.temperature != 1.0 or options.top_k is not None or options.top_p is not None
-    if drawing and not options.sample:
-        raise SearchError("sample must be true for temperature, top_k or top_p; got false")
-    if options.min_length > options.max_length:
-        raise SearchError(
-            f"min_length must be at most max_length ({options.max_length}); "
-            f"got {options.min_length}"
-        )
-    least, most = options.min_length_ratio, options.max_length_ratio
-    if least is not None and most is not None and least > most:
-        raise SearchError(
-            f"min_length_ratio must be at most max_length_ratio ({most}); got {least}"
-        )
 
 
 def _check_phrases(constraints: Constraints) -> None:

@@ -70,6 +70,8 @@ def fit(
     if beginning is not None:
         config = beginning.config(config)
     require_agreement(config)
+    if (reason := config.search.refusal()) is not None:
+        raise ConfigError(f"search.{reason}")
     folder = Path(folder)
     main = launched_processes()[0] == 0
     with taken(folder, config, resume) if main else nullcontext():
