@@ -177,7 +177,8 @@ def test_parts_of_the_weights_lie_beside_their_index(copied: Any, tmp_path: Path
     for part in ("../outside.safetensors", str(tmp_path / "outside.safetensors"), "..", "",
                  "link.safetensors", "nothing.safetensors", ".", "a\0b", None, 1):  # fmt: skip
         write_json(index, {"weight_map": dict.fromkeys(names, part)})
-        assert answer(folder) == f"{index}: weight_map must name files beside it; got {part}"
+        shown = str(part).replace("\0", r"\x00")
+        assert answer(folder) == f"{index}: weight_map must name files beside it; got {shown}"
     for odd in (None, [], {}, "x", 1):
         write_json(index, {"weight_map": odd})
         assert answer(folder) == f"{index} must hold a weight_map"

@@ -81,7 +81,9 @@ class Learner:
         self._optimizer.zero_grad(set_to_none=True)
         for number, batch in enumerate(group):
             with _memory_explained(batch), self._synchronised(number == len(group) - 1):
-                self._backward(batch, tokens, share)
+                objective = self._forward(batch, share)
+                # Between processes gradients are averaged; a mean of sums is wanted: ``world``.
+                (objective * (self._processes.world / tokens)).backward()  # type: ignore[no-untyped-call]
         gradients = [p.grad for p in self._parameters if p.grad is not None]
         norm = get_total_norm(gradients)
         if self._config.clip_norm is not None:
@@ -140,7 +142,8 @@ class Learner:
             like = torch.cuda.get_rng_state(device)
             torch.cuda.set_rng_state(fitting(random, f"cuda.{rank}", like), device)
 
-    def _backward(self, batch: Batch, tokens: float, share: float) -> None:
+    def _forward(self, batch: Batch, share: float) -> Tensor:
+        """What is minimised, a sum over the batch with a gradient."""
         device = self._processes.device
         batch = _never_empty(batch)
         if device.type == "cuda":
@@ -149,10 +152,10 @@ class Learner:
         with self._running():
             inputs = mix_inputs(self.model, batch.source, batch.target_input, share)
             inputs = hide_inputs(inputs, self._config.word_dropout)
+        objective: Tensor
         objective, figures = self._wrapped(batch, inputs)
-        # Between processes gradients are averaged, and a mean of sums is wanted: hence ``world``.
-        (objective * (self._processes.world / tokens)).backward()
         self._sums += figures
+        return objective
 
     def _running(self) -> torch.autocast:
         """The context of all that the model computes in a step."""

@@ -25,7 +25,7 @@ from transduce.tokenization.tokenizer import Tokenizer
 from transduce.workflow.corpora.survey import Tokenizers
 from transduce.workflow.trained import TrainedModel
 
-__all__ = ["Beginning"]
+__all__ = ["FromModel"]
 
 _LISTED = ("character", "whitespace", "word")  # kinds whose symbols are a list that can grow
 _NOISE = 0.1  # of the standard deviation of a table's entries
@@ -33,8 +33,8 @@ _SPECIAL = len(SPECIALS)
 _KEPT = ("learning_rate", "warmup_steps", "average")  # of training, where the recipe says nothing
 
 
-class Beginning:
-    """The model that a run begins with."""
+class FromModel:
+    """A run begins with another model; one kind of ``Beginning``."""
 
     def __init__(self, base: TrainedModel) -> None:
         """Raises ModelError where its tokenizers belong to parts of a mixture."""
@@ -106,6 +106,10 @@ class Beginning:
             kinds.add(self._source.kind)
         return kinds <= set(_LISTED)
 
+    def grown(self, trained: TrainedModel) -> bool:
+        """Whether it has more symbols than the base."""
+        return _sizes(trained) != _sizes(self._base)
+
     def fill(self, trained: TrainedModel) -> None:
         """Give a fresh model the base's weights. Raises ModelError where they do not fit."""
         before = named_weights(self._base.model)
@@ -128,6 +132,11 @@ class Beginning:
             own[name] = _grown(table, rows[name]) if name in rows else table
         with torch.no_grad():
             set_weights(trained.model, own)
+
+
+def _sizes(trained: TrainedModel) -> list[int]:
+    names = ("source_embedding.weight", "target_embedding.weight")
+    return [len(w) for name, w in trained.model.named_parameters() if name in names]
 
 
 def _plain(side: object) -> Tokenizer:

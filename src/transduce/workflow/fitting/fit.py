@@ -35,7 +35,7 @@ from transduce.training.record.progress import Progress
 from transduce.workflow.corpora.corpora import Corpora
 from transduce.workflow.corpora.survey import Tokenizers, survey
 from transduce.workflow.evaluate import DevScorer
-from transduce.workflow.fitting.continuing import Beginning
+from transduce.workflow.fitting.beginning import Beginning, choose_beginning
 from transduce.workflow.fitting.pair_limits import refuse_long_pairs
 from transduce.workflow.fitting.run_folder import run_fingerprint, taken
 from transduce.workflow.fitting.training_limits import refuse_large_model
@@ -66,9 +66,8 @@ def fit(
     ``base`` is what ``model.from`` names, read. ``say`` receives plain lines about the data.
     Raises TransduceError.
     """
-    beginning = _beginning(config, base)
-    if beginning is not None:
-        config = beginning.config(config)
+    beginning = choose_beginning(config, base)
+    config = beginning.config(config)
     require_agreement(config)
     if (reason := config.search.refusal()) is not None:
         raise ConfigError(f"search.{reason}")
@@ -81,7 +80,7 @@ def fit(
                 "data.dev_fraction"
             )
         fingerprint = run_fingerprint(config, corpora)
-        trained, leakage = _untrained(config, corpora, folder, base, beginning, resume)
+        trained, leakage = _untrained(config, corpora, folder, beginning, resume)
         corpus = _encode(config, corpora, trained, folder, fingerprint)
         symbols, device = trained.target_tokenizer.size, trained.model.device
         refuse_long_pairs(config.model, corpus, symbols, device, learned=True)
@@ -122,24 +121,22 @@ def _untrained(
     config: Config,
     corpora: Corpora,
     folder: Path,
-    base: TrainedModel | None,
-    beginning: Beginning | None,
+    beginning: Beginning,
     resume: bool,
 ) -> tuple[TrainedModel, Leakage]:
     """The model as training begins with it, on its device."""
     known = _known_tokenizers(folder, config) if resume else None
-    if known is None and beginning is not None and not beginning.learns:
+    if known is None and not beginning.learns:
         known = beginning.tokenizers(config, None)
     tokenizers, leakage = survey(config, corpora, known)
-    if known is None and beginning is not None:
+    if known is None:
         tokenizers = beginning.tokenizers(config, tokenizers)
     device = choose_device(config.training.device)
     refuse_large_model(config, tokenizers, device)
     torch.manual_seed(config.training.seed)
     trained = TrainedModel.fresh(config, *tokenizers)
-    if beginning is not None:
-        beginning.fill(trained)
-    _choose_what_learns(trained, base)
+    beginning.fill(trained)
+    _choose_what_learns(trained, grown=beginning.grown(trained))
     trained.model.to(device)
     return trained, leakage
 
@@ -154,20 +151,8 @@ def _explained(folder: Path) -> Iterator[None]:
         raise CheckpointError(f"{file} cannot be written ({error.strerror})") from None
 
 
-def _beginning(config: Config, base: TrainedModel | None) -> Beginning | None:
-    if base is not None:
-        return Beginning(base)
-    if config.model.from_ is not None:
-        raise ConfigError(f"model.from must have been read; got {config.model.from_}")
-    if config.model.new_symbols:
-        raise ConfigError(
-            f"model.new_symbols must be none without model.from; got {config.model.new_symbols[0]}"
-        )
-    return None
-
-
-def _choose_what_learns(trained: TrainedModel, base: TrainedModel | None) -> None:
-    """Frozen parts, or low-rank changes; symbols that are new learn in any case."""
+def _choose_what_learns(trained: TrainedModel, *, grown: bool) -> None:
+    """Frozen modules, or low-rank changes; tables with new symbols learn in any case."""
     training = trained.config.training
     if training.lora_rank is not None:
         if training.freeze:
@@ -175,15 +160,9 @@ def _choose_what_learns(trained: TrainedModel, base: TrainedModel | None) -> Non
                 "training.freeze must be none with training.lora_rank, where only low-rank "
                 f"changes learn; got {training.freeze[0]}"
             )
-        grown = base is not None and _tables(trained) != _tables(base)
         learning = ("source_embedding.", "target_embedding.", "output.") if grown else ()
         add_low_rank(trained.model, training.lora_rank, training.lora_alpha, learning=learning)
     freeze(trained.model, training.freeze)
-
-
-def _tables(trained: TrainedModel) -> list[int]:
-    names = ("source_embedding.weight", "target_embedding.weight")
-    return [len(w) for name, w in trained.model.named_parameters() if name in names]
 
 
 def _sampler(config: Config, corpora: Corpora, corpus: Corpus) -> MixtureSampler | None:

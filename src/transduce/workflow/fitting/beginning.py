@@ -1,0 +1,74 @@
+"""What a run begins with: its data alone, or another model."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from transduce.config import Config
+from transduce.errors import ConfigError
+from transduce.workflow.corpora.survey import Tokenizers
+from transduce.workflow.fitting.continuing import FromModel
+from transduce.workflow.trained import TrainedModel
+
+__all__ = ["Beginning", "FromData", "choose_beginning"]
+
+
+class Beginning(Protocol):
+    """Where config, symbols and weights of a new run come from."""
+
+    @property
+    def learns(self) -> bool:
+        """Whether the data may bring new symbols."""
+        ...
+
+    def config(self, config: Config) -> Config:
+        """The whole recipe. Raises ConfigError where it says what is not its to say."""
+        ...
+
+    def tokenizers(self, config: Config, learn: Tokenizers | None) -> Tokenizers:
+        """Those of the run; ``learn`` is what the data gave, None where nothing was learnt."""
+        ...
+
+    def fill(self, trained: TrainedModel) -> None:
+        """Give a fresh model its first weights. Raises ModelError where they do not fit."""
+        ...
+
+    def grown(self, trained: TrainedModel) -> bool:
+        """Whether the model has symbols whose weights are new among others that are not."""
+        ...
+
+
+class FromData:
+    """A run begins with nothing: symbols are learnt from the data, weights are drawn."""
+
+    learns = True
+
+    def config(self, config: Config) -> Config:
+        """As it is."""
+        return config
+
+    def tokenizers(self, config: Config, learn: Tokenizers | None) -> Tokenizers:
+        """As they were learnt."""
+        if learn is None:
+            raise ValueError("tokenizers must have been learnt")
+        return learn
+
+    def fill(self, trained: TrainedModel) -> None:
+        """Its weights are drawn already."""
+
+    def grown(self, trained: TrainedModel) -> bool:
+        """False: all its symbols are new."""
+        return False
+
+
+def choose_beginning(config: Config, base: TrainedModel | None) -> Beginning:
+    """``base`` is what ``model.from`` names, read. Raises ConfigError where it does not fit."""
+    if base is not None:
+        return FromModel(base)
+    if config.model.from_ is not None:
+        raise ConfigError(f"model.from must have been read; got {config.model.from_}")
+    if config.model.new_symbols:
+        raise ConfigError(
+            f"model.new_symbols must be none without model.from; got {config.model.new_symbols[0]}"
+        )
+    return FromData()
