@@ -17,6 +17,7 @@ __all__ = [
     "DataError",
     "EngineError",
     "ModelError",
+    "NoProgramError",
     "SearchError",
     "TrainingError",
     "TransduceError",
@@ -87,6 +88,16 @@ class BusyError(TransduceError):
 
 class EngineError(TransduceError):
     """The fast form of a model cannot be made: no compiler, no memory, or a part it lacks."""
+
+
+class NoProgramError(EngineError):
+    """A model has a module that the engine has no program for: the model itself may run."""
+
+    @classmethod
+    def of(cls, what: str, module: object) -> NoProgramError:
+        """That there is none for this encoder, decoder, attention."""
+        name = type(module).__name__
+        return cls(f"{what} must be one that the engine has a program for; got {name}")
 
 
 class SearchError(TransduceError, ValueError):

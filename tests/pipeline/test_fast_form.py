@@ -9,8 +9,10 @@ import torch
 from reversal_run import Run
 
 from transduce import Transducer
+from transduce.commands import show
 from transduce.config import Config, SearchConfig
 from transduce.errors import ConfigError
+from transduce.interfaces import Memory, Source
 from transduce.reading.pair_files import Example
 from transduce.workflow.evaluate import DevScorer
 from transduce.workflow.fast_form import FastForm
@@ -73,6 +75,30 @@ def test_scorings_in_training_see_what_was_learned(run: Run) -> None:
     shake(trained, 4)
     bad = scorer(trained.model)
     assert good["exact_match"] > bad["exact_match"]
+
+
+class Unknown(torch.nn.Module):
+    """An encoder that the engine has no program for."""
+
+    def __init__(self, inner: torch.nn.Module) -> None:
+        super().__init__()
+        self.inner, self.width = inner, inner.width
+
+    def forward(self, vectors: torch.Tensor, source: Source) -> Memory:
+        return self.inner(vectors, source)
+
+
+def test_a_new_encoder_is_scored_in_training_and_shown(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = TrainedModel.load(run.folder)
+    trained.model.encoder = Unknown(trained.model.encoder)
+    examples = [Example(source, (source[::-1],)) for source in ("abc", "cab", "bb")]
+    assert DevScorer(trained, examples)(trained.model)["exact_match"] == 100
+    monkeypatch.setattr(show, "load_trained", lambda _: trained)
+    shown = show.show_engine(run.folder)
+    assert "the model itself (reference)" in shown
+    assert "encoder must be one that the engine has a program for; got Unknown" in shown
 
 
 def test_training_ends_with_the_best_weights_in_its_engine() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from transduce.engine import choose_engine
+from transduce.engine import engine_of
 from transduce.errors import ConfigError
 from transduce.evaluation.by_part import parted, table_by_part
 from transduce.evaluation.tables import number, render_table
@@ -60,7 +60,7 @@ def show_engine(model: Path) -> str:
     trained = load_trained(model)
     if isinstance(trained, AdaptedModel):
         return f"engine: transformers runs it, as there are no modules of ours for {trained.family}"
-    chosen = choose_engine(trained.config.engine, trained.model.device)
+    chosen, _ = engine_of(trained.model, trained.config.engine)
     rows = [
         ["asked for", trained.config.engine],
         ["chosen", chosen.number or "the model itself (reference)"],

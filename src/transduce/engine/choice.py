@@ -19,14 +19,14 @@ from transduce.engine.stacks.listening import NativeCTC
 from transduce.engine.stacks.recurrent import NativeRecurrentDecoder, NativeRecurrentEncoder
 from transduce.engine.stacks.transformer import NativeTransformerDecoder, NativeTransformerEncoder
 from transduce.engine.stepper import EngineStepper, NativeDecoder, NativeEncoder
-from transduce.errors import EngineError, ModelError
+from transduce.errors import EngineError, ModelError, NoProgramError
 from transduce.interfaces import Stepper
 from transduce.kernels.library import Library, load_library
 from transduce.models.recurrent import RecurrentDecoder, RecurrentEncoder
 from transduce.models.seq2seq import Seq2Seq
 from transduce.models.transformer import TransformerDecoder, TransformerEncoder
 
-__all__ = ["Engine", "choose_engine", "fast_stepper"]
+__all__ = ["Engine", "choose_engine", "engine_of", "fast_stepper"]
 
 
 @dataclass(frozen=True)
@@ -81,18 +81,35 @@ def fast_stepper(
     """The model's fast form, or the model itself where there is none.
 
     The weights are read now: what is learned later is not seen. Where ``auto`` finds no
-    compiler, the log says so once. ``architecture`` compiles for another processor than this one.
-    Raises EngineError like :func:`choose_engine`, ModelError where a weight is no finite number.
+    compiler, or no program for a module of the model, the log says so once. ``architecture``
+    compiles for another processor than this one. Raises EngineError like :func:`choose_engine`,
+    ModelError where a weight is no finite number.
     """
+    engine, stepper = engine_of(model, choice, architecture=architecture)
+    if engine.number is None and choice == "auto" and model.device.type == "cpu":
+        _say_once(engine.reason)
+    return stepper
+
+
+def engine_of(
+    model: Seq2Seq, choice: EngineChoice, *, architecture: str | None = None
+) -> tuple[Engine, Stepper[Any]]:
+    """The engine of a model, and the fast form in it. Says and raises as ``fast_stepper``."""
     engine = choose_engine(choice, model.device)
     _refuse_what_is_no_number(model)
     if engine.number is None:
-        if choice == "auto" and model.device.type == "cpu":
-            _say_once(engine.reason)
-        return model
+        return engine, model
     if model.device.type != "cpu":
-        return in_bfloat16(model)
-    library, number = load_library(architecture), engine.number
+        return engine, in_bfloat16(model)
+    try:
+        return engine, _native(load_library(architecture), engine.number, model)
+    except NoProgramError as error:
+        if choice != "auto":
+            raise
+        return Engine(None, str(error), engine.kernels), model
+
+
+def _native(library: Library, number: Number, model: Seq2Seq) -> EngineStepper:
     return EngineStepper(
         _encoder(library, number, model),
         _decoder(library, number, model),
@@ -113,7 +130,7 @@ def _encoder(library: Library, number: Number, model: Seq2Seq) -> NativeEncoder:
         return NativeTransformerEncoder(library, number, entrance, model.encoder)
     if isinstance(model.encoder, RecurrentEncoder):
         return NativeRecurrentEncoder(library, number, entrance, model.encoder)
-    raise EngineError(f"encoder must be a known one; got {type(model.encoder).__name__}")
+    raise NoProgramError.of("encoder", model.encoder)
 
 
 def _decoder(library: Library, number: Number, model: Seq2Seq) -> NativeDecoder:
@@ -122,7 +139,7 @@ def _decoder(library: Library, number: Number, model: Seq2Seq) -> NativeDecoder:
         return NativeTransformerDecoder(library, number, embedding, decoder, output, model.pointer)
     if isinstance(decoder, RecurrentDecoder):
         return NativeRecurrentDecoder(library, number, embedding, decoder, output, model.pointer)
-    raise EngineError(f"decoder must be a known one; got {type(decoder).__name__}")
+    raise NoProgramError.of("decoder", decoder)
 
 
 def _refuse_what_is_no_number(model: Seq2Seq) -> None:

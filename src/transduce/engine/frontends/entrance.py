@@ -14,7 +14,7 @@ from transduce.engine.frontends.convolution import (
 from transduce.engine.frontends.framewise import NativeLinear, NativePatches
 from transduce.engine.programs.program import Program
 from transduce.engine.programs.weights import Number
-from transduce.errors import EngineError
+from transduce.errors import NoProgramError
 from transduce.interfaces import Source
 from transduce.kernels.library import Library
 from transduce.models.seq2seq import Embedding, Frontend, Seq2Seq
@@ -43,7 +43,7 @@ class Entrance:
     """
 
     def __init__(self, library: Library, number: Number, model: Seq2Seq) -> None:
-        """Raises EngineError where the frontend is of no known kind."""
+        """Raises NoProgramError where the frontend is of no known kind."""
         self._frontend: NativeFrontend | None = None
         if model.frontend is not None:
             self._frontend = _native(library, number, model.frontend)
@@ -82,4 +82,4 @@ def _native(library: Library, number: Number, frontend: Frontend) -> NativeFront
             return NativeLinear(library, frontend)
         case PatchFrontend():
             return NativePatches(library, frontend)
-    raise EngineError(f"frontend must be a known one; got {type(frontend).__name__}")
+    raise NoProgramError.of("frontend", frontend)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from transduce.engine.programs.program import Activation, Program
-from transduce.errors import EngineError
+from transduce.errors import NoProgramError
 from transduce.interfaces import END
 from transduce.models.copying import PointerGenerator
 from transduce.models.seq2seq import Embedding, OutputLayer
@@ -155,5 +155,6 @@ _ACTIVATIONS: dict[Callable[[Tensor], Tensor], Activation] = {
 
 def _activation(feed: FeedForward) -> Activation:
     if (name := _ACTIVATIONS.get(feed.activation)) is None:
-        raise EngineError(f"feed-forward activation must be {' or '.join(_ACTIVATIONS.values())}")
+        known = " or ".join(_ACTIVATIONS.values())
+        raise NoProgramError(f"feed-forward activation must be {known}")
     return name

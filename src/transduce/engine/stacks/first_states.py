@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transduce.engine.programs.program import Activation, Number, Program
 from transduce.engine.programs.runner import Extent, Runner
 from transduce.engine.stacks.memory import KeysAndValues
-from transduce.errors import EngineError
+from transduce.errors import NoProgramError
 from transduce.interfaces import Memory
 from transduce.kernels.library import Library
 from transduce.models.recurrent import RecurrentDecoder
@@ -55,7 +55,7 @@ def _keys(memory: KeysAndValues, attention: ScoreAttention, width: int) -> int:
         program.linear(memory.vectors, keys, 2 * score.key.weight)
         return keys
     if not isinstance(score, DotScore | GeneralScore | CosineScore):
-        raise EngineError("attention must be one of the known kinds")
+        raise NoProgramError.of("attention", score)
     keys = memory.vectors
     if isinstance(score.project, nn.Linear):
         keys = program.buffer(width)

@@ -15,7 +15,7 @@ from transduce.engine.programs.program import Program
 from transduce.engine.programs.runner import Extent, Runner
 from transduce.engine.programs.weights import Number
 from transduce.engine.stacks.first_states import FirstStates, read_memory
-from transduce.errors import EngineError
+from transduce.errors import NoProgramError
 from transduce.interfaces import Memory, Source
 from transduce.kernels.library import Library
 from transduce.models.copying import PointerGenerator
@@ -173,7 +173,7 @@ class NativeRecurrentDecoder:
         elif isinstance(attention, ScoreAttention):
             self._look_by_score(attention, hidden, context)
         else:
-            raise EngineError("attention must be one of the known kinds")
+            raise NoProgramError.of("attention", attention)
         joined = program.buffer(decoder.width + attention.width)
         program.place(hidden, joined, 0)
         program.place(context, joined, decoder.width)
@@ -206,7 +206,7 @@ class NativeRecurrentDecoder:
             program.linear(hidden, queries, 2 * score.query.weight, 2 * score.query.bias)
             additive = 2 * score.vector
         elif not isinstance(score, DotScore | GeneralScore | CosineScore):
-            raise EngineError("attention must be one of the known kinds")
+            raise NoProgramError.of("attention", score)
         program.memory_attention(
             queries,
             context,
