@@ -44,14 +44,11 @@ class Live:
     """What a choice over full rows knows of the open hypotheses, on the device.
 
     ``length`` counts the tokens of each; ``scores`` ``[M, W]`` (log-probabilities; -inf where
-    there is no hypothesis); ``tokens`` int64 ``[M, W, t]`` where repeats are banned;
-    ``forbidden`` and ``required`` int64 ``[M, W, F]`` (states of the phrase automata).
+    there is no hypothesis); ``required`` int64 ``[M, W, F]``: how much they hold of each phrase.
     """
 
     length: int
     scores: Tensor
-    tokens: Tensor | None
-    forbidden: Tensor | None
     required: Tensor | None
 
     def select(self, lanes: Tensor) -> Live:
@@ -59,7 +56,5 @@ class Live:
         return Live(
             self.length,
             self.scores[lanes],
-            None if self.tokens is None else self.tokens[lanes],
-            None if self.forbidden is None else self.forbidden[lanes],
             None if self.required is None else self.required[lanes],
         )

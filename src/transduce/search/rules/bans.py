@@ -1,50 +1,93 @@
-"""Which tokens a hypothesis may not take next."""
+"""Which tokens a hypothesis may not take next: one class a rule."""
 
 from __future__ import annotations
+
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from transduce.config import SearchConfig
 from transduce.interfaces import END
-from transduce.search.choosing.open_hypotheses import Live
-from transduce.search.rules.constraints import PhraseAutomaton
+from transduce.search.rules.constraints import Constraints, FollowedPhrases
 
-__all__ = ["Bans"]
+__all__ = ["Ban", "ban_specials", "bans"]
 
 
-class Bans:
-    """Never written: PADDING, BEGIN and UNKNOWN (a reader can do nothing with ``<unk>``).
+class Ban(Protocol):
+    """A rule that follows what each of the ``[M, W]`` open hypotheses has written."""
 
-    Besides, not END before the minimum length, no token that completes a forbidden phrase,
-    and none that repeats a run of ``no_repeat_ngram`` tokens.
-    """
+    def apply(self, log_probs: Tensor) -> None:
+        """Set banned entries of ``log_probs`` ``[M, W, V]`` to -inf, in place."""
+        ...
 
-    def __init__(self, forbidden: PhraseAutomaton | None, no_repeat_ngram: int | None) -> None:
-        self._forbidden = forbidden
-        self._no_repeat_ngram = no_repeat_ngram
-
-    def apply(self, log_probs: Tensor, live: Live, too_short: Tensor | None) -> None:
-        """Set banned entries of ``log_probs`` ``[M, W, V]`` to -inf, in place.
-
-        ``too_short`` bool ``[M]``: lanes that may not end yet; None where all may.
+    def follow(self, rows: Tensor, tokens: Tensor) -> None:
+        """Each hypothesis is now what row ``rows`` was, with one of ``tokens`` (int64 ``[M', W]``)
+        behind; ``rows`` counts all hypotheses, 0 … M·W - 1.
         """
-        log_probs[..., :END] = -torch.inf  # the other specials come before END
-        if too_short is not None:
-            log_probs[..., END].masked_fill_(too_short[:, None], -torch.inf)
-        if self._forbidden is not None and live.forbidden is not None:
-            lanes, beams, phrases = self._forbidden.one_short(live.forbidden).nonzero(as_tuple=True)
-            last = self._forbidden.last_tokens[phrases]
-            log_probs[lanes, beams, last] = -torch.inf
-        if self._no_repeat_ngram is not None and live.tokens is not None:
-            _ban_repeats(log_probs, live.tokens, self._no_repeat_ngram)
+        ...
 
 
-def _ban_repeats(log_probs: Tensor, tokens: Tensor, size: int) -> None:
-    """Ban what followed each earlier place where the last ``size - 1`` tokens stood."""
-    if tokens.shape[2] < size:
-        return
-    runs = tokens.unfold(2, size, 1)  # [M, W, t - size + 1, size]
-    last = tokens[:, :, tokens.shape[2] - size + 1 :]
-    same = (runs[..., :-1] == last[:, :, None]).all(dim=3)
-    lanes, beams, places = same.nonzero(as_tuple=True)
-    log_probs[lanes, beams, runs[lanes, beams, places, -1]] = -torch.inf
+def bans(
+    options: SearchConfig, constraints: Constraints, shape: tuple[int, int], device: torch.device
+) -> list[Ban]:
+    """The rules that are asked for, over ``[M, W]`` hypotheses that have written the prefix."""
+    found: list[Ban] = []
+    if constraints.forbidden:
+        forbidden = FollowedPhrases(constraints.forbidden, shape, constraints.prefix, device)
+        found.append(ForbiddenPhrases(forbidden))
+    if options.no_repeat_ngram is not None:
+        written = torch.tensor(constraints.prefix, dtype=torch.int64, device=device)
+        found.append(NoRepeats(options.no_repeat_ngram, written.repeat(*shape, 1)))
+    return found
+
+
+def ban_specials(log_probs: Tensor, too_short: Tensor | None) -> None:
+    """PADDING, BEGIN and UNKNOWN are never written (a reader can do nothing with ``<unk>``), nor
+    END in lanes that are ``too_short`` (bool ``[M]``; None: none is). In place, ``[M, W, V]``.
+    """
+    log_probs[..., :END] = -torch.inf  # the other specials come before END
+    if too_short is not None:
+        log_probs[..., END].masked_fill_(too_short[:, None], -torch.inf)
+
+
+class ForbiddenPhrases:
+    """No token that would complete one of the phrases."""
+
+    def __init__(self, phrases: FollowedPhrases) -> None:
+        self._phrases = phrases
+
+    def apply(self, log_probs: Tensor) -> None:
+        """See ``Ban``."""
+        automaton = self._phrases.automaton
+        lanes, beams, phrases = automaton.one_short(self._phrases.state).nonzero(as_tuple=True)
+        log_probs[lanes, beams, automaton.last_tokens[phrases]] = -torch.inf
+
+    def follow(self, rows: Tensor, tokens: Tensor) -> None:
+        """See ``Ban``."""
+        self._phrases.follow(rows, tokens)
+
+
+class NoRepeats:
+    """No token that would repeat a run of ``size`` tokens."""
+
+    def __init__(self, size: int, written: Tensor) -> None:
+        """``written`` int64 ``[M, W, t]``."""
+        self._size = size
+        self._written = written
+
+    def apply(self, log_probs: Tensor) -> None:
+        """Ban what followed each earlier place where the last ``size - 1`` tokens stood."""
+        size, length = self._size, self._written.shape[2]
+        if length < size:
+            return
+        runs = self._written.unfold(2, size, 1)  # [M, W, t - size + 1, size]
+        last = self._written[:, :, length - size + 1 :]
+        same = (runs[..., :-1] == last[:, :, None]).all(dim=3)
+        lanes, beams, places = same.nonzero(as_tuple=True)
+        log_probs[lanes, beams, runs[lanes, beams, places, -1]] = -torch.inf
+
+    def follow(self, rows: Tensor, tokens: Tensor) -> None:
+        """See ``Ban``."""
+        before = self._written.flatten(0, 1)[rows]  # [M, W, t] → [N, t], of which [M', W, t]
+        self._written = torch.cat([before, tokens[..., None]], dim=2)

@@ -12,7 +12,7 @@ from transduce.config import SearchConfig
 from transduce.errors import SearchError
 from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
 
-__all__ = ["Constraints", "PhraseAutomaton", "check", "check_vocabulary"]
+__all__ = ["Constraints", "FollowedPhrases", "PhraseAutomaton", "check", "check_vocabulary"]
 
 Phrase = tuple[int, ...]
 
@@ -184,6 +184,26 @@ class PhraseAutomaton:
     def one_short(self, state: Tensor) -> Tensor:
         """Bool ``[..., F]``, true where the next token would complete the phrase."""
         return state == self.lengths - 1
+
+
+class FollowedPhrases:
+    """How much of each phrase the open hypotheses hold: ``state`` int64 ``[M, W, F]``."""
+
+    def __init__(
+        self,
+        phrases: Sequence[Phrase],
+        shape: tuple[int, int],
+        prefix: Phrase,
+        device: torch.device,
+    ) -> None:
+        """``shape`` is ``[M, W]``; all have written ``prefix``."""
+        self.automaton = PhraseAutomaton(phrases, device)
+        self.state = self.automaton.start(shape, prefix)
+
+    def follow(self, rows: Tensor, tokens: Tensor) -> None:
+        """As ``Ban.follow``."""
+        before = self.state.flatten(0, 1)[rows]  # [M, W, F] → [N, F], of which [M', W, F]
+        self.state = self.automaton.advance(before, tokens)
 
 
 def _matched(phrase: Phrase, matched: int, token: int) -> int:
