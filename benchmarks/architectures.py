@@ -36,8 +36,8 @@ def models() -> dict[str, dict[str, Any]]:
     found["lstm, general, input feeding"] = _recurrent("lstm", input_feeding=True)
     found["lstm, general, two layers"] = _recurrent("lstm", layers=2)
     found["lstm, general, encoder in one direction"] = {
-        "encoder": {**_part("lstm"), "bidirectional": False},
-        "decoder": _part("lstm"),
+        "encoder": {**_stack("lstm"), "bidirectional": False},
+        "decoder": _stack("lstm"),
     }
     found["Transformer"] = {"preset": "transformer-tiny"}
     for change in (
@@ -57,7 +57,7 @@ def models() -> dict[str, dict[str, Any]]:
     transformer = {"kind": "transformer", "width": 128, "feedforward": 512, "layers": 2}
     found["Transformer encoder, gru decoder"] = {
         "encoder": transformer,
-        "decoder": _part("gru"),
+        "decoder": _stack("gru"),
     }
     return found
 
@@ -112,7 +112,7 @@ def _measure(name: str, model: dict[str, Any], arguments: argparse.Namespace) ->
     ).report.metrics
     return {
         "name": name,
-        "parameters": sum(trained.parameters_by_part().values()),
+        "parameters": sum(trained.parameters_by_module().values()),
         "rate": trained.report["training"]["tokens_per_second"],
         "dev_wer": dev["wer"],
         "wer": test["wer"],
@@ -120,13 +120,13 @@ def _measure(name: str, model: dict[str, Any], arguments: argparse.Namespace) ->
     }
 
 
-def _part(kind: str) -> dict[str, Any]:
+def _stack(kind: str) -> dict[str, Any]:
     return {"kind": kind, "width": WIDTH, "layers": 1, "dropout": 0.2}
 
 
 def _recurrent(kind: str, layers: int = 1, **decoder: Any) -> dict[str, Any]:
-    part = {**_part(kind), "layers": layers}
-    return {"encoder": part, "decoder": {**part, **decoder}}
+    stack = {**_stack(kind), "layers": layers}
+    return {"encoder": stack, "decoder": {**stack, **decoder}}
 
 
 if __name__ == "__main__":

@@ -35,8 +35,8 @@ def main() -> None:
     if not corpus.exists():
         _generate(corpus, arguments.pairs)
     if arguments.only is None:
-        for part in ("read", "train"):
-            command = [sys.executable, "-m", "benchmarks.corpus", "--only", part]
+        for split in ("read", "train"):
+            command = [sys.executable, "-m", "benchmarks.corpus", "--only", split]
             command += ["--pairs", str(arguments.pairs), "--folder", str(arguments.folder)]
             subprocess.run([*command, "--steps", str(arguments.steps)], check=True)
         return

@@ -43,7 +43,7 @@ def random_case(
 
     All systems write 30 tokens.
     """
-    part = {
+    stack = {
         "kind": "transformer",
         "layers": layers,
         "width": width,
@@ -51,7 +51,7 @@ def random_case(
         "heads": heads,
         "norm_position": "post",
     }
-    config = ModelConfig.model_validate({"encoder": part, "decoder": part})
+    config = ModelConfig.model_validate({"encoder": stack, "decoder": stack})
     model, sources = random_model(config, size), random_sources(count, size)
     return Case(name, model, config, sources, _WRITTEN, _WRITTEN)
 

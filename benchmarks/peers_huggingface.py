@@ -46,9 +46,9 @@ def unfit(config: ModelConfig) -> str | None:
         "bias": (True,),
         "width": (encoder.width,),
     }
-    for name, part in (("encoder", encoder), ("decoder", decoder)):
+    for name, stack in (("encoder", encoder), ("decoder", decoder)):
         for option, values in wanted.items():
-            if (got := getattr(part, option)) not in values:
+            if (got := getattr(stack, option)) not in values:
                 return f"model.{name}.{option} must be one of {values}; got {got}"
     if decoder.activation != encoder.activation:
         return "model.decoder.activation must be that of the encoder"

@@ -58,8 +58,8 @@ def _architecture(config: Config) -> str:
     if isinstance(decoder, RecurrentDecoderConfig):
         fed = " with input feeding" if decoder.input_feeding else ""
         attention = f", {decoder.attention} attention{fed}"
-    parts = f"{encoder.kind} {encoder.layers}×{encoder.width} → {decoder.kind} "
-    return f"{parts}{decoder.layers}×{decoder.width}{attention}" + (
+    sizes = f"{encoder.kind} {encoder.layers}×{encoder.width} → {decoder.kind} "
+    return f"{sizes}{decoder.layers}×{decoder.width}{attention}" + (
         ", copying" if config.model.copy_source else ""
     )
 

@@ -120,15 +120,15 @@ class CTranslate2:
 
     def recognise(self, frames: Sequence[Frames], beam: int) -> list[str]:
         """The text of each recording."""
-        parts = np.array_split(np.arange(len(frames)), min(self._workers, len(frames)))
+        chunks = np.array_split(np.arange(len(frames)), min(self._workers, len(frames)))
         waiting = []
-        for part in parts:
+        for chunk in chunks:
             # its features stand by bins, not by time
-            batch = np.ascontiguousarray(np.stack([frames[place].T for place in part]))
+            batch = np.ascontiguousarray(np.stack([frames[place].T for place in chunk]))
             prompt = ["<|startoftranscript|>", "<|notimestamps|>"]
             waiting += self._model.generate(
                 self._view.from_array(batch),
-                [prompt] * len(part),
+                [prompt] * len(chunk),
                 beam_size=beam,
                 asynchronous=True,
             )

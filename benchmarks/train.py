@@ -152,7 +152,7 @@ def _measure(
             now = time.monotonic()
             if now - began + now - mark > seconds:
                 break
-        own = [leg for part in before for leg in part] or alone
+        own = [leg for given in before for leg in given] or alone
         about = (case.name, case.unit, threads)
         yield summarize(*about, ours.system.name, ours.ready, warm[0], own, None)
         for place, peer in enumerate(peers):

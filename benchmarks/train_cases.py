@@ -197,7 +197,7 @@ def _by_count(pairs: Pairs, size: int, count: int) -> list[Pairs]:
     corpus = _Corpus(pairs)
     order = np.lexsort((corpus.source_lengths, corpus.target_lengths))
     whole = order[: len(order) // size * size]
-    return _spread([_chosen(pairs, part) for part in whole.reshape(-1, size)], count)
+    return _spread([_chosen(pairs, group) for group in whole.reshape(-1, size)], count)
 
 
 def _chosen(pairs: Pairs, indices: Integers) -> Pairs:

@@ -118,7 +118,7 @@ def _model(case: Case) -> Model:
     )
     words = [f"w{number}" for number in range(FIRST, case.sizes[1])]
     vocabulary = Vocabulary(words, special)
-    part = {
+    stack = {
         "type": "transformer",
         "num_layers": case.layers,
         "num_heads": case.heads,
@@ -134,8 +134,8 @@ def _model(case: Case) -> Model:
         "bias_initializer": "zeros",
         "tied_embeddings": True,
         "tied_softmax": True,
-        "encoder": part,
-        "decoder": part,
+        "encoder": stack,
+        "decoder": stack,
     }
     model = build_model(options, vocabulary, vocabulary)
     model.loss_function = ("crossentropy", case.label_smoothing)

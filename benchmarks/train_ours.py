@@ -49,7 +49,7 @@ def main() -> None:
 
 def _model(case: Case, variant: str) -> ModelConfig:
     if case.kind == "transformer":
-        part: dict[str, Any] = {
+        stack: dict[str, Any] = {
             "kind": "transformer",
             "layers": case.layers,
             "width": case.width,
@@ -57,14 +57,14 @@ def _model(case: Case, variant: str) -> ModelConfig:
             "heads": case.heads,
             "dropout": case.dropout,
         }
-        return ModelConfig.model_validate({"encoder": part, "decoder": part, "tie": "all"})
-    part = {"kind": "lstm", "layers": case.layers, "dropout": case.dropout}
-    decoder = {**part, "width": case.width}
+        return ModelConfig.model_validate({"encoder": stack, "decoder": stack, "tie": "all"})
+    stack = {"kind": "lstm", "layers": case.layers, "dropout": case.dropout}
+    decoder = {**stack, "width": case.width}
     if variant == "additive, input feeding":
         decoder |= {"attention": "additive", "input_feeding": True}
     return ModelConfig.model_validate(
         {
-            "encoder": {**part, "width": 2 * case.width, "bidirectional": True},
+            "encoder": {**stack, "width": 2 * case.width, "bidirectional": True},
             "decoder": decoder,
             "embedding_width": case.width,
         }

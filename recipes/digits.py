@@ -43,12 +43,12 @@ def draw_line(clips: Sequence[Clips], place: str, chance: np.random.Generator) -
     """A source and its text: a string of digits of one of the speakers."""
     own = clips[chance.integers(len(clips))]
     digits = chance.choice(sorted(own), chance.integers(1, LONGEST + 1))
-    parts = [f"{chance.uniform(0, EDGE):.2f}"]
+    splits = [f"{chance.uniform(0, EDGE):.2f}"]
     for digit in digits.tolist():
-        pause = EDGE if len(parts) == 2 * len(digits) - 1 else PAUSE
+        pause = EDGE if len(splits) == 2 * len(digits) - 1 else PAUSE
         name = own[digit][chance.integers(len(own[digit]))]
-        parts += [os.path.join(place, name), f"{chance.uniform(0, pause):.2f}"]
-    return f"{'|'.join(parts)}\t{' '.join(WORDS[digit] for digit in digits)}\n"
+        splits += [os.path.join(place, name), f"{chance.uniform(0, pause):.2f}"]
+    return f"{'|'.join(splits)}\t{' '.join(WORDS[digit] for digit in digits)}\n"
 
 
 def write_manifests(
@@ -71,14 +71,14 @@ def write_manifests(
         )
     output.mkdir(parents=True, exist_ok=True)
     place = os.path.relpath(recordings, output)
-    for number, (part, names) in enumerate(speakers.items()):
+    for number, (split, names) in enumerate(speakers.items()):
         chance = np.random.Generator(np.random.PCG64([1, number]))
         own: list[Clips] = [clips[name] for name in names]
-        if dev == test and part != "train":
-            own = [first if part == "test" else others]
-        lines = [draw_line(own, place, chance) for _ in range(counts[part])]
-        (output / f"{part}.tsv").write_text("".join(lines), encoding="utf-8")
-        print(f"{part}: {len(lines):,} strings spoken by {', '.join(names)}")
+        if dev == test and split != "train":
+            own = [first if split == "test" else others]
+        lines = [draw_line(own, place, chance) for _ in range(counts[split])]
+        (output / f"{split}.tsv").write_text("".join(lines), encoding="utf-8")
+        print(f"{split}: {len(lines):,} strings spoken by {', '.join(names)}")
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
     python recipes/digits_image.py data/digits
 
-The digits are real: 1,797 pictures of 8 by 8 that scikit-learn brings along (a part of the
+The digits are real: 1,797 pictures of 8 by 8 that scikit-learn brings along (some of the
 Optical Recognition of Handwritten Digits data set, Alpaydin & Kaynak 1998; pip install
 'transduce[sklearn,image]'). Of every six in its order the fifth is for dev, the sixth for
 test and the others for training, so no picture of a dev or test digit is in a training string.
@@ -26,7 +26,7 @@ from transduce.config.image import ImageAugmentationConfig, ImageConfig
 from transduce.image.augmentation import augmented
 
 SIDE, HEIGHT, LONGEST = 16, 20, 8  # pixels of a digit and of a line; digits of a string
-PARTS = {"train": (0, 1, 2, 3), "dev": (4,), "test": (5,)}  # remainders of a digit's number by 6
+SPLITS = {"train": (0, 1, 2, 3), "dev": (4,), "test": (5,)}  # remainders of a digit's number by 6
 DISTORTION = ImageConfig(
     height=SIDE, augmentation=ImageAugmentationConfig(rotation=8, slant=12, scale=0.15, shift=0.04)
 )
@@ -34,10 +34,10 @@ DISTORTION = ImageConfig(
 Pixels = NDArray[np.uint8]
 
 
-def digits_of(part: str) -> tuple[Pixels, NDArray[np.int64]]:
-    """The digits of a part, black on white ``[N, 16, 16]``, and what they are ``[N]``."""
+def digits_of(split: str) -> tuple[Pixels, NDArray[np.int64]]:
+    """The digits of a split, black on white ``[N, 16, 16]``, and what they are ``[N]``."""
     data = load_digits()
-    chosen = np.flatnonzero(np.isin(np.arange(len(data.target)) % 6, PARTS[part]))
+    chosen = np.flatnonzero(np.isin(np.arange(len(data.target)) % 6, SPLITS[split]))
     small = (255 - data.images[chosen] * 255 / 16).astype(np.uint8)
     large = [
         np.asarray(Image.fromarray(picture).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
@@ -59,28 +59,28 @@ def composed(pictures: Sequence[Pixels], chance: np.random.Generator) -> Pixels:
     return line
 
 
-def write_part(folder: Path, part: str, count: int, seed: int) -> None:
+def write_split(folder: Path, split: str, count: int, seed: int) -> None:
     """Write ``count`` pictures of strings and their manifest."""
-    pictures, labels = digits_of(part)
-    chance = np.random.default_rng([seed, sorted(PARTS).index(part)])
-    (folder / part).mkdir(parents=True, exist_ok=True)
+    pictures, labels = digits_of(split)
+    chance = np.random.default_rng([seed, sorted(SPLITS).index(split)])
+    (folder / split).mkdir(parents=True, exist_ok=True)
     lines = []
     for number in range(count):
         chosen = chance.integers(0, len(labels), chance.integers(1, LONGEST + 1))
         drawn = [pictures[digit] for digit in chosen]
-        if part == "train":
+        if split == "train":
             drawn = [
                 augmented(picture[..., None], DISTORTION, seed, place, number)[..., 0]
                 for place, picture in enumerate(drawn)
             ]
-        name = f"{part}/{number:06}.png"
+        name = f"{split}/{number:06}.png"
         Image.fromarray(composed(drawn, chance)).save(folder / name)
         lines.append(f"{name}\t{''.join(str(labels[digit]) for digit in chosen)}\n")
-    (folder / f"{part}.tsv").write_text("".join(lines), encoding="utf-8")
+    (folder / f"{split}.tsv").write_text("".join(lines), encoding="utf-8")
 
 
 def main() -> None:
-    """Read the command line and write all parts."""
+    """Read the command line and write all splits."""
     parser = argparse.ArgumentParser(description="Write pictures of strings of digits.")
     parser.add_argument("folder", type=Path, help="where the pictures and manifests go")
     parser.add_argument("--train", type=int, default=20_000, help="training strings (20,000)")
@@ -88,9 +88,9 @@ def main() -> None:
     parser.add_argument("--test", type=int, default=2000, help="test strings (2,000)")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    for part in PARTS:
-        write_part(options.folder, part, getattr(options, part), options.seed)
-        print(f"{options.folder / part}.tsv: {getattr(options, part):,} strings")
+    for split in SPLITS:
+        write_split(options.folder, split, getattr(options, split), options.seed)
+        print(f"{options.folder / split}.tsv: {getattr(options, split):,} strings")
 
 
 if __name__ == "__main__":

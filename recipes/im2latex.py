@@ -16,7 +16,7 @@ import os
 import re
 from pathlib import Path
 
-PARTS = {"train": "train", "validate": "dev", "test": "test"}
+SPLITS = {"train": "train", "validate": "dev", "test": "test"}
 HIDDEN = re.compile(r"^%+|\\label\s*\{[^{}]*\}|(?<!\\)%.*")
 SYMBOL = re.compile(r"\\(?:hspace|vspace|operatorname)\*|\\[A-Za-z]+|\\.|\S")
 
@@ -31,7 +31,7 @@ def symbols(formula: str) -> list[str]:
     return [r"\;" if symbol == "\\ " else symbol for symbol in found]
 
 
-def write_part(folder: Path, name: str, output: Path) -> int:
+def write_split(folder: Path, name: str, output: Path) -> int:
     """Write one manifest; give its number of lines."""
     formulas = (folder / "formulas.lst").read_text(encoding="latin-1").split("\n")
     lines = []
@@ -41,7 +41,7 @@ def write_part(folder: Path, name: str, output: Path) -> int:
         if found:
             path = os.path.relpath(folder / "images" / f"{image}.png", output)
             lines.append(f"{path}\t{' '.join(found)}\n")
-    (output / f"{PARTS[name]}.tsv").write_text("".join(lines), encoding="utf-8")
+    (output / f"{SPLITS[name]}.tsv").write_text("".join(lines), encoding="utf-8")
     return len(lines)
 
 
@@ -52,9 +52,9 @@ def main() -> None:
     parser.add_argument("output", type=Path, help="where the manifests go")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
-    for name in PARTS:
-        count = write_part(options.folder, name, options.output)
-        print(f"{options.output / PARTS[name]}.tsv: {count:,} formulas")
+    for name in SPLITS:
+        count = write_split(options.folder, name, options.output)
+        print(f"{options.output / SPLITS[name]}.tsv: {count:,} formulas")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from transduce.reading.split import splitter
 
-PARTS = {"train": 0.8, "dev": 0.1, "test": 0.1}
+SPLITS = {"train": 0.8, "dev": 0.1, "test": 0.1}
 
 
 def caption(text: str, language: str) -> str:
@@ -41,8 +41,8 @@ def main() -> None:
     parser.add_argument("--language", default="en", help="such as de or zh_CN (en)")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
-    part_of = splitter(PARTS)
-    lines: dict[str, list[str]] = {part: [] for part in PARTS}
+    part_of = splitter(SPLITS)
+    lines: dict[str, list[str]] = {split: [] for split in SPLITS}
     for path in sorted(options.folder.rglob("*.png")):
         described = path.with_suffix(".txt")
         if not described.is_file():
@@ -52,9 +52,9 @@ def main() -> None:
         if said:
             name = str(path.relative_to(options.folder))
             lines[part_of(name)].append(f"{os.path.relpath(path, options.output)}\t{said}\n")
-    for part, found in lines.items():
-        (options.output / f"{part}.tsv").write_text("".join(found), encoding="utf-8")
-        print(f"{options.output / part}.tsv: {len(found):,} pictures")
+    for split, found in lines.items():
+        (options.output / f"{split}.tsv").write_text("".join(found), encoding="utf-8")
+        print(f"{options.output / split}.tsv: {len(found):,} pictures")
 
 
 if __name__ == "__main__":

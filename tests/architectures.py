@@ -37,7 +37,7 @@ def _recurrent(kind: str, *, encoder: dict | None = None, **decoder) -> dict:
 
 
 def _transformer(*, model: dict | None = None, **options) -> dict:
-    part = {
+    stack = {
         "kind": "transformer",
         "layers": 2,
         "width": 16,
@@ -47,7 +47,7 @@ def _transformer(*, model: dict | None = None, **options) -> dict:
         "dropout": 0.0,
         **options,
     }
-    return {"encoder": part, "decoder": part, **(model or {})}
+    return {"encoder": stack, "decoder": stack, **(model or {})}
 
 
 def _mixed(encoder: dict, decoder: dict, **model) -> dict:

@@ -422,8 +422,8 @@ def test_an_override_has_a_yaml_value(value: str) -> None:
 
 
 def test_aliases_that_people_write(tmp_path: Path) -> None:
-    part = "{kind: transformer, layers: 2, width: 8, heads: 2}"
-    text = f"model:\n  encoder: &part {part}\n  decoder: *part\n"
+    stack = "{kind: transformer, layers: 2, width: 8, heads: 2}"
+    text = f"model:\n  encoder: &stack {stack}\n  decoder: *stack\n"
     model = load_config(written(tmp_path, text)).model
     assert (model.encoder.layers, model.decoder.layers) == (2, 2)
 
@@ -445,7 +445,7 @@ share = st.floats(0, 0.99)
 
 
 @st.composite
-def parts(draw: st.DrawFn, *, decoder: bool) -> dict[str, Any]:
+def stacks(draw: st.DrawFn, *, decoder: bool) -> dict[str, Any]:
     kind = draw(st.sampled_from(["rnn", "lstm", "gru", "transformer"]))
     heads = draw(st.integers(1, 4))
     options: dict[str, st.SearchStrategy[Any]] = {"layers": st.integers(1, 1024), "dropout": share}
@@ -474,12 +474,12 @@ recipes = st.fixed_dictionaries(
         ),
         "model": st.one_of(
             st.fixed_dictionaries(
-                {"encoder": parts(decoder=False), "decoder": parts(decoder=True)},
+                {"encoder": stacks(decoder=False), "decoder": stacks(decoder=True)},
                 optional={"copy": st.booleans(), "tie": st.sampled_from(["none", "target"])},
             ),
             st.fixed_dictionaries(
                 {"preset": st.sampled_from(sorted(PRESETS))},
-                optional={"copy": st.booleans(), "encoder": parts(decoder=False)},
+                optional={"copy": st.booleans(), "encoder": stacks(decoder=False)},
             ),
         ),
         "training": st.fixed_dictionaries(

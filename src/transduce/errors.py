@@ -87,7 +87,7 @@ class BusyError(TransduceError):
 
 
 class EngineError(TransduceError):
-    """The fast form of a model cannot be made: no compiler, no memory, or a part it lacks."""
+    """The fast form of a model cannot be made: no compiler, no memory, or a module it lacks."""
 
 
 class NoProgramError(EngineError):

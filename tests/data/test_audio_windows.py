@@ -24,16 +24,16 @@ def test_nothing_is_left_out_and_no_part_is_too_long(
 ) -> None:
     samples = np.random.default_rng(1).normal(size=max(1, round(seconds * rate / 16)))
     samples = samples.astype(np.float32)
-    parts = cut_where_quiet(samples, rate, longest)
-    assert np.array_equal(np.concatenate(parts), samples)
-    assert all(0 < len(part) <= round(longest * rate) for part in parts)
-    if len(parts) > 1:
-        assert all(len(part) >= 0.6 * round(longest * rate) for part in parts[:-1])
+    windows = cut_where_quiet(samples, rate, longest)
+    assert np.array_equal(np.concatenate(windows), samples)
+    assert all(0 < len(window) <= round(longest * rate) for window in windows)
+    if len(windows) > 1:
+        assert all(len(window) >= 0.6 * round(longest * rate) for window in windows[:-1])
 
 
-def test_a_short_recording_is_one_part() -> None:
+def test_a_short_recording_is_one_window() -> None:
     samples = noise(3)
-    assert [len(part) for part in cut_where_quiet(samples, RATE, 3)] == [len(samples)]
+    assert [len(window) for window in cut_where_quiet(samples, RATE, 3)] == [len(samples)]
 
 
 @pytest.mark.parametrize("pause", [2.2, 2.5, 2.7])
@@ -59,10 +59,10 @@ def test_a_reader_gives_the_parts_that_its_config_asks_for() -> None:
     whole = AudioReader(AudioConfig())
     assert [len(each.frames) for each in whole.segments(samples)] == [250]
     cutting = AudioReader(AudioConfig(cut_at=1.0, pad_to=1.0))
-    parts = [each.frames for each in cutting.segments(samples)]
-    assert len(parts) == len(cut_where_quiet(samples, 16_000, 1.0)) > 2
-    assert {part.shape for part in parts} == {(100, 80)}
-    assert np.array_equal(parts[0], cutting.read(cut_where_quiet(samples, 16_000, 1.0)[0]))
+    windows = [each.frames for each in cutting.segments(samples)]
+    assert len(windows) == len(cut_where_quiet(samples, 16_000, 1.0)) > 2
+    assert {window.shape for window in windows} == {(100, 80)}
+    assert np.array_equal(windows[0], cutting.read(cut_where_quiet(samples, 16_000, 1.0)[0]))
 
 
 def test_cut_at_must_leave_room_for_words() -> None:

@@ -54,7 +54,7 @@ def report(tmp_path: Path) -> doctor.CheckReport:
 
 
 def test_findings_are_counted(report: doctor.CheckReport) -> None:
-    train = report.parts["train"]
+    train = report.splits["train"]
     assert train.pairs == 8
     assert train.findings == {
         "duplicates": 2,
@@ -63,14 +63,14 @@ def test_findings_are_counted(report: doctor.CheckReport) -> None:
         "odd length ratios": 1,
     }
     assert train.problems["reasons"] == {"wrong number of columns": 1}
-    assert report.parts["dev"].findings["sources also in train"] == 2
-    assert report.parts["dev"].problems["reasons"] == {"empty source": 1}
+    assert report.splits["dev"].findings["sources also in train"] == 2
+    assert report.splits["dev"].problems["reasons"] == {"empty source": 1}
     assert report.leakage == {"dev": Leakage(pairs=1, sources=2, total=3)}
 
 
 def test_findings_are_shown_with_file_and_line(report: doctor.CheckReport, tmp_path: Path) -> None:
     path = tmp_path / "train.tsv"
-    examples = report.parts["train"].examples
+    examples = report.splits["train"].examples
     assert examples["duplicates"] == (
         f"{path}, line 5: cat → K AE T",
         f"{path}, line 9: read → R IY D",
@@ -78,11 +78,11 @@ def test_findings_are_shown_with_file_and_line(report: doctor.CheckReport, tmp_p
     assert examples["sources with several targets"] == (f"{path}, line 4: read → R EH D",)
     assert examples["source = target"] == (f"{path}, line 6: same → same",)
     assert examples["odd length ratios"][0].startswith(f"{path}, line 8: a → X X")
-    assert len(report.parts["dev"].examples["sources also in train"]) == 2
+    assert len(report.splits["dev"].examples["sources also in train"]) == 2
 
 
 def test_lengths_and_vocabulary(report: doctor.CheckReport) -> None:
-    train = report.parts["train"]
+    train = report.splits["train"]
     sources = [line.split("\t")[0] for line in TRAIN if "\t" in line]
     assert train.source.characters.counts == Counter(map(len, sources))
     assert train.target.words.counts == {3: 6, 1: 1, 21: 1}
@@ -131,7 +131,7 @@ def test_tags_are_counted_as_symbols_not_as_characters(tmp_path: Path) -> None:
     config = data_config(
         train=write(tmp_path / "a.tsv", lines), source=[0, {"tags": 2, "separator": ";"}]
     )
-    source = examine(config).parts["train"].source
+    source = examine(config).splits["train"].source
     assert source.tags == (("⟪N⟫", 2), ("⟪PL⟫", 1))
     assert source.characters.counts == {5: 1, 4: 1}
     assert source.words.counts == {3: 2}
@@ -143,13 +143,13 @@ def test_tags_are_counted_as_symbols_not_as_characters(tmp_path: Path) -> None:
 def test_an_unusable_part_is_said_and_the_rest_examined(tmp_path: Path) -> None:
     train = write(tmp_path / "a.tsv", ["a\tb"])
     report = examine(data_config(train=train, dev=str(tmp_path / "gone.tsv")))
-    assert report.parts["train"].pairs == 1
-    assert report.parts["dev"].pairs == 0
-    assert "gone.tsv" in str(report.parts["dev"].error)
+    assert report.splits["train"].pairs == 1
+    assert report.splits["dev"].pairs == 0
+    assert "gone.tsv" in str(report.splits["dev"].error)
     assert report.leakage == {"dev": Leakage(0, 0, 0)}
     assert report.warnings[0].startswith("dev cannot be used: ")
     assert "cannot be used" in report.render()
-    assert report.parts["dev"].problems["reasons"] == {"missing file": 1}
+    assert report.splits["dev"].problems["reasons"] == {"missing file": 1}
 
 
 def test_nothing_to_examine_is_an_error() -> None:
@@ -164,7 +164,7 @@ def test_many_distinct_words_stay_in_memory(
 ) -> None:
     monkeypatch.setattr(doctor, "_MOST_WORDS", 3)
     lines = [f"w{n} often\tt" for n in range(5)]
-    words = examine(data_config(train=write(tmp_path / "a.tsv", lines))).parts["train"].source
+    words = examine(data_config(train=write(tmp_path / "a.tsv", lines))).splits["train"].source
     assert words.word_vocabulary.most_frequent == (("often", 5),)
     assert not words.word_vocabulary.complete
     assert words.word_vocabulary.render().startswith("at least 1 distinct")

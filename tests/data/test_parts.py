@@ -185,8 +185,8 @@ def test_the_doctor_sees_each_part(tmp_path: Path) -> None:
         "kor": {"train": str(other), "weight": 2},
     }
     report = examine(config(parts=parts, temperature=2).data)
-    assert list(report.parts) == ["ice train", "ice test", "kor train"]
-    assert report.parts["ice train"].problems["reasons"] == {"tag of a part": 1}
+    assert list(report.splits) == ["ice train", "ice test", "kor train"]
+    assert report.splits["ice train"].problems["reasons"] == {"tag of a part": 1}
     assert report.leakage["ice test"].sources == 1
     shares = report.to_dict()["mixture"]
     assert shares["ice"] == pytest.approx({"pairs": 9, "share": 0.6, "times": 0.6 * 10 / 9})

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from transduce.errors import ConfigError
 from transduce.reading.split import hash_split, splitter
 
-PARTS = {"test": 0.1, "dev": 0.05, "train": 0.85}
+SPLITS = {"test": 0.1, "dev": 0.05, "train": 0.85}
 
 
 def test_stays_what_it_was() -> None:
@@ -23,29 +23,29 @@ def test_stays_what_it_was() -> None:
 
 
 def test_shares_are_kept() -> None:
-    counts = Counter(hash_split(f"word {n}", PARTS) for n in range(20_000))
-    for part, share in PARTS.items():
-        assert abs(counts[part] / 20_000 - share) < 0.01
+    counts = Counter(hash_split(f"word {n}", SPLITS) for n in range(20_000))
+    for split, share in SPLITS.items():
+        assert abs(counts[split] / 20_000 - share) < 0.01
 
 
 @given(st.lists(st.text(max_size=5), max_size=5))
 def test_shares_are_laid_along_the_line(texts: list[str]) -> None:
-    part_of = splitter(PARTS)
+    split_of = splitter(SPLITS)
     for text in texts:
         normal = unicodedata.normalize("NFC", text).encode()
         place = int.from_bytes(hashlib.blake2b(normal, digest_size=8).digest(), "big") / 2**64
         expected = "test" if place < 0.1 else "dev" if place < 0.1 + 0.05 else "train"
-        assert part_of(text) == hash_split(text, PARTS) == expected
+        assert split_of(text) == hash_split(text, SPLITS) == expected
 
 
 @given(st.text())
 def test_composed_and_decomposed_fall_together(text: str) -> None:
-    assert hash_split(f"e\u0301{text}", PARTS) == hash_split(f"é{text}", PARTS)
+    assert hash_split(f"e\u0301{text}", SPLITS) == hash_split(f"é{text}", SPLITS)
 
 
 @given(st.text(st.characters(codec=None)))
 def test_every_text_has_a_place(text: str) -> None:
-    assert hash_split(text, PARTS) in PARTS
+    assert hash_split(text, SPLITS) in SPLITS
     assert hash_split(text, {"none": 0.0, "all": 1.0, "nobody": 0.0}) == "all"
 
 
@@ -56,7 +56,7 @@ def test_first_share_is_the_same_whatever_follows() -> None:
         assert one == other
 
 
-@pytest.mark.parametrize("parts", [{}, {"a": 0.5}, {"a": 1.5, "b": -0.5}, {"a": 0.5, "b": 0.6}])
-def test_wrong_shares_are_refused(parts: dict[str, float]) -> None:
+@pytest.mark.parametrize("splits", [{}, {"a": 0.5}, {"a": 1.5, "b": -0.5}, {"a": 0.5, "b": 0.6}])
+def test_wrong_shares_are_refused(splits: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="shares that sum to 1; got"):
-        hash_split("a", parts)
+        hash_split("a", splits)

@@ -355,7 +355,7 @@ def test_words_are_counted_as_if_each_text_were_cut(texts: list[str], waiting: i
         piece for text in filter(None, texts) for piece, _ in cutter.pre_tokenize_str(f" {text}")
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vocabulary, "PARTS", waiting)
+        patch.setattr(vocabulary, "CHUNKS", waiting)
         counts = vocabulary._WordCounts()
         for text in texts:
             counts.add([text])

@@ -39,7 +39,7 @@ def transformers(draw: st.DrawFn) -> dict[str, Any]:
         width += width % 2
     if positions == "sinusoidal" and heads * width % 2:
         heads += 1
-    part = {
+    stack = {
         "kind": "transformer",
         "width": heads * width,
         "heads": heads,
@@ -56,8 +56,8 @@ def transformers(draw: st.DrawFn) -> dict[str, Any]:
         "dropout": 0.0,
     }
     return {
-        "encoder": {**part, "layers": draw(layers)},
-        "decoder": {**part, "layers": draw(layers)},
+        "encoder": {**stack, "layers": draw(layers)},
+        "decoder": {**stack, "layers": draw(layers)},
         "tie": draw(st.sampled_from(["none", "target"])),
     }
 

@@ -39,9 +39,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
 def long_model(name: str) -> Seq2Seq:
     """With room for long sources, and opinions of its own."""
     sections = copy.deepcopy(ARCHITECTURES[name])
-    for part in ("encoder", "decoder"):
-        if "max_positions" in sections[part]:
-            sections[part]["max_positions"] = LONGEST
+    for side in ("encoder", "decoder"):
+        if "max_positions" in sections[side]:
+            sections[side]["max_positions"] = LONGEST
     model = make_model(sections)
     torch.manual_seed(6)
     with torch.no_grad():
@@ -149,13 +149,13 @@ def test_on_lesser_processors(name: str, number: str, architecture: str) -> None
 
 
 @pytest.mark.parametrize("number", NUMBERS)
-@pytest.mark.parametrize("part", ["transformer", "gru"])
+@pytest.mark.parametrize("kind", ["transformer", "gru"])
 def test_large_vocabularies_and_batches(
-    part: str, number: str, monkeypatch: pytest.MonkeyPatch
+    kind: str, number: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where a vocabulary is summed up in parts, by several threads, over blocks of rows."""
+    """Where a vocabulary is summed up in slices, by several threads, over blocks of rows."""
     kernels()
-    size, narrow = 2111, {"kind": part, "width": 24, "dropout": 0.0}
+    size, narrow = 2111, {"kind": kind, "width": 24, "dropout": 0.0}
     config = ModelConfig.model_validate({"encoder": narrow, "decoder": narrow})
     torch.manual_seed(2)
     model = build_model(config, SYMBOLS, size, None).eval()

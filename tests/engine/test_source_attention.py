@@ -39,7 +39,7 @@ def attention(
     B, S, _ = joined.shape
     split = [H * d, (H + G) * d]
     queries, keys, values = (
-        part.reshape(B, S, -1, d).swapaxes(1, 2) for part in np.split(joined, split, axis=-1)
+        rows.reshape(B, S, -1, d).swapaxes(1, 2) for rows in np.split(joined, split, axis=-1)
     )
     if rotary:
         queries, keys = turned(queries), turned(keys)

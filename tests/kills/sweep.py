@@ -152,11 +152,11 @@ class Sweep:
 
 
 def chosen(count: int, points: int | None, seed: int) -> list[int]:
-    """All numbers from 1 to ``count``, or some, one from each of as many equal parts."""
+    """All numbers from 1 to ``count``, or some, one from each of as many equal intervals."""
     if points is None or points >= count:
         return list(range(1, count + 1))
     chance = random.Random(seed)
-    edges = [round(part * count / points) for part in range(points + 1)]
+    edges = [round(place * count / points) for place in range(points + 1)]
     return [chance.randint(low + 1, high) for low, high in itertools.pairwise(edges)]
 
 

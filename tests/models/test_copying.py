@@ -67,12 +67,12 @@ def test_symbols_are_matched_by_their_text() -> None:
 
 
 def test_copying_needs_attention_and_a_map() -> None:
-    part = {"kind": "gru", "width": 8}
-    section = {"encoder": part, "decoder": {**part, "attention": "none"}, "copy": True}
+    stack = {"kind": "gru", "width": 8}
+    section = {"encoder": stack, "decoder": {**stack, "attention": "none"}, "copy": True}
     config = Config.from_mapping({"model": section}).model
     with pytest.raises(ConfigError, match=r"model\.decoder\.attention must not be none"):
         build_model(config, 6, 6, torch.arange(6))
-    config = Config.from_mapping({"model": {**section, "decoder": part}}).model
+    config = Config.from_mapping({"model": {**section, "decoder": stack}}).model
     with pytest.raises(ConfigError, match="copy_map must be given"):
         build_model(config, 6, 6)
 

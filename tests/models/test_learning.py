@@ -65,10 +65,10 @@ class Task:
 
 def make_learner(name: str) -> Seq2Seq:
     architecture = copy.deepcopy(ARCHITECTURES[name])
-    for part in ("encoder", "decoder"):
-        architecture[part]["width"] = WIDTH
-        if architecture[part]["kind"] == "transformer":
-            architecture[part]["layers"] = 1  # enough for these tasks, and twice as quick
+    for side in ("encoder", "decoder"):
+        architecture[side]["width"] = WIDTH
+        if architecture[side]["kind"] == "transformer":
+            architecture[side]["layers"] = 1  # enough for these tasks, and twice as quick
     return make_model(architecture).train()
 
 

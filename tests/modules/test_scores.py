@@ -109,7 +109,7 @@ def test_multihead(queries: Tensor, memory: Tensor) -> None:
     contexts, weights = attention(queries, attention.prepare(memory), memory, mask)
     inner = attention.heads
     WQ, WK, WV, WO = (
-        numpy_of(part.weight) for part in (inner.query, inner.key, inner.value, inner.output)
+        numpy_of(linear.weight) for linear in (inner.query, inner.key, inner.value, inner.output)
     )
     for row in range(B):
         q, k, v = (
@@ -118,9 +118,9 @@ def test_multihead(queries: Tensor, memory: Tensor) -> None:
             memory[row].numpy() @ WV.T,
         )
         heads, means = [], []
-        for part in (slice(0, 3), slice(3, 6)):
-            a = softmax(q[:, part] @ k[:, part].T / np.sqrt(3))
-            heads.append(a @ v[:, part])
+        for columns in (slice(0, 3), slice(3, 6)):
+            a = softmax(q[:, columns] @ k[:, columns].T / np.sqrt(3))
+            heads.append(a @ v[:, columns])
             means.append(a)
         np.testing.assert_allclose(
             numpy_of(contexts[row]), np.concatenate(heads, 1) @ WO.T, atol=1e-12

@@ -38,9 +38,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def hearing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("heard")
     paths = [str(write_recording(folder / f"{n}.wav", "abcd"[n % 4], n)) for n in range(12)]
-    part = {"kind": "gru", "width": 16}
+    stack = {"kind": "gru", "width": 16}
     learner = Transducer(
-        {"frontend": {"kind": "subsampling", "channels": 4}, "encoder": part, "decoder": part},
+        {"frontend": {"kind": "subsampling", "channels": 4}, "encoder": stack, "decoder": stack},
         max_steps=2,
         dev_fraction=0.4,
         options={"data.input": {"kind": "audio", "sampling_rate": 8000, "mel_bins": 16}},
@@ -225,9 +225,9 @@ def test_an_error_in_the_place_of_a_source(model: Path) -> None:
 @pytest.mark.parametrize("engine", ["auto", "reference"])
 def test_more_than_the_memory_at_hand_is_refused(engine: str, monkeypatch: Patch) -> None:
     words = ["abc", "cab"] * 20
-    part = {"kind": "gru", "width": 64}
+    stack = {"kind": "gru", "width": 64}
     learner = Transducer(
-        {"encoder": part, "decoder": part},
+        {"encoder": stack, "decoder": stack},
         max_steps=1,
         dev_fraction=0.4,
         options={"engine": engine},

@@ -32,7 +32,7 @@ INPUT = {
 
 
 def recipe(folder: Path, **training: object) -> Config:
-    part = {"width": 48, "dropout": 0.0}
+    sizes = {"width": 48, "dropout": 0.0}
     return Config.from_mapping(
         {
             "name": "tones",
@@ -44,8 +44,8 @@ def recipe(folder: Path, **training: object) -> Config:
             },
             "model": {
                 "frontend": {"kind": "subsampling", "channels": 8},
-                "encoder": {"kind": "gru", **part},
-                "decoder": {"kind": "gru", "attention": "additive", **part},
+                "encoder": {"kind": "gru", **sizes},
+                "decoder": {"kind": "gru", "attention": "additive", **sizes},
             },
             "training": {
                 "batch_tokens": 1000,

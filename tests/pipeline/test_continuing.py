@@ -49,8 +49,8 @@ def base(tmp_path: Path) -> TrainedModel:
 
 @pytest.fixture
 def transformer(tmp_path: Path) -> TrainedModel:
-    part = {"kind": "transformer", "heads": 2, "feedforward": 12, "layers": 1, **WIDE}
-    config = recipe(model={"encoder": part, "decoder": part})
+    stack = {"kind": "transformer", "heads": 2, "feedforward": 12, "layers": 1, **WIDE}
+    config = recipe(model={"encoder": stack, "decoder": stack})
     return fit(config, corpora_from_lists(FIRST, FIRST[:2], 0.1), tmp_path / "base")
 
 
@@ -156,11 +156,11 @@ def test_low_rank_begins_at_the_model(transformer):
     ("model", "training", "message"),
     [
         ({"tie": "target"}, {}, "model.tie must be that of model.from: leave it out"),
-        ({}, {"freeze": ["encodr"]}, "training.freeze must name parts of the model"),
+        ({}, {"freeze": ["encodr"]}, "training.freeze must name modules of the model"),
         (
             {},
             {"freeze": ["source_embedding", "encoder", "target_embedding", "decoder", "output"]},
-            "training.freeze must leave a part that learns",
+            "training.freeze must leave a module that learns",
         ),
         ({}, {"lora_rank": 2, "freeze": ["encoder"]}, "training.freeze must be none with"),
     ],

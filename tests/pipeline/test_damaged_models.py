@@ -48,11 +48,11 @@ def change_config(model: Path, change: Change) -> None:
     (model / "config.yaml").write_text(yaml.safe_dump(values))
 
 
-@pytest.mark.parametrize("part", ["encoder", "decoder"])
+@pytest.mark.parametrize("side", ["encoder", "decoder"])
 @pytest.mark.parametrize("key", ["width", "layers"])
 @pytest.mark.parametrize("value", [2, 7, 10**4, 10**6, 10**9, 10**12, 2**62, 2**63, 10**30])
-def test_sizes_in_the_config(model: Path, part: str, key: str, value: int) -> None:
-    change_config(model, lambda values: values["model"][part].update({key: value}))
+def test_sizes_in_the_config(model: Path, side: str, key: str, value: int) -> None:
+    change_config(model, lambda values: values["model"][side].update({key: value}))
     refused(model)
 
 

@@ -36,14 +36,14 @@ def _few_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "RECIPE", recipe)
 
 
-def test_every_word_is_in_one_part() -> None:
-    parts = demo.dictionary()
-    words = [word for part in parts.values() for word in part]
+def test_every_word_is_in_one_split() -> None:
+    splits = demo.dictionary()
+    words = [word for split in splits.values() for word in split]
     assert sorted(words) == sorted({word for word, _ in ENTRIES} - {"o'clock"})
-    assert all(parts.values())
-    [spoken] = [part["read"] for part in parts.values() if "read" in part]
+    assert all(splits.values())
+    [spoken] = [split["read"] for split in splits.values() if "read" in split]
     assert spoken == ["R IY D", "R EH D"]  # without stress
-    assert "read" in parts[hash_split("read", {"train": 0.85, "dev": 0.05, "test": 0.10})]
+    assert "read" in splits[hash_split("read", {"train": 0.85, "dev": 0.05, "test": 0.10})]
 
 
 def test_what_is_printed_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,7 +20,7 @@ from transduce.workflow.predicting.source_limits import SourceLimits, available_
 
 Patch = pytest.MonkeyPatch
 CPU = torch.device("cpu")
-PART = {"kind": "transformer", "width": 16, "heads": 2, "feedforward": 16, "layers": 1}
+STACK = {"kind": "transformer", "width": 16, "heads": 2, "feedforward": 16, "layers": 1}
 
 
 def with_memory(monkeypatch: Patch, module: Any, amount: int) -> None:
@@ -76,8 +76,8 @@ def test_a_pair_that_does_not_fit_is_told_with_its_cure(
     pair[side] = "ab" * 2000
     with Path(data["train"]).open("a") as file:
         file.write("\t".join(pair) + "\n")
-    part = PART if kind == "transformer" else {"kind": "gru", "width": 16}
-    config = tiny(data).updated({"model.encoder": part, "model.decoder": part})
+    stack = STACK if kind == "transformer" else {"kind": "gru", "width": 16}
+    config = tiny(data).updated({"model.encoder": stack, "model.decoder": stack})
     with_memory(monkeypatch, pair_limits, 200_000)
     long = [3, 3]
     long[side] = 4001
@@ -154,8 +154,8 @@ def peak_of(run: Callable[[], Any]) -> int:
 
 @pytest.mark.parametrize("positions", ["sinusoidal", "relative", "rotary", "learned"])
 def test_the_estimate_is_not_below_what_the_model_takes(positions: str) -> None:
-    part = {**PART, "positions": positions}
-    config = Config.from_mapping({"model": {"encoder": part, "decoder": part}})
+    stack = {**STACK, "positions": positions}
+    config = Config.from_mapping({"model": {"encoder": stack, "decoder": stack}})
     model = build_model(config.model, 30, 30).eval()
     limits = SourceLimits.of(config.model, (30, 30), CPU, native=False)
     for length in (200, 800):

@@ -44,20 +44,20 @@ def shapes(text: str, chance: np.random.Generator) -> Image.Image:
     return picture
 
 
-def write_part(folder: Path, part: str, count: int, seed: int) -> Path:
+def write_split(folder: Path, split: str, count: int, seed: int) -> Path:
     chance = np.random.default_rng(seed)
-    (folder / part).mkdir(parents=True)
+    (folder / split).mkdir(parents=True)
     lines = []
     for number in range(count):
         text = "".join(chance.choice(list("IOT"), chance.integers(1, 5)))
-        shapes(text, chance).save(folder / part / f"{number}.png")
-        lines.append(f"{part}/{number}.png\t{text}\n")
-    (folder / f"{part}.tsv").write_text("".join(lines))
-    return folder / f"{part}.tsv"
+        shapes(text, chance).save(folder / split / f"{number}.png")
+        lines.append(f"{split}/{number}.png\t{text}\n")
+    (folder / f"{split}.tsv").write_text("".join(lines))
+    return folder / f"{split}.tsv"
 
 
 def recipe(home: Path, frontend: str, **training: object) -> dict:
-    data = {part: str(home / f"{part}.tsv") for part in ("train", "dev", "test")}
+    data = {split: str(home / f"{split}.tsv") for split in ("train", "dev", "test")}
     augmentation = {"shift": 0.05, "noise": 0.05}
     return {
         "name": "shapes",
@@ -86,8 +86,8 @@ def recipe(home: Path, frontend: str, **training: object) -> dict:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shapes")
-    for seed, (part, count) in enumerate({"train": 400, "dev": 40, "test": 60}.items()):
-        write_part(folder, part, count, seed)
+    for seed, (split, count) in enumerate({"train": 400, "dev": 40, "test": 60}.items()):
+        write_split(folder, split, count, seed)
     return folder
 
 
@@ -211,7 +211,7 @@ def test_resumed_training_gives_the_same_weights(home: Path, tmp_path: Path) -> 
 
 
 def test_check_names_bad_pictures(tmp_path: Path, monkeypatch: Patch, capsys: Capture) -> None:
-    train = write_part(tmp_path, "train", 12, 1)
+    train = write_split(tmp_path, "train", 12, 1)
     (tmp_path / "train" / "3.png").write_bytes(b"")
     (tmp_path / "train" / "5.png").unlink()
     (tmp_path / "train" / "7.png").write_text("no picture")

@@ -174,10 +174,10 @@ def test_parts_of_the_weights_lie_beside_their_index(copied: Any, tmp_path: Path
     names = list(load_file(tmp_path / "outside.safetensors"))
     index = folder / "model.safetensors.index.json"
     (folder / "link.safetensors").symlink_to(tmp_path / "outside.safetensors")
-    for part in ("../outside.safetensors", str(tmp_path / "outside.safetensors"), "..", "",
+    for shard in ("../outside.safetensors", str(tmp_path / "outside.safetensors"), "..", "",
                  "link.safetensors", "nothing.safetensors", ".", "a\0b", None, 1):  # fmt: skip
-        write_json(index, {"weight_map": dict.fromkeys(names, part)})
-        shown = str(part).replace("\0", r"\x00")
+        write_json(index, {"weight_map": dict.fromkeys(names, shard)})
+        shown = str(shard).replace("\0", r"\x00")
         assert answer(folder) == f"{index}: weight_map must name files beside it; got {shown}"
     for odd in (None, [], {}, "x", 1):
         write_json(index, {"weight_map": odd})

@@ -19,10 +19,10 @@ Arrays = dict[str, NDArray[np.float32]]
 
 def arrays(generator: np.random.Generator) -> Arrays:
     shapes = {"enc_emb": (29, WIDTH), "dec_emb": (74, WIDTH), "fc_w": (74, WIDTH), "fc_b": (74,)}
-    for part in ("enc", "dec"):
+    for side in ("enc", "dec"):
         for name in ("ih", "hh"):
-            shapes[f"{part}_w_{name}"] = (3 * WIDTH, WIDTH)
-            shapes[f"{part}_b_{name}"] = (3 * WIDTH,)
+            shapes[f"{side}_w_{name}"] = (3 * WIDTH, WIDTH)
+            shapes[f"{side}_b_{name}"] = (3 * WIDTH,)
     return {name: generator.normal(0, 0.5, shape).astype("f4") for name, shape in shapes.items()}
 
 
@@ -37,10 +37,10 @@ def outputs(content: Arrays, word: str, phones: list[str]) -> str:
     given = {name: values.astype(np.float64) for name, values in content.items()}
 
     def step(
-        part: str, vector: NDArray[np.float64], state: NDArray[np.float64]
+        side: str, vector: NDArray[np.float64], state: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        ahead = given[f"{part}_w_ih"] @ vector + given[f"{part}_b_ih"]
-        back = given[f"{part}_w_hh"] @ state + given[f"{part}_b_hh"]
+        ahead = given[f"{side}_w_ih"] @ vector + given[f"{side}_b_ih"]
+        back = given[f"{side}_w_hh"] @ state + given[f"{side}_b_hh"]
         reset, update = (
             1 / (1 + np.exp(-(ahead[gate] + back[gate])))
             for gate in (slice(0, WIDTH), slice(WIDTH, 2 * WIDTH))

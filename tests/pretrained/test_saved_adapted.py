@@ -110,7 +110,7 @@ def test_the_folder_holds_no_pickle_and_needs_no_other(gpt2, tmp_path):
     assert Transducer.load(tmp_path / "moved").predict(TEXTS, max_length=8) == expected
     library = transformers.GPT2LMHeadModel.from_pretrained(tmp_path / "moved" / "published")
     assert sum(p.numel() for p in library.parameters()) == sum(
-        moved.trained_.parameters_by_part().values()
+        moved.trained_.parameters_by_module().values()
     )
 
 

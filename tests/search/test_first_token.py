@@ -67,7 +67,7 @@ def test_parts_of_a_source_begin_as_its_first_part_does() -> None:
             assert [h[0].tokens[0] for h in found] == [6, 6, 5, 7, 7, 7]
             assert_alike(found, expected or found)
             expected = found
-    alone = [part for parts in clips for part in parts]
+    alone = [segment for clip in clips for segment in clip]
     plain = decode_segments(model, clips, SearchConfig(max_length=4))
     assert_alike(list(plain), list(decode_all(model, alone, SearchConfig(max_length=4))))
 

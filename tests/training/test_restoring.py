@@ -156,6 +156,15 @@ def test_what_is_whole_goes_on(home: Path, checkpoint: Path) -> None:
     assert Transducer.load(checkpoint.parent.parent).trained_.report["training"]["steps"] == 4
 
 
+def test_a_state_as_it_was_written_before_goes_on(home: Path, checkpoint: Path) -> None:
+    def older(state: dict[str, Any]) -> None:
+        state["position"]["part"] = state["position"].pop("interval")
+
+    change_state(checkpoint, older)
+    train(home, checkpoint.parent.parent, 4, resume=True)
+    assert Transducer.load(checkpoint.parent.parent).trained_.report["training"]["steps"] == 4
+
+
 def test_nothing_but_our_errors(home: Path, checkpoint: Path) -> None:
     """Any value in the place of any other of a state."""
     generator = random.Random(2)

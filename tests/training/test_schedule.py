@@ -51,7 +51,7 @@ def test_scheduled_sampling_grows_until_half_of_the_run() -> None:
     assert shares == pytest.approx([0.0, 0.2, 0.4, 0.4])
 
 
-def test_progress_is_the_largest_used_part() -> None:
+def test_progress_is_the_largest_used_share() -> None:
     limits = Limits.of(toy_config(max_minutes=10, max_steps=100, max_epochs=4))
     assert limits.progress(20, 0.4, 1.0) == pytest.approx(0.2)
     assert limits.progress(20, 2.0, 1.0) == pytest.approx(0.5)
@@ -97,6 +97,6 @@ def test_number_of_scorings_is_chosen_from_the_limits(
 ) -> None:
     limits = Limits.of(toy_config(**options))
     assert limits.scorings == scorings
-    assert limits.part(1.0) == scorings
-    assert limits.part(0.999 / scorings) == 0
-    assert limits.part(1 / scorings) == 1
+    assert limits.interval(1.0) == scorings
+    assert limits.interval(0.999 / scorings) == 0
+    assert limits.interval(1 / scorings) == 1

@@ -44,7 +44,7 @@ ONLY_TARGETS = (Weighted(1.0, CrossEntropy()),)
 
 
 def toy_batch(pairs: list[tuple[list[int], list[int]]], indices: list[int]) -> Batch:
-    """Padded by hand, so that these tests need no other part."""
+    """Padded by hand, so that these tests need no other module."""
     longest_source = max((len(source) for source, _ in pairs), default=0) + 1
     longest_target = max((len(target) for _, target in pairs), default=0) + 2
     sources = torch.full((len(pairs), longest_source), PADDING)

@@ -16,9 +16,9 @@ from transduce.checks.doctor_report import (
     CheckReport,
     FrameReport,
     Lengths,
-    PartReport,
     Share,
     SideReport,
+    SplitReport,
     VocabularyReport,
 )
 from transduce.checks.leakage import Fingerprints, Leakage
@@ -43,13 +43,13 @@ _ODD_CHARACTERS = 10
 
 
 def examine(config: DataConfig) -> CheckReport:
-    """Read all of train, dev and test once (a second time, in part, for examples).
+    """Read all of train, dev and test once (the first pairs a second time, for examples).
 
     Bad lines are always counted, never raised. Of a mixture each part is examined by itself,
     under names such as ``ice train``. Memory: 24 bytes a pair and the vocabulary. Raises
     ConfigError where there is nothing to examine.
     """
-    sets: dict[str, PartReport] = {}
+    sets: dict[str, SplitReport] = {}
     leakage: dict[str, Leakage] = {}
     tags = part_tags(parts_of(Config(data=config)))
     for name, data in part_data(config).items():
@@ -66,7 +66,7 @@ def examine(config: DataConfig) -> CheckReport:
 
 def _examine_set(
     data: DataConfig, tags: frozenset[str]
-) -> tuple[dict[str, PartReport], dict[str, Leakage]]:
+) -> tuple[dict[str, SplitReport], dict[str, Leakage]]:
     """Train, dev and test of one data set, as far as they are given."""
     given = {"train": data.train, "dev": data.dev, "test": data.test}
     examinations = {
@@ -81,7 +81,7 @@ def _examine_set(
     return {name: examination.report() for name, examination in examinations.items()}, leakage
 
 
-def _mixture(config: DataConfig, sets: Mapping[str, PartReport]) -> dict[str, Share]:
+def _mixture(config: DataConfig, sets: Mapping[str, SplitReport]) -> dict[str, Share]:
     """What each part will be of an epoch, longer pairs that are left out not counted."""
     if config.parts is None:
         return {}
@@ -96,23 +96,23 @@ def _mixture(config: DataConfig, sets: Mapping[str, PartReport]) -> dict[str, Sh
     }
 
 
-def _warnings(parts: Mapping[str, PartReport], leakage: Mapping[str, Leakage]) -> Iterator[str]:
-    for name, part in parts.items():
-        if part.error:
-            yield f"{name} cannot be used: {part.error}"
-        elif part.problems["skipped"]:
-            yield f"{name} has {part.problems['skipped']:,} bad lines"
+def _warnings(splits: Mapping[str, SplitReport], leakage: Mapping[str, Leakage]) -> Iterator[str]:
+    for name, split in splits.items():
+        if split.error:
+            yield f"{name} cannot be used: {split.error}"
+        elif split.problems["skipped"]:
+            yield f"{name} has {split.problems['skipped']:,} bad lines"
         for finding in ("duplicates", "odd length ratios"):
-            count = part.findings[finding]
-            if count > _MANY * part.pairs:
-                yield f"{name} has many {finding}: {count:,} of {part.pairs:,} pairs"
+            count = split.findings[finding]
+            if count > _MANY * split.pairs:
+                yield f"{name} has many {finding}: {count:,} of {split.pairs:,} pairs"
     for name, leak in leakage.items():
         if leak:
             yield f"{name} is not unseen: {leak}"
 
 
 class _Examination:
-    """One pass over one part."""
+    """One pass over one split."""
 
     def __init__(self, files: Files, config: DataConfig, tags: frozenset[str]) -> None:
         self._files = files
@@ -146,7 +146,7 @@ class _Examination:
         self._has_leakage = True
         return leakage
 
-    def report(self) -> PartReport:
+    def report(self) -> SplitReport:
         usual, odd = self._odd_ratios()
         ambiguous, second_targets = self.fingerprints.ambiguous()
         repeats = self.fingerprints.repeats()
@@ -158,7 +158,7 @@ class _Examination:
         }
         if self._has_leakage:
             found["sources also in train"] = (len(self._leaks), self._leaks)
-        return PartReport(
+        return SplitReport(
             pairs=len(self.fingerprints),
             seconds=self._seconds,
             source=self._source.report(),

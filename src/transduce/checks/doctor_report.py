@@ -12,9 +12,9 @@ __all__ = [
     "CheckReport",
     "FrameReport",
     "Lengths",
-    "PartReport",
     "Share",
     "SideReport",
+    "SplitReport",
     "VocabularyReport",
 ]
 
@@ -105,7 +105,7 @@ class VocabularyReport:
 
 @dataclass(frozen=True)
 class SideReport:
-    """The sources or the targets of one part. A tag counts as one character and one word."""
+    """The sources or the targets of one split. A tag counts as one character and one word."""
 
     characters: Lengths
     words: Lengths
@@ -144,7 +144,7 @@ class SideReport:
 
 @dataclass(frozen=True)
 class FrameReport:
-    """The sources of one part where they are recordings or pictures (no frames a second)."""
+    """The sources of one split where they are recordings or pictures (no frames a second)."""
 
     frames: Lengths
     frames_a_second: float | None = None
@@ -177,11 +177,11 @@ class FrameReport:
 
 
 @dataclass(frozen=True)
-class PartReport:
-    """One part of the data: train, dev or test.
+class SplitReport:
+    """One split of the data: train, dev or test.
 
     ``findings`` counts what is worth a look, by name; ``examples`` shows the
-    first few of each. ``error`` says why a part could not be read at all.
+    first few of each. ``error`` says why a split could not be read at all.
     """
 
     pairs: int
@@ -250,7 +250,7 @@ class CheckReport:
     ``mixture`` has the parts of one by name and is empty where there is none.
     """
 
-    parts: Mapping[str, PartReport]
+    splits: Mapping[str, SplitReport]
     leakage: Mapping[str, Leakage]
     warnings: tuple[str, ...] = field(default=())
     mixture: Mapping[str, Share] = field(default_factory=dict)
@@ -258,7 +258,7 @@ class CheckReport:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return {
-            "parts": {name: part.to_dict() for name, part in self.parts.items()},
+            "parts": {name: split.to_dict() for name, split in self.splits.items()},
             "leakage": {name: leakage.to_dict() for name, leakage in self.leakage.items()},
             "warnings": list(self.warnings),
             **(
@@ -269,8 +269,8 @@ class CheckReport:
     def render(self) -> str:
         """Text for a terminal, without colours."""
         lines: list[str] = []
-        for name, part in self.parts.items():
-            lines += [*part.render(name), ""]
+        for name, split in self.splits.items():
+            lines += [*split.render(name), ""]
         if self.mixture:
             lines += ["mixture:", *(f"  {name}: {share}" for name, share in self.mixture.items())]
             lines.append("")

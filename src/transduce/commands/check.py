@@ -14,12 +14,12 @@ __all__ = ["check"]
 
 
 def check(arguments: Sequence[str]) -> None:
-    """Print what was found. Raises ConfigError, and DataError where a part cannot be used."""
+    """Print what was found. Raises ConfigError, and DataError where a split cannot be used."""
     report = examine(_data(arguments))
     print(report.render())
-    for part in report.parts.values():
-        if part.error:
-            raise DataError(part.error)
+    for split in report.splits.values():
+        if split.error:
+            raise DataError(split.error)
 
 
 def _data(arguments: Sequence[str]) -> DataConfig:

@@ -105,7 +105,7 @@ def _system(
     return System(
         str(path),
         texts,
-        parameters=sum(trained.parameters_by_part().values()),
+        parameters=sum(trained.parameters_by_module().values()),
         words_per_second=words / max(evaluation.report.seconds, 1e-9),
         sentences_per_second=evaluation.sentences_per_second,
     )

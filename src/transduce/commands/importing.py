@@ -34,5 +34,5 @@ def import_model(
         legacy_weights=legacy_weights,
     )
     trained.save(output)
-    count = sum(trained.parameters_by_part().values())
+    count = sum(trained.parameters_by_module().values())
     print(f"model: {output} ({count:,} parameters)")

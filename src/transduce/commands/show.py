@@ -40,10 +40,10 @@ def show_model(model: Path, output: Path | None, part: str | None, *, engine: bo
 
 
 def show(model: Path) -> str:
-    """Parameters by part, sizes, vocabulary, training record and scores, as text."""
+    """Parameters by module, sizes, vocabulary, training record and scores, as text."""
     trained = load_trained(model)
     record = _section(trained.report, "training")
-    parts = [
+    blocks = [
         _origin(trained),
         _parameters(trained, model),
         _input(trained),
@@ -52,7 +52,7 @@ def show(model: Path) -> str:
         _mixture(trained),
         _scores(_section(record, "best"), _section(trained.report, "test")),
     ]
-    return "\n".join(part for part in parts if part).rstrip("\n")
+    return "\n".join(block for block in blocks if block).rstrip("\n")
 
 
 def show_engine(model: Path) -> str:
@@ -113,7 +113,7 @@ def _origin(trained: TrainedModel) -> str:
 
 
 def _parameters(trained: TrainedModel, folder: Path) -> str:
-    counts = trained.parameters_by_part()
+    counts = trained.parameters_by_module()
     total = sum(counts.values())
     rows = [
         [name, f"{count:,}", f"{100 * count / total:.1f} %", _megabytes(4 * count)]
@@ -123,7 +123,7 @@ def _parameters(trained: TrainedModel, folder: Path) -> str:
     file = Path(PUBLISHED) / WEIGHTS if isinstance(trained, AdaptedModel) else Path(WEIGHTS)
     size = place(folder, str(file)).stat().st_size
     rows.append([str(file), "", "", _megabytes(size)])
-    return render_table("parameters", ["part", "parameters", "share", "MB in float32"], rows)
+    return render_table("parameters", ["module", "parameters", "share", "MB in float32"], rows)
 
 
 def _vocabulary(trained: TrainedModel) -> str:

@@ -1,4 +1,4 @@
-"""How recordings are read: the audio part of the config."""
+"""How recordings are read: the audio section of the config."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class AudioConfig(Section):
     # Minutes that a recording may have; with ``cut_at`` no more are held at once, and one of up to
     # 24 hours is predicted.
     max_minutes: Annotated[float, Field(gt=0, le=1440)] = 30.0
-    # Seconds: what is longer is predicted in parts, cut where it is quiet, and their texts joined.
+    # Seconds: what is longer is predicted in segments, cut where it is quiet, their texts joined.
     cut_at: Annotated[float, Field(gt=0, le=3600)] | None = None
     augmentation: AudioAugmentationConfig = AudioAugmentationConfig()
 

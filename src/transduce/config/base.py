@@ -66,7 +66,7 @@ FilePath = Annotated[
 
 
 class Section(BaseModel):
-    """A part of the config: frozen, strict about its keys."""
+    """A section of the config: frozen, strict about its keys."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False

@@ -1,4 +1,4 @@
-"""How pictures are read: the image part of the config."""
+"""How pictures are read: the image section of the config."""
 
 from __future__ import annotations
 

@@ -25,11 +25,11 @@ _TRANSFORMER = {
 
 def _recurrent(kind: str, size: str) -> dict[str, Any]:
     width, layers, dropout, learning_rate = _RECURRENT[size]
-    part = {"kind": kind, "layers": layers, "width": width, "dropout": dropout}
+    stack = {"kind": kind, "layers": layers, "width": width, "dropout": dropout}
     return {
         "model": {
-            "encoder": {**part, "bidirectional": True},
-            "decoder": {**part, "attention": "general"},
+            "encoder": {**stack, "bidirectional": True},
+            "decoder": {**stack, "attention": "general"},
         },
         "training": {"learning_rate": learning_rate, "schedule": "cosine", "warmup_steps": 200},
     }
@@ -37,7 +37,7 @@ def _recurrent(kind: str, size: str) -> dict[str, Any]:
 
 def _transformer(size: str) -> dict[str, Any]:
     width, feedforward, heads, layers, dropout, learning_rate = _TRANSFORMER[size]
-    part = {
+    stack = {
         "kind": "transformer",
         "layers": layers,
         "width": width,
@@ -46,7 +46,7 @@ def _transformer(size: str) -> dict[str, Any]:
         "dropout": dropout,
     }
     return {
-        "model": {"encoder": part, "decoder": part, "tie": "target"},
+        "model": {"encoder": stack, "decoder": stack, "tie": "target"},
         "training": {"learning_rate": learning_rate, "schedule": "cosine", "warmup_steps": 400},
     }
 
@@ -82,7 +82,7 @@ def _merged(defaults: Mapping[str, Any], values: Any) -> Any:
     if not isinstance(values, Mapping):
         return values
     if "kind" in values and values["kind"] != defaults.get("kind", values["kind"]):
-        return dict(values)  # another kind of part: the preset's options are not its options
+        return dict(values)  # another kind of stack: the preset's options are not its options
     merged = dict(defaults)
     for key, value in values.items():
         inner = merged.get(key)

@@ -161,9 +161,9 @@ class Config(Section):
             values["model"]["frontend"]["kind"] = model.frontend.kind
         if preset:
             return {**values, "model": {**values.get("model", {}), **preset}}
-        for part, config in (("encoder", model.encoder), ("decoder", model.decoder)):
-            if part in values.get("model", {}):
-                values["model"][part]["kind"] = config.kind
+        for side, config in (("encoder", model.encoder), ("decoder", model.decoder)):
+            if side in values.get("model", {}):
+                values["model"][side]["kind"] = config.kind
         return values
 
     def to_yaml(self) -> str:

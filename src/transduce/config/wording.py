@@ -65,7 +65,7 @@ def describe(error: ValidationError, root: type[BaseModel], values: Mapping[str,
     kind, location = problem["type"], problem["loc"]
     if location[-1:] == ("[key]",):
         return _odd_name(problem, root)
-    named = kind in {"extra_forbidden", "missing", "invalid_key"}  # the last part is a key
+    named = kind in {"extra_forbidden", "missing", "invalid_key"}  # the last step is a key
     keys, models, field, depth = _locate(location[:-1] if named else location, root)
     if kind == "extra_forbidden":
         return _unknown_key([*keys, str(location[-1])], models, values)
@@ -167,22 +167,22 @@ def _locate(
     models: Models = [root]
     field: FieldInfo | None = None
     depth = 0
-    named = False  # whether the next part is a name that the recipe chose
-    for part in location:
+    named = False  # whether the next step is a name that the recipe chose
+    for step in location:
         if named:
-            keys.append(str(part))
+            keys.append(str(step))
             named, field = False, None  # what describes them all is not about this one
             continue
-        if isinstance(part, int):
-            keys.append(str(part))
+        if isinstance(step, int):
+            keys.append(str(step))
             continue
-        found = next((_names(model)[part] for model in models if part in _names(model)), None)
+        found = next((_names(model)[step] for model in models if step in _names(model)), None)
         if found is not None:
-            keys.append(part)
+            keys.append(step)
             field, models, depth = found, list(_sections(found.annotation)), len(keys)
             named = _is_mapping(found.annotation)
         else:
-            models = [m for m in models if part == m.__name__ or part in _kinds(m)] or models
+            models = [m for m in models if step == m.__name__ or step in _kinds(m)] or models
     return keys, models, field, depth
 
 

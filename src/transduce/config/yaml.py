@@ -66,8 +66,8 @@ def _size(node: yaml.Node, known: dict[yaml.Node, int]) -> int:
         return known[node]
     known[node] = _MOST_VALUES + 1  # what holds itself is endless
     inner = [] if isinstance(node, yaml.ScalarNode) else node.value
-    parts = (part for entry in inner for part in (entry if isinstance(entry, tuple) else (entry,)))
-    known[node] = 1 + sum(_size(part, known) for part in parts)
+    nodes = (each for entry in inner for each in (entry if isinstance(entry, tuple) else (entry,)))
+    known[node] = 1 + sum(_size(each, known) for each in nodes)
     return known[node]
 
 

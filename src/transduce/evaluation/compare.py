@@ -271,11 +271,11 @@ def bootstrap_scores(
 ) -> dict[Key, Numbers]:
     """Scores ``[resamples]`` under each of the statistics, all on the same draws of sentences."""
     sentences = len(next(iter(statistics.values())).values)
-    parts: dict[Key, list[Numbers]] = {key: [] for key in statistics}
+    chunks: dict[Key, list[Numbers]] = {key: [] for key in statistics}
     for weights in _draws(sentences, resamples, seed):
         for key, found in statistics.items():
-            parts[key].append(found.scores(weights))
-    return {key: np.concatenate(found) for key, found in parts.items()}
+            chunks[key].append(found.scores(weights))
+    return {key: np.concatenate(found) for key, found in chunks.items()}
 
 
 def estimate(
@@ -307,7 +307,7 @@ def significance(
 
 
 def _draws(sentences: int, resamples: int, seed: int) -> Iterator[Numbers]:
-    """How often each draw holds each sentence, float64 ``[some, sentences]``, a part at a time."""
+    """How often each draw holds each sentence, float64 ``[some, sentences]``, a chunk at a time."""
     generator = np.random.default_rng(seed)
     rows = max(1, _CHUNK // sentences)
     for start in range(0, resamples, rows):

@@ -95,10 +95,10 @@ class EvaluationReport:
             [name, score(name, value), METRICS[name].unit] for name, value in self.metrics.items()
         ]
         title = f"{counts}, {self.seconds:.1f} s"
-        parts = [render_table(title, ["metric", "score", "unit"], rows)]
+        blocks = [render_table(title, ["metric", "score", "unit"], rows)]
         if self.signatures:
             signatures = [f" {name:9}{text}\n" for name, text in self.signatures.items()]
-            parts.append("".join(signatures))
+            blocks.append("".join(signatures))
         if self.by_length:
             names = list(self.by_length[0].values)
             lengths = [
@@ -109,10 +109,10 @@ class EvaluationReport:
                 ]
                 for bucket in self.by_length
             ]
-            parts.append(render_table("by source length", ["length", "count", *names], lengths))
+            blocks.append(render_table("by source length", ["length", "count", *names], lengths))
         if self.worst:
-            parts.append(self.worst_list())
-        return "\n".join(parts)
+            blocks.append(self.worst_list())
+        return "\n".join(blocks)
 
     def worst_list(self) -> str:
         """For the terminal: the worst cases, one block a sentence."""
@@ -128,7 +128,7 @@ def make_report(
     worst: Sequence[WorstCase] = (),
     counts: Mapping[str, int] | None = None,
 ) -> EvaluationReport:
-    """Put the parts of a report together, model-based scores first.
+    """Put a report together, model-based scores first.
 
     ``lengths`` (of the sources) asks for scores by length; ``counts`` are
     added to those of the texts.

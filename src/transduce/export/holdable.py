@@ -68,9 +68,9 @@ def require_transformers(
         raise _unfit("model.frontend.kind", "embedding", config.frontend.kind)
     if config.copy_source:
         raise _unfit("model.copy", "false", "true")
-    for side, part in (("encoder", encoder), ("decoder", decoder)):
-        if part.head_width not in (None, part.width // part.heads):
-            raise _unfit(f"model.{side}.head_width", "width / heads", str(part.head_width))
+    for side, stack in (("encoder", encoder), ("decoder", decoder)):
+        if stack.head_width not in (None, stack.width // stack.heads):
+            raise _unfit(f"model.{side}.head_width", "width / heads", str(stack.head_width))
     if encoder.norm_epsilon != decoder.norm_epsilon:
         raise _unfit("model.decoder.norm_epsilon", "the encoder's", str(decoder.norm_epsilon))
     return encoder, decoder

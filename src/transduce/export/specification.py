@@ -93,21 +93,21 @@ def _stack(options: _Options) -> dict[str, Any]:
 def _encoder(encoder: TransformerEncoder, options: _Options, embedding: Embedding) -> Any:
     spec = transformer_spec.TransformerEncoderSpec(**_stack(options))
     _fill_stack(spec, spec.embeddings[0], encoder, options, embedding)
-    for part, layer in zip(spec.layer, encoder.layers, strict=True):
+    for theirs, layer in zip(spec.layer, encoder.layers, strict=True):
         if isinstance(layer, EncoderLayer):
-            _fill_self_attention(part.self_attention, layer, encoder)
-            _fill_feedforward(part.ffn, layer.feedforward, layer.feedforward_residual)
+            _fill_self_attention(theirs.self_attention, layer, encoder)
+            _fill_feedforward(theirs.ffn, layer.feedforward, layer.feedforward_residual)
     return spec
 
 
 def _decoder(decoder: TransformerDecoder, options: _Options, embedding: Embedding) -> Any:
     spec = transformer_spec.TransformerDecoderSpec(**_stack(options))
     _fill_stack(spec, spec.embeddings, decoder, options, embedding)
-    for part, layer in zip(spec.layer, decoder.layers, strict=True):
+    for theirs, layer in zip(spec.layer, decoder.layers, strict=True):
         if isinstance(layer, DecoderLayer):
-            _fill_self_attention(part.self_attention, layer, decoder)
-            _fill_memory_attention(part.attention, layer)
-            _fill_feedforward(part.ffn, layer.feedforward, layer.feedforward_residual)
+            _fill_self_attention(theirs.self_attention, layer, decoder)
+            _fill_memory_attention(theirs.attention, layer)
+            _fill_feedforward(theirs.ffn, layer.feedforward, layer.feedforward_residual)
     return spec
 
 

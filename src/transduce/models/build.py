@@ -192,9 +192,9 @@ def _build_pointer(
     return PointerGenerator(width, embedding_width, copy_map)
 
 
-def _embedding_dropout(part: EncoderConfig | DecoderConfig) -> float:
+def _embedding_dropout(stack: EncoderConfig | DecoderConfig) -> float:
     # A Transformer drops the sum of embedding and position, inside its own stack.
-    return 0.0 if part.kind == "transformer" else part.dropout
+    return 0.0 if stack.kind == "transformer" else stack.dropout
 
 
 def _summary_layers(config: ModelConfig) -> int:

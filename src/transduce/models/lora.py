@@ -17,7 +17,7 @@ from transduce.models.storage import named_weights
 
 __all__ = ["LowRank", "add_low_rank", "merge_low_rank", "merged_weights"]
 
-_PARTS = ("encoder.", "decoder.")
+_STACKS = ("encoder.", "decoder.")
 _WITHIN = ".parametrizations.weight."
 
 
@@ -46,7 +46,7 @@ def add_low_rank(model: nn.Module, rank: int, alpha: float, *, learning: tuple[s
     found = [
         module
         for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and name.startswith(_PARTS)
+        if isinstance(module, nn.Linear) and name.startswith(_STACKS)
     ]
     if not found:
         raise ConfigError("training.lora_rank must be none for a model without affine maps")

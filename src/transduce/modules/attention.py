@@ -55,7 +55,7 @@ def scaled_dot_product(
 class MultiHeadAttention(nn.Module):
     """``Concat(head_1 … head_H) W_O``, ``head_i = Attention(Q W_Qi, K W_Ki, V W_Vi)``.
 
-    Vaswani et al. 2017, section 3.2.2, in three parts, because decoding token by token
+    Vaswani et al. 2017, section 3.2.2, in three steps, because decoding token by token
     does them at different times: :meth:`project_queries`, :meth:`project_memory`
     (once for each memory) and :meth:`attend`. Calling the module does all three.
 

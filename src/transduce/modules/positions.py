@@ -72,7 +72,7 @@ def _angles(count: int, width: int, device: torch.device) -> Tensor:
 
 
 # Kept between calls for all modules of the process. Made outside inference mode, whose
-# tensors could not take part in training later.
+# tensors no training could use later.
 @lru_cache(maxsize=16)
 @torch.inference_mode(False)
 def _sinusoids(count: int, width: int, device: torch.device) -> Tensor:

@@ -39,7 +39,7 @@ KeysValues = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class StackOptions:
-    """What one stack is built from: its height ``layers``, its positions, each layer's parts.
+    """What one stack is built from: its height ``layers``, its positions, each layer's modules.
 
     ``positions`` of kind ``learned`` end after ``max_positions``. Heads are ``head_width`` wide,
     or share ``width`` among them. ``embedding_norm`` puts a norm before the first layer.

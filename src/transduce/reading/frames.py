@@ -87,7 +87,7 @@ def files_in(folder: Path, reader: FrameReader) -> Iterator[Path]:
 
 def _is_hidden(path: Path, folder: Path) -> bool:
     """Whether it is like the ``._0.wav`` that macOS writes beside ``0.wav`` on foreign disks."""
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return any(name.startswith(".") for name in path.relative_to(folder).parts)
 
 
 def read_frame_sources(

@@ -182,11 +182,11 @@ def check_text(value: Any, key: str, is_tags: bool) -> None:
 
 def _nested(record: Mapping[str, Any], key: str) -> Any:
     value: Any = record
-    for part in key.split("."):
-        if not isinstance(value, dict) or part not in value:
+    for name in key.split("."):
+        if not isinstance(value, dict) or name not in value:
             keys = ", ".join(map(str, record)) or "none"
             raise BadRecordError("missing key", f"record must have the key {key!r}; got {keys}")
-        value = value[part]
+        value = value[name]
     return value
 
 

@@ -14,24 +14,24 @@ from transduce.errors import ConfigError
 __all__ = ["hash_split", "splitter"]
 
 
-def hash_split(text: str, parts: Mapping[str, float]) -> str:
-    """Name the part that a text belongs to, for ever and on every machine.
+def hash_split(text: str, splits: Mapping[str, float]) -> str:
+    """Name the split that a text belongs to, for ever and on every machine.
 
-    ``parts`` gives each part's share, in order: ``{"dev": 0.05, "train": 0.95}``.
+    ``splits`` gives each split's share, in order: ``{"dev": 0.05, "train": 0.95}``.
     The text (in NFC, so that its spelling in code points does not matter) is
     hashed with BLAKE2b to a number in [0, 1), and the shares are laid along
     that line. Raises ConfigError where the shares are negative or do not sum to 1.
     """
-    return splitter(parts)(text)
+    return splitter(splits)(text)
 
 
-def splitter(parts: Mapping[str, float]) -> Callable[[str], str]:
-    """:func:`hash_split` for many texts with the same parts."""
-    total = math.fsum(parts.values())
-    if not parts or min(parts.values()) < 0 or not math.isclose(total, 1, abs_tol=1e-9):
-        raise ConfigError(f"parts of a split must be shares that sum to 1; got {dict(parts)}")
-    names = [name for name, share in parts.items() if share > 0]
-    edges = list(accumulate(parts[name] for name in names))[:-1]  # the last one takes the rest
+def splitter(splits: Mapping[str, float]) -> Callable[[str], str]:
+    """:func:`hash_split` for many texts with the same splits."""
+    total = math.fsum(splits.values())
+    if not splits or min(splits.values()) < 0 or not math.isclose(total, 1, abs_tol=1e-9):
+        raise ConfigError(f"splits must be shares that sum to 1; got {dict(splits)}")
+    names = [name for name, share in splits.items() if share > 0]
+    edges = list(accumulate(splits[name] for name in names))[:-1]  # the last one takes the rest
     return lambda text: names[bisect_right(edges, _place(text))]
 
 

@@ -200,27 +200,27 @@ def _guarded(read: Callable[[int], bytes], name: str) -> Callable[[int], bytes]:
 
 def _cut_at_lines(read: Callable[[int], bytes]) -> Iterator[bytes | None]:
     """Whole lines together; None in the place of one that is too long."""
-    parts: list[bytes] = []
+    pieces: list[bytes] = []
     held = 0  # bytes of the line that has not ended yet, whether kept or not
     while chunk := read(_BLOCK_BYTES):
         first, end = chunk.find(b"\n") + 1, chunk.rfind(b"\n") + 1
         if held + (first or len(chunk)) > LONGEST_LINE + 1:  # its end counts for one
-            parts = []
+            pieces = []
             if first:
                 yield None
             chunk, end = chunk[first:], end - first
         if end > 0:
-            yield b"".join([*parts, chunk[:end]])
+            yield b"".join([*pieces, chunk[:end]])
             chunk = chunk[end:]
         if first:
-            parts, held = [], 0
+            pieces, held = [], 0
         held += len(chunk)
         if held <= LONGEST_LINE:
-            parts.append(chunk)
+            pieces.append(chunk)
     if held > LONGEST_LINE:
         yield None
     elif held:
-        yield b"".join(parts)
+        yield b"".join(pieces)
 
 
 def _without_mark(data: bytes, name: str) -> bytes:

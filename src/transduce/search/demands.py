@@ -63,7 +63,7 @@ def known_symbols(stepper: Stepper[Any]) -> int | None:
 
 
 def _is(stepper: Stepper[Any], ability: Any) -> bool:
-    # isinstance of a protocol takes 12 µs, which is a part of a step of a small model.
+    # isinstance of a protocol takes 12 µs, which the steps of a small model feel.
     return _class_is(type(stepper), ability) or isinstance(stepper, ability)
 
 

@@ -14,8 +14,8 @@ from transduce.tokenization.texts import to_bytes
 
 __all__ = ["direct_encoder"]
 
-REMEMBERED = 1 << 17  # parts of texts whose numbers are kept
-LONGEST = 64  # characters of a part that is kept
+REMEMBERED = 1 << 17  # chunks of texts whose numbers are kept
+LONGEST = 64  # characters of a chunk that is kept
 
 
 def direct_encoder(kind: str, learnt: Sequence[str]) -> Callable[[str], list[int]] | None:
@@ -34,11 +34,11 @@ def direct_encoder(kind: str, learnt: Sequence[str]) -> Callable[[str], list[int
         return lambda text: list(map(number, text))
     if kind == "whitespace":
         return lambda text: list(map(number, text.split()))
-    part_numbers = _WordPieces(numbers).__getitem__
+    chunk_numbers = _WordPieces(numbers).__getitem__
 
     def encode_words(text: str) -> list[int]:
         try:
-            return list(chain.from_iterable(map(part_numbers, text.split(" ")))) if text else []
+            return list(chain.from_iterable(map(chunk_numbers, text.split(" ")))) if text else []
         except UnicodeEncodeError:
             to_bytes(text)
             raise
@@ -56,7 +56,7 @@ class _Numbers(dict[str, int]):
 class _WordPieces(dict[str, list[int]]):
     """What stands between two spaces, to the numbers of its words and punctuation.
 
-    A piece of the kind ``word`` holds no space but at its start, so the parts of a
+    A piece of the kind ``word`` holds no space but at its start, so the chunks of a
     text can be cut each for itself, and those that come again are cut once.
     """
 
@@ -65,11 +65,11 @@ class _WordPieces(dict[str, list[int]]):
         self._numbers = numbers
         self._cutter = make_pre_tokenizer("word")
 
-    def __missing__(self, part: str) -> list[int]:
+    def __missing__(self, chunk: str) -> list[int]:
         if self._cutter is None:
             raise ValueError("words must have a way to be cut")
-        pieces = self._cutter.pre_tokenize_str(f" {part}")
+        pieces = self._cutter.pre_tokenize_str(f" {chunk}")
         found = [self._numbers[piece] for piece, _ in pieces]
-        if len(self) < REMEMBERED and len(part) <= LONGEST:
-            self[part] = found
+        if len(self) < REMEMBERED and len(chunk) <= LONGEST:
+            self[chunk] = found
         return found

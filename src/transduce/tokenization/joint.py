@@ -60,7 +60,7 @@ class Coder(Protocol):
         ...
 
     def encode_phrase(self, text: str) -> list[int]:
-        """Numbers of a part of a text."""
+        """Numbers of a piece of a text."""
         ...
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
@@ -150,7 +150,7 @@ class PartTokenizer:
         return self.encode_batch([text])[0]
 
     def encode_phrase(self, text: str) -> list[int]:
-        """Numbers of a part of a text."""
+        """Numbers of a piece of a text."""
         return self.encode(text)
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:

@@ -70,7 +70,7 @@ class Numbering:
         return table[torch.tensor(self.rows(), device=table.device)]
 
     def invented(self) -> list[int]:
-        """Our numbers that only repeat another: they take no part in a softmax."""
+        """Our numbers that only repeat another: no softmax counts them."""
         taken = {END: self.end, PADDING: self.padding, UNKNOWN: self.unknown}
         return [BEGIN, *(number for number, theirs in taken.items() if theirs is None)]
 

@@ -57,7 +57,7 @@ class Tokenizer:
     ============  =====================================================================
 
     Text can never become one of the four special symbols: ``"<eos>"`` is read as
-    its characters, or as an ordinary symbol where whitespace parts the symbols.
+    its characters, or as an ordinary symbol where whitespace separates symbols.
     A tag (``⟪PL⟫``) seen in training is one symbol; where a tokenizer has tags,
     one that it does not have is ``<unk>``.
     """
@@ -217,7 +217,7 @@ class Tokenizer:
         return self.encode_batch([text])[0]
 
     def encode_phrase(self, text: str) -> list[int]:
-        """Numbers of a part of a text: nothing is put before it."""
+        """Numbers of a piece of a text: nothing is put before it."""
         if self._imported is None:
             return self.encode(text)
         return self._imported.encode([text], whole=False)[0]
@@ -240,7 +240,7 @@ class Tokenizer:
         if not self._tags:
             return [encode(text) for text in texts]
         return [
-            encode(text) if TAG_OPEN not in text else self._encode_parts(text, encode)
+            encode(text) if TAG_OPEN not in text else self._encode_pieces(text, encode)
             for text in texts
         ]
 
@@ -257,13 +257,13 @@ class Tokenizer:
         if self._tags:
             for row, text in enumerate(texts):
                 if TAG_OPEN in text and not self._tags.keys() >= set(find_tags(text)):
-                    rows[row] = self._encode_parts(
+                    rows[row] = self._encode_pieces(
                         text,
-                        lambda part: self._pipeline.encode(part, add_special_tokens=False).ids,
+                        lambda piece: self._pipeline.encode(piece, add_special_tokens=False).ids,
                     )
         return rows
 
-    def _encode_parts(self, text: str, encode: Callable[[str], list[int]]) -> list[int]:
+    def _encode_pieces(self, text: str, encode: Callable[[str], list[int]]) -> list[int]:
         numbers: list[int] = []
         for piece, is_tag in cut_at_tags(text):
             if is_tag:

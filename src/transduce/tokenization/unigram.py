@@ -74,9 +74,9 @@ def _training_words(words: Mapping[str, int], number: Mapping[str, int]) -> dict
     room = MAXIMUM_CHARACTERS
     for word in sorted(words, key=lambda word: (-words[word], word)):
         cut = "".join(c if c in number else "\0" for c in word).split("\0")
-        for part in cut:
-            for start in range(0, len(part), LONGEST_WORD):
-                chunk = part[start : start + LONGEST_WORD]
+        for run in cut:
+            for start in range(0, len(run), LONGEST_WORD):
+                chunk = run[start : start + LONGEST_WORD]
                 room -= 0 if chunk in counts else len(chunk)
                 counts[chunk] = counts.get(chunk, 0) + words[word]
         if room <= 0:

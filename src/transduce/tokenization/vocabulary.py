@@ -30,7 +30,7 @@ DEFAULT_PIECES = 8000  # entries of a bpe or unigram vocabulary where the recipe
 SAMPLE = 500_000  # texts that bpe and unigram learn from at most, so that memory stays flat
 COVERAGE = 0.9999  # share of all characters that bpe and unigram hold; bytes spell the rest
 SEED_FACTOR = 4  # unigram starts from so many times the pieces it shall end with
-PARTS = 1 << 18  # different parts of texts, or characters of texts, that wait to be cut
+CHUNKS = 1 << 18  # different chunks of texts, or characters of texts, that wait to be cut
 CHARACTERS = 1 << 26
 
 
@@ -181,31 +181,31 @@ class _WordCounts:
     """How often each word and each punctuation mark occurs.
 
     A piece of the kind ``word`` holds no space but at its start. So texts are
-    parted at their spaces, equal parts are counted, and each is cut once for all
+    cut at their spaces, equal chunks are counted, and each is cut once for all
     its occurrences: several times as fast as cutting every text.
     """
 
     def __init__(self) -> None:
         self._cut = _Cutter("word")
         self._counts: Counter[str] = Counter()
-        self._parts: Counter[str] = Counter()
+        self._chunks: Counter[str] = Counter()
         self._characters = 0
 
     def add(self, texts: Sequence[str]) -> None:
-        self._parts.update(chain.from_iterable([text.split(" ") for text in texts if text]))
+        self._chunks.update(chain.from_iterable([text.split(" ") for text in texts if text]))
         self._characters += sum(map(len, texts))
-        if len(self._parts) >= PARTS or self._characters >= CHARACTERS:
-            self._cut_parts()
+        if len(self._chunks) >= CHUNKS or self._characters >= CHARACTERS:
+            self._cut_chunks()
 
     def total(self) -> Counter[str]:
-        self._cut_parts()
+        self._cut_chunks()
         return self._counts
 
-    def _cut_parts(self) -> None:
-        for part, count in self._parts.items():
-            for piece in self._cut(part):
+    def _cut_chunks(self) -> None:
+        for chunk, count in self._chunks.items():
+            for piece in self._cut(chunk):
                 self._counts[piece] += count
-        self._parts.clear()
+        self._chunks.clear()
         self._characters = 0
 
 

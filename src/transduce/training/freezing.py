@@ -11,21 +11,22 @@ from transduce.errors import ConfigError
 __all__ = ["freeze"]
 
 
-def freeze(model: nn.Module, parts: Sequence[str]) -> None:
-    """Keep parameters whose dotted name begins with one of ``parts`` as they are.
+def freeze(model: nn.Module, modules: Sequence[str]) -> None:
+    """Keep parameters whose dotted name begins with one of ``modules`` as they are.
 
-    Raises ConfigError for a part that the model does not have, and where nothing is left to learn.
+    Raises ConfigError for a module that the model does not have, and where nothing is left to
+    learn.
     """
     names = dict(model.named_parameters())
-    for part in parts:
-        own = [name for name in names if name == part or name.startswith(f"{part}.")]
+    for module in modules:
+        own = [name for name in names if name == module or name.startswith(f"{module}.")]
         if not own:
             known = ", ".join(dict.fromkeys(name.split(".")[0] for name in names))
             raise ConfigError(
-                f"training.freeze must name parts of the model ({known}, or parts of these); "
-                f"got {part!r}"
+                f"training.freeze must name modules of the model ({known}, or modules of these); "
+                f"got {module!r}"
             )
         for name in own:
             names[name].requires_grad_(False)
     if not any(parameter.requires_grad for parameter in names.values()):
-        raise ConfigError("training.freeze must leave a part that learns; got all of them")
+        raise ConfigError("training.freeze must leave a module that learns; got all of them")

@@ -21,5 +21,5 @@ class BatchStream(Protocol):
         ...
 
     def iterate(self, epoch: int, start: int = 0, rank: int = 0, world: int = 1) -> Iterator[Batch]:
-        """An epoch from batch ``start`` on; of each batch the part of process ``rank``."""
+        """An epoch from batch ``start`` on; of each batch the share of process ``rank``."""
         ...

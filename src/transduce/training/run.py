@@ -1,5 +1,5 @@
-"""The parts of a training run and its bookkeeping; :func:`transduce.training.loop.train` uses them
-in order.
+"""What a training run does, and its bookkeeping; :func:`transduce.training.loop.train` is the
+order in which it is done.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _GROUPS = ("weights", "optimizer", "average", "random")
 
 
 class Run:
-    """The parts of a run and its bookkeeping; ``train`` is the order in which they are used."""
+    """What a run does, and its bookkeeping; ``train`` is the order in which it is done."""
 
     def __init__(
         self,
@@ -140,7 +140,7 @@ class Run:
         self._saved_step = position.step
         self._step_minutes = position.seconds_in_steps / 60 / max(1, position.step)
         # With a later limit than before, scorings start to be due again from here on.
-        position.part = min(position.part, self.limits.part(self._progress()))
+        position.interval = min(position.interval, self.limits.interval(self._progress()))
         if self.processes.main:
             publish_best(checkpoint, self.folder / MODEL)
             self.reporter.display.say(f"resumed from {checkpoint.path}")
@@ -230,7 +230,7 @@ class Run:
         position = self.position
         if self.config.evaluate_every is not None:
             return position.step % self.config.evaluate_every == 0
-        if self.limits.part(self._progress()) <= position.part:
+        if self.limits.interval(self._progress()) <= position.interval:
             return False
         if self.limits.minutes is None:
             return True
@@ -250,7 +250,7 @@ class Run:
         best_weights: dict[str, Tensor] | None = None
         if self.processes.main:
             best_weights = self._score_here()
-        position.part = self.limits.part(self._progress())
+        position.interval = self.limits.interval(self._progress())
         position.scored_step = position.step
         # The others follow the first process; each then stops at the same step.
         (misses,) = self.processes.from_main([float(self.selection.misses)])

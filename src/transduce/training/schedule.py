@@ -20,7 +20,7 @@ def learning_rate(config: TrainingConfig, step: int, progress: float) -> float:
     """The learning rate of step ``step`` (0 is the first): ``peak · warm-up · decay``.
 
     The warm-up is ``min(1, (step + 1) / warmup_steps)``, but ends at the latest when half of the
-    run is over. With ``p = progress`` in [0, 1], the used part of the limit that ends the run, the
+    run is over. With ``p = progress`` in [0, 1], the used share of the limit that ends the run, the
     decay is 1 (constant), ``1 - p`` (linear), ``(1 + cos πp) / 2`` (cosine; Loshchilov & Hutter
     2017) or, whatever p is, ``min(1, √(warmup_steps / (step + 1)))`` (inverse-square-root;
     Vaswani et al. 2017, equation 3).
@@ -72,7 +72,7 @@ class Limits:
         return cls(minutes, steps, epochs, scorings)
 
     def progress(self, step: int, epochs: float, minutes: float, reserve: float = 0.0) -> float:
-        """The largest used part of any limit, in [0, 1].
+        """The largest used share of any limit, in [0, 1].
 
         ``epochs`` may be fractional. ``reserve`` (minutes) is kept back for the last dev scoring,
         at most half of the time.
@@ -98,6 +98,6 @@ class Limits:
             return "max_minutes"
         return None
 
-    def part(self, progress: float) -> int:
-        """Which part of the run this is, 0 to ``scorings``; each ends with a dev scoring."""
+    def interval(self, progress: float) -> int:
+        """Which interval of the run this is, 0 to ``scorings``; each ends with a dev scoring."""
         return math.floor(progress * self.scorings + 1e-9)

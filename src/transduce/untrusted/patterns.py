@@ -24,7 +24,7 @@ _NUMBERED = re.compile(r"\\[1-9kgKRX]")
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _Piece:
     """What a piece of a pattern costs: repetitions before what can fail, those at its end, whether
     it can fail, whether it can match in several ways, its places, and whether it needs a character
     where it begins, which there is none of at the end of a text.
@@ -37,13 +37,13 @@ class _Part:
     size: int = 0
     needs: bool = False
 
-    def then(self, other: _Part) -> _Part:
+    def then(self, other: _Piece) -> _Piece:
         closed, open_ = self.closed + other.closed, other.open
         if other.fails:
             closed += self.open
         else:
             open_ += self.open
-        return _Part(
+        return _Piece(
             closed,
             open_,
             self.fails or other.fails,
@@ -53,7 +53,7 @@ class _Part:
         )
 
 
-_PLACE = _Part(fails=True, size=1)
+_PLACE = _Piece(fails=True, size=1)
 _ATOM = replace(_PLACE, needs=True)
 _PLACES = re.compile(r"\\[bBAzZGKyY]|[$^]")  # what matches between two characters
 
@@ -73,12 +73,12 @@ def needs_something(pattern: str) -> bool:
     return _scanned(pattern).needs
 
 
-def _scanned(pattern: str) -> _Part:
+def _scanned(pattern: str) -> _Piece:
     scanner = _Scanner(pattern)
-    part = scanner.choices(0)
+    piece = scanner.choices(0)
     if scanner.place < len(pattern):
         raise ValueError(f"a pattern must be whole; got {pattern[:60]!r}")
-    return part
+    return piece
 
 
 class _Scanner:
@@ -88,28 +88,28 @@ class _Scanner:
         self.pattern = pattern
         self.place = 0
 
-    def choices(self, depth: int) -> _Part:
+    def choices(self, depth: int) -> _Piece:
         """Alternatives up to a closing parenthesis or the end."""
         if depth > _DEEPEST:
             raise ValueError(f"a pattern must be nested {_DEEPEST} deep at most")
-        parts = [self._sequence(depth)]
+        pieces = [self._sequence(depth)]
         while self._at("|"):
             self.place += 1
-            parts.append(self._sequence(depth))
-        if len(parts) == 1:
-            return parts[0]
-        closed, open_ = (max(getattr(p, name) for p in parts) for name in ("closed", "open"))
-        size = sum(part.size for part in parts)
-        fails, needs = (all(getattr(p, name) for p in parts) for name in ("fails", "needs"))
-        return _Part(closed, open_, fails, True, size, needs)
+            pieces.append(self._sequence(depth))
+        if len(pieces) == 1:
+            return pieces[0]
+        closed, open_ = (max(getattr(p, name) for p in pieces) for name in ("closed", "open"))
+        size = sum(piece.size for piece in pieces)
+        fails, needs = (all(getattr(p, name) for p in pieces) for name in ("fails", "needs"))
+        return _Piece(closed, open_, fails, True, size, needs)
 
-    def _sequence(self, depth: int) -> _Part:
-        whole = _Part()
+    def _sequence(self, depth: int) -> _Piece:
+        whole = _Piece()
         while self.place < len(self.pattern) and self.pattern[self.place] not in "|)":
             whole = whole.then(self._repeated(*self._atom(depth)))
         return whole
 
-    def _atom(self, depth: int) -> tuple[_Part, bool]:
+    def _atom(self, depth: int) -> tuple[_Piece, bool]:
         """One character, class or group, and whether it is a group."""
         first = self.pattern[self.place]
         atom = _PLACE if _PLACES.match(self.pattern, self.place) else _ATOM
@@ -125,7 +125,7 @@ class _Scanner:
             self.place += 1
         return atom, False
 
-    def _group(self, depth: int) -> _Part:
+    def _group(self, depth: int) -> _Piece:
         self.place += 1
         kind = ""
         if self._at("?") or self._at("*"):
@@ -134,31 +134,31 @@ class _Scanner:
                 raise ValueError(f"a pattern must have plain groups; got {self._shown()}")
             self.place, kind = found.end(), found.group()
             if kind.endswith(")"):  # options for what follows
-                return _Part()
-        part = self.choices(depth + 1)
+                return _Piece()
+        piece = self.choices(depth + 1)
         if not self._at(")"):
             raise ValueError(f"a pattern must close its groups; got {self._shown()}")
         self.place += 1
         if kind.endswith(("=", "!")):  # what is looked at may be there or not
-            return replace(part, fails=True, needs=part.needs and kind == "?=")
-        return part
+            return replace(piece, fails=True, needs=piece.needs and kind == "?=")
+        return piece
 
-    def _repeated(self, part: _Part, group: bool) -> _Part:
-        """A part with the repetition behind it, if there is one."""
+    def _repeated(self, piece: _Piece, group: bool) -> _Piece:
+        """A piece with the repetition behind it, if there is one."""
         while True:
             counts = self._counts()
             if counts is None:
-                return part
+                return piece
             least, most = counts
-            if group and part.varied and most > 1:
+            if group and piece.varied and most > 1:
                 raise ValueError("a pattern must not repeat a group of repetitions or choices")
             longer = most > _FEW
-            varied = part.varied or least != most
-            size = part.size * max(least, most if most <= _MOST else 1)
+            varied = piece.varied or least != most
+            size = piece.size * max(least, most if most <= _MOST else 1)
             if size > _LARGEST:
                 raise ValueError(f"a pattern must have {_LARGEST} places at most, with repetitions")
-            fails, needs = part.fails and least > 0, part.needs and least > 0
-            part = _Part(part.closed, part.open + longer, fails, varied, size, needs)
+            fails, needs = piece.fails and least > 0, piece.needs and least > 0
+            piece = _Piece(piece.closed, piece.open + longer, fails, varied, size, needs)
             group = True
 
     def _counts(self) -> tuple[int, int] | None:

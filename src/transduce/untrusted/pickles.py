@@ -157,7 +157,7 @@ class PickledFile:
             if sum(file.file_size for file in files.values()) > self._size or any(
                 file.compress_type != zipfile.ZIP_STORED for file in archive.infolist()
             ):
-                raise ValueError("its parts must be stored as they are")
+                raise ValueError("its entries must be stored as they are")
             described = files.get("data.pkl")
             if described is None or described.file_size > _LARGEST:
                 raise ValueError("it must have a data.pkl")

@@ -61,8 +61,8 @@ def read_pipeline(text: str, name: object) -> tuple[Tokenizer, dict[str, Any]]:
         if not isinstance(state, dict):
             raise ValueError("it must be a JSON object")
         _require_symbols(state)
-        for part in ("normalizer", "pre_tokenizer", "decoder", "post_processor"):
-            _require_steps(state.get(part), part)
+        for stage in ("normalizer", "pre_tokenizer", "decoder", "post_processor"):
+            _require_steps(state.get(stage), stage)
     except ValueError as error:
         raise ModelError(f"{must}; {error}") from None
     cut = state.get("truncation") is not None or state.get("padding") is not None
@@ -136,7 +136,7 @@ def _require_numbers(numbers: list[object], most: int, what: str) -> None:
         raise ValueError(f"{what} must have numbers of their own")
 
 
-def _require_steps(value: object, part: str) -> None:
+def _require_steps(value: object, stage: str) -> None:
     """Raise ValueError where a step asks for too much: patterns, maps, texts that grow."""
     growth, steps = 1.0, 0
     waiting = [value]
@@ -152,18 +152,18 @@ def _require_steps(value: object, part: str) -> None:
         if any(
             isinstance(t, str) and len(t) > _LONGEST for k, t in found.items() if k != _CHARSMAP
         ):
-            raise ValueError(f"{part} must have texts of {_LONGEST} characters at most")
+            raise ValueError(f"{stage} must have texts of {_LONGEST} characters at most")
         if isinstance(pattern := found.get("Regex"), str):
             require_bearable(pattern)
         if _CHARSMAP in found or found.get("type") == "Precompiled":
             _require_map(found.get(_CHARSMAP))
         if found.get("type") == "FixedLength" and not found.get("length"):
-            raise ValueError(f"{part} must cut texts into pieces of one character at least")
+            raise ValueError(f"{stage} must cut texts into pieces of one character at least")
         growth *= _growth(found)
         if growth > _MOST_GROWTH:
-            raise ValueError(f"{part} must make texts {_MOST_GROWTH} times as long at most")
-    if steps > _MOST_STEPS and part != "post_processor":
-        raise ValueError(f"{part} must have {_MOST_STEPS} steps at most")
+            raise ValueError(f"{stage} must make texts {_MOST_GROWTH} times as long at most")
+    if steps > _MOST_STEPS and stage != "post_processor":
+        raise ValueError(f"{stage} must have {_MOST_STEPS} steps at most")
 
 
 def _require_map(charsmap: object) -> None:

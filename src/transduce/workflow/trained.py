@@ -64,7 +64,7 @@ __all__ = [
     "Output",
     "TrainedModel",
     "choose_device",
-    "count_by_part",
+    "count_by_module",
     "read_report",
 ]
 
@@ -352,17 +352,17 @@ class TrainedModel:
             raise ModelError("decoder must have an attention to draw it; got attention: none")
         return weights[0].float().cpu()
 
-    def parameters_by_part(self) -> dict[str, int]:
-        """Parameters of each part of the model; tied ones count where they come first."""
-        return count_by_part(self.model)
+    def parameters_by_module(self) -> dict[str, int]:
+        """Parameters of each module of the model; tied ones count where they come first."""
+        return count_by_module(self.model)
 
 
-def count_by_part(model: torch.nn.Module) -> dict[str, int]:
+def count_by_module(model: torch.nn.Module) -> dict[str, int]:
     """Parameters by the first word of their names; tied ones count where they come first."""
     counts: dict[str, int] = {}
     for name, parameter in model.named_parameters():
-        part = name.split(".")[0]
-        counts[part] = counts.get(part, 0) + parameter.numel()
+        module = name.split(".")[0]
+        counts[module] = counts.get(module, 0) + parameter.numel()
     return counts
 
 

@@ -23,7 +23,7 @@ Layer = EncoderLayer | DecoderLayer
 
 
 class Blocks:
-    """The parts that encoder and decoder layers share, written into a program.
+    """The modules that encoder and decoder layers share, written into a program.
 
     The residual stream is the buffer ``stream``; ``entered`` is what a sub-layer reads.
     """
@@ -67,9 +67,9 @@ class Blocks:
 
     def queries_keys_values(self, attention: MultiHeadAttention, source: int) -> int:
         """One product for all three."""
-        parts = (attention.query, attention.key, attention.value)
-        out = self.program.buffer(sum(part.weight.shape[0] for part in parts))
-        self.program.linear(source, out, *joined(parts))
+        maps = (attention.query, attention.key, attention.value)
+        out = self.program.buffer(sum(linear.weight.shape[0] for linear in maps))
+        self.program.linear(source, out, *joined(maps))
         return out
 
     def feed_forward(self, layer: Layer) -> None:
@@ -135,12 +135,12 @@ def heads_of(attention: MultiHeadAttention) -> tuple[int, int, int]:
     return attention.heads, attention.key_value_heads, attention.head_width
 
 
-def joined(parts: Sequence[nn.Linear]) -> tuple[Tensor, Tensor]:
+def joined(maps: Sequence[nn.Linear]) -> tuple[Tensor, Tensor]:
     """Several affine maps of one input as one."""
-    weights = [part.weight.detach() for part in parts]
+    weights = [linear.weight.detach() for linear in maps]
     biases = [
-        weight.new_zeros(len(weight)) if part.bias is None else part.bias.detach()
-        for part, weight in zip(parts, weights, strict=True)
+        weight.new_zeros(len(weight)) if linear.bias is None else linear.bias.detach()
+        for linear, weight in zip(maps, weights, strict=True)
     ]
     return torch.cat(weights), torch.cat(biases)
 

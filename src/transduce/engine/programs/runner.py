@@ -138,13 +138,15 @@ class Runner:
             together = min(together, each)
         kept, calls = [], []
         for first in range(0, count, together):
-            part = {name: tensor[first : first + together] for name, tensor in of_sentences.items()}
+            chunk = {
+                name: tensor[first : first + together] for name, tensor in of_sentences.items()
+            }
             sentences = min(together, count - first)
             extent = Extent(rows=sentences * source, sentences=sentences, source=source)
             if not apart:
-                self.run({**shared, **part}, extent)
+                self.run({**shared, **chunk}, extent)
                 continue
-            kept.append(given(self.tensors, {**shared, **part}))
+            kept.append(given(self.tensors, {**shared, **chunk}))
             calls.append(extent.call(kept[-1]))
         if apart and self._functions.run_apart(
             self._handle, threads, (_Call * len(calls))(*calls), len(calls)

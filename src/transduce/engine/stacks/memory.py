@@ -35,11 +35,11 @@ class KeysAndValues:
         self.vectors = self._program.buffer(width)
         self._program.fetch("vectors", self.vectors, stride=width)
 
-    def project(self, names: Sequence[str], parts: Sequence[nn.Linear], pairs: int) -> None:
+    def project(self, names: Sequence[str], maps: Sequence[nn.Linear], pairs: int) -> None:
         """Maps of the memory to keys and values by turns, in one product."""
-        width = parts[0].weight.shape[0] // pairs
-        together = self.program.buffer(len(parts) * pairs * width)
-        self.program.linear(self.vectors, together, *joined(parts))
+        width = maps[0].weight.shape[0] // pairs
+        together = self.program.buffer(len(maps) * pairs * width)
+        self.program.linear(self.vectors, together, *joined(maps))
         for place, name in enumerate(names):
             offset = place * pairs * width
             self.store(together, name, offset=offset, pairs=pairs, width=width, keys=not place % 2)

@@ -127,7 +127,7 @@ class NativeTransformerDecoder:
         memory = KeysAndValues(library, number, width, products=number)
         memory.project(
             [f"memory_{kind}.{n}" for n in range(len(layers)) for kind in ("key", "value")],
-            [part for attention in attentions for part in (attention.key, attention.value)],
+            [linear for attention in attentions for linear in (attention.key, attention.value)],
             self.heads[1],
         )
         return memory

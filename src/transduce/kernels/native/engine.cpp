@@ -343,24 +343,24 @@ int transduce_search(void* handle, int threads, int together, const Call* call, 
     Program& program = *static_cast<Program*>(handle);
     check_threads(threads);
     admit_search(program, *call, *plan, *slots, *found);
-    const int64_t parts = together ? 1 : std::min<int64_t>(threads, call->sentences);
+    const int64_t groups = together ? 1 : std::min<int64_t>(threads, call->sentences);
     std::vector<std::unique_ptr<Search>> searches;
-    for (int64_t part = 0; part < parts; ++part) {
-      std::vector<int64_t> sentences;  // neighbours are of one length: each part gets its share
-      for (int64_t b = part; b < call->sentences; b += parts) sentences.push_back(b);
+    for (int64_t group = 0; group < groups; ++group) {
+      std::vector<int64_t> sentences;  // neighbours are of one length: each group gets its share
+      for (int64_t b = group; b < call->sentences; b += groups) sentences.push_back(b);
       searches.push_back(std::make_unique<Search>(program, *call, *plan, *slots, sentences));
     }
-    const auto alone = [&](int64_t part) {
+    const auto alone = [&](int64_t group) {
       Pool pool(1);
-      searches[part]->run(pool, 0);
+      searches[group]->run(pool, 0);
     };
-    if (parts == 1 && !together) {
+    if (groups == 1 && !together) {
       alone(0);
     } else {
       const std::shared_ptr<Pool> pool = pool_of(threads);
       pool->run([&](int thread) {
         if (together) return searches[0]->run(*pool, thread);
-        for (int64_t part = thread; part < parts; part += pool->team()) alone(part);
+        for (int64_t group = thread; group < groups; group += pool->team()) alone(group);
       });
     }
     for (const auto& search : searches) {

@@ -320,8 +320,8 @@ class CellStep {
   }
 
  private:
-  // Rows end in room for a whole vector, but gates begin anywhere: the last vector goes by parts.
-  static Floats part(const float* from, int i, int width) {
+  // Rows end in room for a whole vector, but gates begin anywhere: the last vector goes by pieces.
+  static Floats piece(const float* from, int i, int width) {
     if (i + kLanes <= width) return load(from + i);
     float values[kLanes] = {};
     std::memcpy(values, from + i, sizeof(float) * (width - i));
@@ -335,13 +335,13 @@ class CellStep {
   static void step(CellKind kind, const float* x, const float* u, float* h, float* c, int i,
                    int width) {
     const auto gate = [&](const float* from, int number) {
-      return part(from + number * width, i, width);
+      return piece(from + number * width, i, width);
     };
     switch (kind) {
       case CellKind::kRnn:
         return put(h, hyperbolic_tangent(gate(x, 0)), i, width);
       case CellKind::kLstm: {
-        const Floats keep = sigmoid(gate(x, 1)) * part(c, i, width);
+        const Floats keep = sigmoid(gate(x, 1)) * piece(c, i, width);
         const Floats value = keep + sigmoid(gate(x, 0)) * hyperbolic_tangent(gate(x, 2));
         put(c, value, i, width);
         return put(h, sigmoid(gate(x, 3)) * hyperbolic_tangent(value), i, width);
@@ -350,7 +350,7 @@ class CellStep {
         const Floats reset = sigmoid(gate(x, 0) + gate(u, 0));
         const Floats update = sigmoid(gate(x, 1) + gate(u, 1));
         const Floats fresh = hyperbolic_tangent(gate(x, 2) + reset * gate(u, 2));
-        return put(h, (1.0f - update) * fresh + update * part(h, i, width), i, width);
+        return put(h, (1.0f - update) * fresh + update * piece(h, i, width), i, width);
       }
     }
   }

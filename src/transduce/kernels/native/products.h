@@ -205,7 +205,7 @@ void multiply_rows(const Weight& w, int panel, const float* input, int64_t strid
 inline int row_blocks(int rows) { return (rows + kRowBlock - 1) / kRowBlock; }
 
 // One thread's share of input [M, K] times weights: ``take(row, rows, panel, tile)`` for each tile.
-// Panels are contiguous for a thread, so that each reads its own part of the weights once.
+// Panels are contiguous for a thread, so that each reads its own share of the weights once.
 template <class Take>
 void multiply_share(const Weight& w, const float* input, int64_t stride, const Activations& a,
                     int rows, int thread, int threads, const Take& take) {

@@ -82,7 +82,7 @@ struct Scratch {
 struct Workspace {
   std::vector<Buffer> buffers;
   Activations converted;
-  std::vector<Mass> masses;   // of each row and part of the vocabulary
+  std::vector<Mass> masses;   // of each row and slice of the vocabulary
   std::vector<Scratch> team;  // one for each thread
 };
 

@@ -40,13 +40,13 @@ struct Vocabulary : Operation {
     if (at.call.candidates == 0) return write_logits(at, from, rows);
     auto& best = begin(at.scratch, rows, static_cast<int>(at.call.candidates));
     const int blocks = row_blocks(rows);
-    const Share share(int64_t{parts()} * blocks, at.thread, at.threads);
+    const Share share(int64_t{slices()} * blocks, at.thread, at.threads);
     for (int64_t item = share.begin, end; item < share.end; item = end) {
-      const int64_t part = item / blocks;
-      end = std::min(share.end, (part + 1) * blocks);
-      const int first = static_cast<int>(item - part * blocks) * kRowBlock;
-      const int last = static_cast<int>(end - part * blocks) * kRowBlock;
-      examine_part(at, from, best, static_cast<int>(part), first, std::min(rows, last));
+      const int64_t slice = item / blocks;
+      end = std::min(share.end, (slice + 1) * blocks);
+      const int first = static_cast<int>(item - slice * blocks) * kRowBlock;
+      const int last = static_cast<int>(end - slice * blocks) * kRowBlock;
+      examine_slice(at, from, best, static_cast<int>(slice), first, std::min(rows, last));
     }
     at.pool.barrier();
     merge(at);
@@ -54,7 +54,7 @@ struct Vocabulary : Operation {
 
   void prepare(const Call& call, Workspace& workspace) const override {
     if (call.candidates == 0) return;
-    Scratch::sized(workspace.masses, call.rows * parts());
+    Scratch::sized(workspace.masses, call.rows * slices());
     for (Scratch& own : workspace.team) {
       own.values.reserve(call.rows * call.candidates);
       own.tokens.reserve(call.rows * call.candidates);
@@ -64,12 +64,12 @@ struct Vocabulary : Operation {
 
  private:
   static constexpr float kNothing = -std::numeric_limits<float>::infinity();
-  static constexpr int kMostParts = 64;
+  static constexpr int kMostSlices = 64;
 
-  // A vocabulary is summed up part by part, and the parts hang on nothing but its size: neither the
+  // A vocabulary is summed up slice by slice, and the slices hang on nothing but its size: neither the
   // threads nor the rows beside a row change a bit of its sum.
-  int panels_of_part() const { return (weight->panels + kMostParts - 1) / kMostParts; }
-  int parts() const { return (weight->panels + panels_of_part() - 1) / panels_of_part(); }
+  int panels_of_slice() const { return (weight->panels + kMostSlices - 1) / kMostSlices; }
+  int slices() const { return (weight->panels + panels_of_slice() - 1) / panels_of_slice(); }
 
   void write_logits(const Context& at, const Buffer& from, int rows) const {
     float* to = at.tensor<float>(logits);
@@ -97,17 +97,17 @@ struct Vocabulary : Operation {
   }
 
   // Rows ``first`` … ``last`` - 1.
-  void examine_part(const Context& at, const Buffer& from, std::vector<Best>& best, int part,
+  void examine_slice(const Context& at, const Buffer& from, std::vector<Best>& best, int slice,
                     int first, int last) const {
-    const int end = std::min(weight->panels, (part + 1) * panels_of_part());
-    for (int panel = part * panels_of_part(); panel < end; ++panel)
+    const int end = std::min(weight->panels, (slice + 1) * panels_of_slice());
+    for (int panel = slice * panels_of_slice(); panel < end; ++panel)
       multiply_rows(*weight, panel, from.values.get(), from.stride, at.converted, first, last,
                     [&](int row, int count, const float* tile) {
                       for (int r = 0; r < count; ++r)
                         examine(best[row + r], tile + r * kPanel, panel);
                     });
     for (int row = first; row < last; ++row) {
-      at.masses[int64_t{row} * parts() + part] = {sum(best[row].totals), best[row].exponent,
+      at.masses[int64_t{row} * slices() + slice] = {sum(best[row].totals), best[row].exponent,
                                                   best[row].top};
       best[row].totals = Floats{};
     }
@@ -162,24 +162,24 @@ struct Vocabulary : Operation {
       std::fill_n(best.tokens, count, int64_t{0});
       // Threads hold rising ranges of tokens, so the first of equals is the smaller.
       for (int thread = 0; thread < at.threads; ++thread) {
-        const Best& part = at.team[thread].best[row];
-        for (int i = 0; i < count && part.values[i] > kNothing; ++i)
-          best.take(part.values[i], part.tokens[i]);
+        const Best& slice = at.team[thread].best[row];
+        for (int i = 0; i < count && slice.values[i] > kNothing; ++i)
+          best.take(slice.values[i], slice.tokens[i]);
       }
-      const float normalizer = logarithm(at.masses.data() + row * parts());
+      const float normalizer = logarithm(at.masses.data() + row * slices());
       for (int i = 0; i < count; ++i) best.values[i] -= normalizer;
     }
   }
 
-  // Of the sum of all parts.
+  // Of the sum of all slices.
   float logarithm(const Mass* masses) const {
     float top = kNothing, exponent = kNothing, total = 0;
-    for (int part = 0; part < parts(); ++part) {
-      top = std::max(top, masses[part].top);
-      exponent = std::max(exponent, masses[part].exponent);
+    for (int slice = 0; slice < slices(); ++slice) {
+      top = std::max(top, masses[slice].top);
+      exponent = std::max(exponent, masses[slice].exponent);
     }
-    for (int part = 0; part < parts(); ++part) {
-      const Mass& mass = masses[part];
+    for (int slice = 0; slice < slices(); ++slice) {
+      const Mass& mass = masses[slice];
       const bool same = mass.exponent == exponent;
       total += same ? mass.total : mass.total * std::exp2(mass.exponent - exponent);
     }

@@ -40,13 +40,13 @@ class ConvertedWeights:
         if bias:
             self.put(f"{name}.bias", f"{theirs}.bias")
 
-    def attention(self, name: str, theirs: str, parts: Mapping[str, str], *, bias: bool) -> None:
-        """Queries, keys, values and output; ``parts`` gives their name of each of ours.
+    def attention(self, name: str, theirs: str, names: Mapping[str, str], *, bias: bool) -> None:
+        """Queries, keys, values and output; ``names`` gives their name of each of ours.
 
         A bias of keys is left out: it adds the same to all scores of a query.
         """
-        for part, their_part in parts.items():
-            self.affine(f"{name}.{part}", f"{theirs}.{their_part}", bias=bias and part != "key")
+        for own, their_own in names.items():
+            self.affine(f"{name}.{own}", f"{theirs}.{their_own}", bias=bias and own != "key")
 
     def embedding(self, name: str, table: Tensor, numbering: Numbering) -> None:
         """A table of theirs, its rows in our order. Raises ModelError where they are too few."""

@@ -109,15 +109,15 @@ def weight_files(folder: Path) -> tuple[str, list[Path]]:
 
 def _parts(folder: Path, index: Path) -> list[Path]:
     """The files that an index lists, which lie beside it."""
-    parts = read_object(index).get("weight_map")
-    if not isinstance(parts, dict) or not parts:
+    shards = read_object(index).get("weight_map")
+    if not isinstance(shards, dict) or not shards:
         raise ModelError(f"{index} must hold a weight_map")
-    names = sorted({str(part) for part in parts.values()})
-    for part in names:
-        path = folder / part
-        if Path(part).name != part or not path.is_file() or not _within(folder, path):
-            raise ModelError(f"{index}: weight_map must name files beside it; got {part}")
-    return [folder / part for part in names]
+    names = sorted({str(shard) for shard in shards.values()})
+    for shard in names:
+        path = folder / shard
+        if Path(shard).name != shard or not path.is_file() or not _within(folder, path):
+            raise ModelError(f"{index}: weight_map must name files beside it; got {shard}")
+    return [folder / shard for shard in names]
 
 
 def _within(folder: Path, path: Path) -> bool:

@@ -92,8 +92,8 @@ class BinaryModel:
 
     @cached_property
     def _scopes(self) -> frozenset[str]:
-        parts = (name.split("/") for name in self.variables)
-        return frozenset("/".join(p[:end]) for p in parts for end in range(1, len(p)))
+        paths = (name.split("/") for name in self.variables)
+        return frozenset("/".join(p[:end]) for p in paths for end in range(1, len(p)))
 
     def weight(self, name: str) -> Tensor:
         """A variable as float32, quantized ones multiplied out. Raises ModelError for none."""

@@ -172,8 +172,8 @@ def _settle_biases(stack: Stack) -> None:
         return
     for name in list(stack.weights):
         place, _, last = name.rpartition(".")
-        part = place.rpartition(".")[2]
-        has_bias = part in _BIASED or (part == "norm" and stack.options["norm"] == "layer")
+        module = place.rpartition(".")[2]
+        has_bias = module in _BIASED or (module == "norm" and stack.options["norm"] == "layer")
         if last == "weight" and has_bias:
             zeros = torch.zeros(len(stack.weights[name]))
             stack.weights.setdefault(f"{place}.bias", zeros)
@@ -227,7 +227,7 @@ def _read_feed_forward(stack: Stack, theirs: str, ours: str) -> None:
 
 
 def _read_self_attention(stack: Stack, theirs: str, ours: str) -> None:
-    rows = _split(stack, theirs, f"{theirs}/linear_0", parts=3)
+    rows = _split(stack, theirs, f"{theirs}/linear_0", count=3)
     _set_queries(stack, theirs, ours, rows[0])
     _set_keys_values(stack, theirs, ours, rows[1], rows[2])
     stack.linear(f"{theirs}/linear_1", f"{ours}.output")
@@ -235,9 +235,9 @@ def _read_self_attention(stack: Stack, theirs: str, ours: str) -> None:
 
 
 def _read_memory_attention(stack: Stack, theirs: str, ours: str) -> None:
-    queries = _split(stack, theirs, f"{theirs}/linear_0", parts=1)
+    queries = _split(stack, theirs, f"{theirs}/linear_0", count=1)
     _set_queries(stack, theirs, ours, queries[0])
-    keys, values = _split(stack, theirs, f"{theirs}/linear_1", parts=2)
+    keys, values = _split(stack, theirs, f"{theirs}/linear_1", count=2)
     _set_keys_values(stack, theirs, ours, keys, values)
     stack.linear(f"{theirs}/linear_2", f"{ours}.output")
 
@@ -245,19 +245,19 @@ def _read_memory_attention(stack: Stack, theirs: str, ours: str) -> None:
 _Map = tuple[Tensor, Tensor]  # weight and bias
 
 
-def _split(stack: Stack, attention: str, name: str, *, parts: int) -> list[_Map]:
+def _split(stack: Stack, attention: str, name: str, *, count: int) -> list[_Map]:
     """Queries | keys | values, or some of them, out of one joined map."""
     weight = stack.binary.weight(f"{stack.theirs}/{name}/weight")
     bias = stack.binary.optional(f"{stack.theirs}/{name}/bias")
     bias = weight.new_zeros(len(weight)) if bias is None else bias
     heads, scope = stack.heads, f"{stack.theirs}/{attention}"
     pairs = stack.binary.count(f"{scope}/num_heads_kv", heads, least=1)
-    together = {1: heads, 2: 2 * pairs, 3: heads + 2 * pairs}[parts]
+    together = {1: heads, 2: 2 * pairs, 3: heads + 2 * pairs}[count]
     width, rest = divmod(len(weight), together)
     if rest:
         raise stack.refuse(name, f"of {together} heads (got {len(weight)} rows)")
-    sizes = {1: [heads], 2: [pairs] * 2, 3: [heads, pairs, pairs]}[parts]
-    if parts == 3:
+    sizes = {1: [heads], 2: [pairs] * 2, 3: [heads, pairs, pairs]}[count]
+    if count == 3:
         stack.options |= {"key_value_heads": pairs, "head_width": width}
     rows = [width * size for size in sizes]
     return list(zip(torch.split(weight, rows), torch.split(bias, rows), strict=True))

@@ -97,8 +97,8 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 
 def _config(arrays: Mapping[str, Tensor]) -> dict[str, Any]:
-    def stack(part: str) -> dict[str, object]:
-        return {"kind": "gru", "width": arrays[f"{part}_w_hh"].shape[-1], "dropout": 0.0}
+    def stack(side: str) -> dict[str, object]:
+        return {"kind": "gru", "width": arrays[f"{side}_w_hh"].shape[-1], "dropout": 0.0}
 
     return {
         "name": "g2p-en",

@@ -29,7 +29,7 @@ _ACTIVATIONS = {
     "gated-gelu_new": "geglu",
     "gated-silu": "swiglu",
 }
-_PARTS = {"query": "q", "key": "k", "value": "v", "output": "o"}
+_MAPS = {"query": "q", "key": "k", "value": "v", "output": "o"}
 _SHARED, _OUTPUT = "shared.weight", "lm_head.weight"
 _BUCKETS, _DISTANCE = 32, 128
 
@@ -77,7 +77,7 @@ def _divides_output(checkpoint: PublishedCheckpoint) -> bool:
 def _model(checkpoint: PublishedCheckpoint, tied: bool) -> dict[str, Any]:
     activation = checkpoint.choice("feed_forward_proj", _ACTIVATIONS, "relu")
     inner = checkpoint.size("d_ff")
-    part = {
+    stack = {
         "kind": "transformer",
         "width": checkpoint.size("d_model"),
         # of a gated layer's inner width ours is 2/3
@@ -94,8 +94,8 @@ def _model(checkpoint: PublishedCheckpoint, tied: bool) -> dict[str, Any]:
     }
     layers = checkpoint.size("num_layers")
     return {
-        "encoder": {**part, "layers": layers},
-        "decoder": {**part, "layers": checkpoint.size("num_decoder_layers", layers)},
+        "encoder": {**stack, "layers": layers},
+        "decoder": {**stack, "layers": checkpoint.size("num_decoder_layers", layers)},
         "tie": "all" if tied else "embeddings",
         "scale_embeddings": False,
     }
@@ -111,7 +111,7 @@ def _fill_stack(weights: ConvertedWeights, side: str, options: dict[str, Any]) -
         if side == "decoder":
             sublayers.append(("memory_attention", "memory_residual", "EncDecAttention"))
         for place, (attention, residual, name) in enumerate(sublayers):
-            weights.attention(f"{ours}.{attention}", f"{theirs}.{place}.{name}", _PARTS, bias=False)
+            weights.attention(f"{ours}.{attention}", f"{theirs}.{place}.{name}", _MAPS, bias=False)
             weights.put(f"{ours}.{residual}.norm.weight", f"{theirs}.{place}.layer_norm.weight")
         last = f"{theirs}.{len(sublayers)}"
         weights.put(f"{ours}.feedforward_residual.norm.weight", f"{last}.layer_norm.weight")

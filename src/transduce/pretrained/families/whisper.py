@@ -37,7 +37,7 @@ _START, _END, _NO_TIMESTAMPS = "<|startoftranscript|>", "<|endoftext|>", "<|noti
 _TRANSLATE, _TRANSCRIBE, _ENGLISH = "<|translate|>", "<|transcribe|>", "en"
 _ENGLISH_ONLY = 51_864  # symbols of the models for English alone; the others have more
 _BATCH = 24_000  # frames decoded together: 8 recordings
-_PARTS = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "output": "out_proj"}
+_MAPS = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "output": "out_proj"}
 _ACTIVATIONS = {"gelu": "gelu"}
 
 
@@ -112,9 +112,9 @@ def read_whisper_ctranslate2(
         raise decoder.refuse("position_encodings", "a table of its own")
     weights = {**encoder.weights, **decoder.weights}
     for number in (0, 1):
-        for part in ("weight", "bias"):
-            name = f"frontend.layers.{number}.{part}"
-            weights[name] = binary.weight(f"encoder/conv{number + 1}/{part}")
+        for kind in ("weight", "bias"):
+            name = f"frontend.layers.{number}.{kind}"
+            weights[name] = binary.weight(f"encoder/conv{number + 1}/{kind}")
     if not binary.same("decoder/embeddings/weight", "decoder/projection/weight"):
         raise ModelError(f"{binary.path}: decoder/projection must be the embedding; it is not")
     embedding = binary.weight("decoder/embeddings/weight")
@@ -159,12 +159,10 @@ def _fill_stack(weights: ConvertedWeights, side: str, layers: int) -> None:
     weights.affine(f"{side}.norm", f"{theirs}.layer_norm")
     for layer in range(layers):
         here, there = f"{side}.layers.{layer}", f"{theirs}.layers.{layer}"
-        weights.attention(f"{here}.attention", f"{there}.self_attn", _PARTS, bias=True)
+        weights.attention(f"{here}.attention", f"{there}.self_attn", _MAPS, bias=True)
         weights.affine(f"{here}.attention_residual.norm", f"{there}.self_attn_layer_norm")
         if side == "decoder":
-            weights.attention(
-                f"{here}.memory_attention", f"{there}.encoder_attn", _PARTS, bias=True
-            )
+            weights.attention(f"{here}.memory_attention", f"{there}.encoder_attn", _MAPS, bias=True)
             weights.affine(f"{here}.memory_residual.norm", f"{there}.encoder_attn_layer_norm")
         weights.affine(f"{here}.feedforward.inner", f"{there}.fc1")
         weights.affine(f"{here}.feedforward.output", f"{there}.fc2")
@@ -174,42 +172,42 @@ def _fill_stack(weights: ConvertedWeights, side: str, layers: int) -> None:
 # ---------------------------------------------------------------- what both formats have
 
 
-def _trained(parts: _Contents) -> TrainedModel:
+def _trained(contents: _Contents) -> TrainedModel:
     """Our model with its reader of recordings and its tokenizer. Raises ModelError."""
-    symbols = _symbols(parts)
+    symbols = _symbols(contents)
     weights = {
-        **parts.weights,
-        "target_embedding.weight": symbols.numbering.permuted(parts.embedding),
-        "output.bias": _bias(symbols, parts.suppressed),
+        **contents.weights,
+        "target_embedding.weight": symbols.numbering.permuted(contents.embedding),
+        "output.bias": _bias(symbols, contents.suppressed),
     }
-    trained = filled(parts.folder, _config(parts), None, Tokenizer.imported(symbols), weights)
+    trained = filled(contents.folder, _config(contents), None, Tokenizer.imported(symbols), weights)
     trained.report = {"imported": {"family": "whisper"}}
     return trained
 
 
-def _config(parts: _Contents) -> dict[str, Any]:
+def _config(contents: _Contents) -> dict[str, Any]:
     return {
-        "name": parts.folder.resolve().name,
-        "data": {"input": {"kind": "audio", "mel_bins": parts.mel_bins, **_WINDOW}},
+        "name": contents.folder.resolve().name,
+        "data": {"input": {"kind": "audio", "mel_bins": contents.mel_bins, **_WINDOW}},
         "tokenizer": {"target": {"kind": "imported"}},
         "model": {
             "frontend": {"kind": "convolution"},
-            "encoder": dict(parts.encoder),
-            "decoder": dict(parts.decoder),
+            "encoder": dict(contents.encoder),
+            "decoder": dict(contents.decoder),
             "tie": "target",
             "scale_embeddings": False,
         },
         "search": {
-            "max_length": parts.decoder["max_positions"] // 2,  # as in OpenAI's own program
+            "max_length": contents.decoder["max_positions"] // 2,  # as in OpenAI's own program
             "batch_tokens": _BATCH,
         },
     }
 
 
-def _symbols(parts: _Contents) -> ImportedSymbols:
-    vocabulary = read_pipeline(parts.folder)
+def _symbols(contents: _Contents) -> ImportedSymbols:
+    vocabulary = read_pipeline(contents.folder)
     if vocabulary is None:
-        raise ModelError(f"{parts.folder}: Whisper must come with tokenizer.json; there is none")
+        raise ModelError(f"{contents.folder}: Whisper must come with tokenizer.json; there is none")
     # Its texts are written with a space before them, as words inside a text are.
     vocabulary.pipeline.normalizer = normalizers.Prepend(" ")
     vocabulary.pipeline.decoder = decoders.Sequence(
@@ -218,22 +216,24 @@ def _symbols(parts: _Contents) -> ImportedSymbols:
     names = vocabulary.pipeline.get_vocab()
 
     def number(name: str) -> int:
-        if names.get(name, len(parts.embedding)) >= len(parts.embedding):
-            raise ModelError(f"{parts.folder}: tokenizer must have the symbol {name}; it has none")
+        if names.get(name, len(contents.embedding)) >= len(contents.embedding):
+            raise ModelError(
+                f"{contents.folder}: tokenizer must have the symbol {name}; it has none"
+            )
         return names[name]
 
     before, languages = [number(_NO_TIMESTAMPS)], dict[str, int]()
-    if not parts.english_only:
+    if not contents.english_only:
         languages = _languages(names, number(_START), number(_TRANSLATE))
-        spoken = parts.source_language or _ENGLISH
+        spoken = contents.source_language or _ENGLISH
         if spoken not in (*languages, AUTO):
             known = ", ".join([AUTO, *sorted(languages)])
-            raise ModelError(f"{parts.folder}: language must be one of {known}; got {spoken!r}")
-        translated = parts.target_language == _ENGLISH != spoken
+            raise ModelError(f"{contents.folder}: language must be one of {known}; got {spoken!r}")
+        translated = contents.target_language == _ENGLISH != spoken
         if spoken == AUTO:  # what stands there until the model has guessed
             spoken = _ENGLISH if _ENGLISH in languages else min(languages)
         before = [languages[spoken], number(_TRANSLATE if translated else _TRANSCRIBE), *before]
-    numbering = Numbering(len(parts.embedding), None, None, number(_START), number(_END))
+    numbering = Numbering(len(contents.embedding), None, None, number(_START), number(_END))
     symbols = ImportedSymbols(
         vocabulary.pipeline,
         numbering,
@@ -241,9 +241,9 @@ def _symbols(parts: _Contents) -> ImportedSymbols:
         forced=True,
         hidden=vocabulary.hidden,
         languages=languages,
-        their_banned_first=tuple(number for number in parts.suppressed_first if number >= 0),
+        their_banned_first=tuple(number for number in contents.suppressed_first if number >= 0),
     )
-    return symbols.guessing() if languages and parts.source_language == AUTO else symbols
+    return symbols.guessing() if languages and contents.source_language == AUTO else symbols
 
 
 def _languages(names: Mapping[str, int], start: int, task: int) -> dict[str, int]:

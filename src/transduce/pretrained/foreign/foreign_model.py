@@ -39,7 +39,7 @@ from transduce.tokenization.numbering import Numbering
 from transduce.tokenization.tokenizer import Tokenizer
 from transduce.workflow.model_folder import CONFIG, PUBLISHED, WEIGHTS, replacing_model
 from transduce.workflow.predicting.source_limits import UNLIMITED, SourceLimits
-from transduce.workflow.trained import TrainedModel, count_by_part
+from transduce.workflow.trained import TrainedModel, count_by_module
 
 __all__ = ["AdaptedModel", "read_adapted"]
 
@@ -85,9 +85,9 @@ class AdaptedModel(TrainedModel):
             "attention must be that of a model of ours; this one is run by transformers"
         )
 
-    def parameters_by_part(self) -> dict[str, int]:
-        """Parameters of each part of its network; tied ones count where they come first."""
-        return count_by_part(self._network())
+    def parameters_by_module(self) -> dict[str, int]:
+        """Parameters of each module of its network; tied ones count where they come first."""
+        return count_by_module(self._network())
 
     def save(self, folder: str | Path) -> None:
         """Write config.yaml, the report and the published model, in one change.

@@ -74,8 +74,8 @@ def _leaf(batch: pa.RecordBatch, key: str) -> Column:
     """The column itself, or the field of a structure in it."""
     root = root_of(batch.schema, key)
     column: Column = batch.column(root)
-    for part in [] if root == key else key.split(".")[1:]:
-        column = pc.struct_field(column, part)
+    for name in [] if root == key else key.split(".")[1:]:
+        column = pc.struct_field(column, name)
     return column
 
 

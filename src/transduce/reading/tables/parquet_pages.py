@@ -29,7 +29,7 @@ _INTEGERS = (4, 5, 6)
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """The part of a column in a group of rows: its bytes in the file, and its values."""
+    """A chunk of a column, that of a group of rows: its bytes in the file, and its values."""
 
     group: int
     column: int  # of the schema's leaves
@@ -74,8 +74,8 @@ def _of_group(reader: _Compact, group: int) -> Iterator[Chunk]:
             reader.skip(kind, _DEEPEST)
             continue
         for column in range(reader.count(_STRUCT)):
-            for part, inner in reader.fields():
-                if part == 3 and inner == _STRUCT:
+            for number, inner in reader.fields():
+                if number == 3 and inner == _STRUCT:
                     yield _chunk(reader, group, column)
                 else:
                     reader.skip(inner, _DEEPEST)

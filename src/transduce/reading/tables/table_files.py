@@ -214,11 +214,11 @@ def _checked_roots(schema: pa.Schema, keys: Sequence[Key], path: Path) -> list[s
             message = f"table must have the column {root!r} once; got several"
             raise BadFileError("missing column", message, path)
         kind = schema.field(root).type if root in schema.names else None
-        for part in [] if root == key else key.split(".")[1:]:
-            if kind is None or not pa.types.is_struct(kind) or kind.get_field_index(part) < 0:
+        for name in [] if root == key else key.split(".")[1:]:
+            if kind is None or not pa.types.is_struct(kind) or kind.get_field_index(name) < 0:
                 kind = None
                 break
-            kind = kind.field(part).type
+            kind = kind.field(name).type
         if kind is None:
             names = ", ".join(schema.names)
             message = f"table must have the column {key!r}; got {names}"

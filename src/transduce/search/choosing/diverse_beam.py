@@ -89,8 +89,8 @@ class DiverseChooser:
         )
 
 
-def _interleave(parts: list[Tensor]) -> Tensor:
-    return torch.stack(parts, dim=1).flatten(0, 1)  # [M/G, G, …] → [M, …]
+def _interleave(groups: list[Tensor]) -> Tensor:
+    return torch.stack(groups, dim=1).flatten(0, 1)  # [M/G, G, …] → [M, …]
 
 
 def _best(preference: Tensor, scores: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -121,9 +121,9 @@ def _refuse_large_table(name: str, phrases: Sequence[Phrase]) -> None:
         )
 
 
-def _contains(phrase: Phrase, part: Phrase) -> bool:
+def _contains(phrase: Phrase, inner: Phrase) -> bool:
     return any(
-        phrase[start : start + len(part)] == part for start in range(len(phrase) - len(part) + 1)
+        phrase[start : start + len(inner)] == inner for start in range(len(phrase) - len(inner) + 1)
     )
 
 

@@ -88,8 +88,8 @@ class _Prefixes:
         added = log_probs.new_empty(N, V)
         step = max(1, _ROOM // (N * S))
         for first in range(0, V, step):
-            part = log_probs[:, :, first : first + step] + either[:, :-1, None]
-            added[:, first : first + step] = part.logsumexp(1)
+            chunk = log_probs[:, :, first : first + step] + either[:, :-1, None]
+            added[:, first : first + step] = chunk.logsumexp(1)
         # A symbol that comes twice running needs a blank between.
         places = torch.arange(N, device=added.device)
         again = (log_probs[places, :, rows.last] + rows.blank[:, :-1]).logsumexp(1)

@@ -29,8 +29,8 @@ class CTC:
 def ctc_loss(log_probs: Tensor, lengths: Tensor, batch: Batch) -> Tensor:
     """``Σ −log P(y | x)`` over the sentences of a batch, in nats (Graves et al. 2006, eq. 15).
 
-    ``log_probs`` ``[B, S, V]``; ``lengths`` int64 ``[B]`` counts the memory's positions. END is no
-    part of y. A sentence whose memory is too short for its target costs nothing, as does one
+    ``log_probs`` ``[B, S, V]``; ``lengths`` int64 ``[B]`` counts the memory's positions. END is not
+    in y. A sentence whose memory is too short for its target costs nothing, as does one
     without a target.
     """
     targets = (batch.target_lengths - 1).clamp(min=0)

@@ -22,7 +22,7 @@ class Position:
     minutes: float = 0.0  # used: steps, dev scorings and checkpoints
     seconds_in_steps: float = 0.0
     target_tokens: int = 0  # real ones, END counted
-    part: int = 0  # see Limits.part, at the last dev scoring
+    interval: int = 0  # see Limits.interval, at the last dev scoring
     scored_step: int | None = None  # of the last dev scoring
     scored_minutes: float = 0.0  # when the last dev scoring was over
     scoring_minutes: float = 0.0  # what the last dev scoring and its checkpoint took
@@ -35,7 +35,7 @@ class TrainingRecord:
 
     steps: int
     epochs: float
-    minutes: float  # steps, dev scorings and checkpoints; all parts of a resumed run
+    minutes: float  # steps, dev scorings and checkpoints; of a resumed run all together
     stopped: StopReason
     best: dict[str, float]  # metrics of the best dev scoring; empty if there was none
     best_step: int | None

@@ -18,7 +18,7 @@ from rich.text import Text
 __all__ = ["LineProgress", "LiveProgress", "Progress", "Silence", "Status", "choose_progress"]
 
 
-_TELLING = 0.005  # the part of a run that says how fast it goes
+_TELLING = 0.005  # the share of a run that says how fast it goes
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,12 @@ class Status:
     loss: float  # of the last steps, per target token, in nats
     learning_rate: float
     tokens_per_second: float  # real target tokens
-    minutes: float  # used, earlier parts of a resumed run included
-    progress: float  # used part of the run's limit, 0 to 1
+    minutes: float  # used, those before a resume included
+    progress: float  # used share of the run's limit, 0 to 1
 
     @property
     def minutes_left(self) -> float | None:
-        """Estimated from the part that is used; None while that is too little to go by."""
+        """Estimated from the share that is used; None while that is too little to go by."""
         if self.progress < _TELLING:
             return None
         return self.minutes * (1 - self.progress) / self.progress
@@ -172,20 +172,20 @@ class LiveProgress:
         self._console.print(line, highlight=False, markup=False)
 
     def _picture(self) -> Group:
-        parts = []
+        blocks = []
         if self._rows:
             names = list(self._rows[-1][1])
             table = Table("step", *names, "", box=None, pad_edge=False)
             for step, metrics, best in self._rows:
                 cells = [_number(metrics[name]) if name in metrics else "" for name in names]
                 table.add_row(f"{step:,}", *cells, "best" if best else "")
-            parts.append(table)
+            blocks.append(table)
         if self._status is not None:
             now = Table.grid()
             now.add_row(ProgressBar(total=1.0, completed=self._status.progress, width=60))
             now.add_row(Text(str(self._status), overflow="fold"))
-            parts.append(now)
-        return Group(*parts)
+            blocks.append(now)
+        return Group(*blocks)
 
 
 def choose_progress(stream: TextIO | None = None) -> Progress:

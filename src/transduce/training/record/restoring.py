@@ -22,7 +22,9 @@ _MOST = 1 << 62
 
 def restore_progress(state: Mapping[str, Any], selection: Selection) -> Position:
     """The position of a state; ``selection`` is told what was best. Raises ValueError."""
-    given, best = _section(state, "position"), _section(state, "selection")
+    given, best = dict(_section(state, "position")), _section(state, "selection")
+    if "part" in given:  # as checkpoints had it
+        given["interval"] = given.pop("part")
     unknown = given.keys() ^ {field.name for field in dataclasses.fields(Position)}
     if unknown:
         raise ValueError(f"position must hold what a run has; got another {sorted(unknown)[0]}")
@@ -36,7 +38,7 @@ def restore_progress(state: Mapping[str, Any], selection: Selection) -> Position
         minutes=_time(given, "minutes"),
         seconds_in_steps=_time(given, "seconds_in_steps"),
         target_tokens=_count(given, "target_tokens"),
-        part=_count(given, "part"),
+        interval=_count(given, "interval"),
         scored_step=None if given["scored_step"] is None else _count(given, "scored_step"),
         scored_minutes=_time(given, "scored_minutes"),
         scoring_minutes=_time(given, "scoring_minutes"),

@@ -234,10 +234,10 @@ def _counted(
 
 
 def _held_out(fraction: float, kind: str = "text") -> Callable[[Pair], bool]:
-    part_of = splitter({"train": 1 - fraction, "dev": fraction})
+    split_of = splitter({"train": 1 - fraction, "dev": fraction})
     if kind == "text":
-        return lambda pair: part_of(pair.source) == "dev"
-    return lambda pair: part_of(_name(pair)) == "dev"
+        return lambda pair: split_of(pair.source) == "dev"
+    return lambda pair: split_of(_name(pair)) == "dev"
 
 
 def _name(pair: Pair) -> str:

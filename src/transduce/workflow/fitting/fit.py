@@ -305,7 +305,7 @@ def _report(trained: TrainedModel, data: dict[str, Any], record: TrainingRecord)
         "versions": _versions(),
         "data": data,
         "vocabulary": sizes,
-        "parameters": trained.parameters_by_part(),
+        "parameters": trained.parameters_by_module(),
         "training": asdict(record),
     }
 

@@ -44,8 +44,8 @@ def _of_fewer_layers(config: Config) -> Config:
     encoder, decoder = config.model.encoder, config.model.decoder
     if max(encoder.layers, decoder.layers) <= _FEW_LAYERS:
         return config
-    parts = {
-        name: part.model_copy(update={"layers": min(part.layers, _FEW_LAYERS)})
-        for name, part in (("encoder", encoder), ("decoder", decoder))
+    stacks = {
+        name: stack.model_copy(update={"layers": min(stack.layers, _FEW_LAYERS)})
+        for name, stack in (("encoder", encoder), ("decoder", decoder))
     }
-    return config.model_copy(update={"model": config.model.model_copy(update=parts)})
+    return config.model_copy(update={"model": config.model.model_copy(update=stacks)})

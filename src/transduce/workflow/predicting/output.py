@@ -1,4 +1,4 @@
-"""One hypothesis as a person reads it, and the outputs of a source's parts as its own."""
+"""One hypothesis as a person reads it, and the outputs of a source's segments as its own."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def unanswered(error: Exception) -> Output:
     return Output("", (), 0.0, 0.0, (), finished=False, error=str(error))
 
 
-def joined(parts: Sequence[list[Output]]) -> list[Output]:
-    """The outputs of a source's parts as its own: where there are several, the best of each."""
-    if len(parts) == 1:
-        return parts[0]
-    best = [outputs[0] for outputs in parts]
+def joined(segments: Sequence[list[Output]]) -> list[Output]:
+    """The outputs of a source's segments as its own: where there are several, the best of each."""
+    if len(segments) == 1:
+        return segments[0]
+    best = [outputs[0] for outputs in segments]
     return [
         Output(
             text=" ".join(output.text for output in best if output.text),

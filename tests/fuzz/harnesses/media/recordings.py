@@ -59,7 +59,7 @@ def _samples(kind: str) -> list[Files]:
 
 
 def feed(files: Files, folder: Path) -> object:
-    """Length, frames, parts and changed frames of a recording."""
+    """Length, frames, segments and changed frames of a recording."""
     from transduce.audio.reader import AudioReader
 
     lay(files, folder)
@@ -74,11 +74,11 @@ def feed(files: Files, folder: Path) -> object:
     length, frames = reader.length(source), reader.read(source)
     if frames.shape[1] != reader.features or not np.isfinite(frames).all():
         raise WrongAnswerError(f"frames must be finite, [S, {reader.features}]; {frames.shape}")
-    parts = [each.frames for each in reader.segments(source)]
+    segments = [each.frames for each in reader.segments(source)]
     changed = reader.augmented(source, 1, 2, 3)
     if not np.isfinite(changed).all():
         raise WrongAnswerError("changed frames must be finite")
-    return length == len(frames), len(parts) > 1, len(frames) > 100
+    return length == len(frames), len(segments) > 1, len(frames) > 100
 
 
 _CHANGE: Mutation = json_with(

@@ -38,9 +38,9 @@ def _signed(chance: Random, files: Files) -> Files:
     try:
         state = json.loads(files["corpus.json"])
         for side, own in state["sides"].items():
-            parts = ("tokens", 2, "tokens"), ("lengths", 4, "pairs")
-            for place, (part, size, name) in enumerate(parts):
-                data = files[f"{side}.{part}"]
+            endings = ("tokens", 2, "tokens"), ("lengths", 4, "pairs")
+            for place, (ending, size, name) in enumerate(endings):
+                data = files[f"{side}.{ending}"]
                 own["digests"][place] = hashlib.blake2b(data, digest_size=16).hexdigest()
                 if chance.random() < 0.5:
                     own[name] = len(data) // size
