@@ -64,9 +64,12 @@ def broken_links(page: Path) -> list[str]:
         elif anchor and path.suffix == ".md":
             if anchor not in heading_anchors(path.read_text(encoding="utf-8")):
                 problems.append(f"{target}: no such heading")
-        elif path.suffix == ".py" and (code := re.fullmatch(r"`([\w.]+)`", text)):
+        elif path.suffix == ".py" and (code := re.fullmatch(r"`([\w./]+)`", text)):
             named = code[1]
-            if not named.endswith(".py") and named not in defined(path):
+            if named.endswith(".py"):
+                if not path.as_posix().endswith(f"/{named}"):
+                    problems.append(f"{target}: is not {named}")
+            elif named not in defined(path):
                 problems.append(f"{target}: defines no {named}")
     return problems
 
@@ -81,6 +84,32 @@ def test_make_targets_exist(page: Path) -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = re.findall(r"(?:^|`)make ([a-z]+)\b", page.read_text(encoding="utf-8"), re.MULTILINE)
     assert set(named) <= targets
+
+
+def files_of(folder: Path) -> set[str]:
+    """``modules/frontend.py`` and ``frontend.py`` of each file below a folder."""
+    paths = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    return {path.split("/", above)[-1] for path in paths for above in range(path.count("/") + 1)}
+
+
+def test_architecture_page_names_files_that_are_there() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    before = text.index("## Where this differs from the first design")
+    named = set(re.findall(r"`([\w./]+\.(?:py|h|cpp))`", text[:before]))
+    known = files_of(ROOT / "src") | files_of(ROOT / "tests")
+    assert {name.removeprefix("tests/") for name in named} - known == set()
+
+
+def test_contributing_shows_every_folder_of_the_package() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    tree = text[text.index("src/transduce/\n") :].split("```")[0]
+    shown, above = set(), ""
+    for indent, name in re.findall(r"^(│   |)[├└]── (\w+)/ ", tree, re.MULTILINE):
+        above = above if indent else name
+        shown.add(f"{above}/{name}" if indent else name)
+    package = ROOT / "src" / "transduce"
+    folders = {path.parent.relative_to(package) for path in package.glob("*/**/*.[pc]*")}
+    assert shown == {folder.as_posix() for folder in folders if "__pycache__" not in folder.parts}
 
 
 def test_equations_page_leads_to_every_file_that_computes_one() -> None:
@@ -103,6 +132,7 @@ def test_equations_page_leads_to_every_file_that_computes_one() -> None:
         ("[a](other.md#here)", "other.md#here: no such heading"),
         ("[`Missing`](code.py)", "code.py: defines no Missing"),
         ("[`Known.missing`](code.py)", "code.py: defines no Known.missing"),
+        ("[`other.py`](code.py)", "code.py: is not other.py"),
     ],
 )
 def test_a_broken_link_is_seen(tmp_path: Path, text: str, problem: str) -> None:
