@@ -167,7 +167,7 @@ def test_two_tensors_of_one_name(copied: Any) -> None:
     assert answer(folder) == f"{folder}: weights must hold shared.weight once; got it twice"
 
 
-def test_parts_of_the_weights_lie_beside_their_index(copied: Any, tmp_path: Path) -> None:
+def test_shards_of_the_weights_lie_beside_their_index(copied: Any, tmp_path: Path) -> None:
     folder, _ = copied("t5")
     expected = answer(folder)
     (folder / "model.safetensors").rename(tmp_path / "outside.safetensors")

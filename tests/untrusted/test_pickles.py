@@ -115,7 +115,7 @@ def test_an_archive_that_unpacks_to_more(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "y", "w", zipfile.ZIP_DEFLATED) as new:
         for name, content in contents.items():
             new.writestr(name, content)
-    with pytest.raises(ModelError, match="its parts must be stored as they are"):
+    with pytest.raises(ModelError, match="its entries must be stored as they are"):
         read(tmp_path / "y")
 
 
