@@ -38,6 +38,7 @@ FLOORS = [
     ["pretrained"],
     ["export"],
     ["transducer", "tasks"],
+    ["moved"],
     ["__init__"],
     ["demo"],
     ["commands"],

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from transduce.moved import find_moved
+
 if TYPE_CHECKING:
     from transduce.tasks import pipeline
     from transduce.transducer import Transducer
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["Transducer", "__version__", "pipeline"]
 
 __version__ = "0.1.0"
+
+find_moved()
 
 
 def __getattr__(name: str) -> Any:
