@@ -45,7 +45,7 @@ def test_parts_say_how_long_they_are_without_what_was_put_behind() -> None:
     reader = AudioReader(AudioConfig(sampling_rate=RATE, mel_bins=8, pad_to=2.0, cut_at=2.0))
     samples = beeps((0.5, 1.5), (0, 0.3), (0.5, 0.8))
     first, second = reader.segments(samples)
-    assert [len(part.frames) for part in (first, second)] == [200, 200]
+    assert [len(segment.frames) for segment in (first, second)] == [200, 200]
     np.testing.assert_array_equal(second.frames, list(reader.segments(samples))[1].frames)
     assert first.seconds(100) + second.seconds(100) == pytest.approx(2.6, abs=0.02)
     assert 1.5 < first.seconds(100) < 1.8

@@ -84,10 +84,10 @@ def test_shares_together_are_the_whole_batch(
     shares = [list(Batches(corpus, budget, 3).iterate(1, 0, rank, world)) for rank in range(world)]
     assert {len(share) for share in shares} == {len(whole)}
     for number, batch in enumerate(whole):
-        parts = [share[number] for share in shares]
-        assert sorted(sum((part.indices for part in parts), ())) == sorted(batch.indices)
-        assert max(len(part.indices) for part in parts) - min(len(p.indices) for p in parts) <= 1
-        totals = np.sum([real_tokens(part) for part in parts], axis=0)
+        ranks = [share[number] for share in shares]
+        assert sorted(sum((rank.indices for rank in ranks), ())) == sorted(batch.indices)
+        assert max(len(rank.indices) for rank in ranks) - min(len(p.indices) for p in ranks) <= 1
+        totals = np.sum([real_tokens(rank) for rank in ranks], axis=0)
         assert tuple(totals.tolist()) == real_tokens(batch)
 
 

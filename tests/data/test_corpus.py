@@ -90,9 +90,9 @@ def write_datasets(folder: Path) -> Path:
     """The layout of ``Dataset.save_to_disk``, in two files."""
     folder.mkdir()
     names = ["data-00000-of-00002.arrow", "data-00001-of-00002.arrow"]
-    for name, part in zip(names, (table().slice(0, 3), table().slice(3)), strict=True):
-        with pa.ipc.new_stream(folder / name, part.schema) as stream:
-            stream.write_table(part, max_chunksize=2)
+    for name, half in zip(names, (table().slice(0, 3), table().slice(3)), strict=True):
+        with pa.ipc.new_stream(folder / name, half.schema) as stream:
+            stream.write_table(half, max_chunksize=2)
     state = {"_data_files": [{"filename": name} for name in names]}
     (folder / "state.json").write_text(json.dumps(state), encoding="utf-8")
     return folder

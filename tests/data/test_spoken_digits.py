@@ -41,10 +41,10 @@ def test_strings_of_one_speaker_each_in_one_part_alone(script: ModuleType, folde
     script.write_manifests(folder / "recordings", folder / "data", "lucas", "theo", COUNTS)
     speakers = {}
     reader = AudioReader(AudioConfig(sampling_rate=RATE))
-    for part, count in COUNTS.items():
-        lines = (folder / "data" / f"{part}.tsv").read_text().splitlines()
+    for split, count in COUNTS.items():
+        lines = (folder / "data" / f"{split}.tsv").read_text().splitlines()
         assert len(lines) == count
-        speakers[part] = set()
+        speakers[split] = set()
         for line in lines:
             source, text = line.split("\t")
             clips = [Path(piece).name for piece in source.split("|")[1::2]]
@@ -53,7 +53,7 @@ def test_strings_of_one_speaker_each_in_one_part_alone(script: ModuleType, folde
             assert 1 <= len(said) <= 8
             of = {clip.split("_")[1] for clip in clips}
             assert len(of) == 1
-            speakers[part] |= of
+            speakers[split] |= of
             silence = [float(piece) for piece in source.split("|")[::2]]
             assert len(silence) == len(clips) + 1
             frames = reader.length(reader.located(source, folder / "data"))
@@ -64,8 +64,8 @@ def test_strings_of_one_speaker_each_in_one_part_alone(script: ModuleType, folde
 def test_the_same_every_time(script: ModuleType, folder: Path) -> None:
     for name in ("one", "two"):
         script.write_manifests(folder / "recordings", folder / name, "lucas", "theo", COUNTS)
-    for part in COUNTS:
-        first, second = ((folder / name / f"{part}.tsv").read_text() for name in ("one", "two"))
+    for split in COUNTS:
+        first, second = ((folder / name / f"{split}.tsv").read_text() for name in ("one", "two"))
         assert first == second
 
 
@@ -82,7 +82,7 @@ def test_one_speaker_of_dev_and_test(
         script.write_manifests(recordings, data, "theo", "theo", COUNTS)
     monkeypatch.setattr(script, "TESTED", 1)
     script.write_manifests(recordings, data, "theo", "theo", COUNTS)
-    names = {part: (data / f"{part}.tsv").read_text() for part in COUNTS}
+    names = {split: (data / f"{split}.tsv").read_text() for split in COUNTS}
     assert "theo_0" in names["test"]
     assert "theo_1" in names["dev"]
     assert "theo_1" not in names["test"]

@@ -23,7 +23,7 @@ from transduce.models.seq2seq import Seq2Seq
 from transduce.pretrained.published_model import read_pretrained
 
 Variables = dict[str, NDArray[Any]]
-PART = {
+SIZES = {
     "kind": "transformer",
     "layers": 2,
     "width": 16,
@@ -45,23 +45,23 @@ def norm(name: str, module: nn.Module) -> Variables:
     return {f"{name}/gamma": array(module.weight), f"{name}/beta": array(module.bias)}
 
 
-def linear(name: str, *parts: nn.Linear) -> Variables:
+def linear(name: str, *maps: nn.Linear) -> Variables:
     """Some maps as one; keys have a bias there, which no softmax sees."""
-    biases = [torch.randn(len(p.weight)) if p.bias is None else p.bias for p in parts]
+    biases = [torch.randn(len(p.weight)) if p.bias is None else p.bias for p in maps]
     return {
-        f"{name}/weight": array(torch.cat([part.weight for part in parts])),
+        f"{name}/weight": array(torch.cat([linear.weight for linear in maps])),
         f"{name}/bias": array(torch.cat(biases)),
     }
 
 
-def stack(side: str, part: Any) -> Variables:
+def stack(side: str, module: Any) -> Variables:
     """One stack without its embedding."""
     found: Variables = {
         f"{side}/num_heads": np.array(4, np.int16),
-        f"{side}/position_encodings/encodings": array(part.entry.positions.weight),
-        **norm(f"{side}/layer_norm", part.norm),
+        f"{side}/position_encodings/encodings": array(module.entry.positions.weight),
+        **norm(f"{side}/layer_norm", module.norm),
     }
-    for number, layer in enumerate(part.layers):
+    for number, layer in enumerate(module.layers):
         here = f"{side}/layer_{number}"
         own, other = layer.attention, getattr(layer, "memory_attention", None)
         found |= linear(f"{here}/self_attention/linear_0", own.query, own.key, own.value)
@@ -90,9 +90,9 @@ def drawn(config: dict[str, Any], *sizes: int) -> Seq2Seq:
 def transformer(folder: Path) -> Seq2Seq:
     """Symbols in another order than ours: the end, then the unknown one, stand in the middle."""
     symbols = ["<s>", "a", "b", "</s>", "c", "<unk>", "d"]
-    part = {**PART, "max_positions": 20}
+    sizes = {**SIZES, "max_positions": 20}
     # ours in their order: pad, which theirs has not, then unk, begin, end, a, b, c, d
-    model = drawn({"encoder": part, "decoder": part, "tie": "none"}, 8, 8)
+    model = drawn({"encoder": sizes, "decoder": sizes, "tie": "none"}, 8, 8)
     order = [2, 4, 5, 3, 6, 1, 7]
     variables = stack("encoder", model.encoder) | stack("decoder", model.decoder)
     variables |= {
@@ -115,8 +115,8 @@ def whisper(folder: Path) -> tuple[Seq2Seq, Variables]:
     size = len(LETTERS) + len(SPECIALS)
     config = {
         "frontend": {"kind": "convolution"},
-        "encoder": {**PART, "max_positions": 1500},
-        "decoder": {**PART, "max_positions": 30},
+        "encoder": {**SIZES, "max_positions": 1500},
+        "decoder": {**SIZES, "max_positions": 30},
         "tie": "target",
         "scale_embeddings": False,
     }

@@ -89,10 +89,10 @@ def test_weights_in_parts(folder):
     weights = load_file(folder / "model.safetensors")
     (folder / "model.safetensors").unlink()
     names = sorted(weights)
-    parts = {"a.safetensors": names[::2], "b.safetensors": names[1::2]}
-    for part, own in parts.items():
-        save_file({name: weights[name] for name in own}, folder / part)
-    where = {name: part for part, own in parts.items() for name in own}
+    shards = {"a.safetensors": names[::2], "b.safetensors": names[1::2]}
+    for shard, own in shards.items():
+        save_file({name: weights[name] for name in own}, folder / shard)
+    where = {name: shard for shard, own in shards.items() for name in own}
     write_json(folder / "model.safetensors.index.json", {"weight_map": where})
     loaded = Transducer.from_pretrained(folder, device="cpu")
     assert loaded.predict(["abc"], max_length=5) == expected
