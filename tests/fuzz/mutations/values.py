@@ -61,7 +61,11 @@ def _change(
     elif draw < 0.84 and isinstance(holder[key], int | float):
         holder[key] = chance.choice([-1, 1, 2, 1000]) + holder[key]
     elif draw < 0.9 and isinstance(holder[key], int | float):
-        holder[key] = holder[key] * chance.choice([-1, 2, 1000, 0.5])
+        factor = chance.choice([-1, 2, 1000, 0.5])
+        try:
+            holder[key] = holder[key] * factor
+        except OverflowError:  # a whole number beyond every float, from a round before
+            holder[key] = -holder[key]
     elif draw < 0.95 and isinstance(holder, list):
         holder[key:key] = [copy.deepcopy(holder[key])] * chance.choice([1, 1, 300])
     elif isinstance(holder, dict):
