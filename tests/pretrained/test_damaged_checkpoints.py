@@ -124,7 +124,7 @@ def test_options_of_generation(copied: Any) -> None:
     kept = json.loads((folder / "generation_config.json").read_text())
     values = [*ABSURD, *OTHER, [10**12], [[10**12]], [[1, 2.5]], [-1], [[-1, 5]]]
     pairs = [(key, value) for key in GENERATION for value in values]
-    for key, value in random.Random(1).sample(pairs, 80):
+    for key, value in random.Random(1).sample(pairs, 30):
         write_json(folder / "generation_config.json", {**kept, "do_sample": True, key: value})
         answer(folder, **options)
 
@@ -198,7 +198,7 @@ def test_nothing_but_our_errors_whatever_a_config_says(made: Any, tmp_path: Path
     generator = random.Random(3)
     for family in ("t5", "bart", "mbart-50", "m2m-100", "marian"):
         folder, options = made(family)
-        for number in range(25):
+        for number in range(8):  # the fuzzer makes thousands
             copy = Path(shutil.copytree(folder, tmp_path / f"{family}{number}"))
             path = generator.choice(
                 [p for p in sorted(copy.glob("*.json")) if p.name != "tokenizer.json"]
