@@ -1,17 +1,20 @@
 """The face that people use, beside CTranslate2: texts in, texts out, with the same tokenizers.
 
     pip install -r benchmarks/requirements-peers.txt    # into an environment of its own
-    python -m benchmarks.face runs/en-de --sources test.en --threads 1
+    python -m benchmarks.face runs/en-de --sources test.en
 
 ``Transducer.predict`` against ``Translator.translate_batch`` over our export in int8, with our
 tokenizer before and after it, and against our own engine alone, which is handed tokens and gives
-tokens. All take turns, sentence by sentence or batch by batch, in one process; a figure is the
-median of the rounds' ratios. CTranslate2 is asked with several batch sizes, its best counts.
+tokens. All take turns, sentence by sentence or batch by batch, in orders that change; a figure is
+the median of the rounds' ratios. CTranslate2 is asked with several batch sizes, its best counts.
+One thread each, since the threads of two libraries in one process hinder each other;
+``benchmarks.decode`` compares more, in processes apart.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import statistics
@@ -30,10 +33,10 @@ _MANY, _SINGLES = 256, 40
 def main() -> None:
     """Measure and report."""
     options = _arguments()
-    os.environ["OMP_NUM_THREADS"] = str(options.threads)
+    os.environ["OMP_NUM_THREADS"] = "1"
     texts = options.sources.read_text(encoding="utf-8").splitlines()[:_MANY]
     with tempfile.TemporaryDirectory() as home:
-        systems = _Systems(options.model, Path(home), options.threads)
+        systems = _Systems(options.model, Path(home))
         rows = [
             _compare(systems, texts, beam, single, options.rounds)
             for beam in (1, 4)
@@ -56,7 +59,6 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("model", type=Path, help="a trained model directory")
     parser.add_argument("--sources", type=Path, required=True, help="one sentence a line")
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
@@ -65,10 +67,10 @@ def _arguments() -> argparse.Namespace:
 class _Systems:
     """Ours by its face and by its engine alone, and CTranslate2, over one model."""
 
-    def __init__(self, model: Path, home: Path, threads: int) -> None:
+    def __init__(self, model: Path, home: Path) -> None:
         import torch
 
-        torch.set_num_threads(threads)
+        torch.set_num_threads(1)
         from transduce import Transducer
         from transduce.export.folder import export_trained
 
@@ -81,7 +83,7 @@ class _Systems:
         import tokenizers
 
         self.translator = ctranslate2.Translator(
-            str(home / "ct2"), device="cpu", compute_type="int8", intra_threads=threads
+            str(home / "ct2"), device="cpu", compute_type="int8", intra_threads=1
         )
         source, target = (home / "ct2" / f"{side}.tokenizer.json" for side in ("source", "target"))
         self.source = tokenizers.Tokenizer.from_file(str(source))
@@ -119,21 +121,25 @@ def _compare(
 ) -> dict[str, Any]:
     groups = [[text] for text in texts[:_SINGLES]] if single else [list(texts)]
     rows = [systems.tokenizer.encode_batch(group) for group in groups]
-    batch = 1 if single else _best_batch(systems, texts, beam)
-    for group, encoded in zip(groups[:3], rows[:3], strict=True):  # caches fill, kernels are made
-        systems.ours(group, beam)
-        systems.theirs(group, beam, batch)
-        systems.engine(encoded, beam)
-    against_peer, against_engine, own = [], [], []
-    for _ in range(rounds):
-        ours = theirs = engine = 0.0
-        for group, encoded in zip(groups, rows, strict=True):
-            ours += _seconds(lambda group=group: systems.ours(group, beam))  # type: ignore[misc]
-            theirs += _seconds(lambda group=group: systems.theirs(group, beam, batch))  # type: ignore[misc]
-            engine += _seconds(lambda encoded=encoded: systems.engine(encoded, beam))  # type: ignore[misc]
-        own.append(1000 * ours / len(groups))
-        against_peer.append(theirs / ours)
-        against_engine.append(ours / engine)
+    batch = 1 if single else _best_batch(systems, groups[0], beam)
+    runs: dict[str, Callable[[int], object]] = {
+        "ours": lambda place: systems.ours(groups[place], beam),
+        "theirs": lambda place: systems.theirs(groups[place], beam, batch),
+        "engine": lambda place: systems.engine(rows[place], beam),
+    }
+    for run in runs.values():  # caches fill, kernels are made
+        run(0)
+    taken: list[dict[str, float]] = []
+    orders = list(itertools.permutations(runs))
+    for number in range(rounds):
+        seconds = dict.fromkeys(runs, 0.0)
+        for place in range(len(groups)):  # nobody always comes behind the same other
+            for name in orders[(number + place) % len(orders)]:
+                seconds[name] += _seconds(lambda: runs[name](place))  # noqa: B023
+        taken.append(seconds)
+    against_peer = [one["theirs"] / one["ours"] for one in taken]
+    against_engine = [one["ours"] / one["engine"] for one in taken]
+    own = [1000 * one["ours"] / len(groups) for one in taken]
     return {
         "beam": beam,
         "sentences": 1 if single else len(texts),
@@ -148,10 +154,11 @@ def _compare(
 
 def _best_batch(systems: _Systems, texts: Sequence[str], beam: int) -> int:
     systems.theirs(texts, beam, _BATCHES[0])
-    taken = {
-        batch: min(_seconds(lambda batch=batch: systems.theirs(texts, beam, batch)) for _ in "ab")  # type: ignore[misc]
-        for batch in _BATCHES
-    }
+
+    def seconds(batch: int) -> float:
+        return min(_seconds(lambda: systems.theirs(texts, beam, batch)) for _ in range(2))
+
+    taken = {batch: seconds(batch) for batch in _BATCHES}
     return min(taken, key=lambda batch: taken[batch])
 
 
