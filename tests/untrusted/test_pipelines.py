@@ -165,6 +165,20 @@ def test_what_is_refused(
     assert "\n" not in str(caught.value)
 
 
+def strip(start: int, stop: int) -> State:
+    return {"type": "Strip", "content": " ", "start": start, "stop": stop}
+
+
+def test_a_decoder_that_would_end_in_a_panic() -> None:
+    untyped = {key: value for key, value in strip(1, 1).items() if key != "type"}
+    for step in (strip(1, 1), strip(0, 1), untyped):
+        for decoder in (step, {"type": "Sequence", "decoders": [step]}):
+            with pytest.raises(ModelError, match="must strip no characters from a token's end"):
+                read_pipeline(json.dumps({**bpe(), "decoder": decoder}), "x")
+    pipeline, _ = read_pipeline(json.dumps({**bpe(), "decoder": strip(1, 0)}), "x")
+    assert pipeline.decode([3]) == "ab"
+
+
 def test_a_panic_is_an_error_like_others() -> None:
     class PanicException(BaseException):
         pass

@@ -159,6 +159,9 @@ def _require_steps(value: object, stage: str) -> None:
             _require_map(found.get(_CHARSMAP))
         if found.get("type") == "FixedLength" and not found.get("length"):
             raise ValueError(f"{stage} must cut texts into pieces of one character at least")
+        if stage == "decoder" and found.get("stop") and "start" in found:
+            # A token that is nothing else, or nothing, ends the library in a panic.
+            raise ValueError("decoder must strip no characters from a token's end")
         growth *= _growth(found)
         if growth > _MOST_GROWTH:
             raise ValueError(f"{stage} must make texts {_MOST_GROWTH} times as long at most")

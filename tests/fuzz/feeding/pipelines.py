@@ -44,6 +44,7 @@ STEPS: tuple[Any, ...] = (
     *({"type": "Replace", "pattern": {"String": "a"}, "content": "b" * 60}, {"type": "ByteLevel"}),
     *({"type": "Prepend", "prepend": "x"}, {"type": "FixedLength", "length": 0}, {"type": "CTC"}),
     {"type": "Strip", "content": " ", "start": 1 << 40, "stop": 1 << 62},
+    {"type": "Strip", "content": " ", "start": 1, "stop": 1},
     {"type": "Split", "pattern": {"Regex": ""}, "behavior": "Isolated", "invert": True},
 )
 
@@ -105,7 +106,7 @@ def _everything() -> Tokenizer:
     )
     pipe.decoder = decoders.Sequence(
         [
-            *(decoders.CTC(), decoders.Strip(" ", 1, 1), decoders.Replace("a", "b")),
+            *(decoders.CTC(), decoders.Strip(" ", 1, 0), decoders.Replace("a", "b")),
             *(decoders.BPEDecoder(), decoders.Fuse(), decoders.Metaspace()),
         ]
     )
