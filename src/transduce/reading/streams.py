@@ -31,6 +31,7 @@ __all__ = [
     "Block",
     "Stream",
     "bare_suffix",
+    "open_file",
     "open_stream",
     "read_blocks",
     "refuse_bomb",
@@ -80,17 +81,21 @@ def bare_suffix(path: Path) -> str:
     return (path.with_suffix("") if packed else path).suffix.lower()
 
 
-@contextlib.contextmanager
-def open_stream(path: Path) -> Iterator[Stream]:
-    """Open a file for reading, unpacked by its suffix; raises BadFileError where that fails."""
+def open_file(path: Path) -> BinaryIO:
+    """Open a file for reading as it is; raises BadFileError where that fails."""
     try:
-        file = open_regular(path)
+        return open_regular(path)
     except FileNotFoundError:
         raise BadFileError("missing file", "file must exist; got no such file", path) from None
     except OSError as error:
         message = f"file must be readable; got: {error.strerror}"
         raise BadFileError("unreadable file", message, path) from None
-    with file:
+
+
+@contextlib.contextmanager
+def open_stream(path: Path) -> Iterator[Stream]:
+    """Open a file for reading, unpacked by its suffix; raises BadFileError where that fails."""
+    with open_file(path) as file:
         match path.suffix.lower():
             case ".gz":
                 with gzip.GzipFile(fileobj=file) as unpacked:

@@ -20,6 +20,8 @@ NEVER = -100.0
 
 # What reads the residual stream has it as columns, what writes it as rows and as a bias.
 _COLUMNS = ("query.weight", "key.weight", "value.weight", "inner.weight", "gate.weight")
+# BART's names of an attention's maps, by ours.
+_PROJECTIONS = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "output": "out_proj"}
 _TABLES = ("source_embedding.weight", "target_embedding.weight", "output.weight")
 
 
@@ -47,6 +49,18 @@ class ConvertedWeights:
         """
         for own, their_own in names.items():
             self.affine(f"{name}.{own}", f"{theirs}.{their_own}", bias=bias and own != "key")
+
+    def bart_layer(self, name: str, theirs: str, *, memory: bool) -> None:
+        """A Transformer layer as BART named its tensors; ``memory``: it attends to one too."""
+        self.attention(f"{name}.attention", f"{theirs}.self_attn", _PROJECTIONS, bias=True)
+        self.affine(f"{name}.attention_residual.norm", f"{theirs}.self_attn_layer_norm")
+        if memory:
+            own = f"{name}.memory_attention"
+            self.attention(own, f"{theirs}.encoder_attn", _PROJECTIONS, bias=True)
+            self.affine(f"{name}.memory_residual.norm", f"{theirs}.encoder_attn_layer_norm")
+        self.affine(f"{name}.feedforward.inner", f"{theirs}.fc1")
+        self.affine(f"{name}.feedforward.output", f"{theirs}.fc2")
+        self.affine(f"{name}.feedforward_residual.norm", f"{theirs}.final_layer_norm")
 
     def embedding(self, name: str, table: Tensor, numbering: Numbering) -> None:
         """A table of theirs, its rows in our order. Raises ModelError where they are too few."""

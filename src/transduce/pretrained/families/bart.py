@@ -27,7 +27,6 @@ _ACTIVATIONS = {
     "silu": "silu",
     "swish": "silu",
 }
-_MAPS = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "output": "out_proj"}
 _OFFSET = 2  # rows of a learned table of positions that stand for nothing
 _EPSILON = 1e-5
 
@@ -139,14 +138,7 @@ def _fill_stack(
         weights.affine(f"{side}.norm", f"{side}.layer_norm")
     for layer in range(options["layers"]):
         name = f"{side}.layers.{layer}"
-        weights.attention(f"{name}.attention", f"{name}.self_attn", _MAPS, bias=True)
-        weights.affine(f"{name}.attention_residual.norm", f"{name}.self_attn_layer_norm")
-        if side == "decoder":
-            weights.attention(f"{name}.memory_attention", f"{name}.encoder_attn", _MAPS, bias=True)
-            weights.affine(f"{name}.memory_residual.norm", f"{name}.encoder_attn_layer_norm")
-        weights.affine(f"{name}.feedforward.inner", f"{name}.fc1")
-        weights.affine(f"{name}.feedforward.output", f"{name}.fc2")
-        weights.affine(f"{name}.feedforward_residual.norm", f"{name}.final_layer_norm")
+        weights.bart_layer(name, name, memory=side == "decoder")
 
 
 def _interleaved(width: int) -> Tensor:

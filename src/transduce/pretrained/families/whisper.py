@@ -37,7 +37,6 @@ _START, _END, _NO_TIMESTAMPS = "<|startoftranscript|>", "<|endoftext|>", "<|noti
 _TRANSLATE, _TRANSCRIBE, _ENGLISH = "<|translate|>", "<|transcribe|>", "en"
 _ENGLISH_ONLY = 51_864  # symbols of the models for English alone; the others have more
 _BATCH = 24_000  # frames decoded together: 8 recordings
-_MAPS = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "output": "out_proj"}
 _ACTIVATIONS = {"gelu": "gelu"}
 
 
@@ -159,14 +158,7 @@ def _fill_stack(weights: ConvertedWeights, side: str, layers: int) -> None:
     weights.affine(f"{side}.norm", f"{theirs}.layer_norm")
     for layer in range(layers):
         here, there = f"{side}.layers.{layer}", f"{theirs}.layers.{layer}"
-        weights.attention(f"{here}.attention", f"{there}.self_attn", _MAPS, bias=True)
-        weights.affine(f"{here}.attention_residual.norm", f"{there}.self_attn_layer_norm")
-        if side == "decoder":
-            weights.attention(f"{here}.memory_attention", f"{there}.encoder_attn", _MAPS, bias=True)
-            weights.affine(f"{here}.memory_residual.norm", f"{there}.encoder_attn_layer_norm")
-        weights.affine(f"{here}.feedforward.inner", f"{there}.fc1")
-        weights.affine(f"{here}.feedforward.output", f"{there}.fc2")
-        weights.affine(f"{here}.feedforward_residual.norm", f"{there}.final_layer_norm")
+        weights.bart_layer(here, there, memory=side == "decoder")
 
 
 # ---------------------------------------------------------------- what both formats have

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from transduce.reading.problems import BadFileError, BadRecordError
 from transduce.reading.records import Key
-from transduce.reading.streams import refuse_bomb
+from transduce.reading.streams import open_file, refuse_bomb
 from transduce.reading.tables.arrow_messages import messages
 from transduce.reading.tables.arrow_values import (
     checked_rows,
@@ -52,7 +52,7 @@ _LARGEST_STATE = 1 << 24  # bytes of state.json
 
 def parquet_rows(path: Path, keys: Sequence[Key]) -> Rows:
     """Rows of a file, ``(number from 1, values of keys)``; raises BadFileError for other files."""
-    with _opened(path) as stream:
+    with open_file(path) as stream:
         with _arrow_errors(path, "a Parquet file"):
             file = pq.ParquetFile(path, pre_buffer=False)
         with file:
@@ -135,7 +135,7 @@ def _read_json(path: Path) -> Any:
 
 def _arrow_batches(path: Path, keys: Sequence[Key]) -> Iterator[pa.RecordBatch]:
     expected = "an Arrow stream"
-    with _opened(path) as stream:
+    with open_file(path) as stream:
         size, unpacked, largest = _size(stream), 0, 0
         with _arrow_errors(path, expected):
             found = list(messages(stream))
@@ -160,19 +160,6 @@ def _arrow_batches(path: Path, keys: Sequence[Key]) -> Iterator[pa.RecordBatch]:
 
 
 # ---------------------------------------------------------------- both
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    try:
-        file = open_regular(path)
-    except FileNotFoundError:
-        raise BadFileError("missing file", "file must exist; got no such file", path) from None
-    except OSError as error:
-        message = f"file must be readable; got: {error.strerror}"
-        raise BadFileError("unreadable file", message, path) from None
-    with file:
-        yield file
 
 
 def _size(file: BinaryIO) -> int:
