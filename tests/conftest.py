@@ -16,6 +16,8 @@ import pytest
 import torch
 from hypothesis import settings
 
+from reversal_run import run as run  # a fixture, for every folder of tests
+
 settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
 settings.load_profile("repeatable")
 

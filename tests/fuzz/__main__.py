@@ -16,7 +16,7 @@ from pathlib import Path
 
 if __package__ in (None, ""):
     TESTS = Path(__file__).resolve().parent.parent
-    sys.path[:1] = [str(TESTS), *(str(TESTS / name) for name in ("pretrained", "export", "data"))]
+    sys.path[:1] = [str(TESTS), *(str(TESTS / name) for name in ("pretrained", "export"))]
 
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from reversal_run import Run
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from reversal_run import Run
 from transduce import Transducer
 from transduce.errors import ConfigError, DataError, ModelError, SearchError
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import yaml
+
 from reversal_run import Run
 from small_runs import tiny, train_tiny, words, write_reversals
-
 from transduce import Transducer
 from transduce.config import Config, SearchConfig
 from transduce.errors import ConfigError

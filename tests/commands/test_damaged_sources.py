@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from command_line import call
 from PIL import Image
 
+from command_line import call
 from recordings import spoken
 
 Patch, Capture = pytest.MonkeyPatch, pytest.CaptureFixture[str]

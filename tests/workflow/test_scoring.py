@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+
 from reversal_run import Run
 from small_runs import tiny, train_tiny, words, write_reversals
-
 from transduce.config import Config, SearchConfig
 from transduce.errors import ConfigError, DataError, ModelError, SearchError
 from transduce.reading.pair_files import Example

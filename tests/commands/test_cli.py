@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
+
 from command_line import call, feed
 from reversal_run import Run
-
 from transduce.cli import main
 from transduce.errors import ModelError
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 import yaml
+
 from command_line import call, feed
 from reversal_run import Run
 from small_runs import tiny, train_tiny, words, write_lines, write_reversals
-
 from transduce import __version__
 from transduce.workflow.predicting.predictor import Output
 from transduce.workflow.trained import WEIGHTS, TrainedModel, read_report

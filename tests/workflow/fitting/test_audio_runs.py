@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from command_line import call
 
+from command_line import call
 from recordings import RATE, spoken, write_manifest, write_recording
 from transduce import Transducer
 from transduce.config import Config, require_agreement

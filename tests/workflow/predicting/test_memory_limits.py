@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from small_runs import tiny, train_tiny, words, write_lines, write_reversals
 
+from small_runs import tiny, train_tiny, words, write_lines, write_reversals
 from transduce.config import Config
 from transduce.errors import ConfigError, DataError
 from transduce.interfaces import Source

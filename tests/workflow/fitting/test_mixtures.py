@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from command_line import call, feed
 from small_runs import tiny, train_tiny, words, write_lines, write_reversals
-
 from transduce import Transducer, pipeline
 from transduce.config import Config
 from transduce.errors import CheckpointError, ConfigError, DataError, TrainingError

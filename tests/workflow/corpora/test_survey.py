@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_runs import tiny, train_tiny, words, write_lines, write_reversals
 
+from small_runs import tiny, train_tiny, words, write_lines, write_reversals
 from transduce.checks.leakage import Leakage
 from transduce.errors import ConfigError, DataError
 from transduce.reading.pair_files import Pair

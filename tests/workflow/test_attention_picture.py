@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from command_line import call
 from matplotlib.image import imread
-from reversal_run import Run
 
+from command_line import call
+from reversal_run import Run
 from transduce.errors import DataError
 from transduce.workflow import attention_picture
 from transduce.workflow.attention_picture import draw_attention_of

@@ -1,16 +1,26 @@
-"""A small trained model and its files, made once for all tests of the faces."""
+"""The fixture ``run``: a small trained model and its files, made once for all tests of the faces."""
 
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import yaml
-from reversal_run import Run
 
 from transduce.config import Config
 from transduce.workflow.corpora.corpora import open_corpora
 from transduce.workflow.fitting.fit import fit
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run on reversed strings of two or three letters."""
+
+    folder: Path
+    recipe: Path
+    test: Path
 
 
 def reversal_lines(seed: int, count: int) -> list[str]:

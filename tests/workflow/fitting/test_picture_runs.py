@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from command_line import call
 from matplotlib.image import imread
 from PIL import Image, ImageDraw
 
+from command_line import call
 from transduce import Transducer
 from transduce.config import Config
 from transduce.workflow.corpora.corpora import open_corpora

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from command_line import call, feed
 
+from command_line import call, feed
 from recordings import spoken, write_recording
 from transduce import Transducer
 from transduce.config import SearchConfig

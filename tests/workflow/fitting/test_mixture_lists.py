@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.model_selection import GridSearchCV
-from small_runs import words, write_lines
 
+from small_runs import words, write_lines
 from transduce import Transducer
 from transduce.config import load_config
 from transduce.errors import ConfigError, DataError, TrainingError

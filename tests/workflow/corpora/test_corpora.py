@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from small_runs import tiny, words, write_lines, write_reversals
 
+from small_runs import tiny, words, write_lines, write_reversals
 from transduce.errors import ConfigError, DataError
 from transduce.reading.pair_files import Example
 from transduce.workflow.corpora.corpora import corpora_from_lists, file_list, open_corpora

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from forked import forked
 from reversal_run import Run
-
 from transduce import __version__
 from transduce.files import SUMS, Sums, damaged, locked
 from transduce.workflow.trained import TrainedModel

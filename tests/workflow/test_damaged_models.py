@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import yaml
-from small_runs import tiny, train_tiny, words, write_reversals
 
+from small_runs import tiny, train_tiny, words, write_reversals
 from transduce.commands.show import show
 from transduce.errors import TransduceError
 from transduce.workflow.trained import TrainedModel

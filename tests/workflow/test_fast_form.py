@@ -6,8 +6,8 @@ import copy
 
 import pytest
 import torch
-from reversal_run import Run
 
+from reversal_run import Run
 from transduce import Transducer
 from transduce.commands import show
 from transduce.config import Config, SearchConfig

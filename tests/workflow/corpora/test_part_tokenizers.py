@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from command_line import call, feed
 from small_runs import tiny, words, write_lines
-
 from transduce.config import Config
 from transduce.errors import ConfigError, ModelError
 from transduce.tokenization.joint import JointTokenizer
