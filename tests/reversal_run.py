@@ -1,4 +1,4 @@
-"""The fixture ``run``: a small trained model and its files, made once for all tests of the faces."""
+"""The fixture ``run``: a small trained model and its files, made once for all tests."""
 
 from __future__ import annotations
 
