@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
 from tokenizers import AddedToken
-from tokenizers import Tokenizer as Pipeline
 
 from transduce.errors import ModelError
 from transduce.interfaces import UNKNOWN
 from transduce.tokenization.numbering import Numbering
 from transduce.tokenization.pipelines import SPECIALS
+from transduce.tokenization.text_pipeline import TextPipeline
 from transduce.tokenization.texts import encode_portions
 from transduce.untrusted.tokenizer_json import library
 
@@ -26,7 +27,7 @@ _MOST_AROUND = 64
 
 @dataclass(frozen=True)
 class ImportedSymbols:
-    """A pipeline of Hugging Face ``tokenizers`` as it was published, and what stands around it.
+    """What cuts texts as it was published, and what stands around it.
 
     All numbers here are the checkpoint's own. ``before`` stands before every whole text (BART's
     ``<s>``, a language code), ``after`` behind it, in front of END; a search begins with
@@ -38,7 +39,7 @@ class ImportedSymbols:
     ``before``. No output holds a phrase of ``their_forbidden``.
     """
 
-    pipeline: Pipeline
+    pipeline: TextPipeline
     numbering: Numbering
     before: tuple[int, ...] = ()
     forced: bool = False
@@ -124,7 +125,7 @@ class ImportedSymbols:
 
     def with_symbols(self, names: Sequence[str]) -> ImportedSymbols:
         """The same with more symbols, each found in texts as it is written."""
-        pipeline = Pipeline.from_str(self.pipeline.to_str())
+        pipeline = copy.deepcopy(self.pipeline)
         new = [name for name in dict.fromkeys(names) if pipeline.token_to_id(name) is None]
         pipeline.add_tokens([AddedToken(name, normalized=False) for name in new])
         entries, size = self.entries, self.numbering.size
@@ -232,7 +233,7 @@ class ImportedSymbols:
         }
 
     @classmethod
-    def from_state(cls, pipeline: Pipeline, state: Mapping[str, Any]) -> ImportedSymbols:
+    def from_state(cls, pipeline: TextPipeline, state: Mapping[str, Any]) -> ImportedSymbols:
         """The inverse of ``to_state``. Raises KeyError, TypeError and ModelError otherwise."""
         entries = state["entries"]
         return cls(

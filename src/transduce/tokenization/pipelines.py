@@ -21,6 +21,7 @@ from typing import Any
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from transduce.config import TokenizerConfig
+from transduce.tokenization.text_pipeline import TextPipeline
 
 __all__ = [
     "BYTES",
@@ -111,7 +112,7 @@ def make_pipeline(
     return Tokenizer.from_str(json.dumps(state))
 
 
-def to_state(tokenizer: Tokenizer, config: TokenizerConfig) -> dict[str, Any]:
+def to_state(tokenizer: TextPipeline, config: TokenizerConfig) -> dict[str, Any]:
     """The content of tokenizer.json, with our options in it.
 
     The library refuses unknown keys at the top but passes over them in the

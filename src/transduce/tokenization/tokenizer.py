@@ -26,12 +26,12 @@ from transduce.tokenization.pipelines import (
     to_state,
     unescape_special,
 )
+from transduce.tokenization.stored_pipeline import read_stored
 from transduce.tokenization.tags import TAG_OPEN, cut_at_tags, find_tags
 from transduce.tokenization.texts import encode_portions, normalize, portions
 from transduce.tokenization.vocabulary import VocabularyLearner, check_size
 from transduce.untrusted.bounded import read_text
 from transduce.untrusted.json import LARGEST
-from transduce.untrusted.tokenizer_json import read_pipeline
 
 __all__ = ["Tokenizer"]
 
@@ -88,7 +88,6 @@ class Tokenizer:
     def imported(cls, symbols: ImportedSymbols) -> Tokenizer:
         """The tokenizer of a published checkpoint; it has no tags of ours."""
         tokenizer = cls(Pipeline(models.WordLevel({})), TokenizerConfig(kind="imported"))
-        tokenizer._pipeline = symbols.pipeline
         tokenizer._imported = symbols
         tokenizer.size = tokenizer._first_tag = symbols.size
         return tokenizer
@@ -318,10 +317,13 @@ class Tokenizer:
     # ------------------------------------------------ files
 
     def to_json(self) -> str:
-        """What stands in tokenizer.json; ``tokenizers.Tokenizer.from_str`` reads it too."""
-        state = to_state(self._pipeline, self.config)
-        if self._imported is not None:
-            state["model"]["transduce"]["imported"] = self._imported.to_state()
+        """What stands in tokenizer.json; ``tokenizers.Tokenizer.from_str`` reads it too, but for
+        SentencePiece's models, which the library does not have.
+        """
+        imported = self._imported
+        state = to_state(self._pipeline if imported is None else imported.pipeline, self.config)
+        if imported is not None:
+            state["model"]["transduce"]["imported"] = imported.to_state()
         return json.dumps(state, ensure_ascii=False, indent=1)
 
     @classmethod
@@ -330,7 +332,7 @@ class Tokenizer:
         ours = f"{name}: tokenizer must be one that Transduce wrote"
         if not text.lstrip().startswith("{"):
             raise ModelError(ours)
-        pipeline, state = read_pipeline(text, name)
+        pipeline, state = read_stored(text, name)
         try:
             options = dict(state["model"]["transduce"])
             version, imported = options.pop("version"), options.pop("imported", None)
@@ -340,6 +342,8 @@ class Tokenizer:
             if imported is not None:
                 with naming(name):
                     return cls.imported(ImportedSymbols.from_state(pipeline, imported))
+            if not isinstance(pipeline, Pipeline):
+                raise ModelError(ours)
         except (KeyError, TypeError, AttributeError):
             raise ModelError(ours) from None
         except ValueError as error:

@@ -9,11 +9,13 @@ that walks it looks at no bounds.
 from __future__ import annotations
 
 import struct
+from array import array
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["require_whole"]
+__all__ = ["CharacterMap", "require_whole"]
 
 _BLOCK = 256  # units that one node may lead to
 _LABEL = (1 << 31) | 0xFF  # bits that are a label only where the highest is none
@@ -23,6 +25,7 @@ _LONGEST = 256  # bytes that one place of a text becomes
 _LARGEST = 4 << 20  # the published ones have 240 KB
 
 Units = NDArray[np.int64]
+_BYTES = np.arange(1, 256, dtype=np.int64)
 
 
 def require_whole(charsmap: bytes) -> None:
@@ -78,3 +81,77 @@ def _values(units: Units) -> Units:
         values.append(units[nodes[(units[reached] & _LEAF) > 0]] & _VALUE)
         nodes = np.unique(nodes[~seen[nodes]])
     return np.concatenate(values)
+
+
+class CharacterMap:
+    """What each text is rewritten to, looked up at a place of a longer text.
+
+    ``single`` are the characters that are rewritten by themselves, ``several`` those that begin a
+    longer text that is, ``plain_seconds`` what stands second in such a text and is ASCII.
+    """
+
+    def __init__(self, charsmap: bytes) -> None:
+        """Raise ValueError, its text the reason, where the map is not whole."""
+        require_whole(charsmap)
+        size = struct.unpack_from("<I", charsmap)[0] if charsmap else 0
+        self._texts = charsmap[4 + size :]
+        self._units = array("I", np.frombuffer(charsmap[4 : 4 + size], "<u4").tolist())
+        self.single: set[str] = set()
+        self.several: set[str] = set()
+        self.plain_seconds: set[str] = set()
+        self._root = self._offset(self._units[0]) if self._units else 0
+        if self._units:
+            self._look_at_first_characters()
+
+    def longest(self, text: str, place: int) -> tuple[str, int] | None:
+        """What the longest text that is rewritten and stands at a place becomes, and its length."""
+        units, node, found = self._units, self._root, None
+        if not units:
+            return None
+        for end in range(place, min(len(text), place + _LONGEST)):
+            unit = 0
+            for byte in text[end].encode():
+                node ^= byte
+                unit = units[node]
+                if unit & _LABEL != byte or not byte:
+                    return found and (self._text(found[0]), found[1])
+                node ^= self._offset(unit)
+            if unit & _LEAF:
+                found = units[node] & _VALUE, end + 1 - place
+        return found and (self._text(found[0]), found[1])
+
+    def _text(self, start: int) -> str:
+        end = self._texts.find(0, start)
+        return self._texts[start : None if end < 0 else end].decode()
+
+    @staticmethod
+    def _offset(unit: int) -> int:
+        return (unit >> 10) << ((unit & (1 << 9)) >> 6)
+
+    def _look_at_first_characters(self) -> None:
+        waiting = [(b"", self._root)]
+        while waiting:
+            key, node = waiting.pop()
+            for byte, unit in self._children(node):
+                whole = key + bytes((byte,))
+                inner = (node ^ byte) ^ self._offset(unit)
+                if len(whole) < _width(whole[0]):
+                    waiting.append((whole, inner))
+                elif (character := whole.decode(errors="ignore")) != "":
+                    if unit & _LEAF:
+                        self.single.add(character)
+                    if seconds := [byte for byte, _ in self._children(inner)]:
+                        self.several.add(character)
+                        self.plain_seconds |= {chr(byte) for byte in seconds if byte < 0x80}
+
+    def _children(self, node: int) -> Iterator[tuple[int, int]]:
+        units = np.frombuffer(self._units, np.uint32)
+        places = node ^ _BYTES
+        labels = units[places] & _LABEL
+        for byte in _BYTES[labels == _BYTES].tolist():
+            yield byte, self._units[node ^ byte]
+
+
+def _width(first: int) -> int:
+    """Bytes of a character in UTF-8, by the first of them."""
+    return 1 if first < 0xC0 else 2 if first < 0xE0 else 3 if first < 0xF0 else 4

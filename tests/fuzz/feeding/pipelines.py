@@ -15,8 +15,7 @@ from tokenizers import (
     processors,
 )
 
-from fuzz.feeding.sentencepieces import trained_pieces
-from transduce.pretrained.checkpoint.sentencepiece import _parse, pipeline_of
+from fuzz.feeding.sentencepieces import charsmap_of, trained_pieces
 
 __all__ = ["STEPS", "pipelines"]
 
@@ -71,8 +70,8 @@ def _all() -> Iterator[Tokenizer]:
     level.add_special_tokens(["<s>", "<unk>"])
     yield level
 
-    for options in ({}, {"kind": "bpe"}, {"size": 330, "byte_fallback": True}):
-        yield pipeline_of(_parse(trained_pieces(**options)), {"<extra>": 0})
+    for bpe, byte_fallback in ((False, False), (True, False), (False, True)):
+        yield _of_pieces(bpe, byte_fallback)
 
     vocabulary = {"[UNK]": 0, "a": 1, "##b": 2, "[CLS]": 3, "[SEP]": 4, "ab": 5}
     bert = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
@@ -83,6 +82,27 @@ def _all() -> Iterator[Tokenizer]:
     yield bert
 
     yield _everything()
+
+
+def _of_pieces(bpe: bool, byte_fallback: bool) -> Tokenizer:
+    """As transformers makes one of a SentencePiece model."""
+    names = ["<unk>", *(f"<0x{n:02X}>" for n in range(256)), _SPACE, *_LETTERS, "th", "the"]
+    numbers = {name: n for n, name in enumerate(names)}
+    model = models.Unigram([(name, -n / 10) for name, n in numbers.items()], 0, byte_fallback)
+    if bpe:
+        model = models.BPE(
+            numbers, [("t", "h"), ("th", "e")], unk_token="<unk>", fuse_unk=True,
+            byte_fallback=byte_fallback,
+        )  # fmt: skip
+    tokenizer = Tokenizer(model)
+    steps = [normalizers.Strip(), normalizers.Replace(Regex(" {2,}"), " ")]
+    charsmap = normalizers.Precompiled(charsmap_of(trained_pieces()))
+    tokenizer.normalizer = normalizers.Sequence([charsmap, *steps])
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(_SPACE, "always", split=False)
+    after = [decoders.ByteFallback()] if byte_fallback else []
+    tokenizer.decoder = decoders.Sequence([*after, decoders.Metaspace(_SPACE, "always")])
+    tokenizer.add_special_tokens(["<extra>"])
+    return tokenizer
 
 
 def _everything() -> Tokenizer:

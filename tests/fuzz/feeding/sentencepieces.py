@@ -45,4 +45,4 @@ def charsmap_of(model: bytes) -> bytes:
     """The map of characters of a model."""
     from transduce.pretrained.checkpoint.sentencepiece import _parse
 
-    return _parse(model).normalizer
+    return _parse(model).charsmap

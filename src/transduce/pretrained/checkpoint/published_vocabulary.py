@@ -17,6 +17,7 @@ from transduce.errors import ModelError
 from transduce.pretrained.checkpoint.published_checkpoint import PublishedCheckpoint, read_json
 from transduce.pretrained.checkpoint.sentencepiece import pipeline_of, read_pieces
 from transduce.tokenization.pipelines import BYTES
+from transduce.tokenization.text_pipeline import TextPipeline
 from transduce.untrusted import tokenizer_json
 from transduce.untrusted.bounded import read_text
 from transduce.untrusted.json import LARGEST
@@ -26,10 +27,12 @@ __all__ = [
     "Vocabulary",
     "byte_level_vocabulary",
     "fairseq_vocabulary",
+    "library_pipeline",
     "listed_vocabulary",
     "marian_vocabularies",
     "pegasus_vocabulary",
     "read_pipeline",
+    "special_numbers",
     "t5_vocabulary",
     "tokenizer_settings",
 ]
@@ -46,20 +49,29 @@ _LONGEST = 512  # characters of a symbol
 class Vocabulary:
     """A pipeline; ``hidden`` numbers are no text; for the rest see ``ImportedSymbols``."""
 
-    pipeline: Tokenizer
+    pipeline: TextPipeline
     hidden: frozenset[int] = frozenset()
     entries: Mapping[str, int] | None = None
     languages: Mapping[str, int] = field(default_factory=dict)
 
 
-def read_pipeline(folder: Path) -> Vocabulary | None:
+def library_pipeline(folder: Path) -> Tokenizer | None:
     """tokenizer.json, None where there is none. Raises ModelError where it is broken."""
     path = folder / _JSON
-    if not path.is_file():
+    return tokenizer_json.read_pipeline(_text(path), path)[0] if path.is_file() else None
+
+
+def read_pipeline(folder: Path) -> Vocabulary | None:
+    """Likewise with what is no text. Raises ModelError where it is broken."""
+    if (pipeline := library_pipeline(folder)) is None:
         return None
-    pipeline, _ = tokenizer_json.read_pipeline(_text(path), path)
-    special = {n for n, token in pipeline.get_added_tokens_decoder().items() if token.special}
-    return Vocabulary(pipeline, frozenset(special))
+    return Vocabulary(pipeline, special_numbers(pipeline))
+
+
+def special_numbers(pipeline: Tokenizer) -> frozenset[int]:
+    """Of added tokens that are no text."""
+    added = pipeline.get_added_tokens_decoder().items()
+    return frozenset(number for number, token in added if token.special)
 
 
 def t5_vocabulary(checkpoint: PublishedCheckpoint) -> Vocabulary:
@@ -145,9 +157,9 @@ def fairseq_vocabulary(checkpoint: PublishedCheckpoint) -> Vocabulary:
     own = 3  # <unk>, <s>, </s>, which are among fairseq's
     fairseq = replace(
         pieces,
-        names=["<s>", "<pad>", "</s>", "<unk>", *pieces.names[own:]],
-        scores=[0.0] * 4 + pieces.scores[own:],
-        types=[3, 3, 3, 2, *pieces.types[own:]],
+        names=("<s>", "<pad>", "</s>", "<unk>", *pieces.names[own:]),
+        scores=(0.0, 0.0, 0.0, 0.0, *pieces.scores[own:]),
+        types=(3, 3, 3, 2, *pieces.types[own:]),
     )
     names = [name for name in _additional(checkpoint) if name != "<mask>"]
     first = len(fairseq.names)

@@ -22,7 +22,7 @@ from transduce.pretrained.checkpoint.conversion import filled
 from transduce.pretrained.checkpoint.generation import symbol_numbers
 from transduce.pretrained.checkpoint.layers import NEVER, ConvertedWeights
 from transduce.pretrained.checkpoint.published_checkpoint import PublishedCheckpoint
-from transduce.pretrained.checkpoint.published_vocabulary import read_pipeline
+from transduce.pretrained.checkpoint.published_vocabulary import library_pipeline, special_numbers
 from transduce.pretrained.ctranslate2.model_file import BinaryModel
 from transduce.pretrained.ctranslate2.stacks import GELU, IDLE, Stack, read_stack
 from transduce.tokenization.imported import AUTO, ImportedSymbols
@@ -197,15 +197,13 @@ def _config(contents: _Contents) -> dict[str, Any]:
 
 
 def _symbols(contents: _Contents) -> ImportedSymbols:
-    vocabulary = read_pipeline(contents.folder)
-    if vocabulary is None:
+    pipeline = library_pipeline(contents.folder)
+    if pipeline is None:
         raise ModelError(f"{contents.folder}: Whisper must come with tokenizer.json; there is none")
     # Its texts are written with a space before them, as words inside a text are.
-    vocabulary.pipeline.normalizer = normalizers.Prepend(" ")
-    vocabulary.pipeline.decoder = decoders.Sequence(
-        [decoders.ByteLevel(), decoders.Strip(" ", 1, 0)]
-    )
-    names = vocabulary.pipeline.get_vocab()
+    pipeline.normalizer = normalizers.Prepend(" ")
+    pipeline.decoder = decoders.Sequence([decoders.ByteLevel(), decoders.Strip(" ", 1, 0)])
+    names = pipeline.get_vocab()
 
     def number(name: str) -> int:
         if names.get(name, len(contents.embedding)) >= len(contents.embedding):
@@ -227,11 +225,11 @@ def _symbols(contents: _Contents) -> ImportedSymbols:
         before = [languages[spoken], number(_TRANSLATE if translated else _TRANSCRIBE), *before]
     numbering = Numbering(len(contents.embedding), None, None, number(_START), number(_END))
     symbols = ImportedSymbols(
-        vocabulary.pipeline,
+        pipeline,
         numbering,
         tuple(before),
         forced=True,
-        hidden=vocabulary.hidden,
+        hidden=special_numbers(pipeline),
         languages=languages,
         their_banned_first=tuple(number for number in contents.suppressed_first if number >= 0),
     )

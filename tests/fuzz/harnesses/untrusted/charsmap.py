@@ -10,6 +10,7 @@ from fuzz.feeding.sentencepieces import charsmap_of, trained_pieces
 from fuzz.harness import Files, Harness
 from fuzz.mutations.octets import at_end, at_start, octets, several
 from transduce.errors import ModelError
+from transduce.tokenization.pieces.rewriting import Rules
 from transduce.untrusted.charsmap import require_whole
 from transduce.untrusted.tokenizer_json import library
 
@@ -26,8 +27,11 @@ def feed(files: Files, folder: Path) -> object:
     """Texts in the form that a map gives."""
     try:
         require_whole(files["charsmap"])
+        own = Rules(files["charsmap"])
     except ValueError as error:
         raise ModelError(str(error)) from None
+    for text in _TEXTS:
+        own.apply(text)
     with library("map of characters must be one that the library knows"):
         step = normalizers.Precompiled(files["charsmap"])
         found = [step.normalize_str(text) for text in _TEXTS]

@@ -1,0 +1,34 @@
+"""tokenizer.json as it is saved: the library's, or one of SentencePiece's pieces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from transduce.errors import ModelError, naming
+from transduce.tokenization.pieces.piece_pipeline import PIECES, PiecePipeline
+from transduce.tokenization.text_pipeline import TextPipeline
+from transduce.untrusted.json import parse_json
+from transduce.untrusted.tokenizer_json import read_pipeline
+
+__all__ = ["read_stored"]
+
+
+def read_stored(text: str, name: str | Path) -> tuple[TextPipeline, dict[str, Any]]:
+    """The pipeline of a file's text, the library's or one of pieces, and the text's JSON.
+
+    Raises ModelError, which names the file by ``name``.
+    """
+    if f'"{PIECES}"' not in text:
+        return read_pipeline(text, name)
+    must = f"{name}: tokenizer must be whole and valid"
+    try:
+        state: dict[str, Any] = parse_json(text)
+        if state["model"]["type"] != PIECES:  # it was a symbol's name
+            return read_pipeline(text, name)
+        with naming(name):
+            return PiecePipeline.from_state(state), state
+    except (KeyError, TypeError, AttributeError):
+        raise ModelError(must) from None
+    except ValueError as error:
+        raise ModelError(f"{must}; {error}") from None
