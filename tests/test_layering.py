@@ -36,7 +36,7 @@ FLOORS = [
     ["training"],
     ["workflow"],
     ["pretrained"],
-    ["export"],
+    ["export", "automatic"],
     ["transducer", "tasks"],
     ["moved"],
     ["__init__"],

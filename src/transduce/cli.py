@@ -30,10 +30,6 @@ app = typer.Typer(
 )
 
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model directory.")]
-Overrides = Annotated[
-    Optional[list[str]],  # noqa: UP045 (typer reads this form on every version)
-    typer.Argument(metavar="KEY=VALUE", help="Any option of the recipe: search.beam=8."),
-]
 PartName = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--part", metavar="NAME", help="The part of a mixture that the data is of."),
@@ -104,19 +100,32 @@ def check(
 
 @app.command()
 def train(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A YAML file.")],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="The model directory.")
+    arguments: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RECIPE|DATA",
+            help="A recipe (YAML), or files with pairs, or a folder of recordings or pictures, for "
+            "which a recipe is chosen; then options as KEY=VALUE.",
+        ),
     ],
-    overrides: Overrides = None,
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            "--output", "-o", metavar="DIR", help="The model directory; runs/NAME if none."
+        ),
+    ] = None,
+    minutes: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(metavar="M", help="Minutes of training at most; 10 if data is given."),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last checkpoint.")
     ] = False,
 ) -> None:
-    """Train a model as a recipe says."""
+    """Train a model as a recipe says, or as suits the data."""
     from transduce.commands.train import train
 
-    if not train(recipe, overrides or [], output, resume=resume):
+    if not train(arguments, output, minutes, resume=resume):
         raise typer.Exit(_INTERRUPTED)
 
 

@@ -11,7 +11,7 @@ from transduce.errors import ConfigError
 from transduce.reading.pair_files import Example
 from transduce.reading.parts import Part, find_part, part_tags, parts_of
 from transduce.reading.problems import Problems
-from transduce.workflow.corpora.corpora import examples_from_files
+from transduce.workflow.corpora.corpora import examples_from_files, held_out_test
 
 __all__ = ["require_file_place", "split_overrides", "test_examples", "test_parts", "updated"]
 
@@ -51,7 +51,7 @@ def test_parts(config: Config, problems: Problems) -> dict[str, list[Example]]:
     found = {
         part.name: _part_examples(config, part, part.data.test, problems)
         for part in parts_of(config).values()
-        if part.data.test is not None
+        if part.data.test is not None or part.data.test_fraction
     }
     if not found:
         raise ConfigError(
@@ -63,10 +63,13 @@ def test_parts(config: Config, problems: Problems) -> dict[str, list[Example]]:
 def _part_examples(
     config: Config, part: Part, files: Files | None, problems: Problems
 ) -> list[Example]:
+    tags = part_tags(parts_of(config))
+    if files is None and part.data.test_fraction:
+        return held_out_test(part, problems, tags)
     if files is None:
         key = f"data.parts.{part.name}.test" if part.name else "data.test"
         raise ConfigError(f"{key} must name a file with pairs, or DATA be given; got neither")
-    return examples_from_files(files, part.data, problems, part_tags(parts_of(config)))
+    return examples_from_files(files, part.data, problems, tags)
 
 
 def require_file_place(path: Path | None, option: str) -> None:

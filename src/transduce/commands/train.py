@@ -1,40 +1,104 @@
-"""``transduce train``: a recipe to a model directory."""
+"""``transduce train``: a recipe, or data alone, to a model directory."""
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from transduce.config import load_config
+from transduce.automatic.planning import plan_files, require_minutes
+from transduce.automatic.runs import RECIPE, ending, free_folder, keep_recipe
+from transduce.commands.arguments import split_overrides
+from transduce.config import Config, load_config, parse_override
+from transduce.errors import ConfigError
 from transduce.pretrained.published_model import read_pretrained
 from transduce.training.distributed import launched_processes
 from transduce.training.record.progress import choose_progress
 from transduce.workflow.corpora.corpora import open_corpora
 from transduce.workflow.fitting.fit import fit
+from transduce.workflow.trained import TrainedModel
 
 __all__ = ["train"]
 
+_MINUTES = 10.0  # where data is given and nobody says
 
-def train(recipe: Path, overrides: Sequence[str], output: Path, *, resume: bool) -> bool:
+
+def train(
+    arguments: Sequence[str], output: Path | None, minutes: float | None, *, resume: bool
+) -> bool:
     """Train and say where the model is; false where somebody stopped it."""
-    config = load_config(recipe, overrides)
+    inputs, overrides = split_overrides(arguments)
+    if not inputs:
+        raise ConfigError("train must be given a recipe, or files with pairs; got neither")
+    if minutes is not None:
+        require_minutes(minutes)
+    if resume and output is None:
+        raise ConfigError("--output must name the run that --resume goes on with; got none")
+    if not any(Path(path).suffix.lower() in (".yaml", ".yml") for path in inputs):
+        return _by_data(inputs, overrides, output, minutes, resume=resume)
+    if len(inputs) > 1:
+        raise ConfigError(f"RECIPE must stand alone; got {len(inputs)} files")
+    if minutes is not None:
+        overrides = [f"training.max_minutes={minutes!r}", *overrides]
+    config = load_config(inputs[0], overrides)
+    folder = free_folder(config.name) if output is None else output
+    return _trained(config, folder, resume=resume) is not None
+
+
+def _by_data(
+    paths: Sequence[str],
+    overrides: Sequence[str],
+    output: Path | None,
+    minutes: float | None,
+    *,
+    resume: bool,
+) -> bool:
+    """Look, choose, say what was chosen, train, test."""
+    if output is not None and resume and (output / RECIPE).is_file():
+        config, folder = load_config(output / RECIPE, overrides), output
+    else:
+        given = dict(parse_override(text) for text in overrides)
+        plan = plan_files(paths, given, _MINUTES if minutes is None else minutes)
+        config = plan.config
+        folder = free_folder(config.name) if output is None else output
+        for line in plan.lines:
+            _say(line)
+        again = f"transduce train {shlex.quote(str(folder / RECIPE))}"
+        if not (folder / "training").exists() and launched_processes()[0] == 0:
+            keep_recipe(folder, plan.recipe(again))
+            _say(f"recipe: {folder / RECIPE}, chosen in {plan.seconds:.1f} s")
+    trained = _trained(config, folder, resume=resume)
+    if trained is None:
+        return False
+    if launched_processes()[0] == 0:
+        ending(trained, folder, print)
+    return True
+
+
+def _trained(config: Config, folder: Path, *, resume: bool) -> TrainedModel | None:
+    """None where somebody stopped it."""
     base = None if config.model.from_ is None else read_pretrained(config.model.from_)
     trained = fit(
         config,
         open_corpora(config),
-        output,
+        folder,
         base=base,
         resume=resume,
         progress=choose_progress(),
-        say=lambda line: print(line, file=sys.stderr),
+        say=_say,
     )
     record = trained.report["training"]
     finished = record["stopped"] != "interrupted"
-    if launched_processes()[0] != 0:
-        return bool(finished)
-    print(f"{record['stopped']} after {record['minutes']:.1f} minutes, {record['steps']:,} steps")
-    print(f"model: {output}")
-    if not finished:
-        print("go on with the same command and --resume")
-    return bool(finished)
+    if launched_processes()[0] == 0:
+        print(
+            f"{record['stopped']} after {record['minutes']:.1f} minutes, {record['steps']:,} steps"
+        )
+        print(f"model: {folder}")
+        if not finished:
+            print("go on with the same command and --resume")
+    return trained if finished else None
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)

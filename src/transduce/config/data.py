@@ -109,6 +109,7 @@ class PartTokenizersConfig(Section):
 
 
 DataFormat = Literal["auto", "tsv", "csv", "jsonl", "parquet", "lines", "datasets"]
+Delimiter = Annotated[str, Field(min_length=1, max_length=1)]
 
 
 class PartConfig(Section):
@@ -122,6 +123,7 @@ class PartConfig(Section):
     test: Files | None = Field(default=None, description=_FILES)
     format: DataFormat | None = None
     header: bool | None = None
+    delimiter: Delimiter | None = None
     source: Columns | None = Field(default=None, description=_COLUMNS)
     target: Column | None = Field(default=None, description=_COLUMN)
     tag: Name | None = None  # none: the part's name
@@ -158,9 +160,12 @@ class DataConfig(Section):
     tags: Literal["source", "target", "both", "none"] = "source"  # where a part's tag stands
     format: DataFormat = "auto"
     header: bool = False  # TSV and CSV: the first line names the columns
+    delimiter: Delimiter | None = None  # CSV: what stands between columns; none: a comma
     source: Columns = Field(default=0, description=_COLUMNS)
     target: Column = Field(default=1, description=_COLUMN)
-    dev_fraction: Annotated[float, Field(ge=0, le=0.5)] = 0.05  # taken from train where dev is none
+    # Shares of train's sources, which training does not see, where dev or test is none.
+    dev_fraction: Annotated[float, Field(ge=0, le=0.5)] = 0.05
+    test_fraction: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     source_prefix: Text = ""  # put before every source: T5's "translate English to French: "
     on_error: Literal["stop", "skip"] = "stop"
     max_source_length: Length | None = None  # tokens or frames; longer pairs are left out
@@ -170,6 +175,15 @@ class DataConfig(Section):
 
     @model_validator(mode="after")
     def _agree(self) -> DataConfig:
+        if self.dev_fraction + self.test_fraction >= 1:
+            raise ValueError(
+                "dev_fraction and test_fraction must leave something to train on; got "
+                f"{self.dev_fraction:g} and {self.test_fraction:g}"
+            )
+        if self.delimiter in ('"', "\n", "\r"):
+            raise ValueError(
+                f"delimiter must be no quote and no end of a line; got {self.delimiter!r}"
+            )
         if self.parts is None:
             return self
         for key in ("train", "dev", "test"):

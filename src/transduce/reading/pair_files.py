@@ -120,20 +120,22 @@ def _pairs_of(item: Path | ParallelFiles, config: DataConfig, problems: Problems
                 f"got {item}"
             )
         case "tsv" | "csv" | None:
-            return _delimited_pairs(item, kind, layout, config.header, problems)
+            if kind is None and config.delimiter is not None:
+                kind = "csv"
+            return _delimited_pairs(item, kind, layout, config, problems)
 
 
 def _delimited_pairs(
-    path: Path, kind: str | None, layout: Layout, header: bool, problems: Problems
+    path: Path, kind: str | None, layout: Layout, config: DataConfig, problems: Problems
 ) -> Iterator[Pair]:
-    name = str(path)
+    name, header = str(path), config.header
     if not header:
         layout = layout.numbered(None)
     with open_stream(path) as stream:
         blocks = read_blocks(stream, name)
         if kind is None:
             blocks = _with_tabs(blocks, name)
-        rows = csv_rows(blocks) if kind == "csv" else tsv_rows(blocks)
+        rows = csv_rows(blocks, config.delimiter) if kind == "csv" else tsv_rows(blocks)
         width = None
         if header:
             layout, width = _read_header(noted(rows, name, problems), layout, name)

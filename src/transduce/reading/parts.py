@@ -138,7 +138,7 @@ def _holds_tag(pair: Pair, tags: frozenset[str], problems: Problems) -> bool:
 def _as_only_one(data: DataConfig, part: PartConfig) -> DataConfig:
     given = {
         key: value
-        for key in ("format", "header", "source", "target")
+        for key in ("format", "header", "delimiter", "source", "target")
         if (value := getattr(part, key)) is not None
     }
     return data.model_copy(update={"parts": None, **given, **_located(part, data.folder)})

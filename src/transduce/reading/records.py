@@ -38,14 +38,16 @@ def tsv_rows(blocks: Iterable[Block]) -> Rows:
                 yield number, line.split("\t")
 
 
-def csv_rows(blocks: Iterable[Block]) -> Rows:
+def csv_rows(blocks: Iterable[Block], delimiter: str | None = None) -> Rows:
     """Parse strictly by RFC 4180; the number is that of a record's first line.
+
+    ``delimiter`` stands between fields; none: a comma.
 
     A field may be as long as a line: the limit of Python's own module is raised to that.
     """
     csv.field_size_limit(max(csv.field_size_limit(), LONGEST_LINE))
     lines = _RecordLines(blocks)
-    reader = csv.reader(lines, strict=True)
+    reader = csv.reader(lines, strict=True, delimiter=delimiter or ",")
     while True:
         start = lines.begin()
         try:

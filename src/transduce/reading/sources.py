@@ -61,7 +61,7 @@ def sources_or_errors(path: str | Path | BinaryIO, config: DataConfig) -> Iterat
         else:
             stream = sys.stdin.buffer if isinstance(path, str | Path) else path
             kind: _Kind = "jsonl" if config.format == "jsonl" else _plain_kind(layout)
-            rows = _from_blocks(read_blocks(stream, name), kind, layout, False, name)
+            rows = _from_blocks(read_blocks(stream, name), kind, layout, config, False, name)
         for number, row in rows:
             yield row if isinstance(row, str) else DataError(str(row), file=name, line=number)
     except BadFileError as error:
@@ -89,11 +89,16 @@ def _from_file(path: Path, config: DataConfig, layout: Layout) -> _Sources:
         return
     with open_stream(path) as stream:
         blocks = read_blocks(stream, str(path))
-        yield from _from_blocks(blocks, kind, layout, header, str(path))
+        yield from _from_blocks(blocks, kind, layout, config, header, str(path))
 
 
 def _from_blocks(
-    blocks: Iterable[Block], kind: _Kind, layout: Layout, header: bool, name: str
+    blocks: Iterable[Block],
+    kind: _Kind,
+    layout: Layout,
+    config: DataConfig,
+    header: bool,
+    name: str,
 ) -> _Sources:
     if kind == "lines":
         for block in blocks:
@@ -103,7 +108,7 @@ def _from_blocks(
         records = jsonl_rows(blocks, keyed.source_keys(), blank=True)
         yield from _picked(records, keyed.in_order().picker()[0])
     else:
-        rows = csv_rows(blocks) if kind == "csv" else tsv_rows(blocks)
+        rows = csv_rows(blocks, config.delimiter) if kind == "csv" else tsv_rows(blocks)
         number, first = next(rows, (1, [])) if header else (1, [])
         if isinstance(first, BadRecordError):
             raise BadFileError(first.reason, str(first), name, number)

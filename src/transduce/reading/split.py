@@ -11,7 +11,7 @@ from itertools import accumulate
 
 from transduce.errors import ConfigError
 
-__all__ = ["hash_split", "splitter"]
+__all__ = ["hash_split", "place", "splitter"]
 
 
 def hash_split(text: str, splits: Mapping[str, float]) -> str:
@@ -32,10 +32,10 @@ def splitter(splits: Mapping[str, float]) -> Callable[[str], str]:
         raise ConfigError(f"splits must be shares that sum to 1; got {dict(splits)}")
     names = [name for name, share in splits.items() if share > 0]
     edges = list(accumulate(splits[name] for name in names))[:-1]  # the last one takes the rest
-    return lambda text: names[bisect_right(edges, _place(text))]
+    return lambda text: names[bisect_right(edges, place(text))]
 
 
-def _place(text: str) -> float:
+def place(text: str) -> float:
     """Where on the line from 0 to 1 a text falls."""
     if text.isascii():
         normal = text.encode()

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from transduce.config import Config, DataConfig, Files, ParallelFiles
 from transduce.errors import ConfigError, DataError
+from transduce.reading.held_out import shares, split_of
 from transduce.reading.pair_files import Example, Pair, group_examples, read_pairs
 from transduce.reading.parts import WHOLE, Part, part_tags, parts_of, refuse_tags
 from transduce.reading.problems import Problems
-from transduce.reading.split import splitter
 from transduce.untrusted.opening import open_regular
 
 __all__ = [
@@ -26,9 +26,12 @@ __all__ = [
     "digest",
     "examples_from_files",
     "file_list",
+    "held_out_test",
     "mixture_from_lists",
     "open_corpora",
 ]
+
+_MEMORY = Path("memory")  # in the place of a file whose pairs are given as a list
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class Corpora:
     dev_problems: Problems = field(default_factory=Problems)
     parts: tuple[CorpusPart, ...] = ()
     whole: Part = WHOLE  # how all is read where there are no parts
+    test: list[Example] = field(default_factory=list)  # of pairs in memory: data.test_fraction
 
     def dev_pairs(self) -> Iterator[Pair]:
         """All dev examples as pairs, as the model reads them."""
@@ -107,14 +111,41 @@ def _open(
     part: Part, tags: frozenset[str], problems: Problems, dev_problems: Problems
 ) -> CorpusPart:
     data = part.data
+    dev, kept = _held_out(part, tags)
     if data.dev is not None:
         dev = examples_from_files(data.dev, data, dev_problems, tags)
-        return CorpusPart(part, _counted(part, tags, problems, set()), dev)
+    return CorpusPart(part, _counted(part, tags, problems, kept), dev)
+
+
+def _held_out(part: Part, tags: frozenset[str]) -> tuple[list[Example], set[str]]:
+    """The training files' examples for dev, and all sources that training does not see."""
+    data = part.data
+    if not any(shares(data)):
+        return [], set()
+    side = split_of(data)
     unnoticed = Problems(data.on_error)
-    pairs = refuse_tags(read_pairs(_train_files(part), data, unnoticed), tags, unnoticed)
-    dev = group_examples(filter(_held_out(data.dev_fraction, data.input.kind), pairs))
-    held_out = {example.source for example in dev}
-    return CorpusPart(part, _counted(part, tags, problems, held_out), dev)
+    for_dev: list[Pair] = []
+    kept: set[str] = set()
+    for pair in refuse_tags(read_pairs(_train_files(part), data, unnoticed), tags, unnoticed):
+        if (split := side(pair)) != "train":
+            kept.add(pair.source)
+            if split == "dev":
+                for_dev.append(pair)
+    return group_examples(for_dev), kept
+
+
+def held_out_test(part: Part, problems: Problems, tags: frozenset[str]) -> list[Example]:
+    """What ``data.test_fraction`` keeps of the training files. Raises DataError for nothing."""
+    data = part.data
+    side = split_of(data)
+    pairs = refuse_tags(read_pairs(_train_files(part), data, problems), tags, problems)
+    examples = group_examples(pair for pair in pairs if side(pair) == "test")
+    if not examples:
+        raise DataError(
+            "data.test_fraction must keep at least one source of the training data; got "
+            f"{data.test_fraction:g}, which keeps none"
+        )
+    return examples
 
 
 def corpora_from_lists(
@@ -128,9 +159,12 @@ def corpora_from_lists(
     ``whole`` says what stands before each source.
     """
     dev_pairs = None if dev is None else list(_pairs(dev, "dev pairs"))
-    part, text = _of_lists(whole, list(_pairs(train, "training pairs")), dev_pairs, dev_fraction)
+    pairs = list(_pairs(train, "training pairs"))
+    part, test, text = _of_lists(whole, pairs, dev_pairs, dev_fraction)
     fingerprints = {"memory": digest(text)}
-    return Corpora(part.train, part.dev, Problems("stop"), fingerprints, len(text), whole=whole)
+    return Corpora(
+        part.train, part.dev, Problems("stop"), fingerprints, len(text), whole=whole, test=test
+    )
 
 
 def mixture_from_lists(
@@ -149,7 +183,7 @@ def mixture_from_lists(
     opened, fingerprints, size = [], {}, 0
     for name, part in parts.items():
         own_dev = None if dev_pairs is None else dev_pairs[name]
-        corpus_part, text = _of_lists(part, pairs[name], own_dev, dev_fraction)
+        corpus_part, _, text = _of_lists(part, pairs[name], own_dev, dev_fraction)
         opened.append(corpus_part)
         fingerprints[f"{name}: memory"] = digest(text)
         size += len(text)
@@ -165,14 +199,18 @@ def mixture_from_lists(
 
 def _of_lists(
     part: Part, pairs: list[Pair], dev: list[Pair] | None, dev_fraction: float
-) -> tuple[CorpusPart, str]:
-    """A data set in memory, and all its text."""
-    if dev is None:
-        dev = list(filter(_held_out(dev_fraction), pairs))
-        sources = {pair.source for pair in dev}
-        pairs = [pair for pair in pairs if pair.source not in sources]
-    text = "\n".join(f"{pair.source}\t{pair.target}" for pair in [*pairs, *dev])
-    return CorpusPart(part, lambda: part.tagged(iter(pairs)), group_examples(dev)), text
+) -> tuple[CorpusPart, list[Example], str]:
+    """A data set in memory, its test examples, and all its text."""
+    given = {"dev": None if dev is None else _MEMORY, "dev_fraction": dev_fraction}
+    side = split_of(part.data.model_copy(update=given))
+    by_split: dict[str, list[Pair]] = {"train": [], "test": [], "dev": list(dev or ())}
+    for pair in pairs:
+        by_split[side(pair)].append(pair)
+    kept = {pair.source for pair in chain(by_split["test"], () if dev else by_split["dev"])}
+    pairs = [pair for pair in by_split["train"] if pair.source not in kept]
+    text = "\n".join(f"{pair.source}\t{pair.target}" for pair in [*pairs, *by_split["dev"]])
+    corpus = CorpusPart(part, lambda: part.tagged(iter(pairs)), group_examples(by_split["dev"]))
+    return corpus, group_examples(by_split["test"]), text
 
 
 def _pairs_by_part(
@@ -231,19 +269,6 @@ def _counted(
         return part.tagged(pairs)
 
     return stream
-
-
-def _held_out(fraction: float, kind: str = "text") -> Callable[[Pair], bool]:
-    split_of = splitter({"train": 1 - fraction, "dev": fraction})
-    if kind == "text":
-        return lambda pair: split_of(pair.source) == "dev"
-    return lambda pair: split_of(_name(pair)) == "dev"
-
-
-def _name(pair: Pair) -> str:
-    """A source's path as seen from its manifest, which may move together with it."""
-    folder = os.path.join(os.path.dirname(pair.file), "")
-    return pair.source.replace(folder, "")
 
 
 def _pairs(pairs: Iterable[tuple[str, str]], name: str) -> Iterator[Pair]:

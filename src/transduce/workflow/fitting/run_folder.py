@@ -20,6 +20,7 @@ from transduce.workflow.trained import TrainedModel
 __all__ = ["run_fingerprint", "taken"]
 
 _PATHS = {"train", "dev", "test"}  # files may move; their content is hashed
+_LATER = ("delimiter", "test_fraction")  # options that runs begun by older versions do not know
 
 
 @contextmanager
@@ -91,6 +92,10 @@ def _options(config: Config) -> Iterator[tuple[str, Any]]:
     for part in (data["parts"] or {}).values():
         for key in _PATHS:
             del part[key]
+    for section in (data, *(data["parts"] or {}).values()):
+        for key in _LATER:
+            if not section.get(key):
+                section.pop(key, None)
     yield from _flat("data", data)
     yield from _flat("tokenizer", config.tokenizer.model_dump(mode="json"))
     model = config.model.model_dump(mode="json", by_alias=True, exclude={"preset"})

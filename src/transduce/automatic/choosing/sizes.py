@@ -1,0 +1,99 @@
+"""How large a model the minutes permit: what a size costs, and the largest that gets far enough."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from transduce.automatic.choosing.machine_speed import Machine
+
+__all__ = ["Demand", "Size", "Work", "choose_size"]
+
+_EFFICIENCY = 0.4  # of the speed of large products, at width 256 and more
+_NARROW = 0.5  # a model of width w has (w / 256) to this power of it
+_STARTED = 0.9  # share of the minutes that are steps; the rest is dev scoring
+_FORWARD_AND_BACK = 6  # floating-point operations for each multiplication of a model
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What is read and written: tokens of a source and of a target, pairs, target symbols."""
+
+    pairs: int
+    source: float
+    target: float
+    symbols: int
+
+
+@dataclass(frozen=True)
+class Size:
+    """A model's size. ``layers`` are those of the encoder; a recurrent decoder has one."""
+
+    family: str  # lstm or transformer
+    width: int
+    layers: int = 1
+
+    def operations(self, demand: Demand) -> float:
+        """Multiplications for one pair, in one direction."""
+        w, s, t = self.width, demand.source, demand.target
+        output = t * w * demand.symbols
+        if self.family == "transformer":
+            encoder = self.layers * s * (12 * w * w + 2 * s * w)
+            decoder = self.layers * t * (14 * w * w + 2 * (s + t) * w) + self.layers * 2 * s * w * w
+            return encoder + decoder + output
+        encoder = self.layers * s * 4 * w * (w + w / 2)
+        decoder = t * (8 * w * w + 3 * w * w + 2 * s * w)
+        return encoder + decoder + output
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a size gets done in the time."""
+
+    size: Size
+    epochs: float
+    batch_tokens: int
+    steps: float
+
+
+# From the smallest on, each with the epochs that it wants at least.
+_LADDERS = {
+    "lstm": tuple(
+        Size("lstm", *size)
+        for size in ((64,), (96,), (128,), (192,), (256,), (256, 2), (384, 2), (512, 2))
+    ),
+    "transformer": tuple(
+        Size("transformer", *size) for size in ((128, 2), (192, 3), (256, 3), (256, 4), (512, 6))
+    ),
+}
+_EPOCHS = 6.0  # a size must see the data so often
+_STEPS = 600.0  # and take so many steps
+_BATCHES = (256, 512, 1024, 2048, 4096)
+_STEPS_WANTED = 2500  # of a run; batches are smaller where there is time for fewer
+_BATCHES_AN_EPOCH = 40
+
+
+def choose_size(family: str, demand: Demand, minutes: float, machine: Machine) -> Work:
+    """The largest size that reads the data often enough in the time; else the smallest."""
+    ladder = _LADDERS[family]
+    works = [_work(size, demand, minutes, machine) for size in ladder]
+    large = [work for work in works if work.epochs >= _EPOCHS and work.steps >= _STEPS]
+    return _not_too_large(large, demand) if large else works[0]
+
+
+def _not_too_large(works: list[Work], demand: Demand) -> Work:
+    """Little data is learnt by heart by a large model: width squared goes with the tokens."""
+    tokens = demand.pairs * (demand.source + demand.target)
+    permitted = [work for work in works if work.size.width <= max(96, 4 * tokens**0.5)]
+    return (permitted or works[:1])[-1]
+
+
+def _work(size: Size, demand: Demand, minutes: float, machine: Machine) -> Work:
+    efficiency = _EFFICIENCY * min(1.0, (size.width / 256) ** _NARROW)
+    operations = _FORWARD_AND_BACK * size.operations(demand)
+    seconds = 60 * minutes * _STARTED
+    pairs = seconds * machine.speed * 1e9 * efficiency / operations
+    epochs = pairs / max(1, demand.pairs)
+    tokens_an_epoch = demand.pairs * demand.target
+    wanted = min(pairs * demand.target / _STEPS_WANTED, tokens_an_epoch / _BATCHES_AN_EPOCH)
+    batch = next((b for b in reversed(_BATCHES) if b <= wanted), _BATCHES[0])
+    return Work(size, epochs, batch, pairs * demand.target / batch)
