@@ -160,7 +160,7 @@ def test_module_runs_no_code_out_of_files(module: Path) -> None:
 
 
 def test_module_passes_no_keywords_on_blind(module: Path) -> None:
-    if module.name in ("transducer.py", "tasks.py"):
+    if module.name in ("transducer.py", "make_pipeline.py", "task_pipeline.py", "moved.py"):
         return  # scikit-learn's set_params(**params), generate's options: names are checked there
     assert list(blind_keywords(parsed(module))) == []
 

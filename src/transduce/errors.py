@@ -16,11 +16,14 @@ __all__ = [
     "ConfigError",
     "DataError",
     "EngineError",
+    "LanguageError",
     "ModelError",
+    "NoModelError",
     "NoProgramError",
     "SearchError",
     "TrainingError",
     "TransduceError",
+    "UnknownTaskError",
     "naming",
     "one_line",
 ]
@@ -78,6 +81,27 @@ class ModelError(TransduceError):
     """A model directory is missing, incomplete or of another kind than asked for."""
 
 
+class LanguageError(ModelError, ValueError):
+    """A model of many languages is told none, or one that it does not know; ``known`` are those
+    that it does.
+    """
+
+    def __init__(self, message: str = "", known: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.known = known
+
+
+class NoModelError(ModelError, OSError):
+    """A name that is no folder, and none that the hub's cache or the hub itself has."""
+
+
+class UnknownTaskError(ConfigError, KeyError):
+    """A task that no pipeline is for."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # that of KeyError puts it in quotes
+
+
 class CheckpointError(TransduceError):
     """A checkpoint cannot be written or read."""
 
@@ -115,4 +139,7 @@ def naming(path: str | Path) -> Iterator[None]:
         yield
     except (ConfigError, ModelError) as error:
         text = str(error)
-        raise ModelError(text if str(path) in text else f"{path}: {text}") from None
+        text = text if str(path) in text else f"{path}: {text}"
+        if isinstance(error, LanguageError):
+            raise LanguageError(text, error.known) from None
+        raise ModelError(text) from None

@@ -72,13 +72,9 @@ class _Folder(ModuleType):
     def __call__(
         self,
         task: str,
-        model: Any,
-        *,
-        device: str = "auto",
-        src_lang: str | None = None,
-        tgt_lang: str | None = None,
-        part: str | None = None,
+        model: Any = None,
+        **options: Any,
     ) -> Any:
         from transduce.tasks import pipeline
 
-        return pipeline(task, model, device=device, src_lang=src_lang, tgt_lang=tgt_lang, part=part)
+        return pipeline(task, model, **options)

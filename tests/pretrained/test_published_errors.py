@@ -193,12 +193,12 @@ def test_import_writes_a_directory_of_ours(folder, tmp_path, capsys):
 def test_what_is_not_taken_over_is_said(folder, caplog):
     start = json.loads((folder / "config.json").read_text())["decoder_start_token_id"]
     settings = {"decoder_start_token_id": start, "pad_token_id": 1, "num_beams": 3}
-    idle = {"repetition_penalty": 1.0, "bad_words_ids": [[1], [start]]}
+    idle = {"encoder_repetition_penalty": 1.0, "bad_words_ids": [[1], [start]]}
     write_json(folder / "generation_config.json", {**settings, **idle})
     Transducer.from_pretrained(folder, device="cpu")
     assert not caplog.messages
     told = {
-        "repetition_penalty": 1.3,
+        "encoder_repetition_penalty": 1.3,
         "bad_words_ids": [[1], [7, 8], [9], [7, start], [9_999]],
         "suppress_tokens": [10, start],
     }
@@ -207,5 +207,5 @@ def test_what_is_not_taken_over_is_said(folder, caplog):
     assert [message.partition(": ")[2] for message in caplog.messages] == [
         f"generation option bad_words_ids=[[7, {start}], [9999]] is not taken over",
         f"generation option suppress_tokens=[{start}] is not taken over",
-        "generation option repetition_penalty=1.3 is not taken over",
+        "generation option encoder_repetition_penalty=1.3 is not taken over",
     ]

@@ -111,8 +111,10 @@ def test_languages(tmp_path):
     assert other == [expected[0]["translation_text"]]
     with pytest.raises(ModelError, match=r"one of eng_Latn, fra_Latn; got 'deu_Latn'"):
         model.speaking(target="deu_Latn")
+    untold = pipeline("translation", model=tmp_path, device="cpu")
     with pytest.raises(ModelError, match="source_language must be one of eng_Latn, fra_Latn"):
-        pipeline("translation", model=tmp_path, device="cpu")
+        untold("abc")
+    assert untold("abc", src_lang="fra_Latn", tgt_lang="eng_Latn", max_length=8) == expected
 
 
 def test_a_model_of_our_own(folder, tmp_path):

@@ -33,7 +33,10 @@ from transduce.errors import DataError
 if TYPE_CHECKING:
     from transduce.interfaces import Frames  # whose module loads torch
 
-__all__ = ["AudioReader"]
+__all__ = ["AudioReader", "Recording"]
+
+# A path, a file's content, samples at the config's rate, or samples and their rate.
+Recording = str | Path | bytes | NDArray[Any] | tuple[NDArray[Any], int]
 
 _JOIN = "|"
 _MOST_JOINED = 1000
@@ -45,7 +48,7 @@ class AudioReader:
 
     A source is a path, or several joined as ``one.wav|0.3|two.wav``: read one after another, a
     number between two being seconds of silence. In memory it is an array of samples at the
-    config's sampling rate, or a pair of an array and its rate.
+    config's sampling rate, a pair of an array and its rate, or the bytes of a file.
     """
 
     suffixes: tuple[str, ...] = (
@@ -87,13 +90,11 @@ class AudioReader:
                 f"(data.input.max_minutes); got more in {source[:80]!r}"
             )
 
-    def read(self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int]) -> Frames:
+    def read(self, source: Recording) -> Frames:
         """Float32 ``[S, F]``. Raises DataError naming the file and what is wrong."""
         return log_mel(self.samples(source), self.config)
 
-    def segments(
-        self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int], *, sound: bool = True
-    ) -> Iterator[Segment]:
+    def segments(self, source: Recording, *, sound: bool = True) -> Iterator[Segment]:
         """The same in segments of at most ``cut_at`` seconds, where the config has that.
 
         One by one, with where in them something is heard unless nobody asks.
@@ -103,9 +104,7 @@ class AudioReader:
             loud = find_sound(samples, rate) if sound else None
             yield Segment(log_mel(samples, self.config), loud)
 
-    def _cut(
-        self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int]
-    ) -> Iterable[Samples]:
+    def _cut(self, source: Recording) -> Iterable[Samples]:
         longest = self.config.cut_at
         if longest is None:
             return [self.samples(source)]
@@ -125,17 +124,23 @@ class AudioReader:
         frames = log_mel(samples, self.config, warp, gains)
         return change_frames(frames, options, chance)
 
-    def samples(self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int]) -> Samples:
+    def samples(self, source: Recording) -> Samples:
         """Float32 ``[N]`` at the config's rate."""
         rate = self.config.sampling_rate
         if isinstance(source, tuple):
             return array_samples(source[0], source[1], rate)
-        if isinstance(source, np.ndarray):
+        if isinstance(source, bytes):
+            return read_samples(source, rate, self.config.max_minutes)
+        if hasattr(source, "__array__"):  # of NumPy, torch or another
             return array_samples(source, rate, rate)
+        if not isinstance(source, str | Path):
+            raise DataError(
+                f"recording must be a path, samples or bytes of a file; got {type(source).__name__}"
+            )
         pieces = self._pieces(str(source))
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
-    def seen(self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int]) -> None:
+    def seen(self, source: Recording) -> None:
         """None: a recording is not seen."""
 
     def located(self, source: str, folder: Path) -> str:

@@ -7,6 +7,7 @@ recording may be long.
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import re
@@ -44,26 +45,29 @@ _LOUDEST = 1e6  # times full scale; integers in floats are quieter
 _OVERFLOWING = np.float32(1e30)  # times full scale: no sum of some of it fits into a float
 _CUT_SHORT = 1 << 10  # bytes that a header may promise too many
 _UNTOLD = 0x7FFF0000  # sizes from here on mean that nobody knew: a stream
+_CONTENT = "content of a recording"  # in place of a file's name
 _HEADS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"ID3", b"FORM", b".snd")
 _PROMISED = re.compile(r"^\s*(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
 
 
 def read_samples(
-    path: str | Path, sampling_rate: int, most_minutes: float = MOST_MINUTES
+    path: str | Path | bytes, sampling_rate: int, most_minutes: float = MOST_MINUTES
 ) -> Samples:
     """A recording as one channel at ``sampling_rate`` hertz, float32 ``[N]``.
 
-    Channels are averaged. Raises DataError naming the file that is missing, empty, damaged, of
-    another format, longer than ``most_minutes`` or silent (every sample the same).
+    Bytes are the content of a file. Channels are averaged. Raises DataError naming the file that
+    is missing, empty, damaged, of another format, longer than ``most_minutes`` or silent (every
+    sample the same).
     """
     return not_too_loud(np.concatenate(list(stream_samples(path, sampling_rate, most_minutes))))
 
 
 def stream_samples(
-    path: str | Path, sampling_rate: int, most_minutes: float = MOST_MINUTES
+    path: str | Path | bytes, sampling_rate: int, most_minutes: float = MOST_MINUTES
 ) -> Iterator[Samples]:
     """The same block by block, as loud as they are; what is wrong is raised as it is met."""
     with _opened(path) as file:
+        path = _CONTENT if isinstance(path, bytes) else path
         rate = _rate(file, sampling_rate, path)
         _refuse_long(_told(file), rate, most_minutes, path)
         resampler = _Resampler(rate, sampling_rate)
@@ -253,17 +257,20 @@ def _decoded(file: SoundFile) -> Iterator[Samples]:
 
 
 @contextmanager
-def _opened(path: str | Path) -> Iterator[SoundFile]:
+def _opened(path: str | Path | bytes) -> Iterator[SoundFile]:
     """The file, only its header read yet; errors of any use become DataError."""
     soundfile = _library()
+    if isinstance(path, bytes):
+        _refuse_other(path[:4], _CONTENT)
+        try:
+            with _forward(soundfile)(io.BytesIO(path)) as file:
+                yield file
+        except soundfile.LibsndfileError as error:
+            raise _damaged(error.error_string.rstrip("."), _CONTENT) from None
+        return
     try:
         with open_regular(path) as stream:
-            head = stream.read(4)
-            if not head:
-                raise DataError("recording must be an audio file; got an empty file", file=path)
-            is_mp3 = head[0] == 0xFF and len(head) > 1 and head[1] >= 0xE0
-            if not (is_mp3 or head.startswith(_HEADS)):
-                raise _damaged("Format not recognised", path)
+            _refuse_other(stream.read(4), path)
             os.lseek(stream.fileno(), 0, os.SEEK_SET)
             with _forward(soundfile)(stream.fileno(), closefd=False) as file:
                 yield file
@@ -272,6 +279,15 @@ def _opened(path: str | Path) -> Iterator[SoundFile]:
         raise DataError(message, file=path) from None
     except soundfile.LibsndfileError as error:
         raise _damaged(error.error_string.rstrip("."), path) from None
+
+
+def _refuse_other(head: bytes, path: str | Path) -> None:
+    """Where the first bytes are none of a recording."""
+    if not head:
+        raise DataError("recording must be an audio file; got an empty file", file=path)
+    is_mp3 = head[0] == 0xFF and len(head) > 1 and head[1] >= 0xE0
+    if not (is_mp3 or head.startswith(_HEADS)):
+        raise _damaged("Format not recognised", path)
 
 
 def _forward(soundfile: Any) -> Any:

@@ -206,6 +206,7 @@ def _as_json(outputs: Sequence[Output], source: str | None) -> str:
 def _plain(output: Output) -> dict[str, object]:
     """``words``, ``language`` and ``error`` only where there are such."""
     values = asdict(output)
+    del values["numbers"]  # of no use without the vocabulary
     return {k: v for k, v in values.items() if v or k not in ("words", "language", "error")}
 
 

@@ -27,6 +27,8 @@ _MOST_CHARACTERS = 10_000  # of all phrases together
 
 Phrases = Annotated[tuple[Name, ...], Field(max_length=1000)]
 
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+
 # ``bound``: a beam closes when nothing open could beat its n-th best. The others are what
 # ``generate`` of Hugging Face transformers does with ``early_stopping`` false, true and never: it
 # closes once K outputs are there and the best open hypothesis, if it ended now (never: at the
@@ -49,6 +51,7 @@ class Beside:
     name: str
     idle_at: tuple[object, ...]
     wanted: str  # in words
+    group: str = ""  # those of one are named together
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class SearchOption:
 
 _PLANNED = SearchOption()
 _SAMPLE = SearchOption("rows", beside=Beside("sample", (False,), "true"))
+_TAIL = SearchOption("rows", beside=Beside("sample", (False,), "true", "tail"))
 _GROUPS = Beside("diverse_groups", (1,), "at least 2")
 _POWERS = Beside("length_normalization", ("none", "average"), "gnmt or power")
 
@@ -75,6 +79,11 @@ SEARCH_OPTIONS: Mapping[str, SearchOption] = {
     "temperature": _SAMPLE,
     "top_k": _SAMPLE,
     "top_p": _SAMPLE,
+    "min_p": _TAIL,
+    "typical_p": _TAIL,
+    "epsilon_cutoff": _TAIL,
+    "eta_cutoff": _TAIL,
+    "sample_beam": _TAIL,
     # Not beside sample: what a seed promises, the same output each time, is kept without draws.
     "seed": _PLANNED,
     "diverse_groups": SearchOption("rows"),
@@ -90,6 +99,7 @@ SEARCH_OPTIONS: Mapping[str, SearchOption] = {
     "min_length_ratio": _PLANNED,
     "max_length_ratio": _PLANNED,
     "no_repeat_ngram": SearchOption("rows"),
+    "repetition_penalty": SearchOption("rows"),
     "prefix": _PLANNED,
     "forbidden": SearchOption("rows"),
     "required": SearchOption("rows"),
@@ -108,6 +118,11 @@ class SearchConfig(Section):
     temperature: Annotated[float, Field(ge=0.001, le=1000)] = 1.0
     top_k: Symbols | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    min_p: Annotated[float, Field(gt=0, le=1)] | None = None  # of the likeliest (Nguyen 2024)
+    typical_p: Fraction | None = None  # Meister et al. 2023
+    epsilon_cutoff: Fraction | None = None  # Hewitt et al. 2022, as the next
+    eta_cutoff: Fraction | None = None
+    sample_beam: Count = 1  # hypotheses that are drawn and ranked together; nbest of them are given
     seed: Seed = 1
     diverse_groups: Count = 1  # Vijayakumar et al. 2018
     diversity: Ratio = 0.5
@@ -123,6 +138,7 @@ class SearchConfig(Section):
     min_length_ratio: Ratio | None = None  # of the source's tokens
     max_length_ratio: Annotated[float, Field(gt=0, le=1000)] | None = None
     no_repeat_ngram: Annotated[int, Field(ge=1, le=65_536)] | None = None
+    repetition_penalty: Annotated[float, Field(ge=0.001, le=1000)] = 1.0  # Keskar et al. 2019
     prefix: Text | None = None
     forbidden: Phrases = ()  # texts that no output holds, 10,000 characters together
     required: Phrases = ()  # texts that each output holds, likewise
@@ -153,6 +169,8 @@ class SearchConfig(Section):
         """
         if self.sample and (self.beam > 1 or self.diverse_groups > 1):
             return f"beam must be 1 when sample is true; got {self.beam}"
+        if self.nbest > self.sample_beam > 1:
+            return f"nbest must be at most sample_beam ({self.sample_beam}); got {self.nbest}"
         if self.nbest > self.beam and not self.sample:
             return f"nbest must be at most beam ({self.beam}); got {self.nbest}"
         if self.beam % self.diverse_groups:
@@ -203,6 +221,16 @@ class SearchConfig(Section):
             for name, beside in _BESIDE.items()
             if getattr(self, beside.name) in beside.idle_at and self.is_set(name)
         }
+
+    @property
+    def lanes(self) -> tuple[int, int]:
+        """How many beams a sentence has that know nothing of each other's scores, and their width.
+
+        Groups of a diverse beam, or independent draws; otherwise one.
+        """
+        if self.sample:
+            return (1, self.sample_beam) if self.sample_beam > 1 else (self.nbest, 1)
+        return self.diverse_groups, self.beam // self.diverse_groups
 
     def is_set(self, name: str) -> bool:
         """Whether an option has another value than where nobody says anything."""

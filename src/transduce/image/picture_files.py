@@ -20,6 +20,7 @@ from transduce.errors import DataError
 from transduce.untrusted.opening import open_regular
 
 if TYPE_CHECKING:
+    from PIL import Image
     from PIL.ImageFile import ImageFile
 
 __all__ = ["opened", "orientation", "refuse_endless", "refuse_large"]
@@ -91,7 +92,7 @@ def refuse_endless(image: ImageFile, path: str | Path) -> None:
         raise DataError(message, file=path)
 
 
-def orientation(image: ImageFile) -> int:
+def orientation(image: Image.Image) -> int:
     """What EXIF, or else XMP, says of which way up the picture is: 1 to 8, 1 where nothing does."""
     found = _exif_orientation(_bytes_of(image, "exif").removeprefix(b"Exif\0\0"))
     if found is None and image.format != "PNG":
@@ -100,7 +101,7 @@ def orientation(image: ImageFile) -> int:
     return found if found is not None and 1 <= found <= 8 else 1
 
 
-def _bytes_of(image: ImageFile, key: str) -> bytes:
+def _bytes_of(image: Image.Image, key: str) -> bytes:
     value = image.info.get(key)
     return value if isinstance(value, bytes) else b""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -62,10 +62,15 @@ def read_pixels(path: str | Path, config: ImageConfig) -> Pixels:
 def array_pixels(values: ArrayLike, config: ImageConfig, name: str = "picture") -> Pixels:
     """The same for pixels in memory: ``[Y, X]`` or ``[Y, X, C]`` with 1, 3 or 4 channels.
 
-    Either uint8 or floats from 0 (black) to 1. Raises DataError where they are not.
+    Either uint8 or floats from 0 (black) to 1, or a picture of PIL of any mode. Raises DataError
+    where they are not.
     """
     from PIL import Image  # lazy: an extra
 
+    opened: Any = values
+    if isinstance(opened, Image.Image):
+        refuse_large(opened.size, config, name)
+        return _scaled(_turned(_shown(opened, config, name), orientation(opened)), config)
     array = np.asarray(values)
     if array.ndim in (2, 3) and array.size:
         refuse_large((array.shape[1], array.shape[0]), config, name)

@@ -17,7 +17,10 @@ from transduce.image.pixels import Pixels, array_pixels, picture_width, read_pix
 if TYPE_CHECKING:
     from transduce.interfaces import Frames  # whose module loads torch
 
-__all__ = ["ImageReader"]
+__all__ = ["ImageReader", "PictureSource"]
+
+# A path, pixels, or a picture of PIL; recordings have more forms, which are refused.
+PictureSource = str | Path | bytes | NDArray[Any] | tuple[NDArray[Any], int]
 
 _KEPT_BYTES = 256 << 20
 _ENTRY_BYTES = 400  # of a kept picture, beside its pixels
@@ -46,17 +49,15 @@ class ImageReader:
             return int(self.pixels(source).shape[1])
         return picture_width(source, self.config)
 
-    def read(self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int]) -> Frames:
+    def read(self, source: PictureSource) -> Frames:
         """Float32 ``[S, F]``. Raises DataError naming the file and what is wrong."""
         return to_frames(self.pixels(source), self.config)
 
-    def segments(
-        self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int], *, sound: bool = False
-    ) -> list[Segment]:
+    def segments(self, source: PictureSource, *, sound: bool = False) -> list[Segment]:
         """The whole picture."""
         return [Segment(self.read(source))]
 
-    def seen(self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int]) -> Pixels:
+    def seen(self, source: PictureSource) -> Pixels:
         """The pixels that are read."""
         return self.pixels(source)
 
@@ -69,10 +70,11 @@ class ImageReader:
         """The source with a relative path taken from ``folder``."""
         return str(folder / source)
 
-    def pixels(self, source: str | Path | NDArray[Any] | tuple[NDArray[Any], int]) -> Pixels:
+    def pixels(self, source: PictureSource) -> Pixels:
         """What is seen of it, uint8 ``[Y, X, C]``, not to be written to. Raises DataError."""
-        if isinstance(source, tuple):
-            raise DataError("picture must be a path or an array of pixels; got a tuple")
+        if isinstance(source, tuple | bytes):
+            kind = type(source).__name__
+            raise DataError(f"picture must be a path or an array of pixels; got a {kind}")
         if not isinstance(source, str | Path):
             return array_pixels(source, self.config)
         name, state = str(source), _state(source)

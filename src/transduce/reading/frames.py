@@ -6,11 +6,9 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from numpy.typing import NDArray
-
-from transduce.audio.reader import AudioReader
+from transduce.audio.reader import AudioReader, Recording
 from transduce.audio.sound import Segment
 from transduce.config.audio import AudioConfig
 from transduce.config.data import DataConfig, InputConfig
@@ -32,8 +30,9 @@ __all__ = [
     "what_is_wrong",
 ]
 
-# What a person may give: a path, an array, or (recordings) an array with its sampling rate.
-FrameSource = str | Path | NDArray[Any] | tuple[NDArray[Any], int]
+# What a person may give: a path, an array, or (recordings) an array with its sampling rate, or
+# the bytes of a file.
+FrameSource = Recording
 
 
 @runtime_checkable

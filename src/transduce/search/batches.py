@@ -74,7 +74,8 @@ def _windows(
 
 def _packed(lengths: Sequence[int], options: SearchConfig) -> Iterator[list[int]]:
     """Places of sentences (lengths count END) that are decoded together, longest first."""
-    rows = options.nbest if options.sample else options.beam
+    lanes, width = options.lanes
+    rows = lanes * width
     order = sorted(range(len(lengths)), key=lambda place: -lengths[place])
     while order:
         longest = lengths[order[0]]

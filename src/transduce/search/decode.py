@@ -70,7 +70,7 @@ def decode(
     if found is not None:
         return found
     names = torch.tensor(list(numbers), device=source.device)
-    search = _Search(options, constraints, names)
+    search = _Search(options, constraints, source, names)
     reader = Reader(stepper, source, options, constraints, search.width, state)
     return search.run(reader, source)
 
@@ -102,12 +102,13 @@ def _by_first_token(
 class _Search:
     """One search over one batch. Letters as in ``live.py``."""
 
-    def __init__(self, options: SearchConfig, constraints: Constraints, numbers: Tensor) -> None:
+    def __init__(
+        self, options: SearchConfig, constraints: Constraints, source: Source, numbers: Tensor
+    ) -> None:
         self.options = options
         self.prefix = constraints.prefix
-        self.groups = options.nbest if options.sample else options.diverse_groups
-        self.width = 1 if options.sample else options.beam // options.diverse_groups
-        self.full_rows = FullRows(options, constraints, numbers, self.groups, self.width)
+        self.groups, self.width = options.lanes
+        self.full_rows = FullRows(options, constraints, source, numbers, self.groups, self.width)
 
     def run(self, reader: Reader, source: Source) -> list[list[Hypothesis]]:
         """Step until every sentence is done."""

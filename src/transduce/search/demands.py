@@ -15,6 +15,7 @@ __all__ = [
     "as_proposer",
     "as_searcher",
     "asks_attention",
+    "asks_logits",
     "asks_rows",
     "asks_steps",
     "known_symbols",
@@ -29,12 +30,20 @@ _ATTENTION = [name for name, option in _OPTIONS.items() if option.attention]
 
 def asks_rows(options: SearchConfig, constraints: Constraints) -> bool:
     """Whether candidates do not do: the log-probabilities of all tokens are needed."""
-    return bool(constraints.forbidden or constraints.required) or any(map(options.is_set, _ROWS))
+    return constraints.asks_rows() or any(map(options.is_set, _ROWS))
 
 
 def asks_steps(options: SearchConfig, constraints: Constraints) -> bool:
     """Whether a ``BeamPlan`` cannot say it all: search itself goes step by step."""
-    return bool(constraints.forbidden or constraints.required) or any(map(options.is_set, _STEPS))
+    return constraints.asks_rows() or any(map(options.is_set, _STEPS))
+
+
+def asks_logits(options: SearchConfig, constraints: Constraints) -> bool:
+    """Whether scores are changed before they are made probabilities, as in ``generate``: where one
+    hypothesis goes on at a time and no second output has a share in them.
+    """
+    changed = constraints.adjustments.changes_scores() or options.is_set("repetition_penalty")
+    return changed and options.lanes[1] == options.beam == 1 and not options.ctc_weight
 
 
 def asks_attention(options: SearchConfig) -> bool:

@@ -11,7 +11,8 @@ __all__ = ["Hypothesis"]
 class Hypothesis:
     """One output of one sentence.
 
-    ``tokens`` holds neither BEGIN nor END. ``token_scores`` holds the model's own
+    ``tokens`` holds neither BEGIN nor END, but another token that ended it in END's place
+    (``Adjustments.ends``) is their last. ``token_scores`` holds the model's own
     log-probability (nats; softmax over the whole vocabulary at temperature 1) of each
     token, a forced prefix included, and of END where ``finished``; ``log_probability``
     is their sum. ``score`` is what hypotheses are ranked by: ``log_probability``

@@ -13,14 +13,21 @@ from transduce.errors import SearchError
 from transduce.interfaces import BEGIN, Candidates, Proposer, Source, Stepper
 from transduce.search.choosing.decision import FloatArray, IntArray
 from transduce.search.choosing.plain_beam import wanted
-from transduce.search.demands import as_listener, as_proposer, asks_attention, asks_rows
+from transduce.search.demands import (
+    as_listener,
+    as_proposer,
+    asks_attention,
+    asks_logits,
+    asks_rows,
+)
 from transduce.search.rules.constraints import Constraints, check_vocabulary
 from transduce.search.rules.coverage import Coverage
 from transduce.search.rules.ctc_prefix import PrefixScorer
 
 __all__ = ["Outlook", "Reader"]
 
-# What may come next in each row: a few candidates, or log-probabilities [N, V] of all tokens.
+# What may come next in each row: a few candidates, or log-probabilities [N, V] of all tokens, which
+# are logits yet where these are changed first (``asks_logits``).
 Outlook = Candidates | Tensor
 
 # The least that a forced token scores: at -inf the whole sentence would count as dead.
@@ -53,6 +60,7 @@ class Reader:
         self._width = width
         self._weight = options.coverage_penalty
         self._ctc_weight = options.ctc_weight
+        self._gives_logits = asks_logits(options, constraints)
         self._proposer = None if asks_rows(options, constraints) else as_proposer(stepper)
         if state is None:
             state = stepper.start(source, attention=asks_attention(options))
@@ -79,7 +87,9 @@ class Reader:
             check_vocabulary(log_probs.shape[2], self._constraints)
             outlook = log_probs[:, -1]
             outlook[:, self._banned_first] = -torch.inf
-            scores = log_probs[:, :-1].gather(2, read[:, 1:, None])[..., 0].clamp(min=_IMPOSSIBLE)
+            before = log_probs[:, :-1]
+            before = before.log_softmax(dim=-1) if self._gives_logits else before
+            scores = before.gather(2, read[:, 1:, None])[..., 0].clamp(min=_IMPOSSIBLE)
             scores[:, : self._free] = 0
         attention = self._attention()
         if attention is not None:
@@ -139,7 +149,7 @@ class Reader:
         logits, self._state = self._stepper.step(read, self._state)
         if logits.dtype in (torch.float16, torch.bfloat16):
             logits = logits.float()
-        return torch.log_softmax(logits, dim=-1)
+        return logits.clone() if self._gives_logits else torch.log_softmax(logits, dim=-1)
 
     def _listen(self) -> PrefixScorer:
         listener = as_listener(self._stepper)

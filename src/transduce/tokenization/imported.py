@@ -10,7 +10,7 @@ from typing import Any
 
 from tokenizers import AddedToken
 
-from transduce.errors import ModelError
+from transduce.errors import LanguageError, ModelError
 from transduce.interfaces import UNKNOWN
 from transduce.tokenization.numbering import Numbering
 from transduce.tokenization.pipelines import SPECIALS
@@ -74,6 +74,11 @@ class ImportedSymbols:
         return len(self._rows)
 
     @property
+    def begin(self) -> tuple[int, ...]:
+        """Our number of what the decoder reads first, as a symbol that it may write too."""
+        return tuple(self.numbering.translate((self.numbering.start,)))
+
+    @property
     def first(self) -> tuple[int, ...]:
         """Our numbers of what every output begins with, behind a language that is guessed."""
         fixed = self.before[self.guessed :] if self.forced else ()
@@ -107,12 +112,23 @@ class ImportedSymbols:
         """The same with the code of another language before each text. Raises ModelError."""
         if language not in self.languages:
             known = ", ".join(sorted(self.languages)) or "none"
-            raise ModelError(f"language must be one of {known}; got {language!r}")
+            raise LanguageError(f"language must be one of {known}; got {language!r}")
         own, codes = self.languages[language], set(self.languages.values())
         if not codes & set(self.before):
             return replace(self, before=(own,))
         before = tuple(own if n in codes else n for n in self.before)
         return replace(self, before=before, guessed=False)
+
+    def replacing(self, symbol: str, other: str) -> ImportedSymbols:
+        """The same with another symbol in ``before``: another task for the decoder.
+
+        Raises ModelError where there is none of the names.
+        """
+        old, new = (self.pipeline.token_to_id(name) for name in (symbol, other))
+        if old is None or new is None or not {old, new} & set(self.before):
+            raise ModelError(f"model must know {symbol} and {other}; got one that does not")
+        before = tuple(new if number == old else number for number in self.before)
+        return replace(self, before=before)
 
     def guessing(self) -> ImportedSymbols:
         """The same with the model guessing the language, which is the first of ``before``.

@@ -36,6 +36,11 @@ class Coder(Protocol):
         ...
 
     @property
+    def begin(self) -> tuple[int, ...]:
+        """What the decoder reads before :attr:`first`, as a symbol that it may write too."""
+        ...
+
+    @property
     def first_of(self) -> Mapping[int, str]:
         """Languages by number, of which the likeliest begins an output, before :attr:`first`."""
         ...
@@ -139,6 +144,7 @@ class PartTokenizer:
         self._member, self._joint = member, joint
         self._numbers = None if list(numbers) == list(range(len(numbers))) else list(numbers)
         self._own = {number: own for own, number in enumerate(numbers)}
+        self.begin: tuple[int, ...] = ()
         self.first: tuple[int, ...] = ()
         self.first_of: Mapping[int, str] = {}
         self.banned_first: tuple[int, ...] = ()

@@ -100,6 +100,12 @@ class Tokenizer:
             )
         return Tokenizer.imported(self._imported.speaking(language))
 
+    def replacing(self, symbol: str, other: str) -> Tokenizer:
+        """An imported one with another symbol among what begins its outputs. Raises ModelError."""
+        if self._imported is None:
+            raise ModelError(f"tokenizer must be an imported one for this; got {self.kind}")
+        return Tokenizer.imported(self._imported.replacing(symbol, other))
+
     def guessing(self) -> Tokenizer:
         """An imported one whose first symbol, a language, the model chooses. Raises ModelError."""
         if self._imported is None:
@@ -124,6 +130,16 @@ class Tokenizer:
     def first(self) -> tuple[int, ...]:
         """What every output begins with: an imported tokenizer's forced tokens."""
         return () if self._imported is None else self._imported.first
+
+    @property
+    def begin(self) -> tuple[int, ...]:
+        """What a published decoder reads before :attr:`first`, as a symbol that it may write."""
+        return () if self._imported is None else self._imported.begin
+
+    @property
+    def published(self) -> ImportedSymbols | None:
+        """The symbols of the checkpoint that it is of; None for one that was learnt here."""
+        return self._imported
 
     @property
     def closing(self) -> tuple[int, ...]:

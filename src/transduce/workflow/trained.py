@@ -43,6 +43,7 @@ from transduce.workflow.model_folder import (
     require_files,
 )
 from transduce.workflow.predicting.output import Output
+from transduce.workflow.predicting.output_rules import NO_RULES, OutputRules
 from transduce.workflow.predicting.predictor import Predictor
 from transduce.workflow.predicting.source_limits import SourceLimits
 from transduce.workflow.predicting.writer import Writer
@@ -111,6 +112,11 @@ class TrainedModel:
             config.model, reader.width, target.size, symbols, picture_channels=channels
         )
         return cls(config, source, target, model)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it is a decoder alone, whose output goes on from the source."""
+        return False
 
     @property
     def source_tokenizer(self) -> SideTokenizer:
@@ -199,15 +205,16 @@ class TrainedModel:
         window: int = 4096,
         timings: bool = False,
         keep_going: bool = False,
+        rules: OutputRules = NO_RULES,
     ) -> Iterator[list[Output]]:
         """The n-best outputs of each source, in order, as :meth:`Predictor.predict` gives them.
 
         With ``keep_going`` what cannot be answered has an output that says why. ``part`` names
-        one of a mixture; ``timings`` asks when each word of a recording was said.
-        Raises ConfigError where there is no such part, or none is named and the model needs one,
+        one of a mixture; ``timings`` asks when each word of a recording was said; ``rules`` bear
+        on this call. Raises ConfigError where a part must be named or there is none of the name,
         ModelError where there are no timings to be had.
         """
-        predictor = self.predictor(part, timings=timings)
+        predictor = self.predictor(part, timings=timings, rules=rules)
         return predictor.predict(sources, options, window=window, keep_going=keep_going)
 
     def predictor(
@@ -217,14 +224,13 @@ class TrainedModel:
         *,
         limits: SourceLimits | None = None,
         timings: bool = False,
+        rules: OutputRules = NO_RULES,
     ) -> Predictor:
-        """What predicts for a part of a mixture.
-
-        ``stepper`` and ``limits`` stand in the place of the model's own; ``timings`` as in
-        :meth:`predict`.
+        """What predicts for a part of a mixture, with ``stepper`` and ``limits`` in the place of
+        the model's own; ``timings`` and ``rules`` as in :meth:`predict`.
         """
-        if stepper is not None or limits is not None or timings:
-            return self._predictor(part, stepper or self.stepper(), limits, timings)
+        if stepper is not None or limits is not None or timings or rules is not NO_RULES:
+            return self._predictor(part, stepper or self.stepper(), limits, timings, rules)
         # Of a single short sentence all this would be a good share of the time.
         made_of = self.config, self.source, self.target_tokenizer, self.stepper()
         if self._own is None or any(map(operator.is_not, self._own.made_of, made_of)):
@@ -239,11 +245,17 @@ class TrainedModel:
         stepper: Stepper[Any],
         limits: SourceLimits | None,
         timings: bool,
+        rules: OutputRules = NO_RULES,
     ) -> Predictor:
         chosen = find_part(self.config, part)
-        writer = Writer(coder(self.target_tokenizer, chosen.name), chosen)
+        writer = Writer(coder(self.target_tokenizer, chosen.name), chosen, rules)
         limits, device = limits or self.limits(), self.model.device
         return self.reader.predictor(stepper, writer, device, limits, timings=timings)
+
+    @property
+    def positions(self) -> int | None:
+        """How many tokens it has places for, where its config does not say so."""
+        return None
 
     def limits(self) -> SourceLimits:
         """How long a source may be, where this model alone predicts."""
@@ -288,10 +300,9 @@ class TrainedModel:
         return coder(self.source_tokenizer, part), coder(self.target_tokenizer, part)
 
     def stepper(self) -> Stepper[Any]:
-        """The model in evaluation mode, in the form that ``config.engine`` asks for.
+        """The model in evaluation mode, in the form that ``config.engine`` asks for, made once.
 
-        Made once for an engine and a device. Who changes weights of ``model`` calls
-        :meth:`refresh`; training does. Raises EngineError.
+        Who changes weights of ``model`` calls :meth:`refresh`; training does. Raises EngineError.
         """
         if self._fast.model is not self.model:
             self._fast = FastForm(self.model)

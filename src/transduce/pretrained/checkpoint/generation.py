@@ -21,14 +21,15 @@ __all__ = [
 
 LONGEST = 256  # tokens of an output where the checkpoint says nothing
 
+_TOP_K = 50
+_LIKELIEST = 1e-12  # a share that the likeliest token alone has
+
 # Generation options that change what is written and have no counterpart here, with the
 # values that say nothing.
 _FOREIGN: dict[str, tuple[object, ...]] = {
-    "repetition_penalty": (1, 1.0),
     "encoder_no_repeat_ngram_size": (0,),
     "encoder_repetition_penalty": (1, 1.0),
     "num_beam_groups": (1,),
-    "typical_p": (1, 1.0),
     "penalty_alpha": (0, 0.0),
     "exponential_decay_length_penalty": (),
     "sequence_bias": (),
@@ -65,8 +66,13 @@ def pass_over(checkpoint: PublishedCheckpoint, name: str, value: object) -> None
 def search_options(checkpoint: PublishedCheckpoint, task: str | None = None) -> dict[str, Any]:
     """The search section. What has no counterpart is named in the log."""
     settings = generation_settings(checkpoint, task)
+    # null and a length of 20 are what the library writes where nobody chose anything
+    chosen = {k: v for k, v in settings.items() if v is not None and (k, v) != ("max_length", 20)}
     with naming(checkpoint.folder):
-        options = to_search(settings)
+        options = to_search(chosen)
+    beams = options.get("sample_beam", options["beam"])
+    if not options.get("sample") or beams > 1:
+        options["nbest"] = min(options["nbest"], beams)
     given = {name: value for name in _FOREIGN if (value := settings.get(name)) is not None}
     given = {name: value for name, value in given.items() if value not in _FOREIGN[name]}
     for name, value in given.items():
@@ -86,10 +92,10 @@ def to_search(settings: Mapping[str, Any]) -> dict[str, Any]:
     forced_end = settings.get("forced_eos_token_id") is not None
     if (count := _whole(settings, "max_new_tokens")) is None:
         longest = _whole(settings, "max_length")
-        # 20 is what the library writes where nobody chose a length
-        count = LONGEST if longest is None or longest == 20 else longest - 1
+        count = LONGEST if longest is None else longest - 1
+    beams = _whole(settings, "num_beams") or 1
     options: dict[str, Any] = {
-        "beam": _whole(settings, "num_beams") or 1,
+        "beam": beams,
         "nbest": _whole(settings, "num_return_sequences") or 1,
         "length_normalization": "power",
         "length_alpha": 1.0,
@@ -105,13 +111,30 @@ def to_search(settings: Mapping[str, Any]) -> dict[str, Any]:
         options["min_length"] = max(0, shortest - 1)
     if size := _whole(settings, "no_repeat_ngram_size"):
         options["no_repeat_ngram"] = size
+    if (penalty := _number(settings, "repetition_penalty")) is not None:
+        options["repetition_penalty"] = penalty
     if settings.get("do_sample"):
         options |= {"sample": True, "beam": 1, "stopping": "bound", "forced_end": False}
-        for name in ("temperature", "top_k", "top_p"):
-            if value := _number(settings, name):
-                options[name] = value
-    options["nbest"] = min(options["nbest"], max(options["beam"], 1))
+        options |= {"sample_beam": beams, **_draws(settings)}
     return options
+
+
+_OF_DRAWS = ("temperature", "top_k", "top_p", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff")
+
+
+def _draws(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What draws are made of; None where an option is there and cuts nothing."""
+    found: dict[str, Any] = {name: _number(settings, name) for name in _OF_DRAWS}
+    found["temperature"] = 1.0 if found["temperature"] is None else found["temperature"]
+    # The library's own default; none at all is said by 0 or by null.
+    found["top_k"] = found["top_k"] or None if "top_k" in settings else _TOP_K
+    if found["top_p"] == 0:
+        found["top_p"] = _LIKELIEST
+    for name in ("top_p", "typical_p"):
+        found[name] = None if found[name] == 1 else found[name]
+    for name in ("min_p", "epsilon_cutoff", "eta_cutoff"):
+        found[name] = found[name] or None
+    return found
 
 
 _STOPPING = {False: "generate", True: "generate-early", "never": "generate-never"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from transduce.errors import ModelError
+from transduce.errors import LanguageError
 from transduce.pretrained.checkpoint.generation import generation_settings
 from transduce.pretrained.checkpoint.published_checkpoint import PublishedCheckpoint
 from transduce.pretrained.checkpoint.published_vocabulary import (
@@ -23,7 +23,7 @@ _CODE = re.compile(r"__([a-z]{2,3})__|([a-z]{2}_[A-Z]{2})|([a-z]{3}_[A-Z][a-z]{3
 
 
 def many_languages(checkpoint: PublishedCheckpoint) -> tuple[Vocabulary, str, str]:
-    """The vocabulary with its languages, the source's and the target's. Raises ModelError where
+    """The vocabulary with its languages, the source's and the target's. Raises LanguageError where
     one must be chosen (``source_language``, ``target_language``) and was not.
     """
     vocabulary = _vocabulary(checkpoint)
@@ -71,4 +71,5 @@ def _known(vocabulary: Vocabulary, option: str, language: object) -> str:
         return language
     some = sorted(vocabulary.languages)
     shown = ", ".join(some[:8]) + (f", … ({len(some)} in all)" if len(some) > 8 else "")
-    raise ModelError(f"{option} must be one of {shown}; got {language or 'none'}")
+    said = f"{option} must be one of {shown}; got {language or 'none'}"
+    raise LanguageError(said, tuple(some))

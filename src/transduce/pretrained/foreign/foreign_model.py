@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from transduce.audio.sound import Segment
@@ -74,6 +75,19 @@ class AdaptedModel(TrainedModel):
                 f"engine must be auto for a model that transformers runs; got {self.config.engine}"
             )
         return self.adapter
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it is a decoder alone, as GPT-2 is."""
+        return isinstance(self.adapter, CausalAdapter)
+
+    @property
+    def positions(self) -> int | None:
+        """Tokens of a source, or of a prompt with its output; None where the config says none."""
+        theirs = self._network().config
+        reading = getattr(theirs, "encoder", theirs)
+        count = getattr(reading, "max_position_embeddings", None)
+        return count if type(count) is int and count > 0 else None
 
     def limits(self) -> SourceLimits:
         """None that are known here: the network says what is too long."""
@@ -257,6 +271,17 @@ def _first(*numbers: Any) -> int | None:
     return None
 
 
+def _three_channels(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Pixels ``[Y, X]`` or ``[Y, X, C]`` as a file of such is read. Raises DataError."""
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    if pixels.ndim != 3 or pixels.shape[2] not in (1, 3, 4) or not pixels.size:
+        raise DataError(
+            f"picture must be [height, width] or [height, width, 1, 3 or 4]; got {[*pixels.shape]}"
+        )
+    return pixels.repeat(3, axis=2) if pixels.shape[2] == 1 else pixels[..., :3]
+
+
 class PixelReader:
     """Pictures as the checkpoint's own image processor makes them: frames ``[W, 3 · H]``."""
 
@@ -288,14 +313,19 @@ class PixelReader:
         """Float32 ``[W, 3 · H]``. Raises DataError naming the file."""
         from PIL import Image, UnidentifiedImageError
 
+        given: Any = source
         if isinstance(source, str | Path):
             try:
                 with Image.open(source) as picture:
-                    given: Any = picture.convert("RGB")
+                    given = picture.convert("RGB")
             except (OSError, UnidentifiedImageError):
                 raise DataError("file must be a readable picture", file=source) from None
+        elif isinstance(given, Image.Image):
+            given = given.convert("RGB")  # as the library's own pipelines do
+        elif hasattr(source, "__array__"):
+            given = _three_channels(np.asarray(source))
         else:
-            given = source
+            raise DataError(f"picture must be a path or pixels; got a {type(source).__name__}")
         frames: Frames = np.ascontiguousarray(
             self._pixels(given).transpose(2, 0, 1).reshape(self._shape[2], -1), dtype=np.float32
         )

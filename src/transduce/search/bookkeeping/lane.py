@@ -6,6 +6,7 @@ from bisect import insort
 from dataclasses import dataclass, field
 
 from transduce.config import SearchConfig
+from transduce.interfaces import END
 from transduce.search.rules.lengths import length_penalty, normalize
 
 __all__ = ["Lane", "LaneOutput"]
@@ -26,6 +27,7 @@ class LaneOutput:
     end_score: float | None
     met: bool
     behind: bool = False  # ranked after all that took END
+    end: int = END  # the token that ended it, where it finished
 
     @property
     def finished(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from transduce.config import SearchConfig
+from transduce.interfaces import END
 from transduce.search.bookkeeping.history import History
 from transduce.search.bookkeeping.lane import Lane, LaneOutput
 from transduce.search.choosing.decision import FloatArray
@@ -40,6 +41,8 @@ def results(
 def _hypothesis(output: LaneOutput, tokens: tuple[int, ...], scores: list[float]) -> Hypothesis:
     if output.end_score is not None:
         scores.append(output.end_score)
+        if output.end != END:
+            tokens = (*tokens, output.end)
     own = tuple(scores)
     return Hypothesis(tokens, output.score, sum(own), own, output.finished, output.met)
 

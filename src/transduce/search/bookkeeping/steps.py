@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from transduce.config import SearchConfig
+from transduce.interfaces import END
 from transduce.search.bookkeeping.history import History
 from transduce.search.bookkeeping.lane import Lane, LaneOutput
 from transduce.search.choosing.decision import BoolArray, Decision, FloatArray, IntArray
@@ -99,6 +100,7 @@ class Steps:
             ended_rows=decision.ended_rows[kept],
             ended_token_scores=decision.ended_token_scores[kept],
             ended_scores=decision.ended_scores[kept],
+            ended_tokens=None if decision.ended_tokens is None else decision.ended_tokens[kept],
         )
 
     def _note_room(self, ended: list[int]) -> None:
@@ -129,7 +131,8 @@ class Steps:
     def _take_ended(self, decision: Decision, rows: list[int], met: BoolArray | None) -> None:
         """Hypotheses that took END."""
         end_scores = decision.ended_token_scores.tolist()
-        self._add(rows, decision.ended_scores.tolist(), end_scores, met)
+        ends = None if decision.ended_tokens is None else decision.ended_tokens.tolist()
+        self._add(rows, decision.ended_scores.tolist(), end_scores, met, ends)
 
     def _take_cut(self, places: list[int], ended: set[int], met: BoolArray | None) -> None:
         """Hypotheses, as they were before this step, of lanes that go no further."""
@@ -155,8 +158,11 @@ class Steps:
         log_probabilities: list[float],
         end_scores: list[float] | None,
         met: BoolArray | None,
+        ends: list[int] | None = None,
     ) -> None:
-        """Outputs that were ``rows``, finished where ``end_scores`` are there, otherwise cut."""
+        """Outputs that were ``rows``, finished (by ``ends``; None: END) where ``end_scores`` are
+        there, otherwise cut.
+        """
         width, steps = self.scores.shape[1], len(self.history)
         scored = self.length + (end_scores is not None)
         penalties = [0.0] * len(rows)
@@ -167,7 +173,8 @@ class Steps:
             end_score = None if end_scores is None else end_scores[place]
             holds = met is None or bool(met[row])
             behind = end_score is None and not self._like_generate
-            output = LaneOutput(score, log_probability, steps, row, end_score, holds, behind)
+            end = END if ends is None else ends[place]
+            output = LaneOutput(score, log_probability, steps, row, end_score, holds, behind, end)
             self.lanes[row // width].add(output, width)
 
     def _drop(self) -> IntArray | None:

@@ -34,7 +34,8 @@ class Decision:
     ``rows`` int64 ``[M, W]``: the hypothesis (0 … N-1) that each new one continues;
     ``tokens`` int64 and ``token_scores`` ``[M, W]``: with what, and its log-probability;
     ``scores`` ``[M, W]``: the sums, -inf where nothing is left. ``ended_rows`` int64 ``[E]``,
-    ``ended_token_scores`` and ``ended_scores`` ``[E]``: who takes END, lane by lane.
+    ``ended_token_scores`` and ``ended_scores`` ``[E]``: who takes END, lane by lane, or another
+    of ``ended_tokens`` int64 ``[E]`` (None: END all).
     """
 
     rows: IntArray
@@ -44,6 +45,7 @@ class Decision:
     ended_rows: IntArray
     ended_token_scores: FloatArray
     ended_scores: FloatArray
+    ended_tokens: IntArray | None = None
 
     @classmethod
     def going_on(
@@ -60,7 +62,8 @@ class Decision:
         """
         first = torch.arange(len(log_probs), device=log_probs.device)[:, None]
         token_scores = log_probs[first, choice.parents, choice.tokens]
-        end_scores = log_probs[first, choice.ended_parents, END]
+        ends = END if choice.ended_tokens is None else choice.ended_tokens
+        end_scores = log_probs[first, choice.ended_parents, ends]
         scores, ended_scores = _host(choice.scores), _host(choice.ended_scores)
         if np.isnan(scores).any() or np.isnan(ended_scores).any():
             raise SearchError("scores of the model must be numbers; got NaN")
@@ -74,6 +77,7 @@ class Decision:
             (_host(choice.ended_parents) + bases)[ended],
             _host(end_scores)[ended],
             ended_scores[ended],
+            None if choice.ended_tokens is None else _host(choice.ended_tokens)[ended],
         )
 
     def select(self, sentences: IntArray, groups: int) -> Decision:

@@ -15,7 +15,7 @@ from transduce.search.choosing.open_hypotheses import Choice, Live, pick
 from transduce.search.choosing.top_k import top
 from transduce.search.rules.constraints import PhraseAutomaton
 
-__all__ = ["BeamChooser", "Chooser", "DiverseChooser"]
+__all__ = ["BeamChooser", "Chooser", "DiverseChooser", "are_ends", "split"]
 
 
 class Chooser(Protocol):
@@ -37,8 +37,10 @@ class BeamChooser:
     phrases they hold (dynamic beam allocation, Post & Vilar 2018).
     """
 
-    def __init__(self, required: PhraseAutomaton | None) -> None:
+    def __init__(self, required: PhraseAutomaton | None, ends: tuple[int, ...] = (END,)) -> None:
+        """``ends`` are the tokens that end a hypothesis."""
         self._required = required
+        self._ends = ends
 
     def __call__(self, log_probs: Tensor, live: Live, sentences: Tensor) -> Choice:
         """See ``Chooser``."""
@@ -49,10 +51,10 @@ class BeamChooser:
         width = live.scores.shape[1]
         if self._required is None or live.required is None:
             # One candidate is enough for a beam of one: where it is END, the lane is done.
-            count = 2 * width if width > 1 else 1
+            count = (1 + len(self._ends)) * width if width > 1 else 1
             parents, tokens, _ = _best(preference, live.scores, count)
             scores = _scores(log_probs, live, parents, tokens)
-            return _split(parents, tokens, scores)
+            return split(parents, tokens, scores, width, self._ends)
         return _allocate(log_probs, preference, live, live.required, self._required)
 
 
@@ -86,6 +88,9 @@ class DiverseChooser:
             _interleave([c.scores for c in choices]),
             _interleave([c.ended_parents for c in choices]),
             _interleave([c.ended_scores for c in choices]),
+            _interleave([c.ended_tokens for c in choices if c.ended_tokens is not None])
+            if choices[0].ended_tokens is not None
+            else None,
         )
 
 
@@ -111,13 +116,16 @@ def _scores(log_probs: Tensor, live: Live, parents: Tensor, tokens: Tensor) -> T
     return live.scores.gather(1, parents) + log_probs[lanes, parents, tokens]
 
 
-def _split(parents: Tensor, tokens: Tensor, scores: Tensor) -> Choice:
+def split(
+    parents: Tensor, tokens: Tensor, scores: Tensor, width: int, final: tuple[int, ...]
+) -> Choice:
     """Candidates ``[M, C]``, best first, into those that end and the W that go on."""
-    width = max(tokens.shape[1] // 2, 1)
-    ends = tokens == END
+    ends = are_ends(tokens, final)
     ended = torch.where(ends, scores, -torch.inf)[:, :width]
+    by = None if final == (END,) else tokens[:, :width]
     if tokens.shape[1] == 1:
-        return Choice(parents, tokens, torch.where(ends, -torch.inf, scores), parents, ended)
+        open_score = torch.where(ends, -torch.inf, scores)
+        return Choice(parents, tokens, open_score, parents, ended, by)
     first = ends.long().argsort(dim=1, stable=True)[:, :width]
     open_scores = torch.where(ends, -torch.inf, scores)
     return Choice(
@@ -126,7 +134,16 @@ def _split(parents: Tensor, tokens: Tensor, scores: Tensor) -> Choice:
         open_scores.gather(1, first),
         parents[:, :width],
         ended,
+        by,
     )
+
+
+def are_ends(tokens: Tensor, final: tuple[int, ...]) -> Tensor:
+    """Bool, true where a token is one of those that end a hypothesis."""
+    found = tokens == final[0]
+    for token in final[1:]:
+        found |= tokens == token
+    return found
 
 
 def _allocate(

@@ -29,7 +29,8 @@ class Choice:
 
     ``parents``, ``tokens`` int64 and ``scores`` ``[M, W]``: how the lane goes on, the
     log-probability being -inf where nothing is left. ``ended_parents`` and
-    ``ended_scores`` ``[M, E]``: which hypotheses end here, -inf where none does.
+    ``ended_scores`` ``[M, E]``: which hypotheses end here, -inf where none does; by which
+    ``ended_tokens`` ``[M, E]``, None: by END.
     """
 
     parents: Tensor
@@ -37,6 +38,7 @@ class Choice:
     scores: Tensor
     ended_parents: Tensor
     ended_scores: Tensor
+    ended_tokens: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,10 @@ from torch import Tensor
 
 from transduce.config import SearchConfig
 from transduce.interfaces import END
+from transduce.search.choosing.diverse_beam import are_ends
 from transduce.search.choosing.open_hypotheses import Choice, Live
 from transduce.search.choosing.top_k import top
+from transduce.search.choosing.truncation import cut_tail, cuts_tail, nucleus
 
 __all__ = ["SampleChooser", "uniform"]
 
@@ -51,12 +53,22 @@ class SampleChooser:
 
     Then ``top_k`` keeps the k likeliest (Fan et al. 2018) and ``top_p`` the smallest set of
     likeliest ones whose probability reaches p (Holtzman et al. 2020), in this order, each
-    renormalised. Lanes hold one hypothesis each; the G lanes of a sentence are
-    independent draws.
+    renormalised; ``cut_tail`` says what the other options cut. Lanes hold one hypothesis each; the
+    G lanes of a sentence are independent draws.
     """
 
-    def __init__(self, options: SearchConfig, numbers: Tensor, draws: int) -> None:
-        """``numbers`` int64 ``[B]`` names the sentences for the random numbers."""
+    def __init__(
+        self,
+        options: SearchConfig,
+        numbers: Tensor,
+        draws: int,
+        ends: tuple[int, ...] = (END,),
+    ) -> None:
+        """``numbers`` int64 ``[B]`` names the sentences for the random numbers; ``ends`` are the
+        tokens that end a hypothesis.
+        """
+        self._ends = ends
+        self._cuts_tail = cuts_tail(options)
         self._options = options
         self._numbers = numbers
         self._draws = draws
@@ -69,13 +81,14 @@ class SampleChooser:
         tokens = self._draw(log_probs[:, 0], points)
         scores = live.scores + log_probs[:, 0].gather(1, tokens)
         parents = torch.zeros_like(tokens)
-        ends = tokens == END
+        ends = are_ends(tokens, self._ends)
         return Choice(
             parents,
             tokens,
             scores.masked_fill(ends, -torch.inf),
             parents,
             scores.masked_fill(~ends, -torch.inf),
+            None if self._ends == (END,) else tokens,
         )
 
     def _draw(self, log_probs: Tensor, points: Tensor) -> Tensor:
@@ -87,27 +100,12 @@ class SampleChooser:
         weights = torch.softmax(log_probs.double() / self._options.temperature, dim=1)
         weights = weights.nan_to_num(0.0)  # nothing permitted: any token will do, its score is -inf
         if self._options.top_p is not None:
-            weights, order = _nucleus(weights, order, self._options.top_p)
+            weights, order = nucleus(weights, order, self._options.top_p)
+        if self._cuts_tail:
+            weights = cut_tail(weights, self._options)
         cumulative = weights.cumsum(dim=1)
         total = cumulative[:, -1:]
         # Strictly below the total, so that the first place above has a weight of its own.
         points = torch.minimum(points[:, None] * total, torch.nextafter(total, total - total))
         places = torch.searchsorted(cumulative, points, right=True).clamp(max=weights.shape[1] - 1)
         return places if order is None else order.gather(1, places)
-
-
-def _nucleus(weights: Tensor, order: Tensor | None, top_p: float) -> tuple[Tensor, Tensor]:
-    """The likeliest of ``weights`` ``[M, V]`` whose sum reaches ``top_p``, and their tokens.
-
-    ``order`` names the tokens of weights that are already sorted.
-    """
-    if order is None:
-        # A nucleus is small as a rule: sort a few, more only where they do not suffice.
-        size, count = weights.shape[1], 64
-        found, order = top(weights, count)
-        while count < size and bool((found.sum(dim=1) < top_p).any()):
-            count *= 8
-            found, order = top(weights, count)
-        weights = found
-    before = weights.cumsum(dim=1) - weights
-    return weights.masked_fill(before >= top_p, 0.0), order

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from transduce.config import SearchConfig
-from transduce.interfaces import END
+from transduce.interfaces import END, Source
+from transduce.search.rules.adjustments import written_before
 from transduce.search.rules.constraints import Constraints, FollowedPhrases
 
 __all__ = ["Ban", "ban_specials", "bans"]
@@ -29,26 +31,32 @@ class Ban(Protocol):
 
 
 def bans(
-    options: SearchConfig, constraints: Constraints, shape: tuple[int, int], device: torch.device
+    options: SearchConfig, constraints: Constraints, source: Source, lanes: int, width: int
 ) -> list[Ban]:
-    """The rules that are asked for, over ``[M, W]`` hypotheses that have written the prefix."""
+    """The rules that are asked for, over ``[M, W]`` hypotheses that have written the prefix;
+    ``lanes`` are those of one sentence.
+    """
     found: list[Ban] = []
     if constraints.forbidden:
-        forbidden = FollowedPhrases(constraints.forbidden, shape, constraints.prefix, device)
+        shape = len(source.lengths) * lanes, width
+        prefix = constraints.prefix
+        forbidden = FollowedPhrases(constraints.forbidden, shape, prefix, source.device)
         found.append(ForbiddenPhrases(forbidden))
     if options.no_repeat_ngram is not None:
-        written = torch.tensor(constraints.prefix, dtype=torch.int64, device=device)
-        found.append(NoRepeats(options.no_repeat_ngram, written.repeat(*shape, 1)))
+        written = written_before(constraints.adjustments, source, constraints.prefix, lanes, width)
+        found.append(NoRepeats(options.no_repeat_ngram, written))
     return found
 
 
-def ban_specials(log_probs: Tensor, too_short: Tensor | None) -> None:
+def ban_specials(log_probs: Tensor, too_short: Tensor | None, ends: Sequence[int] = (END,)) -> None:
     """PADDING, BEGIN and UNKNOWN are never written (a reader can do nothing with ``<unk>``), nor
-    END in lanes that are ``too_short`` (bool ``[M]``; None: none is). In place, ``[M, W, V]``.
+    one of ``ends`` in lanes that are ``too_short`` (bool ``[M]``; None: none is). In place,
+    ``[M, W, V]``.
     """
     log_probs[..., :END] = -torch.inf  # the other specials come before END
     if too_short is not None:
-        log_probs[..., END].masked_fill_(too_short[:, None], -torch.inf)
+        for end in ends:
+            log_probs[..., end].masked_fill_(too_short[:, None], -torch.inf)
 
 
 class ForbiddenPhrases:

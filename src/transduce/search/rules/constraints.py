@@ -11,6 +11,7 @@ from torch import Tensor
 from transduce.config import SearchConfig
 from transduce.errors import SearchError
 from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
+from transduce.search.rules.adjustments import UNADJUSTED, Adjustments
 
 __all__ = ["Constraints", "FollowedPhrases", "PhraseAutomaton", "check", "check_vocabulary"]
 
@@ -29,7 +30,7 @@ class Constraints:
     ``free`` tokens of the prefix are no choice of the model's and score 0: a language code.
     ``banned_first`` are tokens that do not follow the prefix. Where there are ``first_of``,
     each output begins with the one of these that the model holds most probable, in front of the
-    prefix and as free: a language that is guessed.
+    prefix and as free: a language that is guessed. ``adjustments`` bear on scores.
     """
 
     prefix: Phrase = ()
@@ -38,13 +39,19 @@ class Constraints:
     free: int = 0
     banned_first: tuple[int, ...] = ()
     first_of: tuple[int, ...] = ()
+    adjustments: Adjustments = UNADJUSTED
 
     @property
     def largest_token(self) -> int:
         """The largest token of all phrases; -1 where there is none."""
         ends = self.prefix, self.banned_first, self.first_of
         phrases = (*ends, *self.forbidden, *self.required)
-        return max((token for phrase in phrases for token in phrase), default=-1)
+        named = max((token for phrase in phrases for token in phrase), default=-1)
+        return max(named, self.adjustments.largest_token)
+
+    def asks_rows(self) -> bool:
+        """Whether a search needs the scores of all tokens."""
+        return bool(self.forbidden or self.required) or self.adjustments.asks_rows()
 
 
 def check(options: SearchConfig, constraints: Constraints) -> None:
@@ -61,6 +68,8 @@ def check(options: SearchConfig, constraints: Constraints) -> None:
             )
     if constraints.required and options.sample:
         raise SearchError("required must be empty when sample is true; use beam search")
+    if constraints.required and constraints.adjustments.ends:
+        raise SearchError("required must be empty where other tokens than END end an output")
     size = options.no_repeat_ngram
     for phrase in constraints.required:
         if size is not None and _repeats(phrase, size):

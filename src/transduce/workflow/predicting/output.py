@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 
 from transduce.audio.word_times import Word
@@ -19,7 +19,8 @@ class Output:
     ``token_scores`` are the model's own, the last token score that of the end. ``words`` say
     when each word of a recording was said, where that was asked for; ``language`` is what the
     model guessed is spoken, where it does. ``error`` says why there is no answer, where there is
-    none and the other sources were to be answered nevertheless.
+    none and the other sources were to be answered nevertheless. ``numbers`` are those of the
+    tokens in the target's vocabulary.
     """
 
     text: str
@@ -32,6 +33,7 @@ class Output:
     words: tuple[Word, ...] = ()
     language: str = ""
     error: str = ""
+    numbers: tuple[int, ...] = field(default=(), repr=False, compare=False)
 
 
 EMPTY = Output("", (), 0.0, 0.0, ())
@@ -58,5 +60,6 @@ def joined(segments: Sequence[list[Output]]) -> list[Output]:
             constraints_met=all(output.constraints_met for output in best),
             words=tuple(chain.from_iterable(output.words for output in best)),
             language=best[0].language,
+            numbers=tuple(chain.from_iterable(output.numbers for output in best)),
         )
     ]

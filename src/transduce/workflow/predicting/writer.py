@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from transduce.audio.word_times import Word
 from transduce.config import SearchConfig
@@ -10,8 +10,10 @@ from transduce.errors import SearchError
 from transduce.interfaces import END
 from transduce.reading.parts import WHOLE, Part
 from transduce.search import Constraints, Hypothesis
+from transduce.search.rules.adjustments import Adjustments
 from transduce.tokenization.joint import Coder
 from transduce.workflow.predicting.output import Output
+from transduce.workflow.predicting.output_rules import NO_RULES, OutputRules
 
 __all__ = ["Writer"]
 
@@ -25,14 +27,18 @@ class Writer:
 
     tokenizer: Coder
     part: Part = WHOLE
+    rules: OutputRules = NO_RULES
 
     def constraints(self, options: SearchConfig) -> Constraints | None:
         """What bears on each output; None where nothing does. Raises SearchError."""
-        first, begin = self.tokenizer.first, self._begin()
-        banned, guessed = self.tokenizer.banned_first, self.tokenizer.first_of
-        always = self.tokenizer.forbidden
+        rules, begin = self.rules, self._begin()
+        first = self.tokenizer.first if rules.first is None else rules.first
+        guessed = self.tokenizer.first_of if rules.first is None else {}
+        banned = (*self.tokenizer.banned_first, *rules.banned_first)
+        always = (*self.tokenizer.forbidden, *rules.forbidden)
         wanted = always or options.prefix or options.forbidden or options.required
-        if not (first or banned or guessed or begin or wanted):
+        adjusted = self._adjustments(options)
+        if not (first or banned or guessed or begin or wanted or rules.required or adjusted):
             return None
         if options.prefix and self.tokenizer.config.right_to_left:
             # The search would hold it to be the first tokens, which are the last of the text.
@@ -47,8 +53,16 @@ class Writer:
             banned_first=banned,
             first_of=tuple(guessed),
             forbidden=(*always, *(tuple(encode(phrase)) for phrase in options.forbidden)),
-            required=tuple(tuple(encode(phrase)) for phrase in options.required),
+            required=(*rules.required, *(tuple(encode(phrase)) for phrase in options.required)),
+            adjustments=adjusted or rules.adjustments,
         )
+
+    def _adjustments(self, options: SearchConfig) -> Adjustments | None:
+        """What bears on scores; None where nothing does."""
+        adjustments, begin = self.rules.adjustments, self.tokenizer.begin
+        if begin and (options.no_repeat_ngram or options.is_set("repetition_penalty")):
+            return replace(adjustments, begin=begin)
+        return None if adjustments == NO_RULES.adjustments else replace(adjustments, begin=begin)
 
     def _begin(self) -> tuple[int, ...]:
         """What every output has to begin with: the tag of the part, where targets have it."""
@@ -62,6 +76,8 @@ class Writer:
     def unwritten(self) -> int:
         """How many of an output's first tokens are no text."""
         coder = self.tokenizer
+        if self.rules.first is not None:  # text, as far as its symbols are
+            return bool(self.part.target_tag)
         return bool(coder.first_of) + len(coder.first) + bool(self.part.target_tag)
 
     def output(self, hypothesis: Hypothesis, words: tuple[Word, ...] = ()) -> Output:
@@ -78,4 +94,5 @@ class Writer:
             constraints_met=hypothesis.constraints_met,
             words=words,
             language=first_of.get(tokens[0], "") if tokens else "",
+            numbers=tuple(tokens),
         )
