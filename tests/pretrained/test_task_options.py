@@ -18,7 +18,7 @@ from transformers.pipelines.text_generation import TextGenerationPipeline
 
 from transduce import pipeline
 from transduce.errors import ConfigError, DataError, LanguageError
-from transduce.tasks.option_table import OPTIONS, as_markdown, found_option
+from transduce.tasks.options.option_table import OPTIONS, as_markdown, found_option
 
 TEXT = "xyz foo bar baz"
 PRETRAINED = Path(__file__).parents[2] / "docs" / "pretrained.md"

@@ -9,7 +9,7 @@ from typing import Any
 from transduce.config import SearchConfig, TransformerEncoderConfig
 from transduce.errors import ConfigError, DataError
 from transduce.pretrained.checkpoint.published_checkpoint import read_json
-from transduce.tasks.generate_options import Wanted
+from transduce.tasks.options.generate_options import Wanted
 from transduce.tokenization.joint import coder
 from transduce.workflow.model_folder import PUBLISHED
 from transduce.workflow.trained import TrainedModel

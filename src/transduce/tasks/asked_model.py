@@ -9,7 +9,7 @@ from typing import Any
 from transduce.config.audio import AudioConfig
 from transduce.errors import ConfigError, LanguageError
 from transduce.reading.frames import frame_reader
-from transduce.tasks.option_table import Kind
+from transduce.tasks.options.option_table import Kind
 from transduce.tasks.spoken_languages import language_code
 from transduce.tokenization.tokenizer import Tokenizer
 from transduce.workflow.trained import TrainedModel

@@ -13,7 +13,7 @@ from transduce.pretrained.hub import HubAccess, model_folder
 from transduce.pretrained.published_model import read_pretrained
 from transduce.tasks.asked_lengths import told_longest
 from transduce.tasks.asked_model import known_languages
-from transduce.tasks.constructor_options import Built, built_options
+from transduce.tasks.options.constructor_options import Built, built_options
 from transduce.tasks.spoken_languages import language_code
 from transduce.tasks.task_pipeline import KEYS, Text2TextPipeline, kind_of
 from transduce.workflow.trained import TrainedModel

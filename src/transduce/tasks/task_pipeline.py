@@ -13,9 +13,9 @@ from transduce.errors import ConfigError, LanguageError
 from transduce.reading.parts import find_part
 from transduce.tasks.asked_lengths import cut_prompts, longest_source, prompt_searches, truncates
 from transduce.tasks.asked_model import asked_model
-from transduce.tasks.asked_options import asked_options
-from transduce.tasks.generate_options import Wanted, wanted_search
-from transduce.tasks.option_table import Kind
+from transduce.tasks.options.asked_options import asked_options
+from transduce.tasks.options.generate_options import Wanted, wanted_search
+from transduce.tasks.options.option_table import Kind
 from transduce.tasks.spoken_languages import language_name
 from transduce.tasks.task_answers import AnswerForm, answer_form, as_tensors, recording_answer
 from transduce.tasks.task_sources import given_sources, is_many, read_source
@@ -48,7 +48,7 @@ def kind_of(task: str) -> Kind:
 
 
 @dataclass(frozen=True)
-class _Call:
+class _AskedCall:
     """One call: the model as it is asked, what it searches, the form of its answers."""
 
     model: TrainedModel
@@ -120,7 +120,7 @@ class Text2TextPipeline:
 
     # ------------------------------------------------ what is asked
 
-    def _call(self, options: Mapping[str, Any]) -> _Call:
+    def _call(self, options: Mapping[str, Any]) -> _AskedCall:
         asked = asked_options(options, self.kind)
         model = asked_model(self.model, asked, self.kind, self._untold)
         part = asked.get("part", self.part)
@@ -132,7 +132,7 @@ class Text2TextPipeline:
             wanted = replace(wanted, search=self._cutting(model, wanted.search))
         form = answer_form(self._key, asked, prompts=self.kind == "prompt")
         form = replace(form, stop_strings=wanted.stop_strings)
-        return _Call(model, asked, wanted, form, TokenNumbers(model, name), part)
+        return _AskedCall(model, asked, wanted, form, TokenNumbers(model, name), part)
 
     def _search(self, options: Mapping[str, Any]) -> SearchConfig:
         """The search of a call with these options."""
@@ -152,11 +152,11 @@ class Text2TextPipeline:
 
     # ------------------------------------------------ what is answered
 
-    def _one_by_one(self, sources: Iterator[Any], call: _Call) -> Iterator[Any]:
+    def _one_by_one(self, sources: Iterator[Any], call: _AskedCall) -> Iterator[Any]:
         for source in sources:
             yield from self._answers([source], call)
 
-    def _answers(self, given: list[Any], call: _Call) -> Iterator[Any]:
+    def _answers(self, given: list[Any], call: _AskedCall) -> Iterator[Any]:
         """What each source is answered with: a list of records, or that of a recording."""
         sources = [read_source(source, self.kind) for source in given]
         prefix = str(call.asked.get("prefix", self._prefix))
@@ -169,7 +169,7 @@ class Text2TextPipeline:
             numbers = call.form.kind == "tensors" and self.kind == "text"
             yield as_tensors(records, call.numbers.padding) if numbers else records
 
-    def _outputs(self, sources: list[Any], call: _Call) -> Iterable[list[Output]]:
+    def _outputs(self, sources: list[Any], call: _AskedCall) -> Iterable[list[Output]]:
         if self.kind != "prompt" or not call.model.goes_on:
             return self._predicted(sources, call, call.wanted.search)
         name = find_part(call.model.config, call.part).name
@@ -181,14 +181,14 @@ class Text2TextPipeline:
         return [outputs[place] for place in range(len(prompts))]
 
     def _predicted(
-        self, sources: list[Any], call: _Call, search: SearchConfig
+        self, sources: list[Any], call: _AskedCall, search: SearchConfig
     ) -> Iterator[list[Output]]:
         timings = bool(call.asked.get("return_timestamps"))
         return call.model.predict(
             sources, search, part=call.part, timings=timings, rules=call.wanted.rules
         )
 
-    def _heard(self, output: Output, call: _Call) -> dict[str, Any]:
+    def _heard(self, output: Output, call: _AskedCall) -> dict[str, Any]:
         """The answer for a recording, its language by the name that transformers has for it."""
         times = call.asked.get("return_timestamps")
         if times not in (None, True, False, "word"):

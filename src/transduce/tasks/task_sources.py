@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from transduce.errors import DataError
-from transduce.tasks.option_table import Kind
+from transduce.tasks.options.option_table import Kind
 
 __all__ = ["given_sources", "is_many", "read_source"]
 

@@ -11,8 +11,8 @@ from transduce.config import SearchConfig
 from transduce.errors import ConfigError
 from transduce.pretrained.checkpoint.generation import to_search
 from transduce.search.rules.adjustments import Adjustments
+from transduce.tasks.options.token_rules import adjustments, output_rules, unending
 from transduce.tasks.token_numbers import TokenNumbers
-from transduce.tasks.token_rules import adjustments, output_rules, unending
 from transduce.workflow.predicting.output_rules import NO_RULES, OutputRules
 from transduce.workflow.trained import TrainedModel
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from transduce.errors import ConfigError
-from transduce.tasks.asked_options import accepted
-from transduce.tasks.option_table import OPTIONS
+from transduce.tasks.options.asked_options import accepted
+from transduce.tasks.options.option_table import OPTIONS
 
 __all__ = ["Built", "built_options"]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from transduce.errors import ConfigError
-from transduce.tasks.option_table import OPTIONS, Kind, Option, found_option, names_of
+from transduce.tasks.options.option_table import OPTIONS, Kind, Option, found_option, names_of
 
 __all__ = ["accepted", "asked_options"]
 
