@@ -122,6 +122,10 @@ REFUSED: list[tuple[dict[Any, Any], str]] = [
     ({"model": {"encoder": {"kind": "rnn", "rnn": 3}}},
      "model.encoder.rnn must be a known key of kind rnn; "
      "known here: kind, layers, width, bidirectional, dropout"),
+    # a key of another section
+    ({"max_minutes": 1}, "max_minutes must be a known key; did you mean training.max_minutes?"),
+    ({"device": "cpu"}, "device must be a known key; did you mean training.device?"),
+    ({"data": {"beam": 4}}, "data.beam must be a known key; did you mean search.beam?"),
     # choices of shapes
     ({"data": {"train": 3}}, f"data.train must be {FILES}; got 3"),
     ({"data": {"train": []}}, f"data.train must be {FILES}; got []"),
@@ -150,7 +154,7 @@ REFUSED: list[tuple[dict[Any, Any], str]] = [
      "per; got 'blue'"),
     ({"model": {"preset": [1]}}, f"model.preset must be one of {', '.join(PRESETS)}; got [1]"),
     ({"model": {"preset": "lstm"}}, f"model.preset must be one of {', '.join(PRESETS)}; "
-     "got 'lstm'"),
+     "got 'lstm', did you mean lstm-small?"),
     # numbers, truth values, text, lists
     ({"training": {"max_minutes": -1}}, "training.max_minutes must be more than 0; got -1"),
     ({"training": {"max_minutes": "ten"}}, "training.max_minutes must be a number; got 'ten'"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from transduce.forks import keep_to_one_thread
 from transduce.moved import find_moved
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ __all__ = ["Transducer", "__version__", "pipeline"]
 __version__ = "0.1.0"
 
 find_moved()
+keep_to_one_thread()
 
 
 def __getattr__(name: str) -> Any:

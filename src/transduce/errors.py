@@ -6,7 +6,8 @@ else that is raised is a bug and keeps its traceback.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +25,7 @@ __all__ = [
     "TrainingError",
     "TransduceError",
     "UnknownTaskError",
+    "did_you_mean",
     "naming",
     "one_line",
 ]
@@ -44,6 +46,14 @@ def one_line(text: str) -> str:
     if text.isprintable():
         return text
     return _shortened("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text))
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """The end of a message about an unknown name: ``, did you mean X?``, or nothing to say."""
+    names = list(known)
+    near = [other for other in names if other.startswith(f"{name}-")]
+    near = near or difflib.get_close_matches(str(name), names, n=1)
+    return f", did you mean {near[0]}?" if near else ""
 
 
 def _shortened(text: str) -> str:

@@ -6,11 +6,16 @@ import inspect
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from transduce.config import Config, SearchConfig
 from transduce.config.presets import PRESETS
-from transduce.errors import ConfigError, DataError, ModelError
+from transduce.errors import ConfigError, DataError
+from transduce.estimator.model_files import ModelFiles
+from transduce.estimator.not_fitted import not_fitted
+from transduce.estimator.parameters import parameters, replace_parameters
+from transduce.estimator.showing import choose_display, model_table
+from transduce.estimator.signatures import with_search_options
 from transduce.pretrained.published_model import load_trained, read_pretrained
 from transduce.reading.frames import FrameSource
 from transduce.workflow.attention_picture import draw_attention_of
@@ -36,7 +41,8 @@ class Transducer:
     model section as a mapping; ``source`` and ``target`` are kinds of tokenizer.
     The first of the limits ``max_minutes``, ``max_steps``, ``max_epochs`` to be reached ends
     training; with none set it is 30 epochs. ``options`` sets any other key of a recipe, dotted:
-    ``{"training.learning_rate": 1e-3}``.
+    ``{"training.learning_rate": 1e-3}``. ``verbose`` 0 trains in silence; 1 shows the run in a
+    notebook's cell or on a terminal, elsewhere in ``logging`` (logger ``transduce``).
 
     >>> pairs = [("ab", "ba"), ("abc", "cba"), ("ca", "ac"), ("bca", "acb")]
     >>> reverse = Transducer("gru-tiny", max_steps=2, dev_fraction=0.5)
@@ -60,6 +66,7 @@ class Transducer:
         seed: int = 1,
         beam: int = 1,
         options: Mapping[str, Any] | None = None,
+        verbose: int = 1,
     ) -> None:
         self.model = model
         self.source = source
@@ -73,34 +80,59 @@ class Transducer:
         self.seed = seed
         self.beam = beam
         self.options = options
+        self.verbose = verbose
 
     # -------------------------------------------------------- scikit-learn's habits
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The arguments of the constructor by name."""
-        return {name: getattr(self, name) for name in _parameter_names()}
+        """The arguments of the constructor by name.
+
+        ``deep`` adds each option as ``options__training__learning_rate``.
+        """
+        return parameters(self, deep=deep)
 
     def set_params(self, **params: Any) -> Self:
-        """Replace arguments of the constructor. Raises ConfigError for an unknown name."""
-        for name, value in params.items():
-            if name not in _parameter_names():
-                known = ", ".join(_parameter_names())
-                raise ConfigError(f"parameter must be one of {known}; got {name!r}")
-            setattr(self, name, value)
+        """Replace arguments of the constructor, or options of a recipe by their nested names.
+
+        ``set_params(options__training__learning_rate=1e-3)`` is what a grid search does with
+        ``{"options__training__learning_rate": [1e-3, 3e-3]}``. Raises ConfigError for an unknown
+        name.
+        """
+        replace_parameters(self, params)
         return self
 
     def __sklearn_tags__(self) -> Any:
-        from sklearn.utils import Tags, TargetTags
+        from transduce.estimator.scikit_learn import text_tags
 
-        return Tags(estimator_type=None, target_tags=TargetTags(required=True))
+        return text_tags()
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "trained_")
 
+    def __copy__(self) -> Self:
+        """Another estimator around the same model."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a pickle holds: the arguments, and of a model the bytes of its files."""
+        state = dict(self.__dict__)
+        if "trained_" in state:
+            state["trained_"] = ModelFiles.of(state["trained_"])
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        files = state.get("trained_")
+        self.__dict__.update(state if files is None else {**state, "trained_": files.load()})
+
     def __repr__(self) -> str:
         default = {p.name: p.default for p in inspect.signature(Transducer).parameters.values()}
-        changed = {k: v for k, v in self.get_params().items() if v != default[k]}
+        changed = {k: v for k, v in self.get_params(deep=False).items() if v != default[k]}
         return f"Transducer({', '.join(f'{name}={value!r}' for name, value in changed.items())})"
+
+    def _repr_html_(self) -> str:
+        return model_table(repr(self), self.trained_.report if hasattr(self, "trained_") else {})
 
     # -------------------------------------------------------- training and prediction
 
@@ -112,6 +144,7 @@ class Transducer:
         part: PartNames = None,
         dev: DevPairs | None = None,
         output: str | Path | None = None,
+        on_interrupt: Literal["raise", "keep"] = "raise",
     ) -> Self:
         """Train on pairs; the best model on ``dev`` is kept (a share of the pairs if none).
 
@@ -120,7 +153,9 @@ class Transducer:
         ``part`` names for each pair the data set that it is of, and the model is that of a
         mixture; ``dev`` then has names too: ``dev=(sources, targets, part)``. How parts are drawn
         and told apart ``options`` say: ``{"data.temperature": 5, "data.parts.ice.weight": 2}``.
-        ``output`` keeps the run's directory with checkpoints and log. Raises TransduceError.
+        ``output`` keeps the run's directory with checkpoints and log. After Ctrl-C this holds the
+        best model so far; KeyboardInterrupt is raised then, unless ``on_interrupt`` is ``keep``.
+        Raises TransduceError.
 
         >>> words = [a + b + c for a in "bdg" for b in "aeiou" for c in "lmn"]
         >>> both = Transducer("gru-tiny", max_steps=1, dev_fraction=0.3)
@@ -128,17 +163,24 @@ class Transducer:
         >>> len(both.predict(["bal", "dim"], part="ice"))
         2
         """
+        if targets is None:  # in the words that scikit-learn waits for
+            raise DataError(
+                "targets must be given; fit requires y to be passed, but the target y is None"
+            )
         names = part_names(part)
         config = with_parts(self._config(), names)
         corpora = corpora_of(config, sources, targets, names, dev, self.dev_fraction)
         base = None if config.model.from_ is None else read_pretrained(config.model.from_)
-        if output is not None:
-            self.trained_ = fit(config, corpora, output, base=base)
-            return self
         with tempfile.TemporaryDirectory() as folder:
-            self.trained_ = fit(config, corpora, Path(folder) / "run", base=base)
+            run = Path(folder) / "run" if output is None else output
+            progress = choose_display(self.verbose)
+            trained = fit(config, corpora, run, base=base, progress=progress, say=progress.say)
+        self.trained_ = trained
+        if trained.report["training"]["stopped"] == "interrupted" and on_interrupt == "raise":
+            raise KeyboardInterrupt("the best model so far is kept")
         return self
 
+    @with_search_options
     def predict(
         self, sources: Iterable[FrameSource], *, part: PartNames = None, **search: Any
     ) -> list[str]:
@@ -149,6 +191,7 @@ class Transducer:
         """
         return [outputs[0].text for outputs in self(sources, part=part, **search)]
 
+    @with_search_options
     def __call__(
         self,
         sources: Iterable[FrameSource],
@@ -179,6 +222,7 @@ class Transducer:
         outputs = {name: iter(list(own)) for name, own in found.items()}  # part after part
         return [next(outputs[name]) for name in names]
 
+    @with_search_options
     def score(
         self,
         sources: Iterable[FrameSource],
@@ -281,7 +325,7 @@ class Transducer:
 
     def _trained(self) -> TrainedModel:
         if not hasattr(self, "trained_"):
-            raise ModelError("model must be fitted or loaded first; call fit or Transducer.load")
+            raise not_fitted()
         return self.trained_
 
     def _search(self, options: Mapping[str, Any]) -> SearchConfig:
@@ -323,7 +367,3 @@ def _model_section(model: str | Mapping[str, Any]) -> dict[str, Any]:
         return dict(model)
     name = f"{model}-small" if f"{model}-small" in PRESETS else model
     return {"preset": name}
-
-
-def _parameter_names() -> list[str]:
-    return sorted(inspect.signature(Transducer).parameters)

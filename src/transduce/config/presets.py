@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from transduce.errors import ConfigError
+from transduce.errors import ConfigError, did_you_mean
 
 __all__ = ["PRESETS", "expand_preset"]
 
@@ -72,7 +72,11 @@ def expand_preset(values: Mapping[str, Any]) -> dict[str, Any]:
     if name is None:
         return expanded
     if not isinstance(name, str) or name not in PRESETS:
-        raise ConfigError(f"model.preset must be one of {', '.join(PRESETS)}; got {name!r}")
+        small_first = sorted(PRESETS, key=lambda preset: not preset.endswith("-small"))
+        raise ConfigError(
+            f"model.preset must be one of {', '.join(PRESETS)}; got {name!r}"
+            f"{did_you_mean(name, small_first)}"
+        )
     for section, defaults in PRESETS[name].items():
         expanded[section] = _merged(defaults, expanded.get(section, {}))
     return expanded

@@ -68,7 +68,7 @@ def describe(error: ValidationError, root: type[BaseModel], values: Mapping[str,
     named = kind in {"extra_forbidden", "missing", "invalid_key"}  # the last step is a key
     keys, models, field, depth = _locate(location[:-1] if named else location, root)
     if kind == "extra_forbidden":
-        return _unknown_key([*keys, str(location[-1])], models, values)
+        return _unknown_key([*keys, str(location[-1])], models, values, root)
     if kind == "invalid_key":
         return f"{_dotted([*keys, str(location[-1])])} must be a key of text"
     if field is not None and field.description and not _names_more(problem, field.description):
@@ -144,15 +144,31 @@ def _tags(context: Mapping[str, Any]) -> str:
     return str(context.get("expected_tags", "rnn, lstm, gru, transformer")).replace("'", "")
 
 
-def _unknown_key(keys: list[str], models: Models, values: Mapping[str, Any]) -> str:
+def _unknown_key(
+    keys: list[str], models: Models, values: Mapping[str, Any], root: type[BaseModel]
+) -> str:
     section = _lookup(values, keys[:-1])
     kind = section.get("kind") if isinstance(section, Mapping) else None
     tagged = [model for model in models if kind in _kinds(model)]
     known = list(dict.fromkeys(name for model in tagged or models for name in _names(model)))
     near = difflib.get_close_matches(keys[-1], known, n=1)
+    if not near and len(keys) <= 2:  # deeper down a person knew which section they wrote
+        near = _elsewhere(keys[-1], root)[:1]
     hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
     of_kind = f" of kind {kind}" if tagged else ""
     return f"{_dotted(keys)} must be a known key{of_kind}; {hint}"
+
+
+def _elsewhere(key: str, model: type[BaseModel], above: tuple[str, ...] = ()) -> list[str]:
+    """Where in other sections a key of this name stands, dotted, the highest first."""
+    found, below = [], []
+    for name, field in _names(model).items():
+        if name == key and above:
+            found.append(_dotted([*above, name]))
+        if not _is_mapping(field.annotation):  # under names that a recipe chooses
+            for section in _sections(field.annotation):
+                below += _elsewhere(key, section, (*above, name))
+    return list(dict.fromkeys([*found, *sorted(below, key=lambda place: place.count("."))]))
 
 
 def _locate(

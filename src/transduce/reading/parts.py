@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from transduce.config import Config, DataConfig, Files, ParallelFiles, PartConfig
-from transduce.errors import ConfigError
+from transduce.errors import ConfigError, did_you_mean
 from transduce.reading.pair_files import Pair
 from transduce.reading.problems import Problems
 from transduce.tokenization.tags import TAG_OPEN, find_tags, tag_symbol
@@ -93,8 +92,7 @@ def find_part(config: Config, name: str | None) -> Part:
     if not mixed:
         raise ConfigError(f"part must be none for a model of a single data set; got {name!r}")
     if name not in parts:
-        near = difflib.get_close_matches(name, parts, n=1)
-        hint = f", did you mean {near[0]}?" if near else ""
+        hint = did_you_mean(name, parts)
         raise ConfigError(f"part must be one of {', '.join(parts)}; got {name!r}{hint}")
     return parts[name]
 

@@ -15,7 +15,15 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["LineProgress", "LiveProgress", "Progress", "Silence", "Status", "choose_progress"]
+__all__ = [
+    "LineProgress",
+    "LiveProgress",
+    "Progress",
+    "Silence",
+    "Status",
+    "choose_progress",
+    "shown_number",
+]
 
 
 _TELLING = 0.005  # the share of a run that says how fast it goes
@@ -177,7 +185,7 @@ class LiveProgress:
             names = list(self._rows[-1][1])
             table = Table("step", *names, "", box=None, pad_edge=False)
             for step, metrics, best in self._rows:
-                cells = [_number(metrics[name]) if name in metrics else "" for name in names]
+                cells = [shown_number(metrics[name]) if name in metrics else "" for name in names]
                 table.add_row(f"{step:,}", *cells, "best" if best else "")
             blocks.append(table)
         if self._status is not None:
@@ -197,10 +205,11 @@ def choose_progress(stream: TextIO | None = None) -> Progress:
 
 
 def _metrics(metrics: Mapping[str, float]) -> str:
-    return "  ".join(f"{name} {_number(value)}" for name, value in metrics.items())
+    return "  ".join(f"{name} {shown_number(value)}" for name, value in metrics.items())
 
 
-def _number(value: float) -> str:
+def shown_number(value: float) -> str:
+    """A metric as a person reads it."""
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.2f}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from transduce.config import Config, DataConfig, PartConfig
@@ -16,6 +16,7 @@ __all__ = [
     "corpora_of",
     "part_names",
     "require_as_many",
+    "require_column",
     "texts",
     "with_parts",
 ]
@@ -82,12 +83,37 @@ def texts(values: Iterable[object], name: str) -> list[str]:
     """A list of texts. Raises DataError for a text alone and for what is none."""
     if isinstance(values, str):
         raise DataError(f"{name} must be a list of texts; got one text")
+    require_column(values, name)
+    if not isinstance(values, Iterable):
+        raise DataError(f"{name} must be a list of texts; got {type(values).__name__}")
     found: list[str] = []
     for number, text in enumerate(values, 1):
         if not isinstance(text, str):
-            raise DataError(f"{name} must be texts; got {type(text).__name__} (number {number})")
+            got = type(text).__name__
+            if text is None or text != text:  # what tables hold where a value is missing
+                got = f"a missing value, {text}"
+            raise DataError(f"{name} must be texts; got {got} (number {number})")
         found.append(str(text))  # of numpy's texts a plain one
     return found
+
+
+def require_column(values: object, name: str) -> None:
+    """Raise DataError for a table, whose names of columns would be taken for its content."""
+    if isinstance(values, Mapping):
+        names = ", ".join(map(str, [*values][:5]))
+        raise DataError(
+            f"{name} must be a list; got a {type(values).__name__} of {names}: give one of its "
+            f"values, as in {name}=table[{next(iter(values), 'NAME')!r}]"
+        )
+    shape = getattr(values, "shape", None)  # of NumPy's, pandas' and polars' tables and columns
+    if not isinstance(shape, tuple) or len(shape) == 1:
+        return
+    columns = [*getattr(values, "columns", ())]
+    what = f"a table of {shape[0]:,} rows" if columns else f"an array of shape {shape}"
+    if columns:
+        what += f" with the columns {', '.join(map(str, columns[:5]))}"
+    column = f"table[{columns[0]!r}]" if columns else "array[:, 0]"
+    raise DataError(f"{name} must be one column; got {what}: give {column}, or another of them")
 
 
 def require_as_many(given: Sequence[object], name: str, sources: Sequence[object]) -> None:

@@ -1,0 +1,1 @@
+"""What makes the Python face at home among scikit-learn, notebooks and worker processes."""
