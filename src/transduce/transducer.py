@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 from transduce.config import Config, SearchConfig
 from transduce.config.presets import PRESETS
 from transduce.errors import ConfigError, DataError
-from transduce.estimator.model_files import ModelFiles
+from transduce.estimator import ModelFiles
 from transduce.estimator.not_fitted import not_fitted
 from transduce.estimator.parameters import parameters, replace_parameters
 from transduce.estimator.showing import choose_display, model_table

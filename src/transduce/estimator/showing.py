@@ -32,7 +32,7 @@ class Shown(Protocol):
         ...
 
 
-class Page:
+class Html:
     """HTML that a notebook shows."""
 
     def __init__(self, text: str) -> None:
@@ -85,7 +85,7 @@ class NotebookProgress(Silence):
         self._draw()
 
     def _draw(self) -> None:
-        page = Page(self._picture())
+        page = Html(self._picture())
         if self._cell is None:
             self._cell = self._show(page)
         else:
