@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from transduce.automatic.runs import fit_pairs
 from transduce.config import Config, SearchConfig
 from transduce.config.presets import PRESETS
 from transduce.errors import ConfigError, DataError
@@ -37,8 +38,11 @@ __all__ = ["Transducer"]
 class Transducer:
     """An encoder-decoder to fit on pairs of texts and to predict with.
 
-    ``model`` is a preset (``lstm-small``), a family (``gru``, its small size) or a
-    model section as a mapping; ``source`` and ``target`` are kinds of tokenizer.
+    ``model`` is a preset (``lstm-small``), a family (``gru``, its small size), a
+    model section as a mapping, or ``auto``; ``source`` and ``target`` are kinds of tokenizer.
+    With ``auto`` all that is not said here is chosen for the pairs, the minutes (10 if none) and
+    the machine, and a share of the pairs is held out to test the model on: ``recipe_`` then says
+    what was chosen and why, ``trained_.report["test"]`` the scores.
     The first of the limits ``max_minutes``, ``max_steps``, ``max_epochs`` to be reached ends
     training; with none set it is 30 epochs. ``options`` sets any other key of a recipe, dotted:
     ``{"training.learning_rate": 1e-3}``. ``verbose`` 0 trains in silence; 1 shows the run in a
@@ -126,10 +130,14 @@ class Transducer:
         files = state.get("trained_")
         self.__dict__.update(state if files is None else {**state, "trained_": files.load()})
 
-    def __repr__(self) -> str:
+    def _changed(self) -> dict[str, Any]:
+        """The arguments that are no defaults."""
         default = {p.name: p.default for p in inspect.signature(Transducer).parameters.values()}
-        changed = {k: v for k, v in self.get_params(deep=False).items() if v != default[k]}
-        return f"Transducer({', '.join(f'{name}={value!r}' for name, value in changed.items())})"
+        return {k: v for k, v in self.get_params(deep=False).items() if v != default[k]}
+
+    def __repr__(self) -> str:
+        said = ", ".join(f"{name}={value!r}" for name, value in self._changed().items())
+        return f"Transducer({said})"
 
     def _repr_html_(self) -> str:
         return model_table(repr(self), self.trained_.report if hasattr(self, "trained_") else {})
@@ -168,13 +176,17 @@ class Transducer:
                 "targets must be given; fit requires y to be passed, but the target y is None"
             )
         names = part_names(part)
-        config = with_parts(self._config(), names)
-        corpora = corpora_of(config, sources, targets, names, dev, self.dev_fraction)
-        base = None if config.model.from_ is None else read_pretrained(config.model.from_)
+        progress = choose_display(self.verbose)
         with tempfile.TemporaryDirectory() as folder:
-            run = Path(folder) / "run" if output is None else output
-            progress = choose_display(self.verbose)
-            trained = fit(config, corpora, run, base=base, progress=progress, say=progress.say)
+            run = Path(folder) / "run" if output is None else Path(output)
+            if self.model == "auto":
+                pairs = (sources, targets, names, dev)
+                trained, self.recipe_ = fit_pairs(*pairs, self._changed(), run, progress)
+            else:
+                config = with_parts(self._config(), names)
+                corpora = corpora_of(config, sources, targets, names, dev, self.dev_fraction)
+                base = None if config.model.from_ is None else read_pretrained(config.model.from_)
+                trained = fit(config, corpora, run, base=base, progress=progress, say=progress.say)
         self.trained_ = trained
         if trained.report["training"]["stopped"] == "interrupted" and on_interrupt == "raise":
             raise KeyboardInterrupt("the best model so far is kept")
@@ -322,6 +334,7 @@ class Transducer:
     # -------------------------------------------------------- inside
 
     trained_: TrainedModel
+    recipe_: str  # of a model that was chosen, with a reason beside each line
 
     def _trained(self) -> TrainedModel:
         if not hasattr(self, "trained_"):
@@ -329,7 +342,10 @@ class Transducer:
         return self.trained_
 
     def _search(self, options: Mapping[str, Any]) -> SearchConfig:
-        return self._trained().config.searching({"beam": self.beam, **options})
+        beam = {"beam": self.beam}
+        if self.model == "auto" and "beam" not in self._changed():  # then one was chosen
+            beam = {}
+        return self._trained().config.searching({**beam, **options})
 
     def _tokenizer_section(self) -> dict[str, Any]:
         if isinstance(self.model, Mapping) and self.model.get("from") is not None:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from transduce.automatic.looking.columns_meant import columns_meant
-from transduce.automatic.looking.layout_names import is_header, named_columns
 from transduce.automatic.looking.layouts import understand
 from transduce.errors import ConfigError, DataError
+from transduce.reading.column_names import is_header, named_columns
 
 
 def written(path: Path, text: str) -> str:

@@ -9,7 +9,9 @@ import pytest
 
 from command_line import call
 from small_runs import words, write_lines, write_reversals
+from transduce import Transducer
 from transduce.config import load_config
+from transduce.errors import ConfigError, DataError
 from transduce.workflow.trained import TrainedModel
 
 TINY = ["model.encoder.width=8", "model.decoder.width=8", "training.max_steps=3"]
@@ -51,7 +53,11 @@ def test_from_data_to_a_tested_model(
     ]
     assert weights[0] == weights[1]
     assert call(monkeypatch, "evaluate", "runs/pairs") == 0
-    assert "30 sentences" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "30 sentences" in told.out
+    assert "trained on" not in told.err
+    assert call(monkeypatch, "evaluate", "runs/pairs", "pairs.tsv") == 0
+    assert "about 80 % of these 300 pairs were trained on" in capsys.readouterr().err
 
 
 def test_five_pairs_are_too_few_and_train(
@@ -72,6 +78,32 @@ def test_bad_lines_are_counted(
     write_lines(place / "pairs.tsv", [*lines[:30], "alone", "empty\t", *lines[30:]])
     assert call(monkeypatch, "train", "pairs.tsv", *TINY) == 0
     assert "lines that cannot be used: 2 skipped" in capsys.readouterr().err
+
+
+def test_the_same_from_python() -> None:
+    options = {"model.encoder.width": 8, "model.decoder.width": 8}
+    model = Transducer("auto", max_steps=2, options=options)
+    sources = words(1, 200)
+    model.fit(sources, [word[::-1] for word in sources])
+    assert "width: 8  # as you said" in model.recipe_
+    assert "# the best of a few beginnings" in model.recipe_
+    report = model.trained_.report
+    assert report["data"]["train_pairs"] + report["data"]["dev_sources"] == 180
+    assert report["test"]["counts"]["sentences"] == 20
+    assert model.trained_.config.search.beam == 4
+    assert len(model.predict(sources[:3])) == 3
+
+    few = Transducer("auto", max_steps=1, options=options).fit(["a", "b"], ["c", "d"])
+    assert few.predict(["a"]) == few.predict(["a"], beam=4)
+    with pytest.raises(ConfigError) as caught:
+        model.fit(["a"], ["b"], part="ice")
+    assert "part must be none where the model is auto" in str(caught.value)
+    with pytest.raises(ConfigError) as no_time:
+        Transducer("auto", max_minutes=0).fit(["a"], ["b"])
+    assert "max_minutes must be more than 0 and at most 1,000,000; got 0" in str(no_time.value)
+    with pytest.raises(DataError) as empty:
+        model.fit([], [])
+    assert "sources must hold at least one text; got none" in str(empty.value)
 
 
 @pytest.mark.parametrize(

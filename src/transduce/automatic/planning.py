@@ -6,7 +6,7 @@ import itertools
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,7 @@ class ChosenRecipe:
     facts: Facts
     lines: tuple[str, ...]  # what was understood and found
     seconds: float  # that it took
+    trains_on_all: bool = False  # as there are too few sources to hold any out
 
     def recipe(self, command: str = "") -> str:
         """The recipe as YAML with a comment beside each line."""
@@ -57,11 +58,11 @@ class ChosenRecipe:
         return recipe_text(self.choices, heading)
 
 
-def require_minutes(minutes: float) -> float:
+def require_minutes(minutes: float, name: str = "--minutes") -> float:
     """Raises ConfigError where there is no time, or more than anybody has."""
     if not 0 < minutes <= _MOST_MINUTES:
         raise ConfigError(
-            f"--minutes must be more than 0 and at most {_MOST_MINUTES:,}; got {minutes:g}"
+            f"{name} must be more than 0 and at most {_MOST_MINUTES:,}; got {minutes:g}"
         )
     return minutes
 
@@ -76,7 +77,7 @@ def plan_files(paths: Sequence[str], given: Mapping[str, Any], minutes: float) -
     said = {f"data.{key}": value for key, value in understood.data.items()}
     layout = [RecipeLine("data.train", understood.files, "what you gave")]
     layout += [RecipeLine(key, value, "as its first lines show") for key, value in said.items()]
-    of_data = {key: value for key, value in given.items() if key.partition(".")[0] == "data"}
+    of_data = _of_data(given)
     layout = _replaced(layout, of_data)
     data = Config.from_mapping(nested(layout)).data
     if data.parts is not None:
@@ -121,7 +122,7 @@ def plan_pairs(
     looked_at = list(zip(sources, targets, strict=True))[:_LOOKED_AT]
     if not looked_at:
         raise DataError("sources must hold at least one text; got none")
-    data = Config.from_mapping(nested(given_by_person([], given))).data
+    data = Config.from_mapping(nested(given_by_person([], _of_data(given)))).data
     kind, lines = data.input.kind, list[str]()
     facts = facts_of(looked_at, total=len(sources), kind=kind)
     held = hold_out(
@@ -138,7 +139,8 @@ def plan_pairs(
         choices = [c for c in held.choices() if c.value]
     frames = None if kind == "text" else measure_frames(kind, [s for s, _ in looked_at])
     dev = dev_sources if dev_sources is not None else held.dev_sources if held else len(sources)
-    return _planned(choices, facts, given, minutes, lines, dev, frames, "model", began)
+    plan = _planned(choices, facts, given, minutes, lines, dev, frames, "model", began)
+    return replace(plan, trains_on_all=held is None)
 
 
 _TOO_FEW = (
@@ -190,6 +192,10 @@ def _replaced(choices: Sequence[RecipeLine], given: Mapping[str, Any]) -> list[R
             gone.append("training.learning_rate")
     kept = [c for c in choices if not any(c.key.startswith(start) for start in gone)]
     return given_by_person(kept, given)
+
+
+def _of_data(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in given.items() if key.partition(".")[0] == "data"}
 
 
 def _ordered(choices: Sequence[RecipeLine]) -> list[RecipeLine]:

@@ -4,24 +4,50 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from transduce.automatic.ending import answers, next_commands
+from transduce.automatic.planning import plan_pairs, require_minutes
 from transduce.config import Config
-from transduce.errors import CheckpointError
+from transduce.errors import CheckpointError, ConfigError
 from transduce.files import write_text
+from transduce.pretrained.published_model import read_pretrained
 from transduce.reading.pair_files import Example
 from transduce.reading.parts import part_tags, parts_of
 from transduce.reading.problems import Problems
+from transduce.training.record.progress import Progress
 from transduce.workflow.corpora.corpora import examples_from_files, held_out_test, open_corpora
+from transduce.workflow.corpora.in_memory import (
+    DevPairs,
+    corpora_of,
+    require_as_many,
+    texts,
+    with_parts,
+)
 from transduce.workflow.evaluate import Evaluation, evaluate
+from transduce.workflow.fitting.fit import fit
 from transduce.workflow.trained import TrainedModel
 
-__all__ = ["RECIPE", "ending", "free_folder", "keep_recipe", "tested"]
+__all__ = ["RECIPE", "ending", "fit_pairs", "free_folder", "keep_recipe", "tested"]
 
 RECIPE = "recipe.yaml"  # in the run's directory
 _RUNS = Path("runs")
+_MINUTES = 10.0  # where nobody says
+
+# Of Transducer, each with the option that it is.
+_ARGUMENTS = {
+    "source": "tokenizer.source.kind",
+    "target": "tokenizer.target.kind",
+    "shared": "tokenizer.shared",
+    "max_steps": "training.max_steps",
+    "max_epochs": "training.max_epochs",
+    "dev_fraction": "data.dev_fraction",
+    "metric": "training.metric",
+    "seed": "training.seed",
+    "beam": "search.beam",
+}
 
 
 def free_folder(name: str) -> Path:
@@ -59,6 +85,48 @@ def _examples(config: Config) -> tuple[list[Example], str]:
     if part.data.test_fraction:
         return held_out_test(part, problems, tags), "test, which training never saw"
     return open_corpora(config).dev, "dev, which the model was chosen by, as there is no test"
+
+
+def fit_pairs(
+    sources: Iterable[str | Path],
+    targets: Iterable[str],
+    part: object,
+    dev: DevPairs | None,
+    arguments: Mapping[str, Any],
+    output: Path,
+    progress: Progress,
+) -> tuple[TrainedModel, str]:
+    """Choose a recipe for pairs in memory, train, and test on what was held out; the recipe too.
+
+    ``arguments`` are those of Transducer that a person set. Raises TransduceError.
+    """
+    if part is not None or (dev is not None and len(dev) == 3):
+        raise ConfigError("part must be none where the model is auto; got the names of parts")
+    listed = [str(source) if isinstance(source, Path) else source for source in sources]
+    listed, wanted = texts(listed, "sources"), texts(targets, "targets")
+    require_as_many(wanted, "targets", listed)
+    dev_sources = None
+    if dev is not None:
+        dev = (list(dev[0]), list(dev[1]))
+        dev_sources = len(set(dev[0]))
+    said = {_ARGUMENTS[name]: value for name, value in arguments.items() if name in _ARGUMENTS}
+    minutes = require_minutes(arguments.get("max_minutes", _MINUTES), "max_minutes")
+    given = {**said, **(arguments.get("options") or {})}
+    plan = plan_pairs(listed, wanted, given, minutes, dev_sources=dev_sources)
+    for line in plan.lines:
+        progress.say(line)
+    config = with_parts(plan.config, None)
+    if plan.trains_on_all and dev is None:
+        dev = (listed, wanted)
+    corpora = corpora_of(config, listed, wanted, None, dev, config.data.dev_fraction)
+    base = None if config.model.from_ is None else read_pretrained(config.model.from_)
+    trained = fit(config, corpora, output, base=base, progress=progress, say=progress.say)
+    if corpora.test and trained.report["training"]["stopped"] != "interrupted":
+        evaluation = evaluate(trained, corpora.test, problems=Problems("skip"))
+        trained.report["test"] = evaluation.to_dict()
+        trained.save_report(output)
+    keep_recipe(output, recipe := plan.recipe())
+    return trained, recipe
 
 
 def ending(trained: TrainedModel, folder: Path, say: Callable[[str], None]) -> None:

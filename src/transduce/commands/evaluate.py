@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from transduce.checks.trained_on import PairSketch
 from transduce.commands.arguments import (
     require_file_place,
     split_overrides,
@@ -19,6 +20,8 @@ from transduce.errors import BusyError, ConfigError, DataError
 from transduce.files import changing, write_text
 from transduce.pretrained.foreign.foreign_model import AdaptedModel
 from transduce.pretrained.published_model import load_trained
+from transduce.reading.pair_files import Example
+from transduce.reading.parts import find_part
 from transduce.reading.problems import Problems
 from transduce.workflow.contact_sheet import draw_sheet, require_pictures
 from transduce.workflow.evaluate import Evaluation
@@ -27,6 +30,8 @@ from transduce.workflow.mixture_scores import MixtureEvaluation, evaluate_parts
 from transduce.workflow.trained import TrainedModel, read_report
 
 __all__ = ["evaluate"]
+
+_NOTICED = 0.01  # share of the pairs
 
 
 def evaluate(
@@ -62,6 +67,7 @@ def evaluate(
         evaluation = evaluate_parts(trained, parts, worst=worst, problems=problems)
     else:
         examples = test_examples(trained.config, list(files) or None, problems, part)
+        _tell_trained_on(trained, examples, part)
         evaluation = score(trained, examples, worst=worst, part=part, problems=problems)
         if sheet is not None:
             draw_sheet(trained, evaluation, sheet)
@@ -82,6 +88,24 @@ def evaluate(
             write_text(output, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
         except OSError as error:
             raise DataError(f"--json must be writable; got {error.strerror}", file=output) from None
+
+
+def _tell_trained_on(
+    trained: TrainedModel | AdaptedModel, examples: Sequence[Example], part: str | None
+) -> None:
+    """Scores on what a model has learnt say nothing of what it does with other data."""
+    data = trained.report.get("data")
+    sketch = PairSketch.from_dict(data.get("trained_on") if isinstance(data, Mapping) else None)
+    if sketch is None:
+        return
+    of = find_part(trained.config, part)
+    pairs = [(of.source(e.source), of.target(text)) for e in examples for text in e.references]
+    if (share := sketch.share(pairs)) >= _NOTICED:
+        print(
+            f"warning: about {100 * share:.0f} % of these {len(pairs):,} pairs were trained on: "
+            "the scores are no test",
+            file=sys.stderr,
+        )
 
 
 def _without_cases(values: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from torch import nn
 
 from transduce.batches.batching import Batches, prefetch
 from transduce.config import Config, SearchConfig
+from transduce.config.wording import short
 from transduce.engine import choose_engine
 from transduce.errors import ConfigError, DataError
 from transduce.evaluation.report import EvaluationReport, make_report, worst_cases
@@ -38,6 +39,9 @@ __all__ = [
     "normalizer",
     "score_outputs",
 ]
+
+_ENOUGH = 5  # outputs that may be called all the same
+_OFTEN = 3  # scorings in a row
 
 
 @dataclass(frozen=True)
@@ -203,6 +207,7 @@ class DevScorer:
         self.examples = _spread(examples, most)
         self.batches = _batches(trained, examples, part)
         self._has_said = False
+        self._same = 0  # scorings in a row whose outputs were all one
         self.options = trained.config.search.greedily()
         # Compiles the kernels now, before a run's minutes count.
         choose_engine(trained.config.engine, trained.model.device)
@@ -218,8 +223,24 @@ class DevScorer:
         if problems.total and not self._has_said:
             self._has_said = True
             logging.getLogger("transduce").warning("not scored on: %s", problems.summary())
+        self._tell_sameness(*answered)
         scores = score_outputs(self.config, *answered, self.names)
         return {**values_of_model(totals), **scores.values}
+
+    def _tell_sameness(self, examples: Sequence[Example], outputs: Sequence[Output]) -> None:
+        """A model that answers everything alike has seen nothing of its sources yet."""
+        texts = {output.text for output in outputs}
+        wanted = {text for example in examples for text in example.references}
+        alike = len(texts) == 1 and len(wanted) > 1 and len(outputs) >= _ENOUGH
+        self._same = self._same + 1 if alike else 0
+        if self._same == _OFTEN:
+            logging.getLogger("transduce").warning(
+                "all %d dev outputs are the same after %d scorings (%s): more time, another "
+                "training.learning_rate or other tokenizers may help; see transduce check",
+                len(outputs),
+                _OFTEN,
+                short(next(iter(texts))),
+            )
 
 
 def _spread(examples: Sequence[Example], count: int) -> list[Example]:

@@ -8,8 +8,9 @@ from transduce.automatic.choosing.machine_speed import Machine
 
 __all__ = ["Demand", "Size", "Work", "choose_size"]
 
-_EFFICIENCY = 0.4  # of the speed of large products, at width 256 and more
-_NARROW = 0.5  # a model of width w has (w / 256) to this power of it
+_EFFICIENCY = 0.5  # of the speed of large products
+_STEP_SECONDS = 0.012  # of a step, however small
+_FILLED = 0.9  # share of a batch that is no padding
 _STARTED = 0.9  # share of the minutes that are steps; the rest is dev scoring
 _FORWARD_AND_BACK = 6  # floating-point operations for each multiplication of a model
 
@@ -65,17 +66,16 @@ _LADDERS = {
         Size("transformer", *size) for size in ((128, 2), (192, 3), (256, 3), (256, 4), (512, 6))
     ),
 }
-_EPOCHS = 6.0  # a size must see the data so often
-_STEPS = 600.0  # and take so many steps
+_EPOCHS = 4.0  # a size must see the data so often
+_STEPS = 250.0  # and take so many steps
 _BATCHES = (256, 512, 1024, 2048, 4096)
-_STEPS_WANTED = 2500  # of a run; batches are smaller where there is time for fewer
+_STEPS_WANTED = 800  # of a run; batches are smaller where there is time for fewer
 _BATCHES_AN_EPOCH = 40
 
 
 def choose_size(family: str, demand: Demand, minutes: float, machine: Machine) -> Work:
     """The largest size that reads the data often enough in the time; else the smallest."""
-    ladder = _LADDERS[family]
-    works = [_work(size, demand, minutes, machine) for size in ladder]
+    works = [_work(size, demand, minutes, machine) for size in _LADDERS[family]]
     large = [work for work in works if work.epochs >= _EPOCHS and work.steps >= _STEPS]
     return _not_too_large(large, demand) if large else works[0]
 
@@ -88,12 +88,15 @@ def _not_too_large(works: list[Work], demand: Demand) -> Work:
 
 
 def _work(size: Size, demand: Demand, minutes: float, machine: Machine) -> Work:
-    efficiency = _EFFICIENCY * min(1.0, (size.width / 256) ** _NARROW)
-    operations = _FORWARD_AND_BACK * size.operations(demand)
+    """With the largest batch that leaves enough steps, in the time and in an epoch."""
     seconds = 60 * minutes * _STARTED
-    pairs = seconds * machine.speed * 1e9 * efficiency / operations
-    epochs = pairs / max(1, demand.pairs)
     tokens_an_epoch = demand.pairs * demand.target
-    wanted = min(pairs * demand.target / _STEPS_WANTED, tokens_an_epoch / _BATCHES_AN_EPOCH)
-    batch = next((b for b in reversed(_BATCHES) if b <= wanted), _BATCHES[0])
-    return Work(size, epochs, batch, pairs * demand.target / batch)
+    best: Work | None = None
+    for batch in reversed(_BATCHES):
+        pairs = batch * _FILLED / demand.target  # of a step
+        operations = _FORWARD_AND_BACK * size.operations(demand) * pairs
+        steps = seconds / (_STEP_SECONDS + operations / (machine.speed * 1e9 * _EFFICIENCY))
+        best = Work(size, steps * pairs / max(1, demand.pairs), batch, steps)
+        if steps >= _STEPS_WANTED and batch * _BATCHES_AN_EPOCH <= tokens_an_epoch:
+            break
+    return best or Work(size, 0.0, _BATCHES[0], 0.0)

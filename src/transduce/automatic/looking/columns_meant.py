@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from transduce.automatic.looking.layout_names import named_columns
+from transduce.reading.column_names import named_columns
 
 __all__ = ["Meant", "columns_meant"]
 

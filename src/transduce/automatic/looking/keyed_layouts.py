@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transduce.automatic.looking.layout_names import named_columns
 from transduce.errors import DataError
+from transduce.reading.column_names import named_columns
 from transduce.reading.formats import keyed_rows
 from transduce.reading.problems import BadFileError, BadRecordError
 from transduce.reading.streams import open_stream, read_blocks

@@ -18,9 +18,9 @@ from typing import Any
 from transduce.audio.reader import AudioReader
 from transduce.automatic.looking.columns_meant import Meant, columns_meant
 from transduce.automatic.looking.keyed_layouts import keyed_layout
-from transduce.automatic.looking.layout_names import is_header
 from transduce.errors import ConfigError, DataError
 from transduce.image.reader import ImageReader
+from transduce.reading.column_names import is_header
 from transduce.reading.formats import format_of
 from transduce.reading.problems import BadFileError, BadRecordError
 from transduce.reading.streams import bare_suffix, open_stream, read_blocks

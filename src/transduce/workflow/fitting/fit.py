@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -18,6 +19,7 @@ from transduce.batches.mixture_sampler import MixtureSampler
 from transduce.batches.tag_order import ShuffledTags
 from transduce.checks.doctor_report import Share
 from transduce.checks.leakage import Leakage
+from transduce.checks.trained_on import PairSketch
 from transduce.config import Config, require_agreement
 from transduce.errors import CheckpointError, ConfigError, TrainingError
 from transduce.files import changing, place
@@ -36,6 +38,7 @@ from transduce.workflow.corpora.corpora import Corpora
 from transduce.workflow.corpora.survey import Tokenizers, survey
 from transduce.workflow.evaluate import DevScorer
 from transduce.workflow.fitting.beginning import Beginning, choose_beginning
+from transduce.workflow.fitting.misfits import misfits
 from transduce.workflow.fitting.pair_limits import refuse_long_pairs
 from transduce.workflow.fitting.run_folder import run_fingerprint, taken
 from transduce.workflow.fitting.training_limits import refuse_large_model
@@ -87,7 +90,7 @@ def fit(
         sampler = _sampler(config, corpora, corpus)
         data_report = _describe_data(corpora, corpus, leakage, sampler)
         if main:
-            for line in _data_lines(data_report):
+            for line in itertools.chain(_data_lines(data_report), misfits(trained, corpora)):
                 say(line)
         _refuse_emptied(corpora, corpus)
         if main and not (resume and (folder / CONFIG).is_file()):
@@ -260,6 +263,7 @@ def _describe_data(
         "filtered": corpus.filtered,
         "truncated": corpus.truncated,
         "dev_leakage": leakage.to_dict(),
+        "trained_on": PairSketch.of(_texts_of(corpora.train())).to_dict(),
     }
     if sampler is not None:
         described["parts"] = {
