@@ -118,12 +118,10 @@ class _LSTM(torch.autograd.Function):
             raise_refusal(functions)
         if not any(ctx.needs_input_grad[4:]):  # frozen
             return of_vectors, hidden, cell, None, None, None, None, None
-        of_weights = torch.mm(of_gates.view(B * T, 4 * D).t(), inputs.view(B * T, both)).float()
+        turned, inputs = of_gates.view(B * T, 4 * D).t(), inputs.view(B * T, both)
+        of_weights = [torch.mm(turned, of).float() for of in (inputs[:, :E], inputs[:, E:])]
         of_bias = bias.sum(0)
-        return (
-            of_vectors, hidden, cell, None,
-            of_weights[:, :E], of_weights[:, E:], of_bias, of_bias.clone(),
-        )  # fmt: skip
+        return of_vectors, hidden, cell, None, *of_weights, of_bias, of_bias.clone()
 
 
 def _in_bfloat16() -> bool:

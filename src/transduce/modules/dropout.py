@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from transduce.modules.chance import generator
+
 __all__ = ["Dropout", "dropout"]
 
 _LEVELS = 1 << 16
@@ -18,7 +20,7 @@ def dropout(vectors: Tensor, rate: float) -> Tensor:
     that than on the layer before it; here one random 64-bit number decides over four
     entries, 16 bits for each. So the rate is rounded to a multiple of 1/65,536, and the
     scale to the rounded rate, which leaves the expectation exact. Reproducible
-    under ``torch.manual_seed``.
+    under ``torch.manual_seed``, or by the thread's own generator (:mod:`transduce.modules.chance`).
     """
     if rate == 0:
         return vectors
@@ -27,7 +29,9 @@ def dropout(vectors: Tensor, rate: float) -> Tensor:
     # At least one level of 65,536 is kept, so that the scale stays finite.
     dropped = min(round(rate * _LEVELS), _LEVELS - 1)
     count = vectors.numel()
-    bits = torch.empty((count + 3) // 4, dtype=torch.int64).random_(-(1 << 63), None)
+    bits = torch.empty((count + 3) // 4, dtype=torch.int64).random_(
+        -(1 << 63), None, generator=generator()
+    )
     # of 64 bits [⌈n/4⌉] → of 16 bits [n]
     kept = bits.view(torch.int16)[:count] >= dropped - _LEVELS // 2
     scale = _LEVELS / (_LEVELS - dropped)

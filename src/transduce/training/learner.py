@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +19,13 @@ from transduce.config import TrainingConfig
 from transduce.errors import TrainingError
 from transduce.interfaces import BEGIN, END, PADDING, Batch, Source
 from transduce.models.storage import named_weights, set_weights
+from transduce.modules.chance import drawn_from
 from transduce.training.allocation import is_shortage
 from transduce.training.average import choose_average
+from transduce.training.chunks.cut import cut
+from transduce.training.chunks.ordered_sum import OrderedSum
+from transduce.training.chunks.team import Team, torch_threads
+from transduce.training.chunks.ways import Way, choose_ways
 from transduce.training.distributed import Processes
 from transduce.training.objectives.decoder_inputs import hide_inputs, mix_inputs
 from transduce.training.objectives.weighted import Weighted, WeightedSum
@@ -62,7 +69,9 @@ class Learner:
         both = WeightedSum(model, objectives, self._running)
         self._wrapped = processes.wrap(both)  # all processes now have the first one's weights
         self.average = choose_average(model, config)
-        self._parameters = list(model.parameters())
+        self._parameters = [p for p in model.parameters() if p.requires_grad]
+        self._ways = choose_ways(config, model, processes)
+        self._team = Team()
         self._optimizer = _adamw(model, config)
         # The weighted sum, the plain loss, each objective; then the gradient's norm.
         count = 2 + len(objectives)
@@ -78,12 +87,23 @@ class Learner:
         token weighs the same, wherever it stands. ``rate`` is the learning rate, ``share`` that of
         scheduled sampling. Raises TrainingError where memory is short.
         """
-        self._optimizer.zero_grad(set_to_none=True)
-        for number, batch in enumerate(group):
-            with _memory_explained(batch), self._synchronised(number == len(group) - 1):
-                objective = self._forward(batch, share)
-                # Between processes gradients are averaged; a mean of sums is wanted: ``world``.
-                (objective * (self._processes.world / tokens)).backward()  # type: ignore[no-untyped-call]
+        way, threads = self._ways.next(), torch.get_num_threads()
+        with torch_threads(threads if way is Way.TOGETHER else 1):
+            self._optimizer.zero_grad(set_to_none=True)
+            if way is Way.CHUNKS:
+                self._learn_in_chunks(group, tokens, share, threads)
+            else:
+                self._learn_whole(group, tokens, share)
+            self._change_weights(rate)
+        self._ways.took(tokens)
+        self._tokens += tokens
+        self._steps += 1
+
+    def close(self) -> None:
+        """Dismiss the threads that worked here."""
+        self._team.close()
+
+    def _change_weights(self, rate: float) -> None:
         gradients = [p.grad for p in self._parameters if p.grad is not None]
         norm = get_total_norm(gradients)
         if self._config.clip_norm is not None:
@@ -93,8 +113,6 @@ class Learner:
         self._optimizer.step()
         self.average.after_step()
         self._norms += norm
-        self._tokens += tokens
-        self._steps += 1
 
     def means(self) -> Means | None:
         """Means since the last call, over all processes; None if there was no step."""
@@ -142,8 +160,44 @@ class Learner:
             like = torch.cuda.get_rng_state(device)
             torch.cuda.set_rng_state(fitting(random, f"cuda.{rank}", like), device)
 
-    def _forward(self, batch: Batch, share: float) -> Tensor:
-        """What is minimised, a sum over the batch with a gradient."""
+    def _learn_whole(self, group: Sequence[Batch], tokens: float, share: float) -> None:
+        for number, batch in enumerate(group):
+            with _memory_explained(batch), self._synchronised(number == len(group) - 1):
+                objective, figures = self._forward(batch, share)
+                self._sums += figures
+                # Between processes gradients are averaged; a mean of sums is wanted: ``world``.
+                (objective * (self._processes.world / tokens)).backward()  # type: ignore[no-untyped-call]
+
+    def _learn_in_chunks(
+        self, group: Sequence[Batch], tokens: float, share: float, threads: int
+    ) -> None:
+        """Chunks side by side, the batches one after the other."""
+        sums, number = OrderedSum(), itertools.count()
+
+        def learn(chunk: Batch, place: int, seed: int) -> None:
+            with drawn_from(torch.Generator().manual_seed(seed)):
+                objective, figures = self._forward(chunk, share)
+            wanted = torch.autograd.grad(objective / tokens, self._parameters, allow_unused=True)
+            sums.add(place, [figures, *wanted])
+
+        for batch in group:
+            chunks = cut(batch, threads)
+            seeds = torch.empty(len(chunks), dtype=torch.int64).random_().tolist()
+            jobs = [
+                partial(learn, chunk, next(number), seed)
+                for chunk, seed in zip(chunks, seeds, strict=True)
+            ]
+            # An outer autocast, though it is off, keeps what is cast until all chunks are done.
+            with _memory_explained(batch), torch.autocast("cpu", enabled=False):
+                self._team.run(jobs, threads)
+        figures, *gradients = sums.total
+        if figures is not None:
+            self._sums += figures
+        for parameter, gradient in zip(self._parameters, gradients, strict=True):
+            parameter.grad = gradient
+
+    def _forward(self, batch: Batch, share: float) -> tuple[Tensor, Tensor]:
+        """What is minimised, a sum over the batch with a gradient, and all figures without one."""
         device = self._processes.device
         batch = _never_empty(batch)
         if device.type == "cuda":
@@ -152,10 +206,8 @@ class Learner:
         with self._running():
             inputs = mix_inputs(self.model, batch.source, batch.target_input, share)
             inputs = hide_inputs(inputs, self._config.word_dropout)
-        objective: Tensor
         objective, figures = self._wrapped(batch, inputs)
-        self._sums += figures
-        return objective
+        return objective, figures
 
     def _running(self) -> torch.autocast:
         """The context of all that the model computes in a step."""

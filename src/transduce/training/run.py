@@ -355,7 +355,8 @@ class Run:
             raise CheckpointError(f"{path}: weights cannot be written ({error.strerror})") from None
 
     def close(self) -> None:
-        """Let go of the log and the directory."""
+        """Let go of the log, the directory and threads."""
+        self.learner.close()
         with self._lock:
             self.reporter.log.close()
 

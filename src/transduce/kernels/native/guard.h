@@ -15,6 +15,7 @@ std::mutex pool_lock;
 std::shared_ptr<Pool> the_pool;
 
 std::shared_ptr<Pool> pool_of(int threads) {
+  if (threads == 1) return std::make_shared<Pool>(1);  // nobody to wait for, nor any other caller
   std::lock_guard<std::mutex> guard(pool_lock);
   if (the_pool == nullptr || !the_pool->usable() || the_pool->threads() != threads)
     the_pool = std::make_shared<Pool>(threads);

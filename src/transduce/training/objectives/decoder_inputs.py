@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from transduce.interfaces import PADDING, UNKNOWN, Source
+from transduce.modules.chance import generator
 
 __all__ = ["hide_inputs", "mix_inputs"]
 
@@ -28,7 +29,7 @@ def mix_inputs(model: nn.Module, source: Source, inputs: Tensor, share: float) -
     with torch.no_grad():
         guesses = model(source, inputs).argmax(-1)
     later = inputs[:, 1:]
-    chosen = (torch.rand(later.shape, device=inputs.device) < share) & (later != PADDING)
+    chosen = _drawn(later, share) & (later != PADDING)
     return torch.cat([inputs[:, :1], torch.where(chosen, guesses[:, :-1], later)], dim=1)
 
 
@@ -41,5 +42,11 @@ def hide_inputs(inputs: Tensor, share: float) -> Tensor:
     if share == 0:
         return inputs
     later = inputs[:, 1:]
-    hidden = (torch.rand(later.shape, device=inputs.device) < share) & (later != PADDING)
+    hidden = _drawn(later, share) & (later != PADDING)
     return torch.cat([inputs[:, :1], later.masked_fill(hidden, UNKNOWN)], dim=1)
+
+
+def _drawn(tokens: Tensor, share: float) -> Tensor:
+    """Bool of the shape of ``tokens``, true with probability ``share``."""
+    own = generator() if tokens.device.type == "cpu" else None
+    return torch.rand(tokens.shape, device=tokens.device, generator=own) < share

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -37,20 +36,25 @@ class Forward:
         self.inputs = inputs
         self.negative_log_likelihood: Tensor | None = None  # a sum; who makes it on the way sets it
         self._precision = precision
+        self._logits: Tensor | None = None
+        self._state: State | None = None
 
-    @cached_property
+    # No ``cached_property``: before Python 3.12 it lets one thread in, whichever the object.
+    @property
     def logits(self) -> Tensor:
         """Of the decoder, ``[B, T, V]``, with a gradient."""
-        with self._precision():
-            logits: Tensor = self.model.step(self.inputs, self.state)[0]
-        return logits
+        if self._logits is None:
+            with self._precision():
+                self._logits = self.model.step(self.inputs, self.state)[0]
+        return self._logits
 
-    @cached_property
+    @property
     def state(self) -> State:
         """Before the first token: the encoded source, with a gradient."""
-        with self._precision():
-            state: State = self.model.start(self.batch.source)
-        return state
+        if self._state is None:
+            with self._precision():
+                self._state = self.model.start(self.batch.source)
+        return self._state
 
     def again(self) -> Forward:
         """The same batch once more, dropout drawn anew."""

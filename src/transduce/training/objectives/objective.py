@@ -14,6 +14,9 @@ __all__ = ["Objective"]
 class Objective(Protocol):
     """One thing that training makes small.
 
+    It may be handed some sentences of a batch while other threads are handed the others, and draws
+    random numbers from :func:`transduce.modules.chance.generator`.
+
     It is handed the batch's :class:`Forward` and gives a sum over the batch's real target tokens
     (or sentences), a scalar with a gradient; the learner divides by the number of real target
     tokens of the step. What else it needs (a teacher, a metric, texts) its constructor is given.
