@@ -11,11 +11,11 @@ import torch
 __all__ = ["drawn_from", "generator"]
 
 
-class _Own(threading.local):
+class _OfThread(threading.local):
     generator: torch.Generator | None = None
 
 
-_own = _Own()
+_own = _OfThread()
 
 
 def generator() -> torch.Generator | None:

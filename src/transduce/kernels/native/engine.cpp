@@ -62,6 +62,16 @@ void run_lstm_back(int threads, const LstmSize& size, const float* const* parame
   });
 }
 
+// Into how many groups the sentences of a search are shared out: so many that a thread which another
+// program holds up takes fewer, so few that a group's rows still make whole products.
+constexpr int64_t kGroupsEach = 4, kLeastGroup = 16;
+
+int64_t search_groups(int threads, int64_t sentences) {
+  if (threads == 1) return 1;
+  const int64_t fair = std::min<int64_t>(threads, sentences);
+  return std::max(fair, std::min<int64_t>(threads * kGroupsEach, sentences / kLeastGroup));
+}
+
 template <class Op, class... Arguments>
 int add(void* program, Arguments... arguments) {
   return guarded([&] {
@@ -336,37 +346,52 @@ int transduce_run_apart(void* handle, int threads, const Call* calls, int64_t co
   });
 }
 
-// The sentences are shared out among the threads, or, ``together``, all work on all of them.
+// The sentences are shared out in small groups, of which each thread takes the next when it is free; or,
+// ``together``, all threads work on all of them.
 int transduce_search(void* handle, int threads, int together, const Call* call, const Plan* plan,
                      const Slots* slots, const Found* found) {
   return guarded([&] {
     Program& program = *static_cast<Program*>(handle);
     check_threads(threads);
     admit_search(program, *call, *plan, *slots, *found);
-    const int64_t groups = together ? 1 : std::min<int64_t>(threads, call->sentences);
-    std::vector<std::unique_ptr<Search>> searches;
-    for (int64_t group = 0; group < groups; ++group) {
-      std::vector<int64_t> sentences;  // neighbours are of one length: each group gets its share
-      for (int64_t b = group; b < call->sentences; b += groups) sentences.push_back(b);
-      searches.push_back(std::make_unique<Search>(program, *call, *plan, *slots, sentences));
-    }
-    const auto alone = [&](int64_t group) {
-      Pool pool(1);
-      searches[group]->run(pool, 0);
+    const int64_t count = call->sentences;
+    std::atomic<Fault> outcome{Fault::kNone};
+    const int64_t groups = together ? 1 : search_groups(threads, count);
+    const auto sentences_of = [&](int64_t group) {  // neighbours are of one length: each gets its share
+      std::vector<int64_t> sentences;
+      for (int64_t b = group; b < count; b += groups) sentences.push_back(b);
+      return sentences;
     };
-    if (groups == 1 && !together) {
+    const auto close = [&](const Search& search) {
+      if (search.outcome() == Fault::kNone)
+        search.write(*found);
+      else
+        outcome = search.outcome();
+    };
+    const auto alone = [&](int64_t group) {
+      Search search(program, *call, *plan, *slots, sentences_of(group));
+      Pool pool(1);
+      search.run(pool, 0);
+      close(search);
+    };
+    if (together) {
+      Search search(program, *call, *plan, *slots, sentences_of(0));
+      const std::shared_ptr<Pool> pool = pool_of(threads);
+      pool->run([&](int thread) { search.run(*pool, thread); });
+      close(search);
+    } else if (groups == 1) {
       alone(0);
     } else {
-      const std::shared_ptr<Pool> pool = pool_of(threads);
-      pool->run([&](int thread) {
-        if (together) return searches[0]->run(*pool, thread);
-        for (int64_t group = thread; group < groups; group += pool->team()) alone(group);
+      std::atomic<int64_t> next{0};
+      pool_of(threads)->run([&](int) {
+        try {  // nothing may be thrown out of a thread
+          for (int64_t group = next++; group < groups; group = next++) alone(group);
+        } catch (const std::exception&) {
+          outcome = Fault::kMemory;
+        }
       });
     }
-    for (const auto& search : searches) {
-      require(search->outcome() == Fault::kNone, search->outcome());
-      search->write(*found);
-    }
+    require(outcome == Fault::kNone, outcome);
   });
 }
 

@@ -18,7 +18,7 @@ __all__ = ["FixedWay", "MeasuredWay", "Way", "Ways", "choose_ways"]
 
 _LEAST_STEPS = 3  # of a trial, the first of which does not count
 _TRIAL = 0.4  # seconds at least
-_ROUND = 20.0  # seconds at least from one trial of all ways to the next
+_ROUND = 20.0  # seconds in steps at least from one trial of all ways to the next
 _TIMES = 15  # and so many times what the trials took
 
 
@@ -67,24 +67,27 @@ class MeasuredWay:
         self._ways, self._clock = tuple(ways), clock
         self._paces: list[float] = []  # tokens a second of the ways tried in this round
         self._chosen: Way | None = None
-        self._until = self._round_began = self._began = clock()
-        self._steps, self._seconds, self._tokens = 0, 0.0, 0.0
+        self._began = 0.0  # the step under way
+        self._spent = 0.0  # seconds in steps of this round
+        self._steps, self._seconds, self._tokens = 0, 0.0, 0.0  # of this trial
+        self._length = 0.0  # of this round, once the trials are over
 
     def next(self) -> Way:
         """The one on trial, or the fastest."""
-        now = self._clock()
-        if self._chosen is not None and now >= self._until:
-            self._paces, self._chosen, self._round_began = [], None, now
-        self._began = now
+        if self._chosen is not None and self._spent >= self._length:
+            self._paces, self._chosen, self._spent = [], None, 0.0
+        self._began = self._clock()
         return self._current()
 
     def took(self, tokens: float) -> None:
         """A step of the way that ``next`` gave last."""
+        seconds = self._clock() - self._began
+        self._spent += seconds
         if self._chosen is not None:
             return
         self._steps += 1
         if self._steps > 1:  # the first may meet cold caches
-            self._seconds += self._clock() - self._began
+            self._seconds += seconds
             self._tokens += tokens
         if self._steps >= _LEAST_STEPS and self._seconds >= _TRIAL:
             self._paces.append(self._tokens / max(self._seconds, 1e-9))
@@ -95,8 +98,7 @@ class MeasuredWay:
     def _choose(self) -> None:
         best = max(range(len(self._ways)), key=lambda place: self._paces[place])
         self._chosen = self._ways[best]
-        now = self._clock()
-        self._until = now + max(_ROUND, _TIMES * (now - self._round_began))
+        self._length = max(_ROUND, (1 + _TIMES) * self._spent)
 
     def _current(self) -> Way:
         return self._ways[len(self._paces)] if self._chosen is None else self._chosen
