@@ -18,7 +18,7 @@ import yaml
 __all__ = ["CASES", "PRESETS", "Case"]
 
 PRESETS = ("rnn-small", "gru-small", "lstm-small", "transformer-tiny", "transformer-small")
-RECIPES = Path(__file__).parent.parent / "recipes"
+RECIPES = Path(__file__).parent.parent / "src" / "transduce" / "recipes"
 _MADE = 8000  # training pairs of a set that is made here
 _HELD_OUT = 1000  # its dev pairs, and its test pairs
 

@@ -1,7 +1,7 @@
 """bfloat16 and float32 side by side: the loss on dev at the same steps, from the same seeds.
 
-    python -m benchmarks.precision recipes/cmudict.yaml data.train=train.tsv data.dev=dev.tsv \
-        --steps 1000 --plot precision.png
+    python -m benchmarks.precision src/transduce/recipes/cmudict.yaml data.train=train.tsv \
+        data.dev=dev.tsv --steps 1000 --plot precision.png
 
 Each seed is trained in both precisions; prints a table and draws all curves. What differs
 between two seeds of one precision says how much of a difference means nothing.

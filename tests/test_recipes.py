@@ -13,7 +13,8 @@ import pytest
 from transduce.config import Config, load_config
 from transduce.demo import RECIPE
 
-FOLDER = Path(__file__).parent.parent / "recipes"
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "src" / "transduce" / "recipes"
 RECIPES = sorted(FOLDER.glob("*.yaml"))
 
 recipes = pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
@@ -76,7 +77,7 @@ def test_overrides_in_the_header_are_valid(path: Path) -> None:
 
 @recipes
 def test_recipe_stands_in_the_list(path: Path) -> None:
-    assert f"]({path.name})" in (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert f"/{path.name})" in (ROOT / "recipes" / "README.md").read_text(encoding="utf-8")
 
 
 def test_demo_recipe_is_the_demo() -> None:

@@ -309,6 +309,27 @@ def import_model(
     import_model(path, output, source_language, target_language, legacy_weights=legacy_weights)
 
 
+@app.command()
+def recipes(
+    name: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Argument(metavar="NAME", help="The recipe to print; all are listed if none."),
+    ] = None,
+) -> None:
+    """List the recipes that come with the package, or print one to begin with."""
+    from transduce.commands.recipes import recipes
+
+    recipes(name)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of a recipe, for editors."""
+    from transduce.commands.recipes import schema
+
+    schema()
+
+
 def main() -> None:
     """Run the command line; a person's error is one line on standard error and status 2."""
     debug = "--debug" in sys.argv

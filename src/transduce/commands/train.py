@@ -13,6 +13,7 @@ from transduce.commands.arguments import split_overrides
 from transduce.config import Config, load_config, parse_override
 from transduce.errors import ConfigError
 from transduce.pretrained.published_model import read_pretrained
+from transduce.reference import find_recipe
 from transduce.training.distributed import launched_processes
 from transduce.training.record.progress import choose_progress
 from transduce.workflow.corpora.corpora import open_corpora
@@ -29,6 +30,7 @@ def train(
 ) -> bool:
     """Train and say where the model is; false where somebody stopped it."""
     inputs, overrides = split_overrides(arguments)
+    inputs = [str(find_recipe(given) or given) for given in inputs]
     if not inputs:
         raise ConfigError("train must be given a recipe, or files with pairs; got neither")
     if minutes is not None:
