@@ -16,7 +16,7 @@ from pydantic_core import PydanticUndefined
 from transduce.config import Config
 from transduce.reference.sentences import SENTENCES
 
-__all__ = ["RecipeOption", "OptionSection", "option_sections", "options_page"]
+__all__ = ["OptionSection", "RecipeOption", "option_sections", "options_page"]
 
 
 @dataclass(frozen=True)
