@@ -27,7 +27,13 @@ from transduce.models.seq2seq import Seq2Seq
 from transduce.reading.pair_files import Example
 from transduce.reading.parts import find_part
 from transduce.reading.problems import Problems
-from transduce.workflow.fitting.pair_limits import PairLengths, refuse_long_pairs
+from transduce.workflow.fitting.pair_limits import (
+    PairLengths,
+    refuse_long_pairs,
+    target_positions,
+)
+from transduce.workflow.predicting.source_limits import longest_source
+from transduce.workflow.readers.source_reader import Corpus
 from transduce.workflow.trained import Output, TrainedModel
 
 __all__ = [
@@ -204,13 +210,25 @@ class DevScorer:
         if METRICS[chosen].needs_model:
             self.names = tuple(name for name in self.names if METRICS[name].cheap)
         most = trained.config.training.dev_sentences if sentences is None else sentences
-        self.examples = _spread(examples, most)
         self.batches = _batches(trained, examples, part)
+        self.examples = _spread(_within_positions(trained, examples, part), most)
         self._has_said = False
         self._same = 0  # scorings in a row whose outputs were all one
         self.options = trained.config.search.greedily()
         # Compiles the kernels now, before a run's minutes count.
         choose_engine(trained.config.engine, trained.model.device)
+        self._try_search()
+
+    def _try_search(self) -> None:
+        """Search once, so that what no scoring could do is found before training begins.
+
+        Raises SearchError where the options contradict the model or its symbols.
+        """
+        learns, first = self.trained.model.training, [self.examples[0].source]
+        self.trained.model.eval()
+        list(self.trained.predict(first, self.options, part=self.part, keep_going=True))
+        self.trained.model.train(learns)
+        self.trained.refresh()
 
     def __call__(self, model: nn.Module) -> dict[str, float]:
         """Metrics as plain numbers, ``loss`` among them."""
@@ -243,6 +261,25 @@ class DevScorer:
             )
 
 
+def _within_positions(
+    trained: TrainedModel, examples: Sequence[Example], part: str | None
+) -> Sequence[Example]:
+    """Those whose sources the model has positions for, or which are cut to that."""
+    longest, cut = longest_source(trained.config.model), trained.config.search.max_source_length
+    if longest is None or trained.reader.in_files or (cut is not None and cut <= longest):
+        return examples
+    chosen = find_part(trained.config, part)
+    sources = [chosen.source(example.source) for example in examples]
+    lengths = trained.reader.lengths(sources, chosen.name)
+    kept = [e for e, length in zip(examples, lengths, strict=True) if length < longest]
+    if not kept:
+        raise DataError(
+            f"examples to score on must hold a source of at most {longest:,} tokens, as many as "
+            "model.encoder learns positions for; got none"
+        )
+    return kept
+
+
 def _spread(examples: Sequence[Example], count: int) -> list[Example]:
     """At most ``count`` examples, evenly spaced: a sorted dev set is seen from end to end."""
     if len(examples) <= count:
@@ -266,13 +303,19 @@ def normalizer(configs: Sequence[Config]) -> Callable[[str], str]:
 def _batches(
     trained: TrainedModel, examples: Sequence[Example], part: str | None
 ) -> Iterable[Batch]:
-    """All pairs of the examples, none left out for its length.
+    """All pairs of the examples but those that the model has no positions for, which are told.
 
-    Of texts they are held; files are read anew each time.
+    Of texts they are held; files are read anew each time. Raises DataError where none is left.
     """
     chosen = find_part(trained.config, part)
+    model = trained.config.model
     data = trained.config.data.model_copy(
-        update={"max_source_length": None, "max_target_length": None, "max_length_ratio": None}
+        update={
+            "max_source_length": longest_source(model),
+            "max_target_length": target_positions(model),
+            "max_length_ratio": None,
+            "too_long": "skip",
+        }
     )
     pairs = (
         (chosen.source(example.source), chosen.target(target))
@@ -282,8 +325,24 @@ def _batches(
     budget = trained.config.training.batch_tokens
     corpus = trained.reader.corpus({chosen.name: pairs}, trained.target_tokenizer, data)
     _refuse_long(trained, corpus)
+    _tell_left_out(corpus)
     batches = Batches(corpus, budget, seed=0)
     return _Anew(batches) if trained.reader.in_files else list(batches.iterate(0))
+
+
+def _tell_left_out(corpus: Corpus) -> None:
+    """Pairs that are longer than the model's positions."""
+    left = sum(corpus.filtered.values())
+    if left and not len(corpus):
+        raise DataError(
+            f"pairs to score on must hold one that the model has positions for; got {left} longer "
+            "ones (max_positions of model.encoder and model.decoder)"
+        )
+    if left:
+        logging.getLogger("transduce").warning(
+            "losses are without %s of %s pairs, which are longer than the model's positions",
+            *(left, left + len(corpus)),
+        )
 
 
 def _refuse_long(trained: TrainedModel, pairs: PairLengths) -> None:

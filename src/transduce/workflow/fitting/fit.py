@@ -39,7 +39,7 @@ from transduce.workflow.corpora.survey import Tokenizers, survey
 from transduce.workflow.evaluate import DevScorer
 from transduce.workflow.fitting.beginning import Beginning, choose_beginning
 from transduce.workflow.fitting.misfits import misfits
-from transduce.workflow.fitting.pair_limits import refuse_long_pairs
+from transduce.workflow.fitting.pair_limits import refuse_beyond_positions, refuse_long_pairs
 from transduce.workflow.fitting.run_folder import run_fingerprint, taken
 from transduce.workflow.fitting.training_limits import refuse_large_model
 from transduce.workflow.mixture_scores import MixtureScorer
@@ -87,6 +87,7 @@ def fit(
         corpus = _encode(config, corpora, trained, folder, fingerprint)
         symbols, device = trained.target_tokenizer.size, trained.model.device
         refuse_long_pairs(config.model, corpus, symbols, device, learned=True)
+        refuse_beyond_positions(config.model, corpus)
         sampler = _sampler(config, corpora, corpus)
         data_report = _describe_data(corpora, corpus, leakage, sampler)
         if main:

@@ -10,9 +10,14 @@ from numpy.typing import NDArray
 
 from transduce.config import ModelConfig, TransformerDecoderConfig, TransformerEncoderConfig
 from transduce.errors import DataError
-from transduce.workflow.predicting.source_limits import available_memory, shrinkage
+from transduce.workflow.predicting.source_limits import (
+    available_memory,
+    longest_output,
+    longest_source,
+    shrinkage,
+)
 
-__all__ = ["PairLengths", "refuse_long_pairs"]
+__all__ = ["PairLengths", "refuse_beyond_positions", "refuse_long_pairs", "target_positions"]
 
 _FLOAT = 4  # bytes
 Integers = NDArray[np.integer[Any]]
@@ -59,6 +64,28 @@ def refuse_long_pairs(
         f"{said} one of {int(source[worst]):,} and {int(target[worst]):,} tokens or frames, which "
         f"take {needed[worst] / 1e9:,.1f} GB where {free / 1e9:,.1f} GB are free"
     )
+
+
+def refuse_beyond_positions(config: ModelConfig, pairs: PairLengths) -> None:
+    """Raise DataError where a pair to learn from is longer than the positions that are learned."""
+    for side, lengths, longest in (
+        ("source", pairs.source_lengths, longest_source(config)),
+        ("target", pairs.target_lengths, target_positions(config)),
+    ):
+        if longest is None or not len(lengths) or int(lengths.max()) <= longest:
+            continue
+        stack = "encoder" if side == "source" else "decoder"
+        raise DataError(
+            f"each {side} must have at most {longest:,} tokens or frames, its end counted, as many "
+            f"as model.{stack} learns positions for (max_positions); got one of "
+            f"{int(lengths.max()):,}: data.max_{side}_length leaves out longer ones"
+        )
+
+
+def target_positions(config: ModelConfig) -> int | None:
+    """Tokens with END that a target may have; None: any number."""
+    longest = longest_output(config)
+    return None if longest is None else longest + 1
 
 
 def _bytes(

@@ -50,6 +50,7 @@ class FramePredictor:
         keep_going: bool = False,
     ) -> Iterator[list[Output]]:
         """The n-best outputs of each file or array; see :class:`Predictor`."""
+        options = self.limits.capped(options)
         constraints = self.writer.constraints(options)
         read = partial(self.reader.segments, sound=self.timings)
         segments = frame_segments(sources, read, options, self.limits, keep_going)

@@ -10,7 +10,12 @@ from pathlib import Path
 
 import torch
 
-from transduce.config import ModelConfig, TransformerEncoderConfig
+from transduce.config import (
+    ModelConfig,
+    SearchConfig,
+    TransformerDecoderConfig,
+    TransformerEncoderConfig,
+)
 from transduce.config.frontend import (
     ConvolutionConfig,
     PatchesConfig,
@@ -20,7 +25,15 @@ from transduce.config.frontend import (
 from transduce.errors import DataError, EngineError
 from transduce.training.allocation import is_shortage
 
-__all__ = ["UNLIMITED", "SourceLimits", "available_memory", "shortage_explained", "shrinkage"]
+__all__ = [
+    "UNLIMITED",
+    "SourceLimits",
+    "available_memory",
+    "longest_output",
+    "longest_source",
+    "shortage_explained",
+    "shrinkage",
+]
 
 _FLOAT = 4  # bytes
 _MOST_ATTENDED = 65_536  # positions that are each compared with each: hours for a large model
@@ -33,9 +46,10 @@ class SourceLimits:
     """What one source of S tokens or frames may take.
 
     The encoder sees ``S / shrinks`` positions P, at most ``positions``: those that it has learned,
-    or 65,536 where each is compared with each. The memory, about ``each · P + pairs · P²`` bytes,
-    is measured from above: 1.1 to 3 times what was seen of Transformers and recurrent encoders of
-    2,000 to 8,000 symbols.
+    or 65,536 where each is compared with each. An output has at most ``outputs`` tokens, END not
+    counted: as many as the decoder has learned positions for. The memory, about
+    ``each · P + pairs · P²`` bytes, is measured from above: 1.1 to 3 times what was seen of
+    Transformers and recurrent encoders of 2,000 to 8,000 symbols.
     """
 
     unit: str = "tokens"
@@ -44,6 +58,7 @@ class SourceLimits:
     each: float = 0.0
     pairs: float = 0.0
     device: torch.device | None = None  # none: the CPU
+    outputs: int | None = None
 
     @classmethod
     def of(
@@ -77,17 +92,27 @@ class SourceLimits:
             _FLOAT * each,
             _FLOAT * pairs,
             device,
+            longest_output(config),
         )
+
+    def capped(self, options: SearchConfig) -> SearchConfig:
+        """The options with outputs no longer than the model can tell their positions apart."""
+        if self.outputs is None or options.max_length <= self.outputs:
+            return options
+        least = min(options.min_length, self.outputs)
+        return options.model_copy(update={"max_length": self.outputs, "min_length": least})
 
     def plus(self, other: SourceLimits) -> SourceLimits:
         """Those of two models that read a source together."""
         known = [limits.positions for limits in (self, other) if limits.positions is not None]
+        outputs = [limits.outputs for limits in (self, other) if limits.outputs is not None]
         return replace(
             self,
             shrinks=min(self.shrinks, other.shrinks),
             positions=min(known, default=None),
             each=self.each + other.each,
             pairs=self.pairs + other.pairs,
+            outputs=min(outputs, default=None),
         )
 
     def check(self, length: int) -> None:
@@ -110,6 +135,22 @@ class SourceLimits:
 
 
 UNLIMITED = SourceLimits()
+
+
+def longest_output(config: ModelConfig) -> int | None:
+    """Tokens without END: of learned positions one is for BEGIN. None: any number."""
+    decoder = config.decoder
+    if isinstance(decoder, TransformerDecoderConfig) and decoder.positions == "learned":
+        return max(1, decoder.max_positions - 1)
+    return None
+
+
+def longest_source(config: ModelConfig) -> int | None:
+    """Tokens with END, or frames, that the encoder has learned positions for. None: any number."""
+    encoder = config.encoder
+    if isinstance(encoder, TransformerEncoderConfig) and encoder.positions == "learned":
+        return encoder.max_positions * shrinkage(config)
+    return None
 
 
 def shrinkage(config: ModelConfig) -> int:

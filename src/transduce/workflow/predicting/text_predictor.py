@@ -43,6 +43,7 @@ class TextPredictor:
         keep_going: bool = False,
     ) -> Iterator[list[Output]]:
         """The n-best outputs of each text; see :class:`Predictor`."""
+        options = self.limits.capped(options)
         constraints = self.writer.constraints(options)
         return self._predict(iter(sources), options, constraints, window, keep_going)
 
