@@ -285,7 +285,10 @@ def export(
 
 @app.command("import")
 def import_model(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A published model's directory.")],
+    path: Annotated[
+        str,
+        typer.Argument(metavar="PATH", help="A published model's directory, or its name."),
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="A new directory.")],
     source_language: Annotated[
         Optional[str],  # noqa: UP045
@@ -302,11 +305,22 @@ def import_model(
         bool,
         typer.Option("--legacy-weights", help="Read pytorch_model.bin, tensors alone."),
     ] = False,
+    download: Annotated[
+        bool,
+        typer.Option("--download", help="Fetch a name that is not in the hub's cache."),
+    ] = False,
 ) -> None:
     """Make a published model (T5, BART, Marian, NLLB, …) one of ours."""
     from transduce.commands.importing import import_model
 
-    import_model(path, output, source_language, target_language, legacy_weights=legacy_weights)
+    import_model(
+        path,
+        output,
+        source_language,
+        target_language,
+        legacy_weights=legacy_weights,
+        download=download,
+    )
 
 
 @app.command()

@@ -285,6 +285,7 @@ class Transducer:
         source_language: str | None = None,
         target_language: str | None = None,
         legacy_weights: bool = False,
+        download: bool = False,
     ) -> Transducer:
         """Read a published model from its files, as one of our own.
 
@@ -292,8 +293,9 @@ class Transducer:
         M2M-100, NLLB, Pegasus, Whisper), of CTranslate2 or of ours, or g2p-en's checkpoint. The
         languages are for models of many (``eng_Latn``, ``en_XX``, ``en``; ``auto`` for recordings
         whose language a Whisper is to guess). ``legacy_weights`` permits pytorch_model.bin, a
-        pickle, read as data. Nothing is downloaded and no code of the checkpoint is run. Raises
-        ModelError.
+        pickle, read as data. A text that is no path is a name in the cache of the Hugging Face hub,
+        which ``download`` permits to fetch; nothing else is downloaded and no code of the
+        checkpoint is run. Raises ModelError.
         """
         return cls._around(
             read_pretrained(
@@ -302,6 +304,7 @@ class Transducer:
                 source_language=source_language,
                 target_language=target_language,
                 legacy_weights=legacy_weights,
+                download=download,
             )
         )
 

@@ -12,15 +12,17 @@ __all__ = ["import_model"]
 
 
 def import_model(
-    path: Path,
+    path: str,
     output: Path,
     source_language: str | None,
     target_language: str | None,
     *,
     legacy_weights: bool,
+    download: bool = False,
 ) -> None:
-    """Read the model, write the directory; one that a killed import left is written once more.
+    """Read the model, by its path or its name on the hub, and write the directory.
 
+    One that a killed import left is written once more.
     Raises ConfigError, ModelError, BusyError, OSError.
     """
     if output.exists() and not (output.is_dir() and is_free(output)):
@@ -32,6 +34,7 @@ def import_model(
         source_language=source_language,
         target_language=target_language,
         legacy_weights=legacy_weights,
+        download=download,
     )
     trained.save(output)
     count = sum(trained.parameters_by_module().values())

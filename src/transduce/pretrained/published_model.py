@@ -23,6 +23,7 @@ from transduce.pretrained.families.t5 import convert_t5
 from transduce.pretrained.families.whisper import read_whisper
 from transduce.pretrained.foreign.foreign_model import read_adapted
 from transduce.pretrained.foreign.published_files import holds_published, published_files
+from transduce.pretrained.hub import HubAccess, model_folder
 from transduce.workflow.model_folder import CONFIG, PUBLISHED, checked, checked_export
 from transduce.workflow.trained import TrainedModel, choose_device, read_report
 
@@ -72,15 +73,17 @@ def read_pretrained(
     source_language: str | None = None,
     target_language: str | None = None,
     legacy_weights: bool = False,
+    download: bool = False,
 ) -> TrainedModel:
     """A model of ours, of CTranslate2, of g2p-en or of Hugging Face transformers, from files.
 
-    The languages are for models of many; ``legacy_weights`` permits pytorch_model.bin. Nothing is
-    asked of the network and no code is run. A family that we have no modules for is run by the
+    A text that is no path is a name in the hub's cache; ``download`` permits fetching it, and
+    nothing else is asked of the network. The languages are for models of many; ``legacy_weights``
+    permits pytorch_model.bin. No code is run. A family that we have no modules for is run by the
     package transformers (``AdaptedModel``). Raises ModelError naming what is missing, broken
     or not known here.
     """
-    path = Path(path)
+    path = model_folder(path, HubAccess(download), legacy_weights=legacy_weights)
     if place(path, CONFIG).is_file():
         return load_trained(path, device)
     with naming(path), _whose_shapes_fit(path):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from transduce.audio.word_times import Word
 from transduce.config import SearchConfig
 from transduce.errors import SearchError
-from transduce.interfaces import END
+from transduce.interfaces import END, UNKNOWN
 from transduce.reading.parts import WHOLE, Part
 from transduce.search import Constraints, Hypothesis
 from transduce.search.rules.adjustments import Adjustments
@@ -47,6 +47,12 @@ class Writer:
                 f"as outputs are then written from their end; got {options.prefix!r}"
             )
         encode = self.tokenizer.encode_phrase
+        for name, texts in (("prefix", (options.prefix or "",)), ("required", options.required)):
+            for text in texts:
+                if UNKNOWN in encode(text):
+                    raise SearchError(
+                        f"search.{name} must hold only symbols that the model knows; got {text!r}"
+                    )
         return Constraints(
             prefix=(*first, *begin, *encode(options.prefix or "")),
             free=len(first) + len(begin),
