@@ -21,14 +21,20 @@ def binary(
     revision: int = 7,
 ) -> bytes:
     """The bytes of a file; arrays of uint16 are written as bfloat16."""
-    parts = [struct.pack("<I", version), _string(specification), struct.pack("<I", revision)]
+    parts = [struct.pack("<I", version)]
+    if version >= 2:
+        parts += [_string(specification), struct.pack("<I", revision)]
     parts.append(struct.pack("<I", len(variables)))
     for name, values in variables.items():
         parts += [_string(name), struct.pack("<B", values.ndim)]
         parts += [struct.pack("<I", size) for size in values.shape]
-        parts += [struct.pack("<BI", TYPES[values.dtype.name], values.nbytes), values.tobytes()]
+        kind, size = TYPES[values.dtype.name], values.nbytes
+        if version < 4:
+            kind, size = values.itemsize, values.size
+        parts += [struct.pack("<BI", kind, size), values.tobytes()]
     given = aliases or {}
-    parts.append(struct.pack("<I", len(given)))
+    if version >= 3:
+        parts.append(struct.pack("<I", len(given)))
     for alias, name in given.items():
         parts += [_string(alias), _string(name)]
     return b"".join(parts)

@@ -87,7 +87,7 @@ def test_files_that_the_package_writes(tmp_path: Path, kind: str) -> None:
     [
         (b"", "must be a readable file; it is empty"),
         (b"\x06\0", "must be whole; it ends at byte 2 inside its version"),
-        (binary({}, version=3), "must be of version 4 to 6 of CTranslate2's format; got 3"),
+        (binary({}, version=7), "must be of version 1 to 6 of CTranslate2's format; got 7"),
         (
             binary({"a/weight": np.zeros((2, 2), np.float32)})[:-10],
             "must be whole; it ends at byte 65 inside a/weight",

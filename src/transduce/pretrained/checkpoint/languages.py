@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 from transduce.errors import LanguageError
+from transduce.pretrained.checkpoint.added_tokens import tokenizer_settings
 from transduce.pretrained.checkpoint.generation import generation_settings
 from transduce.pretrained.checkpoint.published_checkpoint import PublishedCheckpoint
 from transduce.pretrained.checkpoint.published_vocabulary import (
@@ -13,7 +14,6 @@ from transduce.pretrained.checkpoint.published_vocabulary import (
     fairseq_vocabulary,
     listed_vocabulary,
     read_pipeline,
-    tokenizer_settings,
 )
 
 __all__ = ["many_languages"]
@@ -27,7 +27,7 @@ def many_languages(checkpoint: PublishedCheckpoint) -> tuple[Vocabulary, str, st
     one must be chosen (``source_language``, ``target_language``) and was not.
     """
     vocabulary = _vocabulary(checkpoint)
-    settings = tokenizer_settings(checkpoint)
+    settings = tokenizer_settings(checkpoint.folder)
     forced = generation_settings(checkpoint).get("forced_bos_token_id")
     by_number = {number: code for code, number in vocabulary.languages.items()}
     source = checkpoint.source_language or settings.get("src_lang")

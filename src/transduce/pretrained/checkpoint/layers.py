@@ -12,7 +12,7 @@ from transduce.errors import ModelError
 from transduce.pretrained.checkpoint.published_checkpoint import PublishedCheckpoint
 from transduce.tokenization.numbering import Numbering
 
-__all__ = ["NEVER", "ConvertedWeights"]
+__all__ = ["NEVER", "ConvertedWeights", "embedding_names"]
 
 # As a bias, of a symbol that only repeats another: its share of a softmax is none, and yet
 # label smoothing, which pays for every symbol, hardly feels it.
@@ -23,6 +23,17 @@ _COLUMNS = ("query.weight", "key.weight", "value.weight", "inner.weight", "gate.
 # BART's names of an attention's maps, by ours.
 _PROJECTIONS = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "output": "out_proj"}
 _TABLES = ("source_embedding.weight", "target_embedding.weight", "output.weight")
+_EMBEDDINGS = ("shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
+_OUTPUT = "lm_head.weight"
+
+
+def embedding_names(checkpoint: PublishedCheckpoint) -> list[str]:
+    """The names of a shared embedding that are stored: of tied tensors a file may hold any one."""
+    names = [name for name in _EMBEDDINGS if checkpoint.has(name)]
+    tied = checkpoint.option("tie_word_embeddings", True)
+    if not names and tied and checkpoint.has(_OUTPUT):
+        return [_OUTPUT]
+    return names or [_EMBEDDINGS[0]]
 
 
 @dataclass

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from transduce.errors import ModelError
@@ -115,9 +116,23 @@ class PublishedCheckpoint:
         self._taken.add(key)
         return self.weights.take(key)
 
-    def take_table(self, name: str) -> Tensor:
+    def take_tied(self, *names: str) -> Tensor:
+        """A tensor that has several names, stored under one of them or more.
+
+        Raises ModelError where there is none, or where two of them are not the same.
+        """
+        first, *others = [name for name in names if self.has(name)] or names[:1]
+        tensor = self.take(first)
+        for other in others:
+            if not torch.equal(tensor, self.take(other)):
+                raise ModelError(
+                    f"{self.folder}: {first} and {other} must be the same; they differ"
+                )
+        return tensor
+
+    def take_table(self, name: str, *names: str) -> Tensor:
         """Likewise a table with one row a symbol, as ``vocab_size`` says. Raises ModelError."""
-        table = self.take(name)
+        table = self.take_tied(name, *names)
         rows = len(table) if table.dim() else 0
         if self.number("vocab_size", rows) != rows:
             raise ModelError(

@@ -6,16 +6,22 @@ there is: SentencePiece models, lists of pieces, merges.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from transduce.errors import ModelError
+from transduce.pretrained.checkpoint.added_tokens import (
+    added_tokens,
+    listed_tokens,
+    tokenizer_settings,
+)
 from transduce.pretrained.checkpoint.published_checkpoint import PublishedCheckpoint, read_json
-from transduce.pretrained.checkpoint.sentencepiece import pipeline_of, read_pieces
+from transduce.pretrained.checkpoint.sentencepiece import Pieces, pipeline_of, read_pieces
+from transduce.tokenization.pieces.piece_pipeline import PiecePipeline
 from transduce.tokenization.pipelines import BYTES
 from transduce.tokenization.text_pipeline import TextPipeline
 from transduce.untrusted import tokenizer_json
@@ -34,7 +40,6 @@ __all__ = [
     "read_pipeline",
     "special_numbers",
     "t5_vocabulary",
-    "tokenizer_settings",
 ]
 
 _JSON = "tokenizer.json"
@@ -58,7 +63,18 @@ class Vocabulary:
 def library_pipeline(folder: Path) -> Tokenizer | None:
     """tokenizer.json, None where there is none. Raises ModelError where it is broken."""
     path = folder / _JSON
-    return tokenizer_json.read_pipeline(_text(path), path)[0] if path.is_file() else None
+    if not path.is_file():
+        return None
+    pipeline, _ = tokenizer_json.read_pipeline(_text(path), path)
+    for number, token in added_tokens(folder).items():
+        known = pipeline.token_to_id(token.content)
+        if known is None and pipeline.get_vocab_size() == number:
+            pipeline.add_tokens([token])
+        elif known != number:
+            logging.getLogger("transduce").warning(
+                "%s: added token %s of number %d is not taken over", folder, token.content, number
+            )
+    return pipeline
 
 
 def read_pipeline(folder: Path) -> Vocabulary | None:
@@ -78,7 +94,7 @@ def t5_vocabulary(checkpoint: PublishedCheckpoint) -> Vocabulary:
     """T5's and mT5's SentencePiece with its extra symbols, or ByT5's bytes. Raises ModelError."""
     if (found := read_pipeline(checkpoint.folder)) is not None:
         return found
-    settings = tokenizer_settings(checkpoint)
+    settings = tokenizer_settings(checkpoint.folder)
     bytes_ = "ByT5" in str(settings.get("tokenizer_class", checkpoint.option("tokenizer_class")))
     extra = settings.get("extra_ids", _EXTRA_BYTES if bytes_ else _EXTRA)
     if type(extra) is not int or not 0 <= extra <= _MOST_SPECIAL:
@@ -89,10 +105,25 @@ def t5_vocabulary(checkpoint: PublishedCheckpoint) -> Vocabulary:
         return _bytes(extra)
     pieces = read_pieces(sentencepiece_file(checkpoint.folder))
     names = [f"<extra_id_{number}>" for number in reversed(range(extra))]
-    first = len(pieces.names)
-    special = {name: first + place for place, name in enumerate(names)}
+    return _with_tokens(pieces, names, checkpoint.folder)
+
+
+def _with_tokens(pieces: Pieces, names: Sequence[str], folder: Path) -> Vocabulary:
+    """Pieces, ``names`` behind them, and what is listed beside the model. Pieces that no text
+    becomes stay so, and are no text.
+    """
+    first, own = len(pieces.names), set(pieces.reserved)
+    tokens = {
+        first + place: AddedToken(name, normalized=False, special=True)
+        for place, name in enumerate(names)
+    }
+    for number, token in added_tokens(folder).items():
+        if token.content not in own:
+            tokens = {n: known for n, known in tokens.items() if known.content != token.content}
+            tokens[number] = token
+    special = {number for number, token in tokens.items() if token.special}
     hidden = {n for n, kind in enumerate(pieces.types) if kind in (2, 3)}
-    return Vocabulary(pipeline_of(pieces, special), frozenset({*hidden, *special.values()}))
+    return Vocabulary(PiecePipeline(pieces, tokens), frozenset(hidden | special))
 
 
 def byte_level_vocabulary(checkpoint: PublishedCheckpoint) -> Vocabulary:
@@ -102,6 +133,8 @@ def byte_level_vocabulary(checkpoint: PublishedCheckpoint) -> Vocabulary:
     folder = checkpoint.folder
     numbers = _numbers(folder / "vocab.json")
     merges = _merges(folder / "merges.txt")
+    added = added_tokens(folder)
+    numbers |= {token.content: number for number, token in added.items()}
     with library(f"{folder / 'merges.txt'}: merges must be of pieces in vocab.json"):
         pipeline = Tokenizer(models.BPE(numbers, merges))
     pipeline.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -113,7 +146,10 @@ def byte_level_vocabulary(checkpoint: PublishedCheckpoint) -> Vocabulary:
     if "<mask>" in numbers:
         special.append("<mask>")
         tokens.append(AddedToken("<mask>", lstrip=True, normalized=False))
-    pipeline.add_special_tokens(tokens)
+    own = [token for token in added.values() if token.content not in special]
+    special += [token.content for token in own if token.special]
+    pipeline.add_special_tokens([*tokens, *(token for token in own if token.special)])
+    pipeline.add_tokens([token for token in own if not token.special])
     return Vocabulary(pipeline, frozenset(numbers[name] for name in special))
 
 
@@ -162,18 +198,12 @@ def fairseq_vocabulary(checkpoint: PublishedCheckpoint) -> Vocabulary:
         types=(3, 3, 3, 2, *pieces.types[own:]),
     )
     names = [name for name in _additional(checkpoint) if name != "<mask>"]
-    first = len(fairseq.names)
-    special = {name: first + place for place, name in enumerate([*names, "<mask>"])}
-    return Vocabulary(pipeline_of(fairseq, special), frozenset({0, 1, 2, 3, *special.values()}))
+    return _with_tokens(fairseq, [*names, "<mask>"], checkpoint.folder)
 
 
 def _additional(checkpoint: PublishedCheckpoint) -> list[str]:
-    settings = tokenizer_settings(checkpoint)
-    found = settings.get("additional_special_tokens") or settings.get("extra_special_tokens")
-    tokens = found if isinstance(found, list) else []
-    given = [token.get("content") if isinstance(token, dict) else token for token in tokens]
-    names = [name for name in given if isinstance(name, str) and 0 < len(name) <= _LONGEST]
-    if not names or len(names) < len(given) or len(names) > _MOST_SPECIAL:
+    names = listed_tokens(checkpoint.folder)
+    if len(names) > _MOST_SPECIAL or not (names or added_tokens(checkpoint.folder)):
         raise ModelError(
             f"{checkpoint.folder}: special_tokens_map.json or tokenizer_config.json must list the "
             "languages as additional_special_tokens"
@@ -182,13 +212,18 @@ def _additional(checkpoint: PublishedCheckpoint) -> list[str]:
 
 
 def _listed(path: Path, entries: Mapping[str, int], special: tuple[str, ...] = ()) -> Vocabulary:
-    pieces = read_pieces(path)
+    """Pieces numbered by ``entries``, and tokens that are found in texts: languages, others."""
+    pieces, added = read_pieces(path), added_tokens(path.parent)
     codes = [name for name in entries if name.startswith(">>") and name.endswith("<<")]
-    beyond = dict.fromkeys((*special, *codes), 0)
-    hidden = {
-        entries[name] for name in (*beyond, "<unk>", "<s>", "</s>", "<pad>") if name in entries
-    }
-    return Vocabulary(pipeline_of(pieces, beyond), frozenset(hidden), dict(entries))
+    ends = [name for name in ("<unk>", "<s>", "</s>", "<pad>") if name in entries]
+    own = {token.content: number for number, token in added.items() if token.content not in ends}
+    entries = {**own, **entries}
+    found = dict.fromkeys((*special, *codes, *own))
+    # The pipeline's numbers of them are its own; nobody asks for those.
+    beyond = {name: place for place, name in enumerate(found, len(pieces.names))}
+    others = (token.content for token in added.values() if token.special)
+    hidden = {entries[name] for name in (*special, *codes, *ends, *others)}
+    return Vocabulary(pipeline_of(pieces, beyond), frozenset(hidden), entries)
 
 
 def _numbers(path: Path) -> dict[str, int]:
@@ -227,15 +262,6 @@ def _bytes(extra: int) -> Vocabulary:
         [AddedToken(f"<extra_id_{n}>", normalized=False) for n in range(extra)]
     )
     return Vocabulary(pipeline, frozenset({0, 1, 2, *range(len(names), len(names) + extra)}))
-
-
-def tokenizer_settings(checkpoint: PublishedCheckpoint) -> dict[str, Any]:
-    """tokenizer_config.json and special_tokens_map.json together; empty where neither is there."""
-    settings: dict[str, Any] = {}
-    for name in ("special_tokens_map.json", "tokenizer_config.json"):
-        if (checkpoint.folder / name).is_file():
-            settings |= read_json(checkpoint.folder / name)
-    return settings
 
 
 def sentencepiece_file(folder: Path) -> Path:

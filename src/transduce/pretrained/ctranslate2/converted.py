@@ -16,6 +16,7 @@ from transduce.errors import ModelError, naming
 from transduce.pretrained.checkpoint.conversion import filled
 from transduce.pretrained.checkpoint.symbols import listed_tokenizer
 from transduce.pretrained.ctranslate2.model_file import BINARY, BinaryModel, read_binary
+from transduce.pretrained.ctranslate2.older import FLAGS, TRANSFORMERS, older_settings
 from transduce.pretrained.ctranslate2.stacks import IDLE, Stack, read_stack
 from transduce.pretrained.ctranslate2.vocabulary_file import (
     ConvertedNumbering,
@@ -33,6 +34,10 @@ _ENCODER, _DECODER = "encoder/embeddings_0", "decoder/embeddings"
 _OUTPUT = "decoder/projection"
 _SOURCE_TOKENIZER, _TARGET_TOKENIZER = "source.tokenizer.json", "target.tokenizer.json"
 _NEVER = -1e4  # as a logit: below every other
+_WITH_CONFIG = 6  # the version of the file from which on config.json goes with it
+_BEGIN, _END = "<s>", "</s>"
+_FROM_ZERO = "decoder/start_from_zero_embedding"
+_PADDING_OF_TRANSFORMERS = "<pad>"  # OpenNMT's is <blank>
 
 
 def is_ctranslate2(folder: Path) -> bool:
@@ -60,13 +65,15 @@ def _read(
     if binary.specification == "WhisperSpec":
         languages = source_language, target_language
         return read_whisper_ctranslate2(folder, binary, settings, *languages)
-    if binary.specification != "TransformerSpec":
+    if binary.specification not in TRANSFORMERS:
         raise ModelError(
             f"{binary.path}: model must be a TransformerSpec or WhisperSpec; "
             f"got a {binary.specification}"
         )
-    _require_end(folder, settings)
-    source, target = _numberings(folder, settings)
+    settings = {**_older(binary), **settings}
+    from_zero = bool(binary.number(_FROM_ZERO, 0))
+    source, target = _numberings(folder, settings, from_zero)
+    _require_end(folder, settings, from_zero or source.padding == _PADDING_OF_TRANSFORMERS)
     encoder = Stack(binary, "encoder", "encoder", settings)
     decoder = Stack(binary, "decoder", "decoder", settings)
     read_stack(encoder, memory=False)
@@ -95,10 +102,21 @@ def never_written(numbering: ConvertedNumbering, bias: Tensor | None) -> Tensor:
     return whole
 
 
-def _require_end(folder: Path, settings: Mapping[str, Any]) -> None:
+def _older(binary: BinaryModel) -> dict[str, Any]:
+    """What a file says that is older than its config.json."""
+    if binary.version >= _WITH_CONFIG:
+        return {}
+    flags = {name: bool(binary.number(name)) for name in FLAGS if name in binary}
+    return older_settings(flags, _BEGIN, _END)
+
+
+def _require_end(folder: Path, settings: Mapping[str, Any], of_transformers: bool) -> None:
+    """Raise ModelError unless sources have an end, be it put there by CTranslate2 or before it:
+    transformers' converter leaves it to the tokenizer, which always does.
+    """
     if settings.get("add_source_bos"):
         raise ModelError(f"{folder}: add_source_bos must be false for this Transformer; got true")
-    if not settings.get("add_source_eos", False):
+    if not (settings.get("add_source_eos", False) or of_transformers):
         raise ModelError(
             f"{folder}: add_source_eos must be true for this Transformer, whose sources have an "
             "end; got false (where the model was trained with one, say so in config.json)"
@@ -106,13 +124,13 @@ def _require_end(folder: Path, settings: Mapping[str, Any]) -> None:
 
 
 def _numberings(
-    folder: Path, settings: Mapping[str, Any]
+    folder: Path, settings: Mapping[str, Any], from_zero: bool
 ) -> tuple[ConvertedNumbering, ConvertedNumbering]:
     for name in ("unk_token", "bos_token", "eos_token", "decoder_start_token"):
         if not isinstance(settings.get(name), str | None):
             raise ModelError(f"{folder}: {name} must be a symbol; got {settings[name]}")
-    unknown, end = settings.get("unk_token", "<unk>"), settings.get("eos_token", "</s>")
-    begin = settings.get("bos_token", "<s>")
+    unknown, end = settings.get("unk_token", "<unk>"), settings.get("eos_token", _END)
+    begin = settings.get("bos_token", _BEGIN)
     start = settings.get("decoder_start_token", begin)
     if start is None:
         raise ModelError(f"{folder}: decoder_start_token must be a symbol; got null")
@@ -127,7 +145,7 @@ def _numberings(
             ConvertedNumbering.of(
                 read_symbols(folder, "target_vocabulary", "shared_vocabulary"),
                 unknown=unknown,
-                start=start,
+                start=None if from_zero else start,  # a row of zeros
                 end=end,
             ),
         )

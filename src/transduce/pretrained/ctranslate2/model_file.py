@@ -3,10 +3,13 @@
 All numbers are little-endian; a string is a uint16 length, that many bytes and among them
 a final zero. The file holds, one after the other:
 
-- uint32 version of the format, string name of the specification, uint32 its revision;
+- uint32 version of the format, string name of the specification, uint32 its revision (both from
+  version 2 on);
 - uint32 count of variables, each: string name, uint8 rank, uint32 for each dimension, uint8
-  type (float32, int8, int16, int32, float16, bfloat16), uint32 bytes, the values by rows;
-- uint32 count of aliases, each: string name, string name of the variable that it stands for.
+  type (float32, int8, int16, int32, float16, bfloat16), uint32 bytes, the values by rows; before
+  version 4 in the place of type and bytes: uint8 bytes of a value, uint32 values;
+- uint32 count of aliases, each: string name, string name of the variable that it stands for (from
+  version 3 on).
 
 Quantized weights are stored as ``round(weight · scale)`` with the scale beside them: one for
 each row (int8), or one for all (int16).
@@ -29,15 +32,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from transduce.errors import ModelError
+from transduce.pretrained.ctranslate2.older import renewed
 from transduce.untrusted.opening import open_regular
 
 __all__ = ["BINARY", "BinaryModel", "read_binary"]
 
 BINARY = "model.bin"
 
-_VERSIONS = range(4, 7)  # before 4 a variable had no type
+_VERSIONS = range(1, 7)
+_NAMED, _ALIASED, _TYPED = 2, 3, 4  # versions from which on there is a name, are aliases, types
 _BFLOAT16 = np.dtype("<u2")  # NumPy has no name for it
 _TYPES = (*(np.dtype(name) for name in ("<f4", "<i1", "<i2", "<i4", "<f2")), _BFLOAT16)
+_BY_SIZE: Mapping[int, np.dtype[np.generic]] = {
+    size: np.dtype(kind) for size, kind in ((1, "<i1"), (2, "<i2"), (4, "<f4"))
+}
 _OLDEST_SCALE = 1000.0  # of int16 weights without a scale of their own
 _MOST_DIMENSIONS = 8
 _MOST_NAMED = 4  # times that the bytes of a file may be asked for, by aliases
@@ -70,6 +78,7 @@ class BinaryModel:
     specification: str
     revision: int
     variables: Mapping[str, Stored]
+    version: int
     _file: BinaryIO
     _size: int  # of the file
     _read: set[str] = field(default_factory=set)
@@ -189,19 +198,22 @@ def _read_binary(path: Path, file: BinaryIO, size: int) -> BinaryModel:
             f"{path}: {BINARY} must be of version {_VERSIONS[0]} to {_VERSIONS[-1]} of "
             f"CTranslate2's format; got {version}"
         )
-    specification = reader.string("its specification")
-    revision = reader.number("I", "its revision")
+    specification, revision = "", 1
+    if version >= _NAMED:
+        specification = reader.string("its specification")
+        revision = reader.number("I", "its revision")
     variables: dict[str, Stored] = {}
-    for name, stored in reader.variables():
+    for name, stored in reader.variables(typed=version >= _TYPED):
         if name in variables:
             raise ModelError(f"{path}: {name} must be there once; got it twice")
         variables[name] = stored
-    for alias, name in reader.aliases():
+    for alias, name in reader.aliases() if version >= _ALIASED else ():
         if name in variables:
             variables[alias] = variables[name]
             if f"{name}_scale" in variables:
                 variables.setdefault(f"{alias}_scale", variables[f"{name}_scale"])
-    return BinaryModel(path, specification, revision, variables, file, size)
+    variables = renewed(specification, revision, variables)
+    return BinaryModel(path, specification, revision, variables, version, file, size)
 
 
 class _Reader:
@@ -224,7 +236,7 @@ class _Reader:
         except UnicodeDecodeError:
             raise ModelError(f"{self._path}: {what} must be UTF-8") from None
 
-    def variables(self) -> Iterator[tuple[str, Stored]]:
+    def variables(self, *, typed: bool) -> Iterator[tuple[str, Stored]]:
         for number in range(self.number("I", "the count of variables")):
             name = self.string(f"the name of variable {number}")
             rank = self.number("B", name)
@@ -234,11 +246,9 @@ class _Reader:
                     f"got {rank}"
                 )
             shape = tuple(self.number("I", name) for _ in range(rank))
-            kind = self.number("B", name)
-            if kind >= len(_TYPES):
-                raise ModelError(f"{self._path}: the type of {name} must be 0 to 5; got {kind}")
-            stored = Stored(_TYPES[kind], shape, self._place + 4)
-            told = self.number("I", name)
+            kind = self._type(name) if typed else self._type_by_size(name)
+            stored = Stored(kind, shape, self._place + 4)
+            told = self.number("I", name) * (1 if typed else kind.itemsize)
             if told != stored.bytes % 2**32:  # what 32 bits hold of it
                 raise ModelError(
                     f"{self._path}: {name} must be of {stored.bytes} bytes by its shape "
@@ -247,6 +257,20 @@ class _Reader:
             self._advance(stored.bytes, name)
             self._file.seek(self._place)
             yield name, stored
+
+    def _type(self, name: str) -> np.dtype[np.generic]:
+        kind = self.number("B", name)
+        if kind >= len(_TYPES):
+            raise ModelError(f"{self._path}: the type of {name} must be 0 to 5; got {kind}")
+        return _TYPES[kind]
+
+    def _type_by_size(self, name: str) -> np.dtype[np.generic]:
+        size = self.number("B", name)
+        if size not in _BY_SIZE:
+            raise ModelError(
+                f"{self._path}: a value of {name} must have 1, 2 or 4 bytes; got {size}"
+            )
+        return _BY_SIZE[size]
 
     def aliases(self) -> Iterator[tuple[str, str]]:
         for number in range(self.number("I", "the count of aliases")):

@@ -18,6 +18,7 @@ from torch import Tensor
 from transduce.errors import ModelError
 from transduce.modules.positions import fairseq_table, sinusoidal_table
 from transduce.pretrained.ctranslate2.model_file import BinaryModel
+from transduce.pretrained.ctranslate2.older import default_heads
 
 __all__ = ["GELU", "IDLE", "Stack", "read_stack"]
 
@@ -25,7 +26,6 @@ __all__ = ["GELU", "IDLE", "Stack", "read_stack"]
 GELU = 3
 _ACTIVATIONS = {0: "relu", 1: "gelu-tanh", 2: "silu", GELU: "gelu"}
 _GATED = {"gelu-tanh": "geglu", "silu": "swiglu"}
-_DEFAULT_HEADS = 8
 _WIDEST = 1 << 16
 _MOST_LAYERS = 1 << 10
 _SAME = 2e-3  # tables of sinusoids stored as bfloat16 differ by less
@@ -59,7 +59,8 @@ class Stack:
     @property
     def heads(self) -> int:
         """H."""
-        return self.binary.count(f"{self.theirs}/num_heads", _DEFAULT_HEADS, least=1)
+        default = default_heads(self.binary.specification)
+        return self.binary.count(f"{self.theirs}/num_heads", default, least=1)
 
     @property
     def pre_norm(self) -> bool:
@@ -97,8 +98,7 @@ class Stack:
 def read_stack(stack: Stack, *, memory: bool) -> None:
     """All of a stack but its embedding; ``memory``: layers have attention over one."""
     if memory:
-        for name in ("alibi", "start_from_zero_embedding"):
-            stack.require(name, 0)
+        stack.require("alibi", 0)
     _read_layers(stack, memory=memory)
     _read_positions(stack)
     if stack.binary.has(f"{stack.theirs}/layernorm_embedding"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ __all__ = ["ConvertedNumbering", "read_config", "read_symbols"]
 
 CONFIG = "config.json"
 _LONGEST = 4096
+_EXTRA = re.compile(r"<extra_id_[0-9]+>")
 _PADDINGS = ("<pad>", "<blank>", "[PAD]")
 
 
@@ -32,6 +34,7 @@ class ConvertedNumbering:
     rows: tuple[int | None, ...]
     symbols: tuple[str, ...]
     size: int
+    padding: str | None = None  # the name of theirs
 
     @classmethod
     def of(
@@ -50,7 +53,9 @@ class ConvertedNumbering:
         if special[1] in (special[0], *special[2:]):
             special[1] = None  # the end stands in for it
         rest = [place for place in range(len(symbols)) if place not in special]
-        return cls((*special, *rest), tuple(symbols[place] for place in rest), len(symbols))
+        return cls(
+            (*special, *rest), tuple(symbols[place] for place in rest), len(symbols), padding
+        )
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -119,6 +124,20 @@ def _read(path: Path) -> list[str]:
             f"{path}: vocabulary must have {MOST_SYMBOLS:,} symbols at most, of {_LONGEST} "
             "characters at most"
         )
+    symbols = _told_apart(symbols)
     if len(set(symbols)) < len(symbols):
         raise ModelError(f"{path}: vocabulary must have each symbol once")
     return symbols
+
+
+def _told_apart(symbols: list[str]) -> list[str]:
+    """T5 has more rows than symbols, and the converter gives those behind them names that there
+    are already: here they are called by their place.
+    """
+    seen: set[str] = set()
+    names: list[str] = []
+    for place, symbol in enumerate(symbols):
+        repeated = symbol in seen and _EXTRA.fullmatch(symbol) is not None
+        seen.add(symbol)
+        names.append(f"<row_{place}>" if repeated else symbol)
+    return names

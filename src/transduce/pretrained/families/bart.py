@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from transduce.pretrained.checkpoint.layers import ConvertedWeights
+from transduce.pretrained.checkpoint.layers import ConvertedWeights, embedding_names
 from transduce.pretrained.checkpoint.published_checkpoint import PublishedCheckpoint
 from transduce.tokenization.numbering import Numbering
 
@@ -79,31 +79,38 @@ def read_weights(
 
 
 _SIDES = ("encoder", "decoder")
+_TABLES = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
 
 
 def _embeddings(weights: ConvertedWeights, source: Numbering, target: Numbering) -> str:
     """Fill embeddings and output; gives ``model.tie``."""
     checkpoint = weights.checkpoint
-    if checkpoint.has("shared.weight"):
-        shared = checkpoint.take("shared.weight")
-        weights.embedding("source_embedding", shared, source)
-        tied, target_table = "all", shared
-        if source != target:  # rows in two orders: two tables
-            weights.embedding("target_embedding", shared, target)
-            tied = "target"
-    else:
-        weights.embedding(
-            "source_embedding", checkpoint.take("encoder.embed_tokens.weight"), source
-        )
-        target_table = checkpoint.take("decoder.embed_tokens.weight")
+    if _are_two(checkpoint):
+        weights.embedding("source_embedding", checkpoint.take(_TABLES[0]), source)
+        target_table = checkpoint.take(_TABLES[1])
         weights.embedding("target_embedding", target_table, target)
         tied = "target"
+    else:
+        target_table = checkpoint.take_tied(*embedding_names(checkpoint))
+        weights.embedding("source_embedding", target_table, source)
+        tied = "all"
+        if source != target:  # rows in two orders: two tables
+            weights.embedding("target_embedding", target_table, target)
+            tied = "target"
     if checkpoint.has("lm_head.weight"):
         output = checkpoint.take("lm_head.weight")
         if not torch.equal(output, target_table):
             weights.embedding("output", output, target)
             return "embeddings" if tied == "all" else "none"
     return tied
+
+
+def _are_two(checkpoint: PublishedCheckpoint) -> bool:
+    """Whether encoder and decoder have an embedding each."""
+    if checkpoint.has("shared.weight") or not all(map(checkpoint.has, _TABLES)):
+        return False
+    first, second = map(checkpoint.take, _TABLES)
+    return not torch.equal(first, second)
 
 
 def _stack(checkpoint: PublishedCheckpoint, shape: Shape, side: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from transduce.pretrained.checkpoint.conversion import Conversion, Side
-from transduce.pretrained.checkpoint.layers import ConvertedWeights
+from transduce.pretrained.checkpoint.layers import ConvertedWeights, embedding_names
 from transduce.pretrained.checkpoint.published_checkpoint import PublishedCheckpoint
 from transduce.pretrained.checkpoint.published_vocabulary import t5_vocabulary
 from transduce.tokenization.numbering import Numbering
@@ -30,7 +30,7 @@ _ACTIVATIONS = {
     "gated-silu": "swiglu",
 }
 _MAPS = {"query": "q", "key": "k", "value": "v", "output": "o"}
-_SHARED, _OUTPUT = "shared.weight", "lm_head.weight"
+_OUTPUT = "lm_head.weight"
 _BUCKETS, _DISTANCE = 32, 128
 
 
@@ -38,7 +38,7 @@ def convert_t5(checkpoint: PublishedCheckpoint) -> Conversion:
     """Its config, weights and symbols in our terms. Raises ModelError."""
     checkpoint.require("relative_attention_num_buckets", _BUCKETS, _BUCKETS)
     checkpoint.require("relative_attention_max_distance", _DISTANCE, _DISTANCE)
-    shared = checkpoint.take_table(_SHARED)
+    shared = checkpoint.take_table(*embedding_names(checkpoint))
     size = len(shared)
     padding = checkpoint.symbol("pad_token_id", 0, size)
     numbering = Numbering(

@@ -36,6 +36,7 @@ _WINDOW = {"pad_to": 30.0, "cut_at": 30.0}  # seconds that it looks at
 _START, _END, _NO_TIMESTAMPS = "<|startoftranscript|>", "<|endoftext|>", "<|notimestamps|>"
 _TRANSLATE, _TRANSCRIBE, _ENGLISH = "<|translate|>", "<|transcribe|>", "en"
 _ENGLISH_ONLY = 51_864  # symbols of the models for English alone; the others have more
+_TIED = ["model.decoder.embed_tokens.weight", "proj_out.weight"]  # one table, two names
 _BATCH = 24_000  # frames decoded together: 8 recordings
 _ACTIVATIONS = {"gelu": "gelu"}
 
@@ -71,7 +72,8 @@ def read_whisper(checkpoint: PublishedCheckpoint) -> TrainedModel:
     options = {side: _options(checkpoint, side) for side in ("encoder", "decoder")}
     for side, section in options.items():
         _fill_stack(weights, side, section["layers"])
-    embedding = checkpoint.take_table("model.decoder.embed_tokens.weight")
+    names = [name for name in _TIED if checkpoint.has(name)] or _TIED
+    embedding = checkpoint.take_table(names[0])
     checkpoint.refuse_rest(but=("proj_out.weight",))
     settings, folder = checkpoint.generation or checkpoint.config, checkpoint.folder
     return _trained(
@@ -106,7 +108,8 @@ def read_whisper_ctranslate2(
     decoder = Stack(binary, "decoder", "decoder", settings)
     read_stack(encoder, memory=False)
     read_stack(decoder, memory=True)
-    decoder.require("scale_embeddings", 0)
+    for name in ("scale_embeddings", "start_from_zero_embedding"):
+        decoder.require(name, 0)
     if "max_positions" not in decoder.options:
         raise decoder.refuse("position_encodings", "a table of its own")
     weights = {**encoder.weights, **decoder.weights}
