@@ -23,18 +23,23 @@ from transduce.automatic.choosing.whole_recipe import choose
 from transduce.automatic.looking.describing import describe
 from transduce.automatic.looking.facts import Facts, facts_of
 from transduce.automatic.looking.layouts import understand
-from transduce.config import Config, DataConfig, require_agreement
+from transduce.config import Config, DataConfig, ParallelFiles, require_agreement
 from transduce.config.data import Files
 from transduce.errors import ConfigError, DataError
+from transduce.reading.formats import format_of
 from transduce.reading.pair_files import Pair, read_pairs
 from transduce.reading.problems import Problems
+from transduce.reading.streams import open_stream
 from transduce.workflow.corpora.corpora import file_list
 
 __all__ = ["ChosenRecipe", "plan_files", "plan_pairs", "require_minutes"]
 
-_LOOKED_AT = 50_000  # pairs
+_READ = 100_000  # pairs
+_HASHED = 20_000  # of these
 _BAD = 0.2  # share of bad lines above which the file is thought to be something else
 _DEV_LOOKED_AT = 1000  # pairs
+_BEGINNING = 1 << 20  # bytes
+_PACKED = 3  # times as large that a packed file becomes
 _MOST_MINUTES = 1_000_000
 
 
@@ -90,10 +95,9 @@ def plan_files(paths: Sequence[str], given: Mapping[str, Any], minutes: float) -
     total = len(pairs) if complete else _estimated(pairs, data)
     sources = [pair.source for pair in pairs]
     kind = data.input.kind
-    named = sources if kind == "text" else [os.path.basename(source) for source in sources]
     held = (
         hold_out(
-            named if kind == "text" else sources,
+            sources[:: -(-len(sources) // _HASHED)] if not complete else sources,
             total,
             dev=data.dev is None and "data.dev_fraction" not in given,
             test=data.test is None and "data.test_fraction" not in given,
@@ -119,7 +123,7 @@ def plan_pairs(
 ) -> ChosenRecipe:
     """The same for pairs in memory. ``dev_sources``: those of a dev set that is given."""
     began = time.perf_counter()
-    looked_at = list(zip(sources, targets, strict=True))[:_LOOKED_AT]
+    looked_at = list(zip(sources, targets, strict=True))[:_READ]
     if not looked_at:
         raise DataError("sources must hold at least one text; got none")
     data = Config.from_mapping(nested(given_by_person([], _of_data(given)))).data
@@ -210,11 +214,11 @@ def _ordered(choices: Sequence[RecipeLine]) -> list[RecipeLine]:
 def _first_pairs(data: DataConfig) -> tuple[list[Pair], bool, Problems]:
     problems = Problems("skip")
     files = _train(data)
-    pairs = list(itertools.islice(read_pairs(files, data, problems), _LOOKED_AT + 1))
+    pairs = list(itertools.islice(read_pairs(files, data, problems), _READ + 1))
     if problems.total > _BAD * (problems.total + len(pairs)):
         example = next(iter(problems.examples.values()))[0]
         raise DataError(f"lines must be pairs, nearly all; got {problems.summary()}: {example}")
-    return pairs[:_LOOKED_AT], len(pairs) <= _LOOKED_AT, problems
+    return pairs[:_READ], len(pairs) <= _READ, problems
 
 
 def _train(data: DataConfig) -> Files:
@@ -228,13 +232,18 @@ def _skipping(problems: Problems) -> RecipeLine:
 
 
 def _estimated(pairs: Sequence[Pair], data: DataConfig) -> int:
-    """From the size of the files, packed ones a third of what they hold."""
-    read = sum(len(p.source.encode()) + len((p.target or "").encode()) + 2 for p in pairs)
-    size = 0.0
+    """Pairs of all files, from their sizes and how long the first lines are."""
+    total = 0.0
     for path in file_list(_train(data)):
-        if os.path.isfile(path):
-            size += os.path.getsize(path) * (3 if path.suffix.lower() in (".gz", ".zst") else 1)
-    return max(len(pairs), round(len(pairs) * size / max(1, read)))
+        if os.path.isfile(path) and format_of(path) != "parquet":
+            with open_stream(path) as stream:
+                beginning = stream.read(_BEGINNING)
+            packed = path.suffix.lower() in (".gz", ".zst")
+            size = os.path.getsize(path) * (_PACKED if packed else 1)
+            total += size * beginning.count(b"\n") / max(1, len(beginning))
+    if isinstance(data.train, ParallelFiles):
+        total /= 2
+    return max(len(pairs), round(total))
 
 
 def _holds_out(data: DataConfig, given: Mapping[str, Any]) -> bool:

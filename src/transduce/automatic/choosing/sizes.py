@@ -12,6 +12,7 @@ _EFFICIENCY = 0.5  # of the speed of large products
 _STEP_SECONDS = 0.012  # of a step, however small
 _FILLED = 0.9  # share of a batch that is no padding
 _STARTED = 0.9  # share of the minutes that are steps; the rest is dev scoring
+_NARROW, _WIDTH_OF_TOKENS = 96, 2.4  # what is wide for little data
 _FORWARD_AND_BACK = 6  # floating-point operations for each multiplication of a model
 
 
@@ -56,35 +57,48 @@ class Work:
     steps: float
 
 
-# From the smallest on, each with the epochs that it wants at least.
+# From the smallest on, each with the epochs that it wants at least: a larger model is worth it only
+# where there is time to read the data more often.
 _LADDERS = {
-    "lstm": tuple(
-        Size("lstm", *size)
-        for size in ((64,), (96,), (128,), (192,), (256,), (256, 2), (384, 2), (512, 2))
+    "lstm": (
+        (Size("lstm", 64), 0.0),
+        (Size("lstm", 96), 3.0),
+        (Size("lstm", 128), 3.5),
+        (Size("lstm", 192), 4.0),
+        (Size("lstm", 256), 6.0),
+        (Size("lstm", 256, 2), 10.0),
+        (Size("lstm", 384, 2), 25.0),
+        (Size("lstm", 512, 2), 40.0),
     ),
-    "transformer": tuple(
-        Size("transformer", *size) for size in ((128, 2), (192, 3), (256, 3), (256, 4), (512, 6))
+    "transformer": (
+        (Size("transformer", 128, 2), 0.0),
+        (Size("transformer", 192, 3), 8.0),
+        (Size("transformer", 256, 3), 12.0),
+        (Size("transformer", 256, 4), 20.0),
+        (Size("transformer", 512, 6), 40.0),
     ),
 }
-_EPOCHS = 4.0  # a size must see the data so often
-_STEPS = 250.0  # and take so many steps
+_STEPS = 250.0  # that a size wants at least
 _BATCHES = (256, 512, 1024, 2048, 4096)
-_STEPS_WANTED = 800  # of a run; batches are smaller where there is time for fewer
+_STEPS_WANTED = 1200  # of a run; batches are smaller where there is time for fewer
 _BATCHES_AN_EPOCH = 40
 
 
 def choose_size(family: str, demand: Demand, minutes: float, machine: Machine) -> Work:
     """The largest size that reads the data often enough in the time; else the smallest."""
-    works = [_work(size, demand, minutes, machine) for size in _LADDERS[family]]
-    large = [work for work in works if work.epochs >= _EPOCHS and work.steps >= _STEPS]
-    return _not_too_large(large, demand) if large else works[0]
-
-
-def _not_too_large(works: list[Work], demand: Demand) -> Work:
-    """Little data is learnt by heart by a large model: width squared goes with the tokens."""
-    tokens = demand.pairs * (demand.source + demand.target)
-    permitted = [work for work in works if work.size.width <= max(96, 4 * tokens**0.5)]
-    return (permitted or works[:1])[-1]
+    ladder = _LADDERS[family]
+    smallest = _work(ladder[0][0], demand, minutes, machine)
+    # Little data is learnt by heart by a large model: width squared goes with the tokens.
+    widest = max(
+        _NARROW, _WIDTH_OF_TOKENS * (demand.pairs * (demand.source + demand.target)) ** 0.5
+    )
+    works = [
+        (_work(size, demand, minutes, machine), epochs)
+        for size, epochs in ladder[1:]
+        if size.width <= widest
+    ]
+    large = [w for w, epochs in works if w.epochs >= epochs and w.steps >= _STEPS]
+    return large[-1] if large else smallest
 
 
 def _work(size: Size, demand: Demand, minutes: float, machine: Machine) -> Work:

@@ -81,6 +81,10 @@ def _side(
             RecipeLine(f"{key}.vocabulary_size", size, "so that each piece is seen often enough"),
             *_normal_form(side, key, composed=True),
         ], side.words * 1.5
+    turned: list[RecipeLine] = []
+    if is_target and facts.tags and facts.beginning > facts.ending:
+        reason = "tags change the ending, which is written first"
+        turned = [RecipeLine(f"{key}.right_to_left", True, reason)]
     if side.script:
         reason = f"{name}s have no spaces to cut at"
     elif is_sentences(side):
@@ -94,7 +98,7 @@ def _side(
     length = side.characters
     if form and form[0].value == "nfd":
         length *= 1.2 if side.decomposed * 4 > side.alphabet else 2.4
-    return [RecipeLine(f"{key}.kind", "character", reason), *form], length
+    return [RecipeLine(f"{key}.kind", "character", reason), *form, *turned], length
 
 
 def _normal_form(side: SideFacts, key: str, *, composed: bool) -> list[RecipeLine]:
@@ -122,6 +126,6 @@ def _copies(facts: Facts) -> bool:
         facts.kind == "text"
         and not facts.labels
         and not facts.target.is_closed
-        and facts.shared >= 0.6
-        and facts.shared - facts.by_chance >= 0.15
+        and facts.shared >= 0.4
+        and facts.shared - facts.by_chance >= 0.2
     )

@@ -13,11 +13,9 @@ _FEW = 200  # sources
 
 def describe(facts: Facts) -> Iterator[str]:
     """A sentence for each thing worth knowing, what is odd last."""
-    pairs = (
-        f"{facts.pairs:,} pairs"
-        if facts.looked_at == facts.pairs
-        else (f"about {facts.pairs:,} pairs, of which the first {facts.looked_at:,} were looked at")
-    )
+    pairs = f"{facts.pairs:,} pairs"
+    if facts.read < facts.pairs:
+        pairs = f"about {facts.pairs:,} pairs, of which the first {facts.read:,} were read"
     yield f"{pairs}, {facts.sources:,} different sources"
     if facts.kind == "text":
         yield f"sources: {_texts(facts.source)}"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from transduce.tokenization.tags import TAG_OPEN, find_tags, without_tags
 
 __all__ = ["Facts", "SideFacts", "facts_of"]
 
-_ALIGNED = 5000  # pairs whose sides are compared letter by letter
+_LOOKED_AT = 20_000  # pairs, evenly spaced, so that sorted data is seen from end to end
+_ALIGNED = 2000  # pairs whose sides are compared letter by letter
 _UNSPACED = ("CJK UNIFIED", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
 
 
@@ -41,10 +42,15 @@ class SideFacts:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a data set is. Counts are of the pairs that were looked at; ``pairs`` of all."""
+    """What a data set is. Counts are of the pairs that were looked at, ``pairs`` of all.
+
+    ``read`` are those that were read, of which some were looked at, evenly spaced; the longest
+    target is that of all of them.
+    """
 
     pairs: int
     sources: int  # distinct
+    read: int
     looked_at: int
     source: SideFacts
     target: SideFacts
@@ -72,7 +78,10 @@ class Facts:
 
 
 def facts_of(pairs: Sequence[tuple[str, str]], *, total: int, kind: str = "text") -> Facts:
-    """Look at pairs (the first of ``total``); the same pairs have the same facts."""
+    """Look at pairs, the first of ``total``; the same pairs have the same facts."""
+    read = len(pairs)
+    longest = max((len(target) for _, target in pairs), default=0)
+    pairs = pairs[:: -(-len(pairs) // _LOOKED_AT) or 1]
     sources = [source for source, _ in pairs]
     targets = [target for _, target in pairs]
     tags: Counter[str] = Counter()
@@ -84,10 +93,11 @@ def facts_of(pairs: Sequence[tuple[str, str]], *, total: int, kind: str = "text"
         found = [find_tags(source) for source in sources]
         tags.update(tag for each in found for tag in each)
         plain = [without_tags(source).strip() for source in sources]
-    target_facts = _side(targets)
+    target_facts = replace(_side(targets), longest=longest)
     common = {
         "pairs": total,
         "sources": round(total * len(by_source) / max(1, len(pairs))),
+        "read": read,
         "looked_at": len(pairs),
         "target": target_facts,
         "several": sum(len(of) > 1 for of in by_source.values()),
