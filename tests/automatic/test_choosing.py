@@ -20,7 +20,7 @@ from transduce.automatic.choosing.recipe_lines import (
 from transduce.automatic.choosing.whole_recipe import choose
 from transduce.automatic.looking.facts import facts_of
 from transduce.config import Config, DataConfig
-from transduce.reading.held_out import split_of
+from transduce.reading.held_out import source_key, split_of
 from transduce.reading.pair_files import Pair
 
 LAPTOP = Machine(64.0)
@@ -149,7 +149,7 @@ def test_any_pairs_have_a_recipe_that_loads(
 @settings(deadline=None, max_examples=60)
 @given(st.sets(texts, min_size=1, max_size=300))
 def test_held_out_are_as_many_as_said(sources: set[str]) -> None:
-    held = hold_out(sources, len(sources))
+    held = hold_out(map(source_key, sources), len(sources))
     if held is None:
         return
     data = DataConfig(dev_fraction=held.dev, test_fraction=held.test)
@@ -172,6 +172,14 @@ def test_nearly_equal_sources_are_in_one_split() -> None:
     for word in words(1, 50):
         variants = (word, word.upper(), f" {word}  ", word.capitalize())
         assert len({side(Pair(variant, "t", "f", 1)) for variant in variants}) == 1
+
+
+def test_sorted_data_is_seen_from_end_to_end() -> None:
+    pairs = [("a" * (n // 1000 + 1), "b" * (n // 1000 + 1)) for n in range(60_000)]
+    facts = facts_of(pairs, total=200_000)
+    assert (facts.pairs, facts.read, facts.looked_at) == (200_000, 60_000, 20_000)
+    assert facts.target.longest == 60
+    assert 30 < facts.target.characters < 31
 
 
 def test_what_a_person_says_wins() -> None:

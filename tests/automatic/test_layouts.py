@@ -135,7 +135,7 @@ def test_two_files_of_lines_are_source_and_target(tmp_path: Path) -> None:
 
 def test_names_of_recordings_are_recordings(tmp_path: Path) -> None:
     path = written(tmp_path / "a.tsv", "one.wav\tone\ntwo.wav\ttwo\n")
-    assert understand([path]).data["input"] == {"kind": "audio"}
+    assert understand([path]).data["input.kind"] == "audio"
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ __all__ = [
     "array_samples",
     "not_too_loud",
     "read_samples",
+    "recorded_rate",
     "resampled",
     "sample_count",
     "stream_samples",
@@ -231,6 +232,12 @@ def _refuse_cut(file: SoundFile, path: str | Path) -> None:
 
 
 # ---------------------------------------------------------------- files
+
+
+def recorded_rate(path: str | Path) -> int:
+    """Samples a second of a file, by its header. Raises DataError."""
+    with _opened(path) as file:
+        return int(file.samplerate)
 
 
 def _rate(file: SoundFile, sampling_rate: int, path: str | Path) -> int:

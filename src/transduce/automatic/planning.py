@@ -27,6 +27,7 @@ from transduce.config import Config, DataConfig, ParallelFiles, require_agreemen
 from transduce.config.data import Files
 from transduce.errors import ConfigError, DataError
 from transduce.reading.formats import format_of
+from transduce.reading.held_out import split_key
 from transduce.reading.pair_files import Pair, read_pairs
 from transduce.reading.problems import Problems
 from transduce.reading.streams import open_stream
@@ -97,11 +98,10 @@ def plan_files(paths: Sequence[str], given: Mapping[str, Any], minutes: float) -
     kind = data.input.kind
     held = (
         hold_out(
-            sources[:: -(-len(sources) // _HASHED)] if not complete else sources,
+            map(split_key(data), pairs if complete else pairs[:: len(pairs) // _HASHED]),
             total,
             dev=data.dev is None and "data.dev_fraction" not in given,
             test=data.test is None and "data.test_fraction" not in given,
-            keyed=kind == "text",
         )
         if _holds_out(data, given)
         else HeldOut(0.0, 0.0, 0, 0)
@@ -129,12 +129,12 @@ def plan_pairs(
     data = Config.from_mapping(nested(given_by_person([], _of_data(given)))).data
     kind, lines = data.input.kind, list[str]()
     facts = facts_of(looked_at, total=len(sources), kind=kind)
+    pairs = (Pair(source, None, "", 1) for source in sources)
     held = hold_out(
-        sources,
+        map(split_key(data), pairs),
         len(set(sources)),
         dev=dev_sources is None and "data.dev_fraction" not in given,
         test="data.test_fraction" not in given,
-        keyed=kind == "text",
     )
     choices: list[RecipeLine] = []
     if held is None:

@@ -10,7 +10,7 @@ from transduce.config import DataConfig
 from transduce.reading.pair_files import Pair
 from transduce.reading.split import splitter
 
-__all__ = ["shares", "source_key", "split_of"]
+__all__ = ["shares", "source_key", "split_key", "split_of"]
 
 
 def split_of(data: DataConfig) -> Callable[[Pair], str]:
@@ -21,9 +21,15 @@ def split_of(data: DataConfig) -> Callable[[Pair], str]:
     """
     test, dev = shares(data)
     side = splitter({"train": 1 - test - dev, "test": test, "dev": dev})
+    key = split_key(data)
+    return lambda pair: side(key(pair))
+
+
+def split_key(data: DataConfig) -> Callable[[Pair], str]:
+    """The text that says which split a pair is of."""
     if data.input.kind == "text":
-        return lambda pair: side(source_key(pair.source))
-    return lambda pair: side(_name(pair))
+        return lambda pair: source_key(pair.source)
+    return _name
 
 
 def shares(data: DataConfig) -> tuple[float, float]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
+from transduce.audio.samples import recorded_rate
 from transduce.automatic.choosing.machine_speed import Machine
 from transduce.automatic.choosing.recipe_lines import RecipeLine
 from transduce.automatic.looking.facts import Facts
@@ -28,6 +30,7 @@ class FrameFacts:
     kind: Literal["audio", "image"]
     length: float
     varies: bool = True  # the files are not all of one shape
+    rate: int = 16_000  # samples a second, the most usual one
 
 
 def measure_frames(kind: Literal["audio", "image"], sources: Sequence[str]) -> FrameFacts:
@@ -38,16 +41,21 @@ def measure_frames(kind: Literal["audio", "image"], sources: Sequence[str]) -> F
     if reader is None:
         raise ValueError("kind must be one of files")
     lengths = []
+    rates: Counter[int] = Counter()
     problem: DataError | None = None
     for source in sources[:: max(1, len(sources) // _MEASURED)]:
         try:
             lengths.append(reader.length(source))
+            if kind == "audio":
+                rates[recorded_rate(source)] += 1
         except DataError as error:
             problem = error
     if not lengths:
         raise problem or DataError("there must be at least one source; got none")
     unit = reader.frames_a_second or height
-    return FrameFacts(kind, median(lengths) / unit, max(lengths) > 1.2 * min(lengths))
+    rate = rates.most_common(1)[0][0] if rates else 16_000
+    varies = max(lengths) > 1.2 * min(lengths)
+    return FrameFacts(kind, median(lengths) / unit, varies, min(16_000, max(4000, rate)))
 
 
 def choose_frames(
@@ -65,6 +73,7 @@ def _audio(facts: Facts, frames: FrameFacts, width: int) -> list[RecipeLine]:
     changes = {"speed": 0.1, "color": 6.0, "gain": 10.0, "noise": 0.05, "time_masks": 2}
     little = facts.pairs < 20_000
     chosen = [
+        RecipeLine("data.input.sampling_rate", frames.rate, "most recordings have it"),
         RecipeLine("data.input.mel_bins", 40, "enough to tell sounds apart"),
         RecipeLine("data.input.normalization", "recording", "recordings may be loud or soft"),
     ]

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from transduce.automatic.choosing.recipe_lines import RecipeLine
-from transduce.reading.held_out import source_key
 from transduce.reading.split import place
 
 __all__ = ["HeldOut", "hold_out"]
@@ -37,14 +36,15 @@ class HeldOut:
 
 
 def hold_out(
-    sources: Iterable[str], total: int, *, dev: bool = True, test: bool = True, keyed: bool = True
+    keys: Iterable[str], total: int, *, dev: bool = True, test: bool = True
 ) -> HeldOut | None:
     """Shares for what is asked for; None where the sources are too few to hold any out.
 
-    ``sources`` are those that were looked at, of ``total`` different ones. What falls into a split
-    follows from a hash, so of few sources the share is such that the wanted number does.
+    ``keys`` are those of the sources that were looked at (``split_key``), of ``total`` different
+    ones. What falls into a split follows from their hash, so of few sources the share is such that
+    the wanted number does.
     """
-    keys = {source_key(source) if keyed else source for source in sources}
+    keys = set(keys)
     if len(keys) < _FEWEST:
         return None
     count = max(len(keys), total) if len(keys) > _COUNTED else len(keys)

@@ -36,7 +36,7 @@ _SHOWN = 60  # characters
 
 @dataclass(frozen=True)
 class Understood:
-    """Keys of the section ``data`` (``train`` not among them), and what to say of them."""
+    """Dotted keys of the section ``data`` (``train`` not among them), and what to say of them."""
 
     data: dict[str, Any]
     lines: tuple[str, ...]
@@ -63,7 +63,7 @@ def understand(paths: Sequence[str]) -> Understood:
 
 
 def _said(lines: tuple[str, ...], data: dict[str, Any]) -> tuple[str, ...]:
-    kind = data.get("input", {}).get("kind")
+    kind = data.get("input.kind")
     return lines if kind is None else (*lines, f"sources are files: {_FILES[kind]}")
 
 
@@ -164,7 +164,7 @@ def _input_of(sources: Sequence[str]) -> dict[str, Any]:
     """``data.input`` where the sources are names of recordings or pictures."""
     for kind, suffixes in _SUFFIXES.items():
         if sources and all(source.strip().lower().endswith(suffixes) for source in sources):
-            return {"input": {"kind": kind}}
+            return {"input.kind": kind}
     return {}
 
 
@@ -189,7 +189,7 @@ def _folder(folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
             file=folder,
         )
     said = f"{folder}: {counts[kind]:,} {_FILES[kind]}, each with its text beside it"
-    return {"input": {"kind": kind}}, (said,)
+    return {"input.kind": kind}, (said,)
 
 
 def _parallel(paths: Sequence[str]) -> Understood | None:
