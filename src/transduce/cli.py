@@ -170,7 +170,17 @@ def predict(
         Optional[Path],  # noqa: UP045
         typer.Option("--output", "-o", metavar="FILE", help="Instead of standard output."),
     ] = None,
-    format: Annotated[str, typer.Option(help="text or jsonl (all hypotheses, scores).")] = "text",
+    output_dir: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="DIR", help="A file for each recording or picture, in this folder."),
+    ] = None,
+    format: Annotated[
+        str,
+        typer.Option(
+            help="text; jsonl: all hypotheses, scores; csv, tsv: a table with the sources; "
+            "srt, vtt: subtitles of a recording."
+        ),
+    ] = "text",
     beam: Annotated[Optional[int], typer.Option(metavar="K", help="Beam width.")] = None,  # noqa: UP045
     nbest: Annotated[
         Optional[int],  # noqa: UP045
@@ -208,6 +218,7 @@ def predict(
             part,
             timings,
             source_language,
+            output_dir,
         )
     )
 

@@ -9,16 +9,15 @@ before is answered.
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
+from transduce.commands.answer_files import opened_answers
+from transduce.commands.answer_forms import FORMS, Answer, Form
 from transduce.commands.arguments import require_file_place, updated
 from transduce.config import Config, SearchConfig
 from transduce.errors import ConfigError, DataError
@@ -50,20 +49,21 @@ class Request:
     part: str | None = None
     timings: bool = False
     source_language: str | None = None
+    output_folder: Path | None = None
 
 
 def predict(request: Request) -> None:
     """Read sources, write outputs in their order; flush line by line at a terminal."""
-    if request.form not in ("text", "jsonl"):
-        raise ConfigError(f"--format must be text or jsonl; got {request.form!r}")
-    if request.timings and request.form != "jsonl":
-        raise ConfigError("--timings must be asked for with --format jsonl; got text")
-    _check_places(request.sources, request.output)
+    form = _form(request)
+    _check_places(request)
     trained = load_trained(request.model)
     config = trained.config = updated(trained.config, request.overrides)
     if request.source_language is not None:
         trained = trained.speaking(request.source_language, None)
     options = _search_options(config, request.beam, request.nbest)
+    in_files = trained.reader.in_files
+    _require_recordings(request, form, trained)
+    timings = request.timings or form.timed
     part = find_part(config, request.part)
     interactive = "-" in request.sources and sys.stdin.isatty()
     sources = _Noted(trained.reader.given(request.sources, part.data))
@@ -75,7 +75,7 @@ def predict(request: Request) -> None:
         for other in others:
             other.config = other.config.updated({"engine": config.engine})
         members = [trained, *others]
-        predictor = TrainedModel.ensemble(members, request.part, timings=request.timings)
+        predictor = TrainedModel.ensemble(members, request.part, timings=timings)
         found = predictor.predict(sources, options, window=window, keep_going=True)
     else:
         found = trained.predict(
@@ -83,18 +83,15 @@ def predict(request: Request) -> None:
             options,
             part=request.part,
             window=window,
-            timings=request.timings,
+            timings=timings,
             keep_going=True,
         )
     refused = _Refused(at_once=interactive)
-    with _writer(request.output) as answers:
+    with opened_answers(form, request.output, request.output_folder, options.nbest) as answers:
         for outputs in found:
             name = sources.names.popleft()
             refused.note(outputs[0])
-            if request.form == "jsonl":
-                answers.write(_as_json(outputs, name if trained.reader.in_files else None))
-            else:
-                answers.write(_as_text(outputs))
+            answers.write(Answer(name, outputs, options.nbest, in_file=in_files))
             if interactive:
                 answers.flush()
     refused.finish(sources.failure)
@@ -167,8 +164,36 @@ def _say(error: str) -> None:
     print("transduce:", " ".join(error.splitlines()), file=sys.stderr)
 
 
-def _check_places(sources: Sequence[str], output: Path | None) -> None:
+def _form(request: Request) -> Form:
+    """How answers are written. Raises ConfigError for a form that there is not, or does not fit."""
+    if request.form not in FORMS:
+        raise ConfigError(f"--format must be one of {', '.join(FORMS)}; got {request.form!r}")
+    form = FORMS[request.form]
+    if request.timings and not form.timed and request.form != "jsonl":
+        raise ConfigError(f"--timings must be asked for with --format jsonl; got {request.form}")
+    return form
+
+
+def _require_recordings(request: Request, form: Form, trained: TrainedModel) -> None:
+    """Raise ConfigError where subtitles, or a file for each source, are asked of other sources."""
+    kind = trained.config.data.input.kind
+    if form.timed and kind != "audio":
+        raise ConfigError(f"--format {request.form} must be asked of recordings; got {kind}")
+    if request.output_folder is not None and not trained.reader.in_files:
+        raise ConfigError(
+            "--output-dir must be given where sources are files of their own; the model reads "
+            f"{kind}: --output names one file for all"
+        )
+
+
+def _check_places(request: Request) -> None:
+    sources, output, folder = request.sources, request.output, request.output_folder
     require_file_place(output, "--output")
+    if folder is not None:
+        if output is not None:
+            raise ConfigError(f"--output must be none beside --output-dir; got {output}")
+        if os.path.exists(folder) and not os.path.isdir(folder):
+            raise ConfigError(f"--output-dir must be a folder; got the file {folder}")
     if output is None or not os.path.exists(output):
         return
     for source in sources:
@@ -182,72 +207,3 @@ def _search_options(config: Config, beam: int | None, nbest: int | None) -> Sear
     if beam is None and nbest is not None and nbest > config.search.beam:
         values["search.beam"] = None if config.search.sample else nbest
     return config.updated({key: value for key, value in values.items() if value is not None}).search
-
-
-def _as_text(outputs: Sequence[Output]) -> str:
-    """One line a source; with several hypotheses, tab-separated on that line, best first."""
-    lines = [" ".join(output.text.splitlines()) for output in outputs]
-    if len(lines) > 1:
-        lines = [line.replace("\t", " ") for line in lines]
-    return "\t".join(lines) + "\n"
-
-
-def _as_json(outputs: Sequence[Output], source: str | None) -> str:
-    """``source`` is the path of a recording or a picture."""
-    record: dict[str, object] = {} if source is None else {"source": source}
-    record["text"] = outputs[0].text
-    if outputs[0].error:
-        record |= {"hypotheses": [], "error": outputs[0].error}
-    else:
-        record["hypotheses"] = [_plain(output) for output in outputs]
-    return json.dumps(record, ensure_ascii=False) + "\n"
-
-
-def _plain(output: Output) -> dict[str, object]:
-    """``words``, ``language`` and ``error`` only where there are such."""
-    values = asdict(output)
-    del values["numbers"]  # of no use without the vocabulary
-    return {k: v for k, v in values.items() if v or k not in ("words", "language", "error")}
-
-
-@contextlib.contextmanager
-def _writer(output: Path | None) -> Iterator[_Answers]:
-    """Where answers go, as they come: what is there after a kill is all that was done."""
-    if output is None:
-        yield _Answers(sys.stdout)
-        return
-    with _naming(output):
-        stream = output.open("w", encoding="utf-8", newline="\n")
-    try:
-        yield _Answers(stream, output)
-    finally:
-        with _naming(output):
-            stream.close()
-
-
-@dataclass(frozen=True)
-class _Answers:
-    """A stream whose errors name its file; those of sources that are read meanwhile are theirs."""
-
-    stream: TextIO
-    file: Path | None = None
-
-    def write(self, text: str) -> None:
-        with _naming(self.file):
-            self.stream.write(text)
-
-    def flush(self) -> None:
-        with _naming(self.file):
-            self.stream.flush()
-
-
-@contextlib.contextmanager
-def _naming(output: Path | None) -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        if output is None:
-            raise
-        raise DataError(f"--output must be writable; got {error.strerror}", file=output) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -40,6 +41,9 @@ def train(
     if not any(Path(path).suffix.lower() in (".yaml", ".yml") for path in inputs):
         return _by_data(inputs, overrides, output, minutes, resume=resume)
     if len(inputs) > 1:
+        for given in inputs:
+            if not os.path.exists(given):
+                parse_override(given)  # which says what an option looks like
         raise ConfigError(f"RECIPE must stand alone; got {len(inputs)} files")
     if minutes is not None:
         overrides = [f"training.max_minutes={minutes!r}", *overrides]
