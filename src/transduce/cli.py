@@ -202,7 +202,7 @@ def predict(
 ) -> None:
     """Write the model's output for each record of the input, one line a line."""
     from transduce.commands.arguments import split_overrides
-    from transduce.commands.predict import Request, predict
+    from transduce.commands.predicting import Request, predict
 
     sources, overrides = split_overrides(inputs or [])
     predict(

@@ -13,7 +13,7 @@ from recordings import write_recording
 from reversal_run import Run
 from transduce import Transducer
 from transduce.audio.word_times import Word
-from transduce.commands.answer_forms import FORMS, Answer
+from transduce.commands.predicting.answer_forms import FORMS, Answer
 from transduce.workflow.predicting.output import Output, unanswered
 
 Patch, Capture = pytest.MonkeyPatch, pytest.CaptureFixture[str]

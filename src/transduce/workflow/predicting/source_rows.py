@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol, runtime_checkable
 
 from transduce.config import SearchConfig
 from transduce.errors import DataError
@@ -11,18 +12,29 @@ from transduce.reading.parts import Part
 from transduce.tokenization.joint import Coder
 from transduce.workflow.predicting.source_limits import SourceLimits
 
-__all__ = ["read_ahead", "source_rows"]
+__all__ = ["Arriving", "read_ahead", "source_rows"]
 
 _CHARACTERS_AHEAD = 1 << 22  # of texts that are cut into symbols together
+
+
+@runtime_checkable
+class Arriving(Protocol):
+    """Sources that another program may write one by one."""
+
+    def pausing(self) -> bool:
+        """Whether no source is there yet."""
+        ...
 
 
 def read_ahead(
     sources: Iterator[FrameSource | DataError], window: int
 ) -> list[FrameSource | DataError]:
-    """The next sources, as many as ``window`` and memory allow."""
+    """The next sources, as many as ``window`` and memory allow and as have arrived."""
     ahead: list[FrameSource | DataError] = []
     characters = 0
     while len(ahead) < window and characters < _CHARACTERS_AHEAD:
+        if ahead and isinstance(sources, Arriving) and sources.pausing():
+            break  # who writes them may wait for an answer
         source = next(sources, None)
         if source is None:
             break

@@ -6,7 +6,7 @@ import itertools
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
@@ -45,7 +45,7 @@ class TextReader:
 
     def given(self, paths: Sequence[str], data: DataConfig) -> Iterator[str | DataError]:
         """Each record of each file."""
-        streams = (sys.stdin.buffer if path == "-" else path for path in paths)
+        streams = (_standard_input() if path == "-" else path for path in paths)
         return itertools.chain.from_iterable(sources_or_errors(s, data) for s in streams)
 
     def lengths(self, sources: Sequence[str], part: str) -> list[int]:
@@ -114,3 +114,9 @@ class TextReader:
 
     def _encode(self, source: FrameSource, part: Part) -> list[int]:
         return coder(self._tokenizer, part.name).encode(part.source(str(source)))
+
+
+def _standard_input() -> BinaryIO:
+    """Without its buffer, whose lock a thread that waits for a line would keep at the end."""
+    buffer: BinaryIO = sys.stdin.buffer
+    return getattr(buffer, "raw", buffer)

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from transduce.commands.answer_files import opened_answers
-from transduce.commands.answer_forms import FORMS, Answer, Form
 from transduce.commands.arguments import require_file_place, updated
+from transduce.commands.predicting.answer_files import opened_answers
+from transduce.commands.predicting.answer_forms import FORMS, Answer, Form
+from transduce.commands.predicting.arriving import NotedSources, from_a_pipe, from_a_terminal
 from transduce.config import Config, SearchConfig
 from transduce.errors import ConfigError, DataError
 from transduce.pretrained.published_model import load_trained
@@ -30,8 +30,6 @@ __all__ = ["Request", "predict"]
 
 _INTERACTIVE, _AHEAD = 1, 4096  # sources read before the first is written
 _NAMED = 20  # records without an answer that are named one by one
-
-Asked = str | DataError
 
 
 @dataclass(frozen=True)
@@ -65,8 +63,11 @@ def predict(request: Request) -> None:
     _require_recordings(request, form, trained)
     timings = request.timings or form.timed
     part = find_part(config, request.part)
-    interactive = "-" in request.sources and sys.stdin.isatty()
-    sources = _Noted(trained.reader.given(request.sources, part.data))
+    interactive = from_a_terminal(request.sources)
+    given = trained.reader.given(request.sources, part.data)
+    sources = NotedSources(given, waiting=from_a_pipe(request.sources))
+    if interactive:
+        print("reading line by line, each answered at once; Ctrl-D ends", file=sys.stderr)
     window = _INTERACTIVE if interactive else _AHEAD
     if request.ensemble:
         others = [load_trained(path) for path in request.ensemble]
@@ -92,29 +93,9 @@ def predict(request: Request) -> None:
             name = sources.names.popleft()
             refused.note(outputs[0])
             answers.write(Answer(name, outputs, options.nbest, in_file=in_files))
-            if interactive:
+            if interactive or not sources.names:  # all that has come is answered
                 answers.flush()
     refused.finish(sources.failure)
-
-
-class _Noted:
-    """Sources, the name of each noted as it is read (ahead, in another thread).
-
-    ``failure`` is why there are no more, where that is no end.
-    """
-
-    def __init__(self, sources: Iterator[Asked]) -> None:
-        self._sources = sources
-        self.names: deque[str | None] = deque()
-        self.failure: DataError | None = None
-
-    def __iter__(self) -> Iterator[Asked]:
-        try:
-            for source in self._sources:
-                self.names.append(source if isinstance(source, str) else None)
-                yield source
-        except DataError as error:
-            self.failure = error
 
 
 class _Refused:

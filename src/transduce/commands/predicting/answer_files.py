@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol, TextIO
 
-from transduce.commands.answer_forms import Answer, Form
+from transduce.commands.predicting.answer_forms import Answer, Form
 from transduce.errors import DataError
 
 __all__ = ["Answers", "opened_answers"]
