@@ -60,7 +60,10 @@ def _value(chance: Random, kind: int, value: bytes, deep: int) -> bytes:
         return struct.pack("<f", chance.choice(floats))
     if kind == 1:
         return chance.randbytes(8)
-    inside, start = _read(value, 0)
+    try:
+        inside, start = _read(value, 0)
+    except IndexError:  # a change before this one made another type of it
+        return octets(chance, value)
     content = value[start : start + inside]
     if deep and _fields(content) and chance.random() < 0.75:
         content = protobuf(chance, content, deep - 1)
