@@ -124,6 +124,7 @@ def test_saved_copied_and_grown(tmp_path):
         ({"scores": [0.0]}, "it must have a score and a type for each piece"),
         ({"charsmap": "AAAA"}, "the map of characters must be as long as it says"),
         ({"one_space": 3}, "its options must be true or false"),
+        ({"types": [2, 6]}, "pieces of bytes must be named <0x00> to <0xFF>"),
     ],
 )
 def test_broken_state_is_said(change, message):

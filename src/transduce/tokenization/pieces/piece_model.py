@@ -83,6 +83,9 @@ class Pieces:
             raise ValueError(f"pieces must have {_LONGEST} characters at most")
         if len(set(names)) < len(names):
             raise ValueError("pieces must be different")
+        of_bytes = {name for name, kind in zip(names, types, strict=True) if kind == BYTE}
+        if not of_bytes <= {f"<0x{byte:02X}>" for byte in range(256)}:
+            raise ValueError("pieces of bytes must be named <0x00> to <0xFF>")
         for charsmap in (self.charsmap, self.spelling_charsmap):
             require_whole(charsmap)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -66,7 +67,8 @@ def _not_drawn(log: object, picture: object, metric: str = "loss") -> bool:
 
 def _checkpoint(files: Files) -> str:
     """The folder of the newest checkpoint."""
-    return max((n.rpartition("/")[0] for n in files if "checkpoint-" in n), default="")
+    folders = {name.rpartition("/")[0] for name in files}
+    return max((f for f in folders if re.fullmatch(r".*checkpoint-\d{8,}", f)), default="")
 
 
 def feed(files: Files, folder: Path) -> object:
