@@ -184,6 +184,12 @@ def test_a_file_has_its_name_alone() -> None:
     assert {name: where for name, where in rooms.items() if len(where) > 1} == TWINS
 
 
+def test_a_file_of_tests_has_its_name_alone() -> None:
+    """pytest imports them by that name: of two the second cannot be collected."""
+    names = [path.name for path in (SOURCE.parent.parent / "tests").rglob("test_*.py")]
+    assert sorted({name for name in names if names.count(name) > 1}) == []
+
+
 def test_a_class_has_its_name_alone() -> None:
     places: dict[str, list[str]] = {}
     for path in MODULES:

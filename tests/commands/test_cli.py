@@ -116,7 +116,10 @@ def test_train_refuses_an_occupied_directory(
             "search.diverse_groups must be at least 2 for diversity; got 1",
         ),
         (["predict", "RUN", "no-such-file"], "no-such-file"),
-        (["predict", "RUN", "--format", "xml"], "--format must be text or jsonl; got 'xml'"),
+        (
+            ["predict", "RUN", "--format", "xml"],
+            "--format must be one of text, jsonl,",
+        ),
         (["predict", "RUN", "search.beem=3"], "did you mean beam"),
         (["evaluate", "RUN", "absent.tsv"], "absent.tsv"),
         (["compare", "RUN"], "MODEL must be given at least twice; got 1"),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["PairSketch"]
+__all__ = ["PairCounter", "PairSketch"]
 
 _KEPT = 512
 _BYTES = 8
@@ -27,21 +27,10 @@ class PairSketch:
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[str, str]]) -> PairSketch:
-        """Memory does not grow with the pairs."""
-        kept: list[int] = []  # a heap of negated hashes, the greatest first
-        known: set[int] = set()
-        count = 0
-        for source, target in pairs:
-            count += 1
-            number = _hash(source, target)
-            if number in known or (len(kept) == _KEPT and number > -kept[0]):
-                continue
-            known.add(number)
-            if len(kept) < _KEPT:
-                heapq.heappush(kept, -number)
-            else:
-                known.discard(-heapq.heappushpop(kept, -number))
-        return cls(frozenset(known), count)
+        """The sketch of these pairs."""
+        counter = PairCounter()
+        counter.add(pairs)
+        return counter.sketch()
 
     def share(self, pairs: Iterable[tuple[str, str]]) -> float:
         """The share of other pairs, 0 to 1, that is among these; 0 where none can be told."""
@@ -68,6 +57,33 @@ class PairSketch:
             return cls(frozenset(int(text, 16) for text in hashes), pairs)
         except (TypeError, ValueError):
             return None
+
+
+class PairCounter:
+    """Makes a sketch of pairs that come in portions. Memory does not grow with them."""
+
+    def __init__(self) -> None:
+        self._kept: list[int] = []  # a heap of negated hashes, the greatest first
+        self._known: set[int] = set()
+        self._count = 0
+
+    def add(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Take in some more."""
+        kept, known = self._kept, self._known
+        for source, target in pairs:
+            self._count += 1
+            number = _hash(source, target)
+            if number in known or (len(kept) == _KEPT and number > -kept[0]):
+                continue
+            known.add(number)
+            if len(kept) < _KEPT:
+                heapq.heappush(kept, -number)
+            else:
+                known.discard(-heapq.heappushpop(kept, -number))
+
+    def sketch(self) -> PairSketch:
+        """Of all that was added."""
+        return PairSketch(frozenset(self._known), self._count)
 
 
 def _hash(source: str, target: str) -> int:

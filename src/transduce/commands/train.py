@@ -42,7 +42,8 @@ def train(
         return _by_data(inputs, overrides, output, minutes, resume=resume)
     if len(inputs) > 1:
         for given in inputs:
-            if not os.path.exists(given):
+            recipe = Path(given).suffix.lower() in (".yaml", ".yml")
+            if not recipe and not os.path.exists(given):
                 parse_override(given)  # which says what an option looks like
         raise ConfigError(f"RECIPE must stand alone; got {len(inputs)} files")
     if minutes is not None:

@@ -62,10 +62,12 @@ def test_bad_lines_are_counted_whatever_the_tokenizer(tmp_path: Path, kind: str)
         tokenizer=both(kind=kind, vocabulary_size=size),
     )
     corpora = open_corpora(config)
-    tokenizers, leakage = survey(config, corpora)
+    tokenizers, seen = survey(config, corpora)
+    leakage = seen.leakage
     assert corpora.problems.counts == {"wrong number of columns": 3, "empty source": 3}
     assert leakage == Leakage(pairs=1, sources=2, total=3)
-    again, same = survey(config, corpora, tokenizers)
+    again, told = survey(config, corpora, tokenizers)
+    same = told.leakage
     assert again is tokenizers
     assert same == leakage
 

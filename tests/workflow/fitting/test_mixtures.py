@@ -322,7 +322,7 @@ def test_leakage_is_between_pairs_that_look_alike_to_the_model(tmp_path: Path) -
     }
     for tags, sources in (("source", 0), ("none", 3)):
         config = tiny({"parts": parts, "tags": tags})
-        leakage = survey(config, open_corpora(config))[1]
+        leakage = survey(config, open_corpora(config))[1].leakage
         assert leakage.sources == sources, tags
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 
 from transduce.checks.leakage import Leakage, LeakageCounter
+from transduce.checks.trained_on import PairCounter, PairSketch
 from transduce.config import Config, DataConfig, TagColumn
 from transduce.errors import DataError
 from transduce.reading.frames import FrameReader, frame_reader
@@ -19,34 +21,48 @@ from transduce.tokenization.vocabulary import VocabularyLearner, check_size
 from transduce.workflow.corpora.corpora import Corpora
 from transduce.workflow.tokenizer_files import Side, SideTokenizer
 
-__all__ = ["Tokenizers", "survey"]
+__all__ = ["Seen", "Tokenizers", "survey"]
 
 Tokenizers = tuple[SideTokenizer | FrameReader, SideTokenizer]
+
+_FIRST = 5000  # training pairs of each part that are looked at closely
+_FIRST_CHARACTERS = 1 << 22
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the pass saw: how much of dev the training pairs hold, a sketch of them all, and the
+    first of each part by its name ("" where there are none).
+    """
+
+    leakage: Leakage
+    sketch: PairSketch
+    first: Mapping[str, Sequence[Pair]]
 
 
 def survey(
     config: Config, corpora: Corpora, known: Tokenizers | None = None
-) -> tuple[Tokenizers, Leakage]:
-    """What reads sources and the tokenizer of targets, and how much of dev the training pairs hold.
+) -> tuple[Tokenizers, Seen]:
+    """What reads sources and the tokenizer of targets, and what else was seen of the pairs.
 
     The pass is the first over the training files, the one that counts what is wrong in
     them. ``known`` tokenizers are given back as they are. Memory does not grow with
     the pairs. Raises DataError, ConfigError.
     """
-    counter = LeakageCounter(corpora.dev_pairs())
+    looking = _Looking(corpora)
     if known is not None:
-        for _, portion in _portions(corpora):
-            counter.add(portion)
-        return known, counter.leakage()
+        for name, portion in _portions(corpora):
+            looking.add(name, portion)
+        return known, looking.seen()
     learning = _Learning(config, *_tagged_sides(config))
     for name, portion in _portions(corpora, learning.begin):
-        counter.add(portion)
+        looking.add(name, portion)
         learning.add(name, portion)
     if learning.finds_no_tags():  # then what looks like a tag is text
         learning = _Learning(config, False, False)
         for name, portion in _portions(corpora, learning.begin):
             learning.add(name, portion)
-    return learning.tokenizers(), counter.leakage()
+    return learning.tokenizers(), looking.seen()
 
 
 def _portions(
@@ -64,6 +80,29 @@ def _portions(
             begin(name)
             for portion in portions(chain([first], pairs)):
                 yield name, portion
+
+
+class _Looking:
+    """Takes in portions of pairs for what is told of them."""
+
+    def __init__(self, corpora: Corpora) -> None:
+        self._leakage = LeakageCounter(corpora.dev_pairs())
+        self._pairs = PairCounter()
+        self._first: dict[str, list[Pair]] = {}
+        self._characters = 0
+
+    def add(self, part: str, pairs: Sequence[Pair]) -> None:
+        self._leakage.add(pairs)
+        self._pairs.add((pair.source, pair.target or "") for pair in pairs)
+        first = self._first.setdefault(part, [])
+        for pair in pairs[: _FIRST - len(first)]:
+            if self._characters > _FIRST_CHARACTERS:
+                break
+            self._characters += len(pair.source) + len(pair.target or "")
+            first.append(pair)
+
+    def seen(self) -> Seen:
+        return Seen(self._leakage.leakage(), self._pairs.sketch(), self._first)
 
 
 class _Learning:

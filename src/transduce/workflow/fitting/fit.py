@@ -18,8 +18,6 @@ from transduce.batches.batching import Batches
 from transduce.batches.mixture_sampler import MixtureSampler
 from transduce.batches.tag_order import ShuffledTags
 from transduce.checks.doctor_report import Share
-from transduce.checks.leakage import Leakage
-from transduce.checks.trained_on import PairSketch
 from transduce.config import Config, require_agreement
 from transduce.errors import CheckpointError, ConfigError, TrainingError
 from transduce.files import changing, place
@@ -35,7 +33,7 @@ from transduce.training.objectives.choose import choose_objectives
 from transduce.training.record.position import TrainingRecord
 from transduce.training.record.progress import Progress
 from transduce.workflow.corpora.corpora import Corpora
-from transduce.workflow.corpora.survey import Tokenizers, survey
+from transduce.workflow.corpora.survey import Seen, Tokenizers, survey
 from transduce.workflow.evaluate import DevScorer
 from transduce.workflow.fitting.beginning import Beginning, choose_beginning
 from transduce.workflow.fitting.misfits import misfits
@@ -83,15 +81,17 @@ def fit(
                 "data.dev_fraction"
             )
         fingerprint = run_fingerprint(config, corpora)
-        trained, leakage = _untrained(config, corpora, folder, beginning, resume)
+        trained, seen = _untrained(config, corpora, folder, beginning, resume)
         corpus = _encode(config, corpora, trained, folder, fingerprint)
         symbols, device = trained.target_tokenizer.size, trained.model.device
         refuse_long_pairs(config.model, corpus, symbols, device, learned=True)
         refuse_beyond_positions(config.model, corpus)
         sampler = _sampler(config, corpora, corpus)
-        data_report = _describe_data(corpora, corpus, leakage, sampler)
+        data_report = _describe_data(corpora, corpus, seen, sampler)
         if main:
-            for line in itertools.chain(_data_lines(data_report), misfits(trained, corpora)):
+            for line in itertools.chain(
+                _data_lines(data_report), misfits(trained, corpora, seen.first)
+            ):
                 say(line)
         _refuse_emptied(corpora, corpus)
         if main and not (resume and (folder / CONFIG).is_file()):
@@ -127,12 +127,12 @@ def _untrained(
     folder: Path,
     beginning: Beginning,
     resume: bool,
-) -> tuple[TrainedModel, Leakage]:
+) -> tuple[TrainedModel, Seen]:
     """The model as training begins with it, on its device."""
     known = _known_tokenizers(folder, config) if resume else None
     if known is None and not beginning.learns:
         known = beginning.tokenizers(config, None)
-    tokenizers, leakage = survey(config, corpora, known)
+    tokenizers, seen = survey(config, corpora, known)
     if known is None:
         tokenizers = beginning.tokenizers(config, tokenizers)
     device = choose_device(config.training.device)
@@ -142,7 +142,7 @@ def _untrained(
     beginning.fill(trained)
     _choose_what_learns(trained, grown=beginning.grown(trained))
     trained.model.to(device)
-    return trained, leakage
+    return trained, seen
 
 
 @contextmanager
@@ -252,7 +252,7 @@ def _texts_of(pairs: Iterator[Pair]) -> Iterator[tuple[str, str]]:
 def _describe_data(
     corpora: Corpora,
     corpus: Corpus,
-    leakage: Leakage,
+    seen: Seen,
     sampler: MixtureSampler | None,
 ) -> dict[str, Any]:
     described = {
@@ -263,8 +263,8 @@ def _describe_data(
         "dev_problems": corpora.dev_problems.report(),
         "filtered": corpus.filtered,
         "truncated": corpus.truncated,
-        "dev_leakage": leakage.to_dict(),
-        "trained_on": PairSketch.of(_texts_of(corpora.train())).to_dict(),
+        "dev_leakage": seen.leakage.to_dict(),
+        "trained_on": seen.sketch.to_dict(),
     }
     if sampler is not None:
         described["parts"] = {

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from transduce.config import Config
 from transduce.config.data import TokenizerConfig
@@ -17,18 +16,22 @@ from transduce.workflow.trained import TrainedModel
 
 __all__ = ["misfits"]
 
-_LOOKED_AT = 5000  # training pairs of each part
 _MANY = 1000  # different texts of one symbol each
 _FEW_DEV = 10
 _SHOWN = 5
 _MOST_SYMBOLS = 20_000  # different ones that are looked up
 
 
-def misfits(trained: TrainedModel, corpora: Corpora) -> Iterator[str]:
-    """A line for each thing that a person would want to mend first."""
+def misfits(
+    trained: TrainedModel, corpora: Corpora, first: Mapping[str, Sequence[Pair]]
+) -> Iterator[str]:
+    """A line for each thing that a person would want to mend first.
+
+    ``first`` are the first training pairs of each part by its name.
+    """
     parts = corpora.parts or (CorpusPart(corpora.whole, corpora.train, corpora.dev),)
     for part in parts:
-        pairs = list(itertools.islice(part.train(), _LOOKED_AT))
+        pairs = first.get(part.part.name, ())
         of = f" of part {part.part.name}" if part.part.name else ""
         config = trained.config.for_part(part.part.name)
         for line in _of_part(trained, config, part, pairs):

@@ -161,6 +161,8 @@ def _constraints(values: dict[str, Any]) -> Constraints:
     known: dict[str, Any] = {}
     for field in fields(Constraints):
         value = values.get(field.name)
+        if field.name == "adjustments":
+            continue  # which no engine takes
         if field.name == "free":
             known["free"] = value if type(value) is int else 0
         elif field.name in ("forbidden", "required"):
