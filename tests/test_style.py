@@ -185,8 +185,8 @@ def test_a_file_has_its_name_alone() -> None:
 
 
 def test_a_file_of_tests_has_its_name_alone() -> None:
-    """pytest imports them by that name: of two the second cannot be collected."""
-    names = [path.name for path in (SOURCE.parent.parent / "tests").rglob("test_*.py")]
+    """They are imported by that name; of two the second cannot be collected."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
     assert sorted({name for name in names if names.count(name) > 1}) == []
 
 
