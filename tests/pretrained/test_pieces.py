@@ -133,6 +133,15 @@ def test_broken_state_is_said(change, message):
         Pieces.from_state({**pieces.to_state(), **change})
 
 
+def test_a_map_of_characters_is_bytes():
+    """A file of the wrong type has a number there; 0 once passed for none."""
+    for number in (0, 7):
+        with pytest.raises(ValueError, match="maps of characters must be bytes"):
+            Pieces(("<unk>",), (0.0,), (2,), charsmap=number).require_sound()
+        with pytest.raises(ValueError, match="maps of characters must be bytes"):
+            Pieces(("<unk>",), (0.0,), (2,), spelling_charsmap=number).require_sound()
+
+
 def test_bytes_must_be_there():
     with pytest.raises(ModelError, match="vocabulary must have a piece for each byte"):
         PiecePipeline(Pieces(("<unk>", "a"), (0.0, -1.0), (2, 1), byte_fallback=True))

@@ -87,6 +87,8 @@ class Pieces:
         if not of_bytes <= {f"<0x{byte:02X}>" for byte in range(256)}:
             raise ValueError("pieces of bytes must be named <0x00> to <0xFF>")
         for charsmap in (self.charsmap, self.spelling_charsmap):
+            if type(charsmap) is not bytes:
+                raise ValueError("maps of characters must be bytes")
             require_whole(charsmap)
 
     def to_state(self) -> dict[str, Any]:
