@@ -11,7 +11,6 @@ import pytest
 from command_line import call, feed
 from recordings import write_recording
 from reversal_run import Run
-from transduce import Transducer
 from transduce.audio.word_times import Word
 from transduce.commands.predicting.answer_forms import FORMS, Answer
 from transduce.workflow.predicting.output import Output, unanswered
@@ -103,32 +102,13 @@ def test_what_does_not_fit_is_refused(
     assert message in capsys.readouterr().err
 
 
-@pytest.fixture(scope="module")
-def hearing(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of recordings, hardly trained, and recordings."""
-    folder = tmp_path_factory.mktemp("hearing")
-    paths = [str(write_recording(folder / f"{n}.wav", "abcd"[n % 4], n)) for n in range(12)]
-    stack = {"kind": "gru", "width": 16}
-    learner = Transducer(
-        {"frontend": {"kind": "subsampling", "channels": 4}, "encoder": stack, "decoder": stack},
-        max_steps=2,
-        dev_fraction=0.4,
-        options={
-            "data.input": {"kind": "audio", "sampling_rate": 8000, "mel_bins": 16},
-            "search.max_length": 6,
-        },
-    )
-    learner.fit(paths * 3, ["abcd"[n % 4] for n in range(12)] * 3).save(folder / "model")
-    return folder
-
-
 def test_a_file_for_each_recording(hearing: Path, monkeypatch: Patch, tmp_path: Path) -> None:
     other = tmp_path / "more"
     other.mkdir()
     same_name = write_recording(other / "0.wav", "b", 5)
     sources = (hearing / "0.wav", hearing / "1.wav", same_name)
     out = tmp_path / "new" / "subtitles"
-    given = ("--output-dir", out, "--format", "vtt", "search.min_length=1")
+    given = ("--output-dir", out, "--format", "vtt", "search.max_length=6")
     assert call(monkeypatch, "predict", hearing / "model", *sources, *given) == 0
     assert sorted(path.name for path in out.iterdir()) == ["0-2.vtt", "0.vtt", "1.vtt"]
     assert all(path.read_text().startswith("WEBVTT\n\n") for path in out.iterdir())
@@ -139,7 +119,7 @@ def test_subtitles_of_several_recordings_need_a_folder(
 ) -> None:
     one, two = hearing / "0.wav", hearing / "1.wav"
     file = tmp_path / "call.srt"
-    given = ("--format", "srt", "--output", file)
+    given = ("--format", "srt", "--output", file, "search.max_length=6")
     assert call(monkeypatch, "predict", hearing / "model", one, *given) == 0
     assert call(monkeypatch, "predict", hearing / "model", one, two, *given) == 2
     assert "--output-dir names a folder for a file of each" in capsys.readouterr().err

@@ -34,21 +34,6 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def hearing(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("heard")
-    paths = [str(write_recording(folder / f"{n}.wav", "abcd"[n % 4], n)) for n in range(12)]
-    stack = {"kind": "gru", "width": 16}
-    learner = Transducer(
-        {"frontend": {"kind": "subsampling", "channels": 4}, "encoder": stack, "decoder": stack},
-        max_steps=2,
-        dev_fraction=0.4,
-        options={"data.input": {"kind": "audio", "sampling_rate": 8000, "mel_bins": 16}},
-    )
-    learner.fit(paths * 3, ["abcd"[n % 4] for n in range(12)] * 3).save(folder / "model")
-    return folder
-
-
 def answered(
     model: Path, text: str, monkeypatch: Patch, capsys: Capture, *more: object
 ) -> list[str]:

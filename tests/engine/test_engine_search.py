@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -21,6 +19,7 @@ from transduce.errors import ModelError, SearchError
 from transduce.interfaces import END
 from transduce.models.seq2seq import Seq2Seq
 from transduce.search import Constraints, Hypothesis, decode
+from transduce.training.chunks.team import torch_threads
 
 SOURCES = [[5, 6, 7], [8], [], [9, 10, 11, 12, 5, 6], [7, 7], [5, 13, 6, 8], [12, 11, 10, 9, 8]]
 NAMES = ["lstm-feeding", "gru-cosine", "rnn-none", "transformer-rotary", "transformer-relative"]
@@ -46,16 +45,6 @@ def talkative(name: str, seed: int, end: float, scale: float = 1.0) -> Seq2Seq:
         model.output.bias.normal_(0, 0.5)
         model.output.bias[END] = end
     return model
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def assert_same(found: list[list[Hypothesis]], expected: list[list[Hypothesis]]) -> None:
@@ -115,7 +104,7 @@ def test_every_search_finds_what_its_steps_find(
         Constraints(prefix=prefix, free=free, banned_first=banned_first),
     )
     expected = decode(Stepwise(engine), source, options, constraints)
-    with threads(team), pytest.MonkeyPatch.context() as patch:
+    with torch_threads(team), pytest.MonkeyPatch.context() as patch:
         patch.setattr(native_search, "_together", lambda *_: together)
         found = decode(engine, source, options, constraints)
     assert_same(found, expected)
@@ -190,7 +179,7 @@ def test_a_prefix_that_the_model_does_not_know():
 def test_beyond_the_last_learned_position(team):
     kernels()
     engine = fast_stepper(talkative("transformer-learned", 1, -50.0), "float32")
-    with threads(team), pytest.raises(ModelError, match=r"at most 64"):
+    with torch_threads(team), pytest.raises(ModelError, match=r"at most 64"):
         decode(engine, make_source(SOURCES), SearchConfig(max_length=70))
     found = decode(engine, make_source(SOURCES), SearchConfig(max_length=63))
     assert [len(outputs[0].tokens) for outputs in found] == [63] * len(SOURCES)
@@ -201,7 +190,7 @@ def test_two_searches_at_once():
     engine = fast_stepper(talkative("transformer-relative", 3, 0.0), "float32")
     options = [SearchConfig(beam=beam, max_length=30) for beam in (1, 3, 5)] * 8
     expected = [decode(engine, make_source(SOURCES), one) for one in options[:3]]
-    with threads(1), ThreadPoolExecutor(4) as pool:
+    with torch_threads(1), ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda one: decode(engine, make_source(SOURCES), one), options))
     for number, outputs in enumerate(found):
         assert outputs == expected[number % 3]

@@ -6,8 +6,7 @@ In all three kinds of numbers, for every architecture, batch, order, padding and
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -21,6 +20,7 @@ from transduce.interfaces import END
 from transduce.models.build import build_model
 from transduce.models.seq2seq import Seq2Seq
 from transduce.search import Ensemble, Hypothesis, decode
+from transduce.training.chunks.team import torch_threads
 
 NUMBERS = ["float32", "bfloat16", "int8"]
 LONGEST = 300  # symbols, END counted, or frames
@@ -53,16 +53,6 @@ def long_model(name: str) -> Seq2Seq:
 
 def rows_for(model: Seq2Seq) -> list[list[int]]:
     return sentences(*(TOKENS if model.frontend is None else FRAMED), seed=11)
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 Found = dict[int, list[Hypothesis]]
@@ -107,7 +97,7 @@ def test_neighbours_change_nothing(name: str, number: str) -> None:
     everyone = list(range(len(rows)))
     alone = apart(engine, model, rows, **OPTIONS["beam"])
     for together, count in ((everyone, 2), (everyone[::-1], 1), (everyone[1::2], 2)):
-        with threads(count):
+        with torch_threads(count):
             outputs = found(engine, model, rows, together, **OPTIONS["beam"])
         assert outputs == {one: alone[one] for one in together}
 
@@ -122,7 +112,7 @@ def test_whatever_the_options(name: str, number: str, option: str) -> None:
         return
     engine, rows = fast_stepper(model, number), rows_for(model)
     alone = apart(engine, model, rows, **OPTIONS[option])
-    with threads(2):
+    with torch_threads(2):
         assert found(engine, model, rows, range(len(rows)), **OPTIONS[option]) == alone
 
 
@@ -167,6 +157,6 @@ def test_large_vocabularies_and_batches(
     for together in (False, True):
         monkeypatch.setattr(native_search, "_together", lambda *_, whole=together: whole)
         for count, batch in ((1, everyone), (2, everyone[:49]), (3, everyone[::-1])):
-            with threads(count):
+            with torch_threads(count):
                 outputs = found(engine, model, rows, batch, beam=2)
             assert outputs == {one: alone[one] for one in batch}

@@ -96,16 +96,12 @@ def plan_files(paths: Sequence[str], given: Mapping[str, Any], minutes: float) -
     total = len(pairs) if complete else _estimated(pairs, data)
     sources = [pair.source for pair in pairs]
     kind = data.input.kind
-    held = (
-        hold_out(
-            map(split_key(data), pairs if complete else pairs[:: len(pairs) // _HASHED]),
-            total,
-            dev=data.dev is None and "data.dev_fraction" not in given,
-            test=data.test is None and "data.test_fraction" not in given,
-        )
-        if _holds_out(data, given)
-        else HeldOut(0.0, 0.0, 0, 0)
-    )
+    dev = data.dev is None and "data.dev_fraction" not in given
+    test = data.test is None and "data.test_fraction" not in given
+    held: HeldOut | None = HeldOut(0.0, 0.0, 0, 0)
+    if dev or test:
+        keys = map(split_key(data), pairs if complete else pairs[:: len(pairs) // _HASHED])
+        held = hold_out(keys, total, dev=dev, test=test)
     facts = facts_of([(p.source, p.target or "") for p in pairs], total=total, kind=kind)
     layout += _held_out_choices(held, data, understood.files, lines)
     frames = None if kind == "text" else measure_frames(kind, sources)
@@ -244,11 +240,6 @@ def _estimated(pairs: Sequence[Pair], data: DataConfig) -> int:
     if isinstance(data.train, ParallelFiles):
         total /= 2
     return max(len(pairs), round(total))
-
-
-def _holds_out(data: DataConfig, given: Mapping[str, Any]) -> bool:
-    dev = data.dev is None and "data.dev_fraction" not in given
-    return dev or (data.test is None and "data.test_fraction" not in given)
 
 
 def _held_out_choices(

@@ -70,11 +70,15 @@ def keep_recipe(folder: Path, text: str) -> None:
 def tested(trained: TrainedModel, folder: Path) -> tuple[Evaluation, str]:
     """Scores on test, which the model's report keeps, and what they are scores of."""
     examples, what = _examples(trained.config)
-    problems = Problems("skip")
-    evaluation = evaluate(trained, examples, problems=problems)
+    return _scored(trained, examples, folder), what
+
+
+def _scored(trained: TrainedModel, examples: list[Example], folder: Path) -> Evaluation:
+    """Scores on examples, which the model's report keeps."""
+    evaluation = evaluate(trained, examples, problems=Problems("skip"))
     trained.report["test"] = evaluation.to_dict()
     trained.save_report(folder)
-    return evaluation, what
+    return evaluation
 
 
 def _examples(config: Config) -> tuple[list[Example], str]:
@@ -122,9 +126,7 @@ def fit_pairs(
     base = None if config.model.from_ is None else read_pretrained(config.model.from_)
     trained = fit(config, corpora, output, base=base, progress=progress, say=progress.say)
     if corpora.test and trained.report["training"]["stopped"] != "interrupted":
-        evaluation = evaluate(trained, corpora.test, problems=Problems("skip"))
-        trained.report["test"] = evaluation.to_dict()
-        trained.save_report(output)
+        _scored(trained, corpora.test, output)
     keep_recipe(output, recipe := plan.recipe())
     return trained, recipe
 

@@ -11,9 +11,17 @@ from transduce.errors import ConfigError
 from transduce.reading.pair_files import Example
 from transduce.reading.parts import Part, find_part, part_tags, parts_of
 from transduce.reading.problems import Problems
+from transduce.reference import find_recipe
 from transduce.workflow.corpora.corpora import examples_from_files, held_out_test
 
-__all__ = ["require_file_place", "split_overrides", "test_examples", "test_parts", "updated"]
+__all__ = [
+    "recipe_or_data",
+    "require_file_place",
+    "split_overrides",
+    "test_examples",
+    "test_parts",
+    "updated",
+]
 
 # What a trained model can still be told; its other sections made it what it is.
 _OPEN = ("data", "search", "evaluation", "engine")
@@ -24,6 +32,12 @@ def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     # os.path.exists says no, and does not raise, where a text is too long for a name
     overrides = [text for text in arguments if "=" in text and not os.path.exists(text)]
     return [text for text in arguments if text not in overrides], overrides
+
+
+def recipe_or_data(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Inputs and overrides as ``split_overrides`` gives them, recipes by name as their files."""
+    inputs, overrides = split_overrides(arguments)
+    return [str(find_recipe(given) or given) for given in inputs], overrides
 
 
 def updated(config: Config, overrides: Sequence[str]) -> Config:

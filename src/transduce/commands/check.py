@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from transduce.checks.doctor import examine
-from transduce.commands.arguments import split_overrides
+from transduce.commands.arguments import recipe_or_data
 from transduce.config import Config, DataConfig, load_config, parse_override
 from transduce.errors import ConfigError, DataError
-from transduce.reference import find_recipe
 
 __all__ = ["check"]
 
@@ -25,8 +24,7 @@ def check(arguments: Sequence[str]) -> None:
 
 def _data(arguments: Sequence[str]) -> DataConfig:
     """A recipe's section, or one in which all files together are the training data."""
-    files, overrides = split_overrides(arguments)
-    files = [str(find_recipe(given) or given) for given in files]
+    files, overrides = recipe_or_data(arguments)
     recipes = [path for path in files if Path(path).suffix in (".yaml", ".yml")]
     if recipes and len(files) > 1:
         raise ConfigError(f"RECIPE must stand alone; got {len(files)} files")

@@ -10,11 +10,10 @@ from pathlib import Path
 
 from transduce.automatic.planning import plan_files, require_minutes
 from transduce.automatic.runs import RECIPE, ending, free_folder, keep_recipe
-from transduce.commands.arguments import split_overrides
+from transduce.commands.arguments import recipe_or_data
 from transduce.config import Config, load_config, parse_override
 from transduce.errors import ConfigError
 from transduce.pretrained.published_model import read_pretrained
-from transduce.reference import find_recipe
 from transduce.training.distributed import launched_processes
 from transduce.training.record.progress import choose_progress
 from transduce.workflow.corpora.corpora import open_corpora
@@ -30,20 +29,18 @@ def train(
     arguments: Sequence[str], output: Path | None, minutes: float | None, *, resume: bool
 ) -> bool:
     """Train and say where the model is; false where somebody stopped it."""
-    inputs, overrides = split_overrides(arguments)
-    inputs = [str(find_recipe(given) or given) for given in inputs]
+    inputs, overrides = recipe_or_data(arguments)
     if not inputs:
         raise ConfigError("train must be given a recipe, or files with pairs; got neither")
     if minutes is not None:
         require_minutes(minutes)
     if resume and output is None:
         raise ConfigError("--output must name the run that --resume goes on with; got none")
-    if not any(Path(path).suffix.lower() in (".yaml", ".yml") for path in inputs):
+    if not any(map(_is_recipe, inputs)):
         return _by_data(inputs, overrides, output, minutes, resume=resume)
     if len(inputs) > 1:
         for given in inputs:
-            recipe = Path(given).suffix.lower() in (".yaml", ".yml")
-            if not recipe and not os.path.exists(given):
+            if not _is_recipe(given) and not os.path.exists(given):
                 parse_override(given)  # which says what an option looks like
         raise ConfigError(f"RECIPE must stand alone; got {len(inputs)} files")
     if minutes is not None:
@@ -51,6 +48,10 @@ def train(
     config = load_config(inputs[0], overrides)
     folder = free_folder(config.name) if output is None else output
     return _trained(config, folder, resume=resume) is not None
+
+
+def _is_recipe(path: str) -> bool:
+    return Path(path).suffix.lower() in (".yaml", ".yml")
 
 
 def _by_data(

@@ -8,8 +8,9 @@ memory and time permit below it is another question, answered where the work is 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -30,6 +31,8 @@ __all__ = [
     "Text",
     "TokenBudget",
     "Width",
+    "holds_mapping",
+    "sections_in",
 ]
 
 LONGEST_PATH = 4096  # bytes, what Linux permits
@@ -71,3 +74,16 @@ class Section(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False
     )
+
+
+def sections_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The sections that stand in a field's type, however deep."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from sections_in(argument)
+
+
+def holds_mapping(annotation: Any) -> bool:
+    """Whether a field's type has names that a recipe chooses."""
+    return get_origin(annotation) is dict or any(map(holds_mapping, get_args(annotation)))

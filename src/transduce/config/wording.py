@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from transduce.config.base import LONGEST_PATH
+from transduce.config.base import LONGEST_PATH, holds_mapping, sections_in
 
 __all__ = ["describe", "short"]
 
@@ -165,8 +165,8 @@ def _elsewhere(key: str, model: type[BaseModel], above: tuple[str, ...] = ()) ->
     for name, field in _names(model).items():
         if name == key and above:
             found.append(_dotted([*above, name]))
-        if not _is_mapping(field.annotation):  # under names that a recipe chooses
-            for section in _sections(field.annotation):
+        if not holds_mapping(field.annotation):  # under names that a recipe chooses
+            for section in sections_in(field.annotation):
                 below += _elsewhere(key, section, (*above, name))
     return list(dict.fromkeys([*found, *sorted(below, key=lambda place: place.count("."))]))
 
@@ -195,8 +195,8 @@ def _locate(
         found = next((_names(model)[step] for model in models if step in _names(model)), None)
         if found is not None:
             keys.append(step)
-            field, models, depth = found, list(_sections(found.annotation)), len(keys)
-            named = _is_mapping(found.annotation)
+            field, models, depth = found, list(sections_in(found.annotation)), len(keys)
+            named = holds_mapping(found.annotation)
         else:
             models = [m for m in models if step == m.__name__ or step in _kinds(m)] or models
     return keys, models, field, depth
@@ -213,17 +213,6 @@ def _kinds(model: type[BaseModel]) -> tuple[Any, ...]:
         return ()
     kinds = get_args(field.annotation)
     return kinds if field.is_required() or len(kinds) == 1 else ()
-
-
-def _sections(annotation: Any) -> Iterable[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _sections(argument)
-
-
-def _is_mapping(annotation: Any) -> bool:
-    return get_origin(annotation) is dict or any(map(_is_mapping, get_args(annotation)))
 
 
 def _lookup(values: Any, keys: list[str]) -> Any:

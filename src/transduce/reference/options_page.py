@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from transduce.config import Config
+from transduce.config.base import holds_mapping, sections_in
 from transduce.reference.sentences import SENTENCES
 
 __all__ = ["OptionSection", "RecipeOption", "option_sections", "options_page"]
@@ -72,9 +73,9 @@ def _walk(kind: type[BaseModel], place: str) -> Iterator[tuple[str, type[BaseMod
     yield place, kind
     for name, field in kind.model_fields.items():
         inner = ".".join(filter(None, (place, field.alias or name)))
-        if _is_mapping(field.annotation):
+        if holds_mapping(field.annotation):
             inner += ".NAME"
-        for section in _sections(field.annotation):
+        for section in sections_in(field.annotation):
             yield from _walk(section, inner)
 
 
@@ -82,7 +83,7 @@ def _options(kind: type[BaseModel]) -> tuple[RecipeOption, ...]:
     found = []
     for name, field in kind.model_fields.items():
         key = field.alias or name
-        if any(_sections(field.annotation)) and key not in SENTENCES.get(kind.__name__, {}):
+        if any(sections_in(field.annotation)) and key not in SENTENCES.get(kind.__name__, {}):
             continue  # a section, told by itself
         sentence = SENTENCES[kind.__name__][key]
         found.append(RecipeOption(key, _type(field), _default(field), sentence))
@@ -147,17 +148,6 @@ def _default(field: FieldInfo) -> str:
     if value == "":
         return "empty"
     return f"`{value}`" if isinstance(value, str) else f"`{json.dumps(value)}`"
-
-
-def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _sections(argument)
-
-
-def _is_mapping(annotation: Any) -> bool:
-    return get_origin(annotation) is dict or any(map(_is_mapping, get_args(annotation)))
 
 
 if __name__ == "__main__":

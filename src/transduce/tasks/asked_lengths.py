@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from transduce.config import SearchConfig, TransformerEncoderConfig
+from transduce.config import SearchConfig
 from transduce.errors import ConfigError, DataError
 from transduce.pretrained.checkpoint.published_checkpoint import read_json
 from transduce.tasks.options.generate_options import Wanted
 from transduce.tokenization.joint import coder
 from transduce.workflow.model_folder import PUBLISHED
+from transduce.workflow.predicting import source_limits
 from transduce.workflow.trained import TrainedModel
 
 __all__ = ["cut_prompts", "longest_source", "prompt_searches", "told_longest", "truncates"]
@@ -42,14 +43,10 @@ def truncates(given: object) -> bool:
 
 def longest_source(model: TrainedModel, told: int | None) -> int | None:
     """Tokens, the end counted, that a model can read; None where nobody knows."""
-    encoder = model.config.model.encoder
-    learned = isinstance(encoder, TransformerEncoderConfig) and encoder.positions == "learned"
-    known = [told] if told is not None else []
-    if model.positions is not None:
-        known.append(model.positions)
-    elif learned and isinstance(encoder, TransformerEncoderConfig):
-        known.append(encoder.max_positions)
-    return min(known, default=None)
+    own = model.positions
+    if own is None:
+        own = source_limits.longest_source(model.config.model)
+    return min((length for length in (told, own) if length is not None), default=None)
 
 
 def prompt_searches(

@@ -119,12 +119,12 @@ def to_search(settings: Mapping[str, Any]) -> dict[str, Any]:
     return options
 
 
-_OF_DRAWS = ("temperature", "top_k", "top_p", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff")
+OF_DRAWS = ("temperature", "top_k", "top_p", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff")
 
 
 def _draws(settings: Mapping[str, Any]) -> dict[str, Any]:
     """What draws are made of; None where an option is there and cuts nothing."""
-    found: dict[str, Any] = {name: _number(settings, name) for name in _OF_DRAWS}
+    found: dict[str, Any] = {name: _number(settings, name) for name in OF_DRAWS}
     found["temperature"] = 1.0 if found["temperature"] is None else found["temperature"]
     # The library's own default; none at all is said by 0 or by null.
     found["top_k"] = found["top_k"] or None if "top_k" in settings else _TOP_K

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from transduce.config import SearchConfig
 from transduce.interfaces import END, PADDING, Source
+from transduce.search.rules.repeats import ban_repeats, followed
 
 __all__ = ["UNADJUSTED", "Adjuster", "Adjustments", "written_before"]
 
@@ -152,8 +153,7 @@ class Adjuster:
 
     def follow(self, rows: Tensor, tokens: Tensor) -> None:
         """See ``Ban``."""
-        before = self._written.flatten(0, 1)[rows]  # [M, W, t] → [N, t], of which [M', W, t]
-        self._written = torch.cat([before, tokens[..., None]], dim=2)
+        self._written = followed(self._written, rows, tokens)
         self._sentence = self._sentence[rows.flatten()]  # [M', W] → [N']
 
     def _add_biases(self, scores: Tensor) -> None:
@@ -178,15 +178,8 @@ class Adjuster:
 
     def _ban_source_runs(self, scores: Tensor) -> None:
         """What follows in the source wherever it holds the last tokens of the output."""
-        size, length = self._adjustments.source_ngram or 1, self._written.shape[2]
-        source = self._source_of(scores)
-        if length < size - 1 or source.shape[2] < size:
-            return
-        runs = source.unfold(2, size, 1)  # [M, W, S - size + 1, size]
-        last = self._written[:, :, length - size + 1 :]
-        same = (runs[..., :-1] == last[:, :, None]).all(dim=3)
-        lanes, beams, places = same.nonzero(as_tuple=True)
-        scores[lanes, beams, runs[lanes, beams, places, -1]] = -torch.inf
+        size = self._adjustments.source_ngram or 1
+        ban_repeats(scores, self._written, self._source_of(scores), size)
 
     def _raise_ends(self, scores: Tensor) -> None:
         growth = self._adjustments.end_growth

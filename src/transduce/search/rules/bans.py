@@ -12,6 +12,7 @@ from transduce.config import SearchConfig
 from transduce.interfaces import END, Source
 from transduce.search.rules.adjustments import written_before
 from transduce.search.rules.constraints import Constraints, FollowedPhrases
+from transduce.search.rules.repeats import ban_repeats, followed
 
 __all__ = ["Ban", "ban_specials", "bans"]
 
@@ -86,16 +87,8 @@ class NoRepeats:
 
     def apply(self, log_probs: Tensor) -> None:
         """Ban what followed each earlier place where the last ``size - 1`` tokens stood."""
-        size, length = self._size, self._written.shape[2]
-        if length < size:
-            return
-        runs = self._written.unfold(2, size, 1)  # [M, W, t - size + 1, size]
-        last = self._written[:, :, length - size + 1 :]
-        same = (runs[..., :-1] == last[:, :, None]).all(dim=3)
-        lanes, beams, places = same.nonzero(as_tuple=True)
-        log_probs[lanes, beams, runs[lanes, beams, places, -1]] = -torch.inf
+        ban_repeats(log_probs, self._written, self._written, self._size)
 
     def follow(self, rows: Tensor, tokens: Tensor) -> None:
         """See ``Ban``."""
-        before = self._written.flatten(0, 1)[rows]  # [M, W, t] → [N, t], of which [M', W, t]
-        self._written = torch.cat([before, tokens[..., None]], dim=2)
+        self._written = followed(self._written, rows, tokens)

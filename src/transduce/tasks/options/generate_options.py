@@ -9,7 +9,7 @@ from typing import Any
 
 from transduce.config import SearchConfig
 from transduce.errors import ConfigError
-from transduce.pretrained.checkpoint.generation import to_search
+from transduce.pretrained.checkpoint.generation import OF_DRAWS, to_search
 from transduce.search.rules.adjustments import Adjustments
 from transduce.tasks.options.token_rules import adjustments, output_rules, unending
 from transduce.tasks.token_numbers import TokenNumbers
@@ -18,7 +18,6 @@ from transduce.workflow.trained import TrainedModel
 
 __all__ = ["Wanted", "wanted_search"]
 
-_OF_DRAWS = ("temperature", "top_k", "top_p", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff")
 _EARLY = {"generate": False, "generate-early": True, "generate-never": "never"}
 _LENGTHS = ("max_length", "max_new_tokens", "min_length", "min_new_tokens")
 # What prompts are answered with in the pipeline of transformers unless somebody says otherwise.
@@ -51,7 +50,7 @@ def wanted_search(
     settings |= {name: options[name] for name in options if name in settings or name in _KNOWN}
     _refuse_odd(settings)
     changed = {"sample": False, **to_search(settings)}
-    if not changed["sample"] and (idle := sorted(asked.keys() & set(_OF_DRAWS))):
+    if not changed["sample"] and (idle := sorted(asked.keys() & set(OF_DRAWS))):
         # what transformers does, whose scripts run here unchanged
         logging.getLogger("transduce").warning("%s does nothing without do_sample", idle[0])
     if own.stopping == "bound" and not options.keys() & {"length_penalty", "early_stopping"}:
@@ -84,7 +83,7 @@ def wanted_search(
     )
 
 
-_KNOWN = {*_LENGTHS, *_OF_DRAWS, "num_beams", "num_return_sequences", "do_sample"}
+_KNOWN = {*_LENGTHS, *OF_DRAWS, "num_beams", "num_return_sequences", "do_sample"}
 _KNOWN |= {"length_penalty", "early_stopping", "no_repeat_ngram_size", "repetition_penalty"}
 
 
@@ -101,7 +100,7 @@ def _own_settings(own: SearchConfig, options: Mapping[str, Any]) -> dict[str, An
         "min_new_tokens": own.min_length,
         "max_new_tokens": own.max_length + own.forced_end,
         "do_sample": own.sample,
-        **({name: getattr(own, name) for name in _OF_DRAWS} if own.sample else {}),
+        **({name: getattr(own, name) for name in OF_DRAWS} if own.sample else {}),
     }
     for length in ("max", "min"):  # a length asked for counts alone
         if options.get(f"{length}_length") is not None:

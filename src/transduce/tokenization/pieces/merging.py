@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 
 from transduce.tokenization.pieces.piece_model import UNUSED, Pieces
+from transduce.tokenization.pieces.whole_texts import WholeTexts
 from transduce.tokenization.pieces.words import LONGEST, REMEMBERED, Cut, parted_at_spaces
 
 __all__ = ["MergeCutter"]
@@ -19,11 +20,7 @@ class MergeCutter:
         self._number = pieces.number
         self._scores = {name: pieces.scores[n] for name, n in pieces.matched.items()}
         self._unused = {n for n, kind in enumerate(pieces.types) if kind == UNUSED}
-        self._user_defined = pieces.user_defined
-        lengths: dict[str, set[int]] = {}
-        for symbol in self._user_defined:
-            lengths.setdefault(symbol[0], set()).add(len(symbol))
-        self._lengths = {c: sorted(found, reverse=True) for c, found in lengths.items()}
+        self._user_defined = WholeTexts(pieces.user_defined)
         self._known: dict[str, Cut] = {}
 
     def __call__(self, text: str) -> list[Cut]:
@@ -44,11 +41,7 @@ class MergeCutter:
         whole: list[bool] = []
         place = 0
         while place < len(word):
-            for length in self._lengths.get(word[place], ()):
-                if (symbol := word[place : place + length]) in self._user_defined:
-                    break
-            else:
-                symbol = word[place]
+            symbol = self._user_defined.longest(word, place) or word[place]
             whole.append(symbol in self._user_defined)
             symbols.append(symbol)
             place += len(symbol)

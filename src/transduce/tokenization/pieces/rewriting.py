@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from transduce.tokenization.pieces.piece_model import SPACE, Pieces
+from transduce.tokenization.pieces.whole_texts import WholeTexts
 from transduce.untrusted.charsmap import CharacterMap
 
 __all__ = ["Rewriter", "Rules"]
@@ -23,15 +24,11 @@ class Rules:
     def __init__(self, charsmap: bytes, kept: Iterable[str] = ()) -> None:
         """Raise ValueError where the map of characters is not whole."""
         self._map = CharacterMap(charsmap)
-        self._kept = frozenset(kept)
-        lengths: dict[str, set[int]] = {}
-        for text in self._kept:
-            lengths.setdefault(text[0], set()).add(len(text))
-        self._lengths = {c: sorted(found, reverse=True) for c, found in lengths.items()}
-        self._begins = {*self._map.single, *self._map.several, *lengths}
+        self._kept = WholeTexts(kept)
+        self._begins = {*self._map.single, *self._map.several, *self._kept.begins}
         # Of ASCII hardly anything is rewritten but by what follows it, a mark for one. So what is
         # looked for is all else, and the character before it is looked at too.
-        plain = _ASCII - self._map.single - lengths.keys()
+        plain = _ASCII - self._map.single - self._kept.begins
         if self._map.plain_seconds:
             plain -= self._map.several
         self._other = re.compile(f"[^{''.join(map(re.escape, sorted(plain)))}]")
@@ -58,9 +55,8 @@ class Rules:
 
     def _at(self, text: str, start: int) -> tuple[str, int] | None:
         """What the text becomes at a place, and how many characters of it."""
-        for length in self._lengths.get(text[start], ()):
-            if (piece := text[start : start + length]) in self._kept:
-                return piece, length
+        if (piece := self._kept.longest(text, start)) is not None:
+            return piece, len(piece)
         return self._map.longest(text, start)
 
 

@@ -32,8 +32,9 @@ def read_ahead(
     """The next sources, as many as ``window`` and memory allow and as have arrived."""
     ahead: list[FrameSource | DataError] = []
     characters = 0
+    arriving = sources if isinstance(sources, Arriving) else None
     while len(ahead) < window and characters < _CHARACTERS_AHEAD:
-        if ahead and isinstance(sources, Arriving) and sources.pausing():
+        if ahead and arriving is not None and arriving.pausing():
             break  # who writes them may wait for an answer
         source = next(sources, None)
         if source is None:
