@@ -141,6 +141,8 @@ REFUSED: list[tuple[dict[Any, Any], str]] = [
     ({"model": {"decoder": {"kind": None}}},
      f"model.decoder.kind must be one of {KINDS}; got None"),
     ({"model": {"encoder": {"width": 3}}}, f"model.encoder.kind must be given: one of {KINDS}"),
+    ({"data": {"input": {"height": 3}}},
+     "data.input.kind must be given: one of text, audio, image"),
     ({"model": {"encoder": 3}}, "model.encoder must be a section of keys; got 3"),
     ({"model": "gru-small"}, "model must be a section of keys; got 'gru-small'"),
     # choices of words

@@ -146,6 +146,22 @@ def test_what_is_beyond_a_bound_is_refused_by_name(
     assert len(message) < 300
 
 
+def test_true_is_no_number() -> None:
+    """YAML reads ``height: yes`` as true, which Python counts as 1."""
+    numbers = [(way, node) for way, node in LEAVES if node.get("type") in ("integer", "number")]
+    assert len(numbers) > 100
+    for way, node in numbers:
+        with pytest.raises(ConfigError) as caught:
+            Config.from_mapping(recipe(way, True))
+        key, _, expected = str(caught.value).partition(" must be ")
+        assert key == ".".join(str(p) for p in way if not str(p).startswith("<"))[: len(key)]
+        if key.split(".")[-1] in ("source", "target", "tags", "betas", "strides"):
+            assert "True" in expected  # these are described as a whole
+        else:
+            kind = "a whole number" if node["type"] == "integer" else "a number"
+            assert expected == f"{kind}; got True"
+
+
 @pytest.mark.parametrize("beam", [2**60, 2**64 + 1, 10**4000])
 def test_no_beam_overflows(beam: int) -> None:
     with pytest.raises(ConfigError, match=r"^search.beam must be at most 1,024; got [1-9]"):

@@ -10,6 +10,7 @@ import pytest
 from command_line import call
 from small_runs import words, write_lines, write_reversals
 from transduce import Transducer
+from transduce.automatic.planning import require_minutes
 from transduce.config import load_config
 from transduce.errors import ConfigError, DataError
 from transduce.workflow.trained import TrainedModel
@@ -101,6 +102,9 @@ def test_the_same_from_python() -> None:
     with pytest.raises(ConfigError) as no_time:
         Transducer("auto", max_minutes=0).fit(["a"], ["b"])
     assert "max_minutes must be more than 0 and at most 1,000,000; got 0" in str(no_time.value)
+    for odd in (True, "ten"):
+        with pytest.raises(ConfigError, match=rf"max_minutes must be .*; got {odd!r}"):
+            require_minutes(odd, "max_minutes")
     with pytest.raises(DataError) as empty:
         model.fit([], [])
     assert "sources must hold at least one text; got none" in str(empty.value)

@@ -102,6 +102,15 @@ def test_check_takes_several_files(
     assert "RECIPE must stand alone; got 2 files" in capsys.readouterr().err
 
 
+def test_a_recipe_is_one_in_capitals_too(
+    run: Run, tmp_path: Path, monkeypatch: Patch, capsys: Capture
+) -> None:
+    recipe = tmp_path / "RECIPE.YAML"
+    recipe.write_bytes(run.recipe.read_bytes())
+    assert call(monkeypatch, "check", recipe) == 0
+    assert "dev: 20 pairs" in capsys.readouterr().out
+
+
 def test_check_says_no_to_data_that_cannot_be_used(
     tmp_path: Path, monkeypatch: Patch, capsys: Capture
 ) -> None:

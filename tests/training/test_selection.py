@@ -28,6 +28,16 @@ def test_a_tie_is_not_better() -> None:
     assert (selection.step, selection.misses) == (0, 1)
 
 
+def test_of_equal_scores_the_lower_loss_is_better() -> None:
+    """All outputs wrong at each scoring: the last model is not the first one."""
+    selection = Selection("exact_match", patience=2)
+    for step, loss in enumerate([4.0, 3.0, 2.0, 2.5, 2.0]):
+        selection.offer(step, {"exact_match": 0.0, "loss": loss})
+    assert (selection.step, selection.metrics["loss"]) == (2, 2.0)
+    assert selection.misses == 2
+    assert selection.offer(5, {"exact_match": 1.0, "loss": 9.0})
+
+
 def test_patience_counts_misses_in_a_row() -> None:
     assert not offered("loss", [3.0, 4.0, 2.0, 4.0], patience=2).exhausted
     assert offered("loss", [3.0, 4.0, 2.0, 4.0, 5.0], patience=2).exhausted

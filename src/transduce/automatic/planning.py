@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -64,13 +65,13 @@ class ChosenRecipe:
         return recipe_text(self.choices, heading)
 
 
-def require_minutes(minutes: float, name: str = "--minutes") -> float:
+def require_minutes(minutes: Any, name: str = "--minutes") -> float:
     """Raises ConfigError where there is no time, or more than anybody has."""
-    if not 0 < minutes <= _MOST_MINUTES:
-        raise ConfigError(
-            f"{name} must be more than 0 and at most {_MOST_MINUTES:,}; got {minutes:g}"
-        )
-    return minutes
+    is_number = isinstance(minutes, Real) and not isinstance(minutes, bool)
+    if not is_number or not 0 < minutes <= _MOST_MINUTES:
+        shown = f"{minutes:g}" if is_number else repr(minutes)
+        raise ConfigError(f"{name} must be more than 0 and at most {_MOST_MINUTES:,}; got {shown}")
+    return float(minutes)
 
 
 def plan_files(paths: Sequence[str], given: Mapping[str, Any], minutes: float) -> ChosenRecipe:

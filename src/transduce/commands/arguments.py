@@ -15,6 +15,7 @@ from transduce.reference import find_recipe
 from transduce.workflow.corpora.corpora import examples_from_files, held_out_test
 
 __all__ = [
+    "is_recipe",
     "recipe_or_data",
     "require_file_place",
     "split_overrides",
@@ -32,6 +33,11 @@ def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     # os.path.exists says no, and does not raise, where a text is too long for a name
     overrides = [text for text in arguments if "=" in text and not os.path.exists(text)]
     return [text for text in arguments if text not in overrides], overrides
+
+
+def is_recipe(path: str) -> bool:
+    """Whether a file's name says that it is YAML."""
+    return Path(path).suffix.lower() in (".yaml", ".yml")
 
 
 def recipe_or_data(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

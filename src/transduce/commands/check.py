@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from transduce.checks.doctor import examine
-from transduce.commands.arguments import recipe_or_data
+from transduce.commands.arguments import is_recipe, recipe_or_data
 from transduce.config import Config, DataConfig, load_config, parse_override
 from transduce.errors import ConfigError, DataError
 
@@ -25,7 +24,7 @@ def check(arguments: Sequence[str]) -> None:
 def _data(arguments: Sequence[str]) -> DataConfig:
     """A recipe's section, or one in which all files together are the training data."""
     files, overrides = recipe_or_data(arguments)
-    recipes = [path for path in files if Path(path).suffix in (".yaml", ".yml")]
+    recipes = [path for path in files if is_recipe(path)]
     if recipes and len(files) > 1:
         raise ConfigError(f"RECIPE must stand alone; got {len(files)} files")
     if recipes:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from transduce.automatic.planning import plan_files, require_minutes
 from transduce.automatic.runs import RECIPE, ending, free_folder, keep_recipe
-from transduce.commands.arguments import recipe_or_data
+from transduce.commands.arguments import is_recipe, recipe_or_data
 from transduce.config import Config, load_config, parse_override
 from transduce.errors import ConfigError
 from transduce.pretrained.published_model import read_pretrained
@@ -36,11 +36,11 @@ def train(
         require_minutes(minutes)
     if resume and output is None:
         raise ConfigError("--output must name the run that --resume goes on with; got none")
-    if not any(map(_is_recipe, inputs)):
+    if not any(map(is_recipe, inputs)):
         return _by_data(inputs, overrides, output, minutes, resume=resume)
     if len(inputs) > 1:
         for given in inputs:
-            if not _is_recipe(given) and not os.path.exists(given):
+            if not is_recipe(given) and not os.path.exists(given):
                 parse_override(given)  # which says what an option looks like
         raise ConfigError(f"RECIPE must stand alone; got {len(inputs)} files")
     if minutes is not None:
@@ -48,10 +48,6 @@ def train(
     config = load_config(inputs[0], overrides)
     folder = free_folder(config.name) if output is None else output
     return _trained(config, folder, resume=resume) is not None
-
-
-def _is_recipe(path: str) -> bool:
-    return Path(path).suffix.lower() in (".yaml", ".yml")
 
 
 def _by_data(

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from transduce.config.base import Section
+from transduce.config.base import Bounds, Section
 
 __all__ = ["AudioAugmentationConfig", "AudioConfig"]
 
 _LARGEST_WINDOW = 16_384  # samples
 
-Decibels = Annotated[float, Field(ge=0, le=100)]
-Masks = Annotated[int, Field(ge=0, le=1000)]
-MaskWidth = Annotated[int, Field(ge=1, le=10_000)]
+Decibels = Annotated[float, Bounds(ge=0, le=100)]
+Masks = Annotated[int, Bounds(ge=0, le=1000)]
+MaskWidth = Annotated[int, Bounds(ge=1, le=10_000)]
 
 
 class AudioAugmentationConfig(Section):
     """What training recordings may differ by, each time anew. All zero: nothing."""
 
-    speed: Annotated[float, Field(ge=0, le=0.5)] = 0.0  # 0.1: 1/1.1 to 1.1 times as fast and high
-    warp: Annotated[float, Field(ge=0, le=0.5)] = 0.0  # the same of formants: vocal tract length
+    speed: Annotated[float, Bounds(ge=0, le=0.5)] = 0.0  # 0.1: 1/1.1 to 1.1 times as fast and high
+    warp: Annotated[float, Bounds(ge=0, le=0.5)] = 0.0  # the same of formants: vocal tract length
     gain: Decibels = 0.0  # decibels, up or down; of each recording where several are joined
     color: Decibels = 0.0  # decibels, of bands: another microphone
-    noise: Annotated[float, Field(ge=0, le=10)] = (
+    noise: Annotated[float, Bounds(ge=0, le=10)] = (
         0.0  # of the signal's root mean square, at most; white to brown
     )
     time_masks: Masks = 0  # SpecAugment (Park et al. 2019)
@@ -44,23 +44,23 @@ class AudioConfig(Section):
 
     kind: Literal["audio"] = "audio"
     # Hertz; other recordings are resampled.
-    sampling_rate: Annotated[int, Field(ge=1, le=768_000)] = 16_000
-    window: Annotated[float, Field(gt=0, le=10)] = 0.025  # seconds that a frame looks at
-    hop: Annotated[float, Field(gt=0, le=10)] = 0.01  # seconds from one frame to the next
-    mel_bins: Annotated[int, Field(ge=1, le=512)] = 80
+    sampling_rate: Annotated[int, Bounds(ge=1, le=768_000)] = 16_000
+    window: Annotated[float, Bounds(gt=0, le=10)] = 0.025  # seconds that a frame looks at
+    hop: Annotated[float, Bounds(gt=0, le=10)] = 0.01  # seconds from one frame to the next
+    mel_bins: Annotated[int, Bounds(ge=1, le=512)] = 80
     # whisper: log10, at most ``range`` below the largest, (x + 4) / 4. natural: ln, likewise.
     scale: Literal["whisper", "natural"] = "whisper"
     # Powers of ten of energy; less hides what noise a microphone has.
-    range: Annotated[float, Field(gt=0, le=100)] = 8.0
+    range: Annotated[float, Bounds(gt=0, le=100)] = 8.0
     # Mean 0 and variance 1, of a recording's numbers together or of each bin's.
     normalization: Literal["none", "recording", "bin"] = "none"
     # Seconds: silence follows shorter recordings.
-    pad_to: Annotated[float, Field(gt=0, le=3600)] | None = None
+    pad_to: Annotated[float, Bounds(gt=0, le=3600)] | None = None
     # Minutes that a recording may have; with ``cut_at`` no more are held at once, and one of up to
     # 24 hours is predicted.
-    max_minutes: Annotated[float, Field(gt=0, le=1440)] = 30.0
+    max_minutes: Annotated[float, Bounds(gt=0, le=1440)] = 30.0
     # Seconds: what is longer is predicted in segments, cut where it is quiet, their texts joined.
-    cut_at: Annotated[float, Field(gt=0, le=3600)] | None = None
+    cut_at: Annotated[float, Bounds(gt=0, le=3600)] | None = None
     augmentation: AudioAugmentationConfig = AudioAugmentationConfig()
 
     @model_validator(mode="after")

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from transduce.config.audio import AudioConfig
 from transduce.config.base import (
+    Bounds,
     FilePath,
     Length,
     Name,
@@ -50,7 +51,7 @@ class ParallelFiles(Section):
     target: FilePath
 
 
-Column = Annotated[int, Field(ge=0, lt=10_000)] | Name
+Column = Annotated[int, Bounds(ge=0, lt=10_000)] | Name
 
 
 class TagColumn(Section):
@@ -129,7 +130,7 @@ class PartConfig(Section):
     tag: Name | None = None  # none: the part's name
     tokenizer: PartTokenizersConfig = PartTokenizersConfig()
     # Times what temperature makes of its size.
-    weight: Annotated[float, Field(gt=0, le=1e6)] = 1.0
+    weight: Annotated[float, Bounds(gt=0, le=1e6)] = 1.0
 
     @field_validator("tag")
     @classmethod
@@ -156,7 +157,7 @@ class DataConfig(Section):
         default=None, description=_PARTS
     )
     # Of parts; higher: small ones come more often.
-    temperature: Annotated[float, Field(ge=1, le=1000)] = 1.0
+    temperature: Annotated[float, Bounds(ge=1, le=1000)] = 1.0
     tags: Literal["source", "target", "both", "none"] = "source"  # where a part's tag stands
     format: DataFormat = "auto"
     header: bool = False  # TSV and CSV: the first line names the columns
@@ -164,13 +165,13 @@ class DataConfig(Section):
     source: Columns = Field(default=0, description=_COLUMNS)
     target: Column = Field(default=1, description=_COLUMN)
     # Shares of train's sources, which training does not see, where dev or test is none.
-    dev_fraction: Annotated[float, Field(ge=0, le=0.5)] = 0.05
-    test_fraction: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    dev_fraction: Annotated[float, Bounds(ge=0, le=0.5)] = 0.05
+    test_fraction: Annotated[float, Bounds(ge=0, le=0.5)] = 0.0
     source_prefix: Text = ""  # put before every source: T5's "translate English to French: "
     on_error: Literal["stop", "skip"] = "stop"
     max_source_length: Length | None = None  # tokens or frames; longer pairs are left out
     max_target_length: Length | None = None
-    max_length_ratio: Annotated[float, Field(gt=1, le=1000)] | None = None
+    max_length_ratio: Annotated[float, Bounds(gt=1, le=1000)] | None = None
     too_long: Literal["skip", "truncate"] = "skip"
 
     @model_validator(mode="after")

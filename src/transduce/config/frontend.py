@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from transduce.config.base import Section, Width
+from transduce.config.base import Bounds, Section, Width
 
 __all__ = [
     "ConvolutionConfig",
@@ -19,10 +19,10 @@ __all__ = [
 ]
 
 
-Stride = Annotated[int, Field(ge=1, le=64)]
+Stride = Annotated[int, Bounds(ge=1, le=64)]
 Strides = Annotated[tuple[Stride, ...], Field(min_length=1, max_length=16)]
 Channels = Annotated[tuple[Width, ...], Field(min_length=1, max_length=16)]
-Pixels = Annotated[int, Field(ge=1, le=4096)]
+Pixels = Annotated[int, Bounds(ge=1, le=4096)]
 
 
 class EmbeddingConfig(Section):
@@ -42,7 +42,7 @@ class ConvolutionConfig(Section):
 
     kind: Literal["convolution"]
     strides: Strides = (1, 2)
-    kernel: Annotated[int, Field(ge=1, le=1023)] = 3
+    kernel: Annotated[int, Bounds(ge=1, le=1023)] = 3
 
     @model_validator(mode="after")
     def _odd(self) -> ConvolutionConfig:
@@ -56,7 +56,7 @@ class SubsamplingConfig(Section):
 
     kind: Literal["subsampling"]
     channels: Width = 32
-    layers: Annotated[int, Field(ge=1, le=16)] = 2  # 2: a fourth as many vectors as frames
+    layers: Annotated[int, Bounds(ge=1, le=16)] = 2  # 2: a fourth as many vectors as frames
 
 
 class PatchesConfig(Section):

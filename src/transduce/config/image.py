@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from transduce.config.base import Section
+from transduce.config.base import Bounds, Section
 
 __all__ = ["ImageAugmentationConfig", "ImageConfig"]
 
@@ -20,11 +20,11 @@ class ImageAugmentationConfig(Section):
     noise is normal.
     """
 
-    shift: Annotated[float, Field(ge=0, le=0.5)] = 0.0  # of the height, in each direction
-    rotation: Annotated[float, Field(ge=0, le=45)] = 0.0  # degrees
-    slant: Annotated[float, Field(ge=0, le=45)] = 0.0  # degrees
-    scale: Annotated[float, Field(ge=0, le=0.5)] = 0.0  # 0.1: from 1/1.1 to 1.1 times as large
-    noise: Annotated[float, Field(ge=0, le=1)] = 0.0  # standard deviation; black to white is 1
+    shift: Annotated[float, Bounds(ge=0, le=0.5)] = 0.0  # of the height, in each direction
+    rotation: Annotated[float, Bounds(ge=0, le=45)] = 0.0  # degrees
+    slant: Annotated[float, Bounds(ge=0, le=45)] = 0.0  # degrees
+    scale: Annotated[float, Bounds(ge=0, le=0.5)] = 0.0  # 0.1: from 1/1.1 to 1.1 times as large
+    noise: Annotated[float, Bounds(ge=0, le=1)] = 0.0  # standard deviation; black to white is 1
 
     @property
     def active(self) -> bool:
@@ -40,18 +40,18 @@ class ImageConfig(Section):
     """
 
     kind: Literal["image"] = "image"
-    height: Annotated[int, Field(ge=1, le=4096)] = 32
-    width: Annotated[int, Field(ge=1, le=65_536)] | None = (
+    height: Annotated[int, Bounds(ge=1, le=4096)] = 32
+    width: Annotated[int, Bounds(ge=1, le=65_536)] | None = (
         None  # of all pictures; none: as wide as each is
     )
-    max_width: Annotated[int, Field(ge=1, le=65_536)] = 1024
+    max_width: Annotated[int, Bounds(ge=1, le=65_536)] = 1024
     # None: so that the height is filled.
-    scale: Annotated[float, Field(gt=0, le=100)] | None = None
+    scale: Annotated[float, Bounds(gt=0, le=100)] | None = None
     trim: bool = False  # cut off blank margins first
     color: bool = False  # three channels; else grey
     invert: bool = True  # paper is white and becomes 0; false: paper is black
     stretch: bool = False  # the palest of each picture becomes 0, the strongest 1
-    max_pixels: Annotated[int, Field(ge=1, le=1 << 30)] = 40_000_000  # more are not unpacked
+    max_pixels: Annotated[int, Bounds(ge=1, le=1 << 30)] = 40_000_000  # more are not unpacked
     augmentation: ImageAugmentationConfig = ImageAugmentationConfig()
 
     @model_validator(mode="after")

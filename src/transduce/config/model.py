@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from transduce.config.base import (
+    Bounds,
     Count,
     FilePath,
     Length,
@@ -62,7 +63,7 @@ class TransformerOptions(Section):
     key_value_heads: Count | None = None  # fewer than heads: grouped-query attention
     head_width: Width | None = None  # none: width / heads
     norm: Literal["layer", "rms"] = "layer"
-    norm_epsilon: Annotated[float, Field(gt=0, le=1)] = 1e-6
+    norm_epsilon: Annotated[float, Bounds(gt=0, le=1)] = 1e-6
     norm_position: Literal["pre", "post"] = "pre"
     activation: Literal["relu", "gelu", "gelu-tanh", "silu", "swiglu", "geglu"] = "relu"
     positions: Literal["sinusoidal", "fairseq", "learned", "rotary", "relative", "none"] = (

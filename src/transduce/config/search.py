@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from transduce.config.base import (
+    Bounds,
     Count,
     Length,
     Name,
@@ -27,7 +28,7 @@ _MOST_CHARACTERS = 10_000  # of all phrases together
 
 Phrases = Annotated[tuple[Name, ...], Field(max_length=1000)]
 
-Fraction = Annotated[float, Field(gt=0, lt=1)]
+Fraction = Annotated[float, Bounds(gt=0, lt=1)]
 
 # ``bound``: a beam closes when nothing open could beat its n-th best. The others are what
 # ``generate`` of Hugging Face transformers does with ``early_stopping`` false, true and never: it
@@ -113,12 +114,12 @@ class SearchConfig(Section):
 
     beam: Count = 1
     # At most as many as the beam; of samples more.
-    nbest: Annotated[int, Field(ge=1, le=10_000)] = 1
+    nbest: Annotated[int, Bounds(ge=1, le=10_000)] = 1
     sample: bool = False
-    temperature: Annotated[float, Field(ge=0.001, le=1000)] = 1.0
+    temperature: Annotated[float, Bounds(ge=0.001, le=1000)] = 1.0
     top_k: Symbols | None = None
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    min_p: Annotated[float, Field(gt=0, le=1)] | None = None  # of the likeliest (Nguyen 2024)
+    top_p: Annotated[float, Bounds(gt=0, le=1)] | None = None
+    min_p: Annotated[float, Bounds(gt=0, le=1)] | None = None  # of the likeliest (Nguyen 2024)
     typical_p: Fraction | None = None  # Meister et al. 2023
     epsilon_cutoff: Fraction | None = None  # Hewitt et al. 2022, as the next
     eta_cutoff: Fraction | None = None
@@ -128,17 +129,17 @@ class SearchConfig(Section):
     diversity: Ratio = 0.5
     length_normalization: Literal["none", "average", "gnmt", "power"] = "average"
     # gnmt: ((5 + n) / 6) ** alpha, power: n ** alpha
-    length_alpha: Annotated[float, Field(ge=-5, le=5)] = 0.6
+    length_alpha: Annotated[float, Bounds(ge=-5, le=5)] = 0.6
     stopping: Stopping = "bound"  # when a beam closes; see Stopping
     forced_end: bool = False  # at the maximum length what is still open ends, at no cost
     ctc_weight: Probability = 0.0  # model.ctc: its share of the scores (Watanabe et al. 2017)
     coverage_penalty: Ratio = 0.0  # Wu et al. 2016, equation 14
-    min_length: Annotated[int, Field(ge=0, le=65_536)] = 0
-    max_length: Annotated[int, Field(ge=1, le=65_536)] = 256
+    min_length: Annotated[int, Bounds(ge=0, le=65_536)] = 0
+    max_length: Annotated[int, Bounds(ge=1, le=65_536)] = 256
     min_length_ratio: Ratio | None = None  # of the source's tokens
-    max_length_ratio: Annotated[float, Field(gt=0, le=1000)] | None = None
-    no_repeat_ngram: Annotated[int, Field(ge=1, le=65_536)] | None = None
-    repetition_penalty: Annotated[float, Field(ge=0.001, le=1000)] = 1.0  # Keskar et al. 2019
+    max_length_ratio: Annotated[float, Bounds(gt=0, le=1000)] | None = None
+    no_repeat_ngram: Annotated[int, Bounds(ge=1, le=65_536)] | None = None
+    repetition_penalty: Annotated[float, Bounds(ge=0.001, le=1000)] = 1.0  # Keskar et al. 2019
     prefix: Text | None = None
     forbidden: Phrases = ()  # texts that no output holds, 10,000 characters together
     required: Phrases = ()  # texts that each output holds, likewise

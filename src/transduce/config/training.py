@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from transduce.config.base import (
+    Bounds,
     Count,
     Name,
     PositiveInt,
@@ -24,25 +25,25 @@ class TrainingConfig(Section):
     """The training loop. The first limit reached ends it; at least one must be set."""
 
     seed: Seed = 1
-    max_minutes: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
+    max_minutes: Annotated[float, Bounds(gt=0, le=1_000_000)] | None = None
     max_steps: PositiveInt | None = None
     max_epochs: PositiveInt | None = None
     batch_tokens: TokenBudget = 4096  # target tokens of a step, padding included
-    accumulate: Annotated[int, Field(ge=1, le=100_000)] = 1  # batches to one step
-    learning_rate: Annotated[float, Field(gt=0, le=100)] = 1e-3
+    accumulate: Annotated[int, Bounds(ge=1, le=100_000)] = 1  # batches to one step
+    learning_rate: Annotated[float, Bounds(gt=0, le=100)] = 1e-3
     schedule: Literal["constant", "linear", "cosine", "inverse-square-root"] = "cosine"
-    warmup_steps: Annotated[int, Field(ge=0, le=1_000_000_000)] = 200
-    weight_decay: Annotated[float, Field(ge=0, le=100)] = 0.0
+    warmup_steps: Annotated[int, Bounds(ge=0, le=1_000_000_000)] = 200
+    weight_decay: Annotated[float, Bounds(ge=0, le=100)] = 0.0
     betas: tuple[Probability, Probability] = Field(
         default=(0.9, 0.98), description="two numbers of at least 0 and less than 1"
     )
-    clip_norm: Annotated[float, Field(gt=0, le=1e6)] | None = 1.0
+    clip_norm: Annotated[float, Bounds(gt=0, le=1e6)] | None = 1.0
     label_smoothing: Probability = 0.1
     ctc_weight: Probability = 0.3  # model.ctc: share of the loss that it is, beside the decoder's
     # Parts that do not learn: encoder, decoder.layers.0, …
     freeze: Annotated[tuple[Name, ...], Field(max_length=10_000)] = ()
     lora_rank: Width | None = None  # only changes of this rank are learnt (Hu et al. 2021)
-    lora_alpha: Annotated[float, Field(gt=0, le=1e6)] = 16.0  # they are multiplied by alpha / rank
+    lora_alpha: Annotated[float, Bounds(gt=0, le=1e6)] = 16.0  # they are multiplied by alpha / rank
     scheduled_sampling: Probability = 0.0  # share of decoder inputs taken from the model itself
     word_dropout: Probability = 0.0  # share of decoder inputs hidden (Bowman et al. 2016)
     tag_orders: Count = 1  # orders in which a source's tags are read, an epoch each

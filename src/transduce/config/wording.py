@@ -75,7 +75,7 @@ def describe(error: ValidationError, root: type[BaseModel], values: Mapping[str,
         return _wrong(keys[:depth], field.description, _lookup(values, keys[:depth]))
     if kind == "missing":
         return f"{_dotted([*keys, str(location[-1])])} must be given"
-    return _described_by_kind(problem, keys)
+    return _described_by_kind(problem, keys, models)
 
 
 def _is_bound(problem: ErrorDetails) -> bool:
@@ -119,12 +119,12 @@ def _bound(problem: ErrorDetails) -> str:
     return wording.format(f"{int(limit):,}" if whole else f"{limit:g}")
 
 
-def _described_by_kind(problem: ErrorDetails, keys: list[str]) -> str:
+def _described_by_kind(problem: ErrorDetails, keys: list[str], models: Models) -> str:
     kind, value, context = problem["type"], problem["input"], problem.get("ctx", {})
     if kind == "union_tag_not_found":
-        return f"{_dotted([*keys, 'kind'])} must be given: one of {_tags(context)}"
+        return f"{_dotted([*keys, 'kind'])} must be given: one of {_tags(models)}"
     if kind == "union_tag_invalid":
-        return _wrong([*keys, "kind"], f"one of {_tags(context)}", value["kind"])
+        return _wrong([*keys, "kind"], f"one of {_tags(models)}", value["kind"])
     if kind == "literal_error":
         options = context["expected"].replace(" or ", ", ").replace("'", "")
         return _wrong(keys, f"one of {options}", value)
@@ -140,8 +140,9 @@ def _described_by_kind(problem: ErrorDetails, keys: list[str]) -> str:
     return f"{_dotted(keys)}: {message[:1].lower()}{message[1:]}; got {short(value)}"
 
 
-def _tags(context: Mapping[str, Any]) -> str:
-    return str(context.get("expected_tags", "rnn, lstm, gru, transformer")).replace("'", "")
+def _tags(models: Models) -> str:
+    """The kinds that a person may choose from."""
+    return ", ".join(dict.fromkeys(str(kind) for model in models for kind in _kinds(model)))
 
 
 def _unknown_key(

@@ -16,6 +16,9 @@ __all__ = ["Selection"]
 class Selection:
     """The best dev scoring so far by one metric, and early stopping on it.
 
+    Of two with an equal metric (0 % right at each of the first scorings) the one with the lower
+    loss is better; with an equal loss too, the earlier.
+
     ``patience`` is the number of scorings in a row without a new best that end the run.
     """
 
@@ -39,18 +42,21 @@ class Selection:
             raise TrainingError(
                 f"training.metric must be one of {', '.join(metrics)}; got {self.metric!r}"
             )
-        value = metrics[self.metric]
-        if self.step is None:
-            better = not math.isnan(value)
-        elif metric_named(self.metric).lower_is_better:
-            better = value < self.metrics[self.metric]
-        else:
-            better = value > self.metrics[self.metric]
+        better = self._is_better(metrics)
         if better:
             self.metrics, self.step, self.misses = dict(metrics), step, 0
         else:
             self.misses += 1
         return better
+
+    def _is_better(self, metrics: Mapping[str, float]) -> bool:
+        value = metrics[self.metric]
+        if self.step is None:
+            return not math.isnan(value)
+        best = self.metrics[self.metric]
+        if value == best:
+            return metrics.get("loss", math.inf) < self.metrics.get("loss", math.inf)
+        return value < best if metric_named(self.metric).lower_is_better else value > best
 
     @property
     def exhausted(self) -> bool:
