@@ -6,8 +6,18 @@ Search knows a model as a ``Stepper`` (interfaces.py) and nothing of what is ins
 from transduce.search.batches import decode_all
 from transduce.search.decode import decode
 from transduce.search.ensemble import Ensemble
-from transduce.search.hypothesis import Hypothesis
+from transduce.search.hypothesis import Hypothesis, Retraced
+from transduce.search.retrace import Retracing
 from transduce.search.rules.constraints import Constraints
 from transduce.search.segments import decode_segments
 
-__all__ = ["Constraints", "Ensemble", "Hypothesis", "decode", "decode_all", "decode_segments"]
+__all__ = [
+    "Constraints",
+    "Ensemble",
+    "Hypothesis",
+    "Retraced",
+    "Retracing",
+    "decode",
+    "decode_all",
+    "decode_segments",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,7 +14,9 @@ from transduce.config import SearchConfig
 from transduce.errors import SearchError
 from transduce.interfaces import Frames, Source, Stepper
 from transduce.search.decode import decode
+from transduce.search.demands import asks_attention
 from transduce.search.hypothesis import Hypothesis
+from transduce.search.retrace import Retracing, retrace
 from transduce.search.rules.constraints import Constraints, check
 
 __all__ = ["decode_all", "read_ahead"]
@@ -32,6 +35,7 @@ def decode_all(
     device: torch.device | str = "cpu",
     window: int = 1024,
     numbers: Iterable[int] | None = None,
+    retracing: Retracing | None = None,
 ) -> Iterator[list[Hypothesis]]:
     """The outputs of each source, in the order of ``sources``, as they come.
 
@@ -41,6 +45,7 @@ def decode_all(
     memory does not grow with the number of sources.
     A window of 1 gives each output before the next source is read. ``numbers`` names the sources
     for random draws (0, 1, … unless given), so neither window nor batches change them.
+    ``retracing`` asks what the model thought at each token of what it found: a second reading.
 
     Raises SearchError, for options that contradict each other before anything is read.
     """
@@ -48,25 +53,43 @@ def decode_all(
         raise SearchError(f"window must be at least 1; got {window}")
     check(options, constraints or Constraints())
     names = itertools.count() if numbers is None else iter(numbers)
-    return _windows(stepper, iter(sources), options, constraints, device, window, names)
+    searching = _Searching(stepper, options, constraints, device, retracing)
+    return _windows(searching, iter(sources), window, names)
+
+
+@dataclass(frozen=True)
+class _Searching:
+    """What finds the outputs of one batch, and reads them once more where that is asked for."""
+
+    stepper: Stepper[Any]
+    options: SearchConfig
+    constraints: Constraints | None
+    device: torch.device | str
+    retracing: Retracing | None
+
+    def __call__(self, source: Source, numbers: Sequence[int]) -> list[list[Hypothesis]]:
+        source, stepper, asked = source.to(self.device), self.stepper, self.retracing
+        if asked is None:
+            return decode(stepper, source, self.options, self.constraints, numbers)
+        with torch.no_grad():
+            attention = asked.attention or asks_attention(self.options)
+            state = stepper.start(source, attention=attention)
+        found = decode(stepper, source, self.options, self.constraints, numbers, state)
+        return retrace(stepper, source, found, asked, state)
 
 
 def _windows(
-    stepper: Stepper[Any],
+    searching: _Searching,
     sources: Iterator[Sequence[int] | Frames],
-    options: SearchConfig,
-    constraints: Constraints | None,
-    device: torch.device | str,
     window: int,
     names: Iterator[int],
 ) -> Iterator[list[Hypothesis]]:
     while ahead := read_ahead(sources, window, _numbers):
         outputs: list[list[Hypothesis]] = [[] for _ in ahead]
         own = list(itertools.islice(names, len(ahead)))
-        for places in _packed([_length(item) for item in ahead], options):
-            source = _padded([ahead[place] for place in places]).to(device)
-            numbers = [own[place] for place in places]
-            found = decode(stepper, source, options, constraints, numbers)
+        for places in _packed([_length(item) for item in ahead], searching.options):
+            source = _padded([ahead[place] for place in places])
+            found = searching(source, [own[place] for place in places])
             for place, hypotheses in zip(places, found, strict=True):
                 outputs[place] = hypotheses
         yield from outputs

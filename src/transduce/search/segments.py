@@ -14,6 +14,7 @@ from transduce.interfaces import Frames, Stepper
 from transduce.search.batches import decode_all, read_ahead
 from transduce.search.guessed_language import beginning_with
 from transduce.search.hypothesis import Hypothesis
+from transduce.search.retrace import Retracing
 from transduce.search.rules.constraints import Constraints, check
 
 __all__ = ["decode_segments"]
@@ -27,6 +28,7 @@ def decode_segments(
     *,
     device: torch.device | str = "cpu",
     window: int = 1024,
+    retracing: Retracing | None = None,
 ) -> Iterator[list[Hypothesis]]:
     """The outputs of each segment ``[S, F]`` of each source, in order, as ``decode_all`` does.
 
@@ -35,9 +37,16 @@ def decode_segments(
     """
     check(options, constraints or Constraints())
     if constraints is None or not constraints.first_of:
-        segments = itertools.chain.from_iterable(sources)
-        return decode_all(stepper, segments, options, constraints, device=device, window=window)
-    return _Rounds(stepper, options, constraints, device).run(iter(sources), window)
+        return decode_all(
+            stepper,
+            itertools.chain.from_iterable(sources),
+            options,
+            constraints,
+            device=device,
+            window=window,
+            retracing=retracing,
+        )
+    return _Rounds(stepper, options, constraints, device, retracing).run(iter(sources), window)
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,7 @@ class _Rounds:
     options: SearchConfig
     constraints: Constraints
     device: torch.device | str
+    retracing: Retracing | None
 
     def run(self, sources: Iterator[list[Frames]], window: int) -> Iterator[list[Hypothesis]]:
         before = 0
@@ -81,6 +91,7 @@ class _Rounds:
             constraints,
             device=self.device,
             numbers=[before + place for place in places],
+            retracing=self.retracing,
         )
         return dict(zip(places, found, strict=True))
 
