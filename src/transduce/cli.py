@@ -12,6 +12,8 @@ from typing import Annotated, Optional
 import typer
 
 from transduce import __version__
+from transduce.cli_explain import explain
+from transduce.cli_options import Json, ModelPath, PartName
 from transduce.errors import ConfigError
 from transduce.terminal import Commands, speaking
 
@@ -28,16 +30,6 @@ app = typer.Typer(
     help="Sequence-to-sequence learning: train on pairs, measure, predict.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model directory.")]
-PartName = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--part", metavar="NAME", help="The part of a mixture that the data is of."),
-]
-Json = Annotated[
-    Optional[Path],  # noqa: UP045
-    typer.Option("--json", metavar="FILE", help="Write all figures to this file."),
-]
 
 
 def _version(wanted: bool) -> None:
@@ -272,6 +264,9 @@ def show(
     from transduce.commands.show import show_model
 
     print(show_model(model, output, part, engine=engine))
+
+
+app.command()(explain)
 
 
 @app.command()

@@ -9,14 +9,18 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from transduce.automatic.runs import fit_pairs
-from transduce.config import Config, SearchConfig
-from transduce.config.presets import PRESETS
-from transduce.errors import ConfigError, DataError
+from transduce.config import SearchConfig
+from transduce.errors import DataError
 from transduce.estimator import ModelFiles
+from transduce.estimator.config_of_arguments import config_of
 from transduce.estimator.not_fitted import not_fitted
 from transduce.estimator.parameters import parameters, replace_parameters
 from transduce.estimator.showing import choose_display, model_table
 from transduce.estimator.signatures import with_search_options
+from transduce.explain.explaining import explain
+from transduce.explain.explanation import Explanation
+from transduce.explain.method import Method
+from transduce.explain.question import Quantity
 from transduce.pretrained.published_model import load_trained, read_pretrained
 from transduce.reading.frames import FrameSource
 from transduce.workflow.attention_picture import draw_attention_of
@@ -183,7 +187,7 @@ class Transducer:
                 pairs = (sources, targets, names, dev)
                 trained, self.recipe_ = fit_pairs(*pairs, self._changed(), run, progress)
             else:
-                config = with_parts(self._config(), names)
+                config = with_parts(config_of(self.get_params(deep=False)), names)
                 corpora = corpora_of(config, sources, targets, names, dev, self.dev_fraction)
                 base = None if config.model.from_ is None else read_pretrained(config.model.from_)
                 trained = fit(config, corpora, run, base=base, progress=progress, say=progress.say)
@@ -261,6 +265,32 @@ class Transducer:
         decoder has no attention.
         """
         return draw_attention_of(self._trained(), source, path, part=part)
+
+    def explain(
+        self,
+        source: FrameSource,
+        target: str | None = None,
+        *,
+        method: str | Method | None = None,
+        against: str | None = None,
+        quantity: Quantity = "token",
+        unit: str = "symbol",
+        part: str | None = None,
+    ) -> Explanation:
+        """What in a source made the model write ``target`` (None: what it writes by itself).
+
+        See :func:`transduce.explain.explaining.explain`. A notebook shows what this gives.
+        """
+        return explain(
+            self._trained(),
+            source,
+            target,
+            method=method,
+            against=against,
+            quantity=quantity,
+            unit=unit,
+            part=part,
+        )
 
     # -------------------------------------------------------- directories
 
@@ -349,40 +379,3 @@ class Transducer:
         if self.model == "auto" and "beam" not in self._changed():  # then one was chosen
             beam = {}
         return self._trained().config.searching({**beam, **options})
-
-    def _tokenizer_section(self) -> dict[str, Any]:
-        if isinstance(self.model, Mapping) and self.model.get("from") is not None:
-            return {}  # those of the model that training goes on from
-        if "imported" in (self.source, self.target):
-            raise ConfigError(
-                "tokenizer must be of a kind that is learnt; got a published model's (imported): "
-                'training goes on from that model with Transducer({"from": PATH})'
-            )
-        return {
-            "source": {"kind": self.source},
-            "target": {"kind": self.target},
-            "shared": self.shared,
-        }
-
-    def _config(self) -> Config:
-        limits = {
-            "max_minutes": self.max_minutes,
-            "max_steps": self.max_steps,
-            "max_epochs": self.max_epochs,
-        }
-        if not any(limits.values()):
-            limits["max_epochs"] = 30
-        values: dict[str, Any] = {
-            "model": _model_section(self.model),
-            "tokenizer": self._tokenizer_section(),
-            "training": {"seed": self.seed, "metric": self.metric, **limits},
-            "search": {"beam": self.beam},
-        }
-        return Config.from_mapping(values).updated(self.options or {})
-
-
-def _model_section(model: str | Mapping[str, Any]) -> dict[str, Any]:
-    if isinstance(model, Mapping):
-        return dict(model)
-    name = f"{model}-small" if f"{model}-small" in PRESETS else model
-    return {"preset": name}

@@ -13,7 +13,7 @@ from transduce.config.audio import AudioConfig
 if TYPE_CHECKING:
     from transduce.interfaces import Frames  # whose module loads torch
 
-__all__ = ["Samples", "frame_count", "log_mel", "mel_filters"]
+__all__ = ["Samples", "frame_count", "log_mel", "mel_edges", "mel_filters"]
 
 Samples = NDArray[np.float32]  # [N], -1 to 1
 
@@ -80,6 +80,12 @@ def mel_filters(
     triangles = np.maximum(0, np.minimum(rising, falling))
     filters: NDArray[np.float32] = (triangles * (2 / (right - left))).astype(np.float32)
     return filters
+
+
+def mel_edges(config: AudioConfig) -> NDArray[np.float64]:
+    """Hertz between each two bands, and at both ends, ``[F + 1]``."""
+    mels = np.linspace(0, _mel(config.sampling_rate / 2), config.features + 2)
+    return _hertz((mels[:-1] + mels[1:]) / 2)
 
 
 def _warped(corners: NDArray[np.float64], warp: float, highest: float) -> NDArray[np.float64]:

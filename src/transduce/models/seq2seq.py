@@ -145,7 +145,11 @@ class Seq2Seq(nn.Module):
 
     def start(self, source: Source, *, attention: bool = False) -> DecoderState:
         """Encode once; the state has N = B rows."""
-        memory = self.encoder(*self.enter(source))
+        return self.begin(*self.enter(source), attention=attention)
+
+    def begin(self, vectors: Tensor, source: Source, *, attention: bool = False) -> DecoderState:
+        """The same from what :meth:`enter` gave, ``[B, S', E]``, or from vectors in its place."""
+        memory = self.encoder(vectors, source)
         return self.decoder.start(memory, attention=attention or self.pointer is not None)
 
     def ctc_log_probs(self, state: DecoderState) -> Tensor | None:
@@ -159,13 +163,21 @@ class Seq2Seq(nn.Module):
         """
         embedded = self.target_embedding(tokens)
         outputs, state = self.decoder.step(embedded, state)
+        return self.logits(outputs, embedded, state.attention, state.memory), state
+
+    def logits(
+        self, outputs: Tensor, embedded: Tensor, attention: Tensor | None, memory: Memory
+    ) -> Tensor:
+        """Logits ``[N, T, V]`` of the decoder's vectors ``[N, T, D]`` for ``embedded`` tokens.
+
+        ``attention`` ``[N, T, S]`` is what a pointer copies with.
+        """
         logits: Tensor = self.output(outputs)
         if self.pointer is not None:
-            attention, source = state.attention, state.memory.tokens
-            if attention is None or source is None:
+            if attention is None or memory.tokens is None:
                 raise RuntimeError("a pointer needs attention over a source of tokens")
-            logits = self.pointer(logits, outputs, embedded, attention, source)
-        return logits, state
+            logits = self.pointer(logits, outputs, embedded, attention, memory.tokens)
+        return logits
 
     def forward(self, source: Source, target_input: Tensor) -> Tensor:
         """Teacher forcing: int64 ``[B, T]`` to logits ``[B, T, V]``."""

@@ -1,0 +1,35 @@
+"""Input × gradient: what the number would lose if it were linear and the unit were zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from transduce.explain.method import UnitWeights
+from transduce.explain.subject import Subject
+
+__all__ = ["InputXGradient"]
+
+
+@dataclass(frozen=True)
+class InputXGradient:
+    """``Σ_e x_{u,e} · ∂f / ∂x_{u,e}`` over the vector of each symbol, or the numbers of each cell.
+
+    Shrikumar et al. 2016, "Not just a black box", section 2; for embeddings Denil et al. 2014,
+    "Extraction of salient sentences from labelled documents".
+    """
+
+    name = "input-x-gradient"
+
+    def weigh(self, subject: Subject) -> UnitWeights:
+        """One forward and one backward pass for each number."""
+        vectors = subject.vectors(subject.source.values)
+        prefix = subject.prefix_vectors(subject.prefix)
+        which = torch.arange(subject.question.count, device=vectors.device)
+        by_source, by_prefix, _ = subject.gradients(vectors, prefix, which)
+        return UnitWeights(
+            subject.units.sums((by_source * vectors).double()),
+            (by_prefix * prefix).sum(-1).double(),
+            signed=True,
+        )

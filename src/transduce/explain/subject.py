@@ -1,0 +1,227 @@
+"""A model with one source and one output, as the function that every method explains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from transduce.errors import ModelError
+from transduce.explain.question import Question
+from transduce.explain.units import Units
+from transduce.interfaces import PADDING, UNKNOWN, Source, State, Stepper
+from transduce.models.seq2seq import Seq2Seq
+
+__all__ = ["Subject", "blank_tokens"]
+
+_ROOM = 1 << 22  # numbers of vectors and logits that a block of rows may take: 16 MB each
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The numbers of a :class:`Question` as a function of a source and of the target before.
+
+    ``stepper`` answers for tokens and frames; ``model`` is the same where it is of our modules,
+    None where another library runs it and no gradients can be had. ``source`` has one row;
+    ``units`` say what of it is weighed, ``blank`` (like ``source.values``, one row) is what stands
+    in the place of what is taken away. Rows are computed in blocks, so memory hangs on the length
+    of the source alone. The model must be in evaluation mode.
+    """
+
+    stepper: Stepper[Any]
+    model: Seq2Seq | None
+    source: Source
+    question: Question
+    units: Units
+    blank: Tensor
+    other: Question | None = None  # of the output's contrast: another output, subtracted
+    room: int = _ROOM
+
+    @property
+    def length(self) -> int:
+        """S: tokens with END, or frames."""
+        return int(self.source.lengths[0])
+
+    @property
+    def prefix(self) -> Tensor:
+        """What the decoder reads, int64 ``[1, T]``."""
+        return self.question.prefix[None].to(self.source.device)
+
+    @property
+    def blank_prefix(self) -> Tensor:
+        """UNKNOWN in the place of each token, ``[1, T]``."""
+        return torch.full_like(self.prefix, UNKNOWN)
+
+    # ------------------------------------------------ tokens and frames: any model
+
+    def scores(self, values: Tensor | None = None, prefix: Tensor | None = None) -> Tensor:
+        """All Q numbers of N rows, float64 ``[N, Q]``, without gradients.
+
+        ``values`` are sources like ``source.values``, ``[N, S]`` or ``[N, S, F]``, ``prefix`` what
+        the decoder reads, int64 ``[N, T]``; what is not given is as it is.
+        """
+        values = self.source.values if values is None else values
+        prefix = self.prefix if prefix is None else prefix
+        count = max(len(values), len(prefix))
+        found = [
+            self._some_scores(_rows(values, part), _rows(prefix, part))
+            for part in self._blocks(count)
+        ]
+        return torch.cat(found)
+
+    @torch.no_grad()
+    def _some_scores(self, values: Tensor, prefix: Tensor) -> Tensor:
+        source = Source(values, self.source.lengths.expand(len(values)))
+        state = self.stepper.start(source)
+        rows = len(values)
+        numbers = self._after(self.question, prefix, state, rows)
+        if self.other is not None:
+            numbers = numbers - self._after(self.other, self.other.prefix[None], state, rows)
+        return numbers.double()
+
+    def _after(self, question: Question, prefix: Tensor, state: State, rows: int) -> Tensor:
+        """``prefix`` ``[N, T]`` or ``[1, T]`` after a state of N sentences, or of one."""
+        prefix = prefix.to(self.source.device)
+        if rows < len(prefix):
+            state = state.expand(len(prefix))
+        logits, _ = self.stepper.step(prefix.expand(max(rows, len(prefix)), -1), state)
+        return question.of_all(logits.float() if logits.dtype.itemsize < 4 else logits)
+
+    # ------------------------------------------------ vectors: models of our modules
+
+    @property
+    def modules(self) -> Seq2Seq:
+        """The model. Raises ModelError where another library runs it."""
+        if self.model is None:
+            raise ModelError(
+                "method must be occlusion, lime or kernel-shap for a model that another library "
+                "runs; got one that looks into it"
+            )
+        return self.model
+
+    @torch.no_grad()
+    def vectors(self, values: Tensor) -> Tensor:
+        """What gradients are taken of: embedded tokens ``[N, S, E]``, or the frames themselves."""
+        model = self.modules
+        if model.frontend is not None:
+            return values.to(model.output.weight.dtype)
+        found: Tensor = model.source_embedding(values)
+        return found
+
+    @torch.no_grad()
+    def prefix_vectors(self, prefix: Tensor) -> Tensor:
+        """The decoder's embedded tokens, ``[N, T, E]``."""
+        found: Tensor = self.modules.target_embedding(prefix)
+        return found
+
+    def number(self, vectors: Tensor, prefix: Tensor, which: Tensor) -> Tensor:
+        """Number ``which[n]`` (int64 ``[N]``) of vectors ``[N, S, E]`` and ``[N, T, E]``: ``[N]``.
+
+        Differentiable in both. A pointer copies the source's own tokens.
+        """
+        model, question = self.modules, self.question
+        count = len(vectors)
+        lengths = self.source.lengths.expand(count)
+        if model.frontend is None:
+            tokens = self.source.values.expand(count, -1)
+            state = model.begin(vectors, Source(tokens, lengths))
+        else:
+            entered, lengths = model.frontend(vectors, lengths)
+            state = model.begin(entered, Source(entered, lengths))
+        outputs, after = model.decoder.step(prefix, state)
+        if question.kind != "output":
+            # Only one step of each row is asked for: the vocabulary is large.
+            steps = question.last_read.to(which.device)[which]
+            picked = [_at(own, steps) for own in (outputs, prefix)]
+            attention = None if after.attention is None else _at(after.attention, steps)
+            logits = model.logits(picked[0], picked[1], attention, after.memory)
+            return question.of_one(logits[:, 0], which)
+        numbers = question.of_all(model.logits(outputs, prefix, after.attention, after.memory))
+        if self.other is not None:
+            others = self.other.prefix[None].expand(count, -1).to(which.device)
+            numbers = numbers - self.other.of_all(model.step(others, state)[0])
+        return numbers[:, 0]
+
+    def gradients(
+        self, vectors: Tensor, prefix: Tensor, which: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Gradients of :meth:`number` by both, ``[N, S, E]`` and ``[N, T, E]``, and it, ``[N]``."""
+        found = [own for _, *own in self.gradient_blocks(vectors, prefix, which)]
+        by_source, by_prefix, numbers = (torch.cat(own) for own in zip(*found, strict=True))
+        return by_source, by_prefix, numbers
+
+    def gradient_blocks(
+        self, vectors: Tensor, prefix: Tensor, which: Tensor
+    ) -> Iterator[tuple[slice, Tensor, Tensor, Tensor]]:
+        """The same for some rows after the other, with which they are."""
+        for part in self._blocks(len(which)):
+            own = _rows(vectors, part).detach().expand(len(which[part]), -1, -1)
+            read = _rows(prefix, part).detach().expand(len(which[part]), -1, -1)
+            own, read = own.clone().requires_grad_(), read.clone().requires_grad_()
+            with torch.enable_grad(), _without_parameters(self.modules):
+                numbers = self.number(own, read, which[part])
+                by_source, by_prefix = torch.autograd.grad(
+                    numbers.sum(), (own, read), materialize_grads=True
+                )
+            yield part, by_source, by_prefix, numbers.detach()
+
+    # ------------------------------------------------ blocks
+
+    def _blocks(self, count: int) -> list[slice]:
+        """Rows that are computed together."""
+        width = self.source.values.shape[2] if self.source.values.ndim == 3 else 1
+        a_row = self.length * max(width, 256) + len(self.question.target) * self._vocabulary()
+        height = max(1, self.room // a_row)
+        return [slice(first, min(count, first + height)) for first in range(0, count, height)]
+
+    def _vocabulary(self) -> int:
+        return 1024 if self.model is None else self.model.vocabulary
+
+    # ------------------------------------------------ others like it
+
+    def padded(self, width: int) -> Subject:
+        """The same with a source that is padded to ``width`` tokens or frames, and units that
+        hold what is padding in a last one.
+        """
+        values, of = self.source.values, self.units.of
+        missing = width - values.shape[1]
+        shape = (1, missing, *values.shape[2:])
+        pad = values.new_full(shape, PADDING)
+        more = of.new_full((missing, *of.shape[1:]), self.units.count)
+        return replace(
+            self,
+            source=Source(torch.cat([values, pad], 1), self.source.lengths),
+            blank=torch.cat([self.blank, pad], 1),
+            units=replace(self.units, of=torch.cat([of, more]), count=self.units.count + 1),
+        )
+
+
+def blank_tokens(source: Source) -> Tensor:
+    """UNKNOWN in the place of each token, END among them."""
+    return torch.full_like(source.values, UNKNOWN)
+
+
+def _rows(values: Tensor, part: slice) -> Tensor:
+    return values if len(values) == 1 else values[part]
+
+
+def _at(vectors: Tensor, steps: Tensor) -> Tensor:
+    """``[N, T, D]`` at one step each, ``[N, 1, D]``."""
+    return vectors[torch.arange(len(steps), device=steps.device), steps][:, None]
+
+
+@contextmanager
+def _without_parameters(model: nn.Module) -> Iterator[None]:
+    """Inside nothing is computed for gradients of weights."""
+    wanting = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    for parameter in wanting:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in wanting:
+            parameter.requires_grad_(True)
