@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Iterator
 
 # One thread, in each worker and in what tests start: models this small gain nothing from more,
 # and on a busy machine lose much. Said before the first library that asks.
@@ -16,7 +17,9 @@ import pytest
 import torch
 from hypothesis import settings
 
+import transduce.training.run
 from reversal_run import run as run  # a fixture, for every folder of tests
+from transduce.training.record.plot import plot_run
 
 settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
 settings.load_profile("repeatable")
@@ -30,3 +33,17 @@ def _seeded() -> None:
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _runs_are_not_drawn() -> Iterator[None]:
+    """The picture of a run takes longer than the runs here; ``drawn_runs`` brings it back."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transduce.training.run, "plot_run", lambda *_: False)
+        yield
+
+
+@pytest.fixture
+def drawn_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs leave their picture, as outside the tests."""
+    monkeypatch.setattr(transduce.training.run, "plot_run", plot_run)

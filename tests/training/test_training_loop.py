@@ -69,6 +69,7 @@ def losses(folder: Path) -> list[float]:
 
 
 @pytest.mark.learning
+@pytest.mark.usefixtures("drawn_runs")
 def test_learns_and_leaves_everything_behind(tmp_path: Path) -> None:
     model, score = ToyModel(), ToyScore()
     before = toy_loss(model, score.batches)

@@ -27,6 +27,7 @@ def recipe(**sections: object) -> Config:
             "tokenizer": {"source": {"kind": "character"}, "target": {"kind": "whitespace"}},
             "model": {"encoder": {"kind": "gru", **WIDE}, "decoder": {"kind": "gru", **WIDE}},
             "training": STEPS,
+            "search": {"max_length": 6},
             "engine": "reference",
             **sections,
         }
