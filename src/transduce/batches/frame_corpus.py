@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -36,7 +37,7 @@ class FrameCorpus:
     """
 
     reader: FrameReader
-    names: NDArray[np.uint8]  # UTF-8, one after another
+    names: NDArray[np.uint8]  # as the system writes them, one after another
     name_ends: NDArray[np.int64]  # [P]
     source_lengths: NDArray[np.int32]  # [P], frames before any augmentation
     target: EncodedSide
@@ -81,7 +82,7 @@ class FrameCorpus:
                     portion, rows, *(values.tolist() for values in fitting), strict=True
                 ):
                     if stays:
-                        names += source.encode()
+                        names += os.fsencode(source)
                         ends.append(len(names))
                         lengths.append(length)
                         counts.append(count)
@@ -117,7 +118,7 @@ class FrameCorpus:
     def name(self, index: int) -> str:
         """The path of one source."""
         start = int(self.name_ends[index - 1]) if index else 0
-        return bytes(self.names[start : int(self.name_ends[index])]).decode()
+        return os.fsdecode(bytes(self.names[start : int(self.name_ends[index])]))
 
     def batch(self, indices: Sequence[int] | Integers) -> Batch:
         """Some pairs, their files read; no pairs give frames ``[0, 1, F]``.

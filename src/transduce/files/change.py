@@ -53,8 +53,8 @@ class Change:
             path.write_bytes(content)
 
     def write_text(self, name: str, text: str, *, summed: bool = True) -> None:
-        """Write a text file (UTF-8, line ends as they are). Raises OSError."""
-        self.write_bytes(name, text.encode(), summed=summed)
+        """Write a text file as :func:`~transduce.files.write_text` does. Raises OSError."""
+        self.write_bytes(name, text.encode(errors="backslashreplace"), summed=summed)
 
     def remove(self, name: str) -> None:
         """Let a file or a folder go with the change, unless the change writes one there."""

@@ -62,8 +62,11 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Replace a text file (UTF-8, line ends as they are) in one step. Raises OSError."""
-    write_bytes(path, text.encode())
+    """Replace a text file (UTF-8, line ends as they are) in one step. Raises OSError.
+
+    Of names of files that are no UTF-8 the odd bytes stand escaped, as JSON has them.
+    """
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 # ---------------------------------------------------------------- beside the place

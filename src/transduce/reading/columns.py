@@ -63,6 +63,9 @@ class Layout:
             if key not in header:
                 message = f"header must name the column {key!r}; got {', '.join(header)}"
                 raise BadRecordError("missing column", message)
+            if list(header).count(key) > 1:
+                message = f"header must name the column {key!r} once; got {', '.join(header)}"
+                raise BadRecordError("repeated column", message)
             return list(header).index(key)
 
         sources = [replace(column, key=number(column.key, "source")) for column in self.sources]

@@ -272,7 +272,7 @@ def _text_in(path: Path) -> str:
         data = file.read(LONGEST_LINE + 1)
     if len(data) > LONGEST_LINE:
         raise ValueError("too long")
-    return " ".join(data.decode().split())
+    return " ".join(data.decode("utf-8-sig").split())
 
 
 class _Ended:

@@ -34,6 +34,9 @@ def tsv_rows(blocks: Iterable[Block]) -> Rows:
                 yield number, line
             elif len(line) > _MOST_COLUMNS and line.count("\t") >= _MOST_COLUMNS:
                 yield number, _too_many_columns()
+            elif "\r" in line and all("\t" in piece for piece in line.split("\r")):
+                message = "line must end with \\n or \\r\\n; got rows with \\r between them"
+                yield number, BadRecordError("line end", message)
             else:
                 yield number, line.split("\t")
 

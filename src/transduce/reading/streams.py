@@ -1,8 +1,9 @@
 """From a file (plain, gzip, zstandard) or standard input to blocks of decoded lines.
 
 Whole blocks are decoded at once; only a block with undecodable bytes is looked
-at line by line. Lines end with ``\\n`` or ``\\r\\n`` and with nothing else: U+2028
-and its like are text.
+at line by line. Lines end with ``\\n``, before which any ``\\r`` goes, and with nothing else:
+U+2028 and its like are text. Only where a file has no ``\\n`` at all does ``\\r`` end its lines, as
+once on the Macintosh.
 
 A line may have 4 MiB (``LONGEST_LINE``); of a longer one no more is held. A packed file may
 unpack to 4 MiB, or to 100 times its size where that is more: text is packed to a third or a
@@ -18,6 +19,7 @@ import io
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -44,7 +46,9 @@ _BLOCK_BYTES = 1 << 18
 _ZSTANDARD_BYTES = 1 << 10
 _UNPACKED_BYTES, _UNPACKED_TIMES = 1 << 22, 100
 _CORRUPT = (EOFError, zlib.error, zstandard.ZstdError, gzip.BadGzipFile)
-_OTHER_ENCODINGS = {codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
+_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_ZIP = b"PK\x03\x04"
+_LOOKED_AT, _ENOUGH = 1024, 16  # bytes by which UTF-16 without a mark is told from text
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +173,12 @@ def read_blocks(stream: Stream, name: str) -> Iterator[Block]:
     """Decode a stream block by block, with a byte order mark taken off.
 
     Lines that are too long or not UTF-8 are marked in their block. Raises BadFileError where the
-    packed data is corrupt or unpacks to too much, or the text is UTF-16.
+    packed data is corrupt or unpacks to too much, or the text is UTF-16 or a ZIP archive.
     """
     first = 1
     # A pipe or terminal gives what it has: its lines are answered as they come.
     read = stream.read1 if isinstance(stream, io.BufferedReader) else stream.read
-    for data in _cut_at_lines(_guarded(read, name)):
+    for data in _cut_at_lines(_with_line_feeds(_guarded(read, name))):
         if data is None:
             block = _too_long(first)
         else:
@@ -203,11 +207,28 @@ def _guarded(read: Callable[[int], bytes], name: str) -> Callable[[int], bytes]:
     return guarded
 
 
-def _cut_at_lines(read: Callable[[int], bytes]) -> Iterator[bytes | None]:
+def _with_line_feeds(read: Callable[[int], bytes]) -> Iterator[bytes]:
+    """All that is read, with ``\\n`` for ``\\r`` where no ``\\n`` stands in as much as a line may have.
+
+    Nothing is held back that could be cut into lines.
+    """
+    begun: list[bytes] = []
+    length, feeds = 0, False
+    while not feeds and length <= LONGEST_LINE and (chunk := read(_BLOCK_BYTES)):
+        begun.append(chunk)
+        length += len(chunk)
+        feeds = b"\n" in chunk
+    returns = not feeds and any(b"\r" in chunk for chunk in begun)
+    rest = iter(lambda: read(_BLOCK_BYTES), b"")
+    for chunk in chain(begun, rest):
+        yield chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if returns else chunk
+
+
+def _cut_at_lines(chunks: Iterator[bytes]) -> Iterator[bytes | None]:
     """Whole lines together; None in the place of one that is too long."""
     pieces: list[bytes] = []
     held = 0  # bytes of the line that has not ended yet, whether kept or not
-    while chunk := read(_BLOCK_BYTES):
+    for chunk in chunks:
         first, end = chunk.find(b"\n") + 1, chunk.rfind(b"\n") + 1
         if held + (first or len(chunk)) > LONGEST_LINE + 1:  # its end counts for one
             pieces = []
@@ -229,10 +250,19 @@ def _cut_at_lines(read: Callable[[int], bytes]) -> Iterator[bytes | None]:
 
 
 def _without_mark(data: bytes, name: str) -> bytes:
-    encoding = _OTHER_ENCODINGS.get(data[:2])
-    if encoding:
-        raise BadFileError("not UTF-8", f"file must be UTF-8 text; got {encoding}", name)
+    if data.startswith(_MARKS) or _is_wide(data[:_LOOKED_AT]):
+        raise BadFileError("not UTF-8", "file must be UTF-8 text; got UTF-16", name)
+    if data.startswith(_ZIP):
+        message = "file must be UTF-8 text; got a ZIP archive (as workbooks are)"
+        raise BadFileError("not text", message, name)
     return data.removeprefix(codecs.BOM_UTF8)
+
+
+def _is_wide(data: bytes) -> bool:
+    """Whether nearly every other byte, and hardly one between, is zero: UTF-16 without a mark."""
+    zeros = sorted(data[start::2].count(0) for start in (0, 1))
+    half = len(data) / 2
+    return len(data) >= _ENOUGH and zeros[0] < half / 10 and zeros[1] > half * 2 / 3
 
 
 def _decode(data: bytes, first: int) -> Block:
@@ -255,9 +285,9 @@ def _decode(data: bytes, first: int) -> Block:
 
 
 def _split(text: str) -> list[str]:
-    if "\r" in text:
-        text = text.replace("\r\n", "\n")
+    if "\n\ufeff" in text:  # the mark of a file that was joined to another
+        text = text.replace("\n\ufeff", "\n")
     lines = text.split("\n")
     if not lines[-1]:
         lines.pop()
-    return lines
+    return [line.rstrip("\r") for line in lines] if "\r" in text else lines

@@ -40,7 +40,7 @@ def opened_answers(
         yield _Stream(form, sys.stdout, None, nbest)
         return
     with _naming(output):
-        stream = output.open("w", encoding="utf-8", newline="\n")
+        stream = output.open("w", encoding="utf-8", errors="backslashreplace", newline="\n")
     try:
         yield _Stream(form, stream, output, nbest)
     finally:
@@ -91,7 +91,7 @@ class _Files:
         path = self._folder / f"{name}{self._form.suffix}"
         with _naming(path):
             text = self._form.head(self._nbest) + self._form.record(answer)
-            path.write_text(text, encoding="utf-8", newline="\n")
+            path.write_bytes(text.encode(errors="backslashreplace"))  # names may be no UTF-8
 
     def flush(self) -> None:
         """Each file is whole when it is written."""

@@ -245,7 +245,8 @@ def _text(path: Path) -> str:
 
 
 def _merges(path: Path) -> list[tuple[str, str]]:
-    lines = _text(path).splitlines()
+    # By its line feeds alone: U+0085 and its like are pieces.
+    lines = [line.removesuffix("\r") for line in _text(path).split("\n")]
     pairs = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#version")]
     if any(len(pair) != 2 for pair in pairs):
         raise ModelError(f"{path}: merges must be two pieces a line")

@@ -115,8 +115,9 @@ def _read(path: Path) -> list[str]:
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is no UTF-8"
             raise ModelError(f"{path}: vocabulary must be readable; {reason}") from None
-        lines = text.split("\n")
-        symbols = [line.removesuffix("\r") for line in lines[: -1 if lines[-1] == "" else None]]
+        lines = text.removesuffix("\n").split("\n")
+        ended = all(line.endswith("\r") for line in lines)  # else it is a symbol of its own
+        symbols = [line.removesuffix("\r") for line in lines] if ended else lines
     if not isinstance(symbols, list) or not all(isinstance(symbol, str) for symbol in symbols):
         raise ModelError(f"{path}: vocabulary must be a list of texts")
     if len(symbols) > MOST_SYMBOLS or max(map(len, symbols), default=0) > _LONGEST:
