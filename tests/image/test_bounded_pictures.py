@@ -16,7 +16,7 @@ from measured import MOST_BYTES, MOST_SECONDS, OF_TORCH, measured
 from transduce.config.image import ImageConfig
 from transduce.errors import DataError, one_line
 from transduce.image.picture_files import refuse_large
-from transduce.image.pixels import read_pixels
+from transduce.image.pixels import array_pixels, read_pixels
 from transduce.image.reader import ImageReader
 
 Image = pytest.importorskip("PIL.Image")
@@ -93,6 +93,33 @@ def test_exif_that_is_none_changes_nothing(tmp_path: Path, form: str, exif: byte
     plain = write(tmp_path / "a", encoded(sheet(), form, **options))
     odd = write(tmp_path / "b", encoded(sheet(), form, exif=exif, **options))
     np.testing.assert_array_equal(read_pixels(odd, SMALL), read_pixels(plain, SMALL))
+
+
+@pytest.mark.parametrize(
+    "kind_and_data",
+    [
+        b"\xe1"
+        + b"Exif\0\0II*\0\x08\0\0\0\1\0\x1a\1\5\0\1\0\0\0\xff\xff\xff\xff",  # a resolution nowhere
+        b"\xe2" + b"ICC_PROFILE\0\1\1nonsense",
+        b"\xe2" + b"MPF\0II*\0" + bytes(10),
+        b"\xed" + b"Photoshop 3.0\x008BIM",
+        b"\xfe" + b"a note",
+    ],
+)
+def test_what_describes_a_jpeg_changes_nothing(
+    tmp_path: Path, kind_and_data: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    jpeg = encoded(sheet(), "JPEG")
+    expected = read_pixels(write(tmp_path / "a.jpg", jpeg), SMALL)
+    kind, data = kind_and_data[:1], kind_and_data[1:]
+    odd = jpeg[:2] + b"\xff" + kind + struct.pack(">H", 2 + len(data)) + data + jpeg[2:]
+    np.testing.assert_array_equal(read_pixels(write(tmp_path / "b.jpg", odd), SMALL), expected)
+    assert capfd.readouterr().err == ""
+
+
+def test_pixels_that_are_no_array_are_told() -> None:
+    with pytest.raises(DataError, match="picture must be an array of numbers; got: setting an"):
+        array_pixels([[1], [1, 2]], SMALL)
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])

@@ -20,7 +20,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from transduce.audio.log_mel import Samples
+from transduce.audio.mended import mended
 from transduce.errors import DataError
+from transduce.untrusted.given_arrays import as_array
 from transduce.untrusted.opening import open_regular
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ _MOST_RESAMPLED = 100  # times up or down
 _LOUDEST = 1e6  # times full scale; integers in floats are quieter
 _OVERFLOWING = np.float32(1e30)  # times full scale: no sum of some of it fits into a float
 _CUT_SHORT = 1 << 10  # bytes that a header may promise too many
+_MP3_SPARE = 4 * 1152  # samples
 _UNTOLD = 0x7FFF0000  # sizes from here on mean that nobody knew: a stream
 _CONTENT = "content of a recording"  # in place of a file's name
 _HEADS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"ID3", b"FORM", b".snd")
@@ -73,7 +76,8 @@ def stream_samples(
         _refuse_long(_told(file), rate, most_minutes, path)
         resampler = _Resampler(rate, sampling_rate)
         count, first, varied = 0, np.float32(0), False
-        for block in _decoded(file):
+        told = _told(file)
+        for block in _decoded(file, told):
             samples = _one_channel(block, path)
             first = first if count else samples[0]
             count += len(samples)
@@ -83,6 +87,7 @@ def stream_samples(
             yield from resampler.add(samples)
         _refuse_silence(count, path, varied=varied)
         _refuse_cut(file, path)
+        _refuse_short(file, told, count, path)
         yield from resampler.end(first)
 
 
@@ -94,7 +99,9 @@ def array_samples(
     Floats from -1 to 1, or integers, which are divided by the largest that their type holds.
     Raises DataError where they are not.
     """
-    array = np.asarray(values)
+    array = as_array(values, name)
+    if not isinstance(rate, int | float | np.number):
+        raise DataError(f"{name} must have a sampling rate in hertz; got {type(rate).__name__}")
     wide = array.ndim == 2 and array.shape[1] > _MOST_CHANNELS
     if array.ndim not in (1, 2) or not array.size or wide:
         raise DataError(
@@ -124,7 +131,7 @@ def sample_count(path: str | Path, sampling_rate: int, most_minutes: float = MOS
         count = _told(file)
         if count is None:  # FLAC of unknown length
             count = 0
-            for block in _decoded(file):
+            for block in _decoded(file, None):
                 count += len(block)
                 if count > most_minutes * 60 * rate:
                     raise _too_long(most_minutes, "more", path)
@@ -231,6 +238,16 @@ def _refuse_cut(file: SoundFile, path: str | Path) -> None:
             )
 
 
+def _refuse_short(file: SoundFile, told: int | None, count: int, path: str | Path) -> None:
+    """Where fewer samples came than are told by a format that tells them exactly."""
+    if told is None or file.format not in ("FLAC", "MP3"):
+        return
+    # Damage within an MP3 takes some frames along.
+    spare = 0 if file.format == "FLAC" else max(min(_MP3_SPARE, told // 4), told // 100)
+    if count + spare < told:
+        raise DataError(f"recording must be whole; got {count:,} of {told:,} samples", file=path)
+
+
 # ---------------------------------------------------------------- files
 
 
@@ -257,9 +274,17 @@ def _told(file: SoundFile) -> int | None:
     return count if 0 <= count < 1 << 62 else None
 
 
-def _decoded(file: SoundFile) -> Iterator[Samples]:
-    """Blocks ``[N, channels]`` up to the end, wherever the header says that is."""
-    while len(block := file.read(_BLOCK // max(1, file.channels), "float32", always_2d=True)):
+def _decoded(file: SoundFile, told: int | None) -> Iterator[Samples]:
+    """Blocks ``[N, channels]`` up to the end; no sample is asked for beyond those that are told.
+
+    Behind these a tag may stand that is no sound.
+    """
+    most, left = _BLOCK // max(1, file.channels), told
+    while left is None or left > 0:
+        block = file.read(most if left is None else min(most, left), "float32", always_2d=True)
+        if not len(block):
+            return
+        left = None if left is None else left - len(block)
         yield block
 
 
@@ -270,7 +295,7 @@ def _opened(path: str | Path | bytes) -> Iterator[SoundFile]:
     if isinstance(path, bytes):
         _refuse_other(path[:4], _CONTENT)
         try:
-            with _forward(soundfile)(io.BytesIO(path)) as file:
+            with _forward(soundfile)(mended(io.BytesIO(path), _CONTENT)) as file:
                 yield file
         except soundfile.LibsndfileError as error:
             raise _damaged(error.error_string.rstrip("."), _CONTENT) from None
@@ -278,8 +303,13 @@ def _opened(path: str | Path | bytes) -> Iterator[SoundFile]:
     try:
         with open_regular(path) as stream:
             _refuse_other(stream.read(4), path)
-            os.lseek(stream.fileno(), 0, os.SEEK_SET)
-            with _forward(soundfile)(stream.fileno(), closefd=False) as file:
+            whole = mended(stream, str(path))
+            if whole is stream:
+                os.lseek(stream.fileno(), 0, os.SEEK_SET)
+                opened = _forward(soundfile)(stream.fileno(), closefd=False)
+            else:
+                opened = _forward(soundfile)(whole)
+            with opened as file:
                 yield file
     except OSError as error:
         message = f"recording must be a readable file; got {error.strerror or error}"

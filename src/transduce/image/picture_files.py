@@ -6,7 +6,6 @@ profiles and previews are left out, and of EXIF one number is read here.
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import struct
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from transduce.config.image import ImageConfig
 from transduce.errors import DataError
 from transduce.untrusted.opening import open_regular
+from transduce.untrusted.pieces import Piece, pieced
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -33,6 +33,11 @@ _LARGEST_EXIF = 1 << 16
 _PNG = b"\x89PNG\r\n\x1a\n"
 _SHOWN = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")  # chunks that make a PNG's pixels
 _ORIENTATION = 0x0112
+# Markers of a JPEG that tell how long what follows is, up to the pixels; of these the ones that
+# describe: EXIF, XMP, profiles, previews, notes. JFIF and Adobe's say how colours are stored.
+_HEADED = frozenset({*range(0xC0, 0xD0), 0xDB, 0xDD, *range(0xE0, 0xF0), 0xFE})
+_DESCRIBING = frozenset({*range(0xE1, 0xEE), 0xEF, 0xFE})
+_NAMED = {"exif": b"Exif\0\0", "xmp": b"http://ns.adobe.com/xap/1.0/\0"}
 _XMP = re.compile(rb'tiff:Orientation(?:="|>)([1-8])')
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd8\xff]")  # of a JPEG; not what stands within its data
 
@@ -147,7 +152,9 @@ def _open(file: BinaryIO, path: str | Path, config: ImageConfig) -> ImageFile:
     if head.startswith(_PNG):
         image = PngImagePlugin.PngImageFile(_only_pixels(file, path))
     elif head.startswith(b"\xff\xd8\xff"):
-        image = JpegImagePlugin.JpegImageFile(file)
+        pieces, described = _without_descriptions(file)
+        image = JpegImagePlugin.JpegImageFile(pieced(file, pieces))
+        image.info.update(described)
     elif head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         refuse_large(_webp_size(head), config, str(path), _MOST_WEBP)
         image = WebPImagePlugin.WebPImageFile(file)
@@ -175,9 +182,32 @@ def _webp_size(head: bytes) -> tuple[int, int]:
     raise ValueError("header is of no known kind")
 
 
+def _without_descriptions(file: BinaryIO) -> tuple[list[Piece], dict[str, bytes]]:
+    """What of a JPEG makes its pixels, and what EXIF and XMP say of it."""
+    size = os.fstat(file.fileno()).st_size
+    kept: list[Piece] = [(0, 2)]
+    described: dict[str, bytes] = {}
+    place = 2
+    while True:
+        file.seek(place)
+        head = file.read(4)
+        length = 2 + int.from_bytes(head[2:])
+        if len(head) < 4 or head[0] != 0xFF or head[1] not in _HEADED or place + length > size:
+            kept.append((place, size))  # the pixels, or what the library says is wrong
+            return kept, described
+        if head[1] in _DESCRIBING:
+            data = file.read(length - 4)
+            for key, name in _NAMED.items():
+                if data.startswith(name):
+                    described.setdefault(key, data.removeprefix(name))
+        else:
+            kept.append((place, place + length))
+        place += length
+
+
 def _only_pixels(file: BinaryIO, path: str | Path) -> BinaryIO:
     """A PNG without the chunks that pixels do not need: one of text may unpack to anything."""
-    kept = [(0, len(_PNG))]
+    kept: list[Piece] = [(0, len(_PNG))]
     size, place = os.fstat(file.fileno()).st_size, len(_PNG)
     for _ in range(_MOST_CHUNKS):
         file.seek(place)
@@ -193,48 +223,7 @@ def _only_pixels(file: BinaryIO, path: str | Path) -> BinaryIO:
         place = end
     else:
         raise DataError(f"picture must have at most {_MOST_CHUNKS:,} chunks; got more", file=path)
-    return io.BufferedReader(_Pieces(file, kept))
-
-
-class _Pieces(io.RawIOBase):
-    """Some stretches of a file as one."""
-
-    def __init__(self, file: BinaryIO, pieces: list[tuple[int, int]]) -> None:
-        self._file = file
-        self._pieces = pieces  # from, to
-        self._ends = [0]
-        for start, end in pieces:
-            self._ends.append(self._ends[-1] + end - start)
-        self._place = 0
-        self._piece = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = (0, self._place, self._ends[-1])[whence]
-        self._place = max(0, base + offset)
-        self._piece = 0
-        return self._place
-
-    def tell(self) -> int:
-        return self._place
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        while self._piece < len(self._pieces) and self._ends[self._piece + 1] <= self._place:
-            self._piece += 1
-        if self._piece == len(self._pieces):
-            return 0
-        start, end = self._pieces[self._piece]
-        first = start + self._place - self._ends[self._piece]
-        self._file.seek(first)
-        data = self._file.read(min(len(buffer), end - first))
-        buffer[: len(data)] = data
-        self._place += len(data)
-        return len(data)
+    return pieced(file, kept)
 
 
 def _damaged(path: str | Path, error: Exception) -> DataError:

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from transduce.config.image import ImageConfig
 from transduce.errors import DataError
 from transduce.image.picture_files import opened, orientation, refuse_endless, refuse_large
+from transduce.untrusted.given_arrays import as_array
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -71,7 +72,7 @@ def array_pixels(values: ArrayLike, config: ImageConfig, name: str = "picture") 
     if isinstance(opened, Image.Image):
         refuse_large(opened.size, config, name)
         return _scaled(_turned(_shown(opened, config, name), orientation(opened)), config)
-    array = np.asarray(values)
+    array = as_array(values, name)
     if array.ndim in (2, 3) and array.size:
         refuse_large((array.shape[1], array.shape[0]), config, name)
     shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4))

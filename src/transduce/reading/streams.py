@@ -208,7 +208,7 @@ def _guarded(read: Callable[[int], bytes], name: str) -> Callable[[int], bytes]:
 
 
 def _with_line_feeds(read: Callable[[int], bytes]) -> Iterator[bytes]:
-    """All that is read, with ``\\n`` for ``\\r`` where no ``\\n`` stands in as much as a line may have.
+    """All that is read, with ``\\n`` for ``\\r`` where the longest line would hold no ``\\n``.
 
     Nothing is held back that could be cut into lines.
     """
