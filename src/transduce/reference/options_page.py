@@ -55,7 +55,7 @@ def options_page() -> str:
         title = " · ".join(f"`{place}`" for place in section.places if place) or "The top"
         kinds = next((option.type for option in section.options if option.name == "kind"), "")
         blocks.append(f"## {title}{f', kind {kinds}' if kinds and section.places != ('',) else ''}")
-        rows = ["| key | type | default | |", "|---|---|---|---|"]
+        rows = ["| key | type | default | meaning |", "|---|---|---|---|"]
         rows += [f"| `{o.name}` | {o.type} | {o.default} | {o.sentence} |" for o in section.options]
         blocks.append("\n".join(rows))
     return "\n\n".join(blocks) + "\n"
@@ -63,9 +63,9 @@ def options_page() -> str:
 
 _HEAD = """# Options
 
-Every key of a recipe. A section is a block of YAML (`training:` and its keys below it); on the
-command line a key is written with dots: `training.max_minutes=5`. `transduce schema` prints the
-same for editors. This page is made from the code:
+All keys of a recipe. A section is a block of YAML: `training:` with its keys below it. On the
+command line, write a key with dots: `training.max_minutes=5`. `transduce schema` prints the same
+information for editors. This page is generated:
 `python -m transduce.reference.options_page > docs/options.md`."""
 
 
