@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,7 @@ from training_fakes import (
 )
 
 import transduce.training.record.checkpoint as checkpoint_module
+import transduce.training.run as run_module
 from transduce.config import TrainingConfig
 from transduce.errors import CheckpointError, ConfigError, TrainingError
 from transduce.interfaces import Batch
@@ -356,7 +359,10 @@ def test_limits_may_grow(tmp_path: Path) -> None:
     assert [scoring["step"] for scoring in record.history][-3:] == [20, 22, 24]
 
 
-def test_minutes_used_go_on(tmp_path: Path) -> None:
+def test_minutes_used_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = itertools.count()  # a slow disk must not decide
+    clock = SimpleNamespace(monotonic=lambda: float(next(seconds)))
+    monkeypatch.setattr(run_module, "time", clock)
     first = run(tmp_path, batches=InterruptedBatches(9), max_minutes=1000.0)
     second = run(tmp_path, batches=InterruptedBatches(9), max_minutes=1000.0, resume=True)
     assert second.minutes > first.minutes
