@@ -11,11 +11,12 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CharacterMap", "require_whole"]
+__all__ = ["CharacterMap", "character_map", "require_whole"]
 
 _BLOCK = 256  # units that one node may lead to
 _LABEL = (1 << 31) | 0xFF  # bits that are a label only where the highest is none
@@ -28,6 +29,7 @@ Units = NDArray[np.int64]
 _BYTES = np.arange(1, 256, dtype=np.int64)
 
 
+@lru_cache(maxsize=4)  # both sides of a model mostly have the same one, of 240 KB
 def require_whole(charsmap: bytes) -> None:
     """Raise ValueError, its text the reason, where any way through the map leads out of it."""
     if not charsmap:
@@ -81,6 +83,12 @@ def _values(units: Units) -> Units:
         values.append(units[nodes[(units[reached] & _LEAF) > 0]] & _VALUE)
         nodes = np.unique(nodes[~seen[nodes]])
     return np.concatenate(values)
+
+
+@lru_cache(maxsize=4)
+def character_map(charsmap: bytes) -> CharacterMap:
+    """The map, made once for all that read it. Raises ValueError where it is not whole."""
+    return CharacterMap(charsmap)
 
 
 class CharacterMap:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from transduce.tokenization.pieces.piece_model import SPACE, Pieces
 from transduce.tokenization.pieces.whole_texts import WholeTexts
-from transduce.untrusted.charsmap import CharacterMap
+from transduce.untrusted.charsmap import character_map
 
 __all__ = ["Rewriter", "Rules"]
 
@@ -23,7 +23,7 @@ class Rules:
 
     def __init__(self, charsmap: bytes, kept: Iterable[str] = ()) -> None:
         """Raise ValueError where the map of characters is not whole."""
-        self._map = CharacterMap(charsmap)
+        self._map = character_map(charsmap)
         self._kept = WholeTexts(kept)
         self._begins = {*self._map.single, *self._map.several, *self._kept.begins}
         # Of ASCII hardly anything is rewritten but by what follows it, a mark for one. So what is
