@@ -112,6 +112,7 @@ def test_options_without_counterpart_are_named() -> None:
         "prefix",
         "length_normalization",
     ]
+    assert left_out(SearchConfig(length_normalization="power", length_alpha=0.4)) == []
 
 
 def test_the_program_says_what_differs_from_ctranslate2() -> None:
@@ -129,3 +130,9 @@ def test_the_program_says_what_differs_from_ctranslate2() -> None:
     assert "length_penalty=0, no_repeat_ngram_size=2" in text
     assert ".tokens]" in text
     assert "hypotheses[0][::-1]" in text
+
+
+def test_a_power_of_the_length_is_the_length_penalty_there() -> None:
+    options = {"search.length_normalization": "power", "search.length_alpha": 0.4}
+    text = program(Path("a"), transformer({}, {}).updated(options), "x")
+    assert "length_penalty=0.4)" in text

@@ -20,7 +20,6 @@ __all__ = ["Agreement", "compare", "left_out", "program", "translate"]
 # Options of a search that CTranslate2 has too, with the same meaning.
 _SHARED = {"beam", "min_length", "max_length", "no_repeat_ngram", "length_normalization"}
 _IRRELEVANT = {"nbest", "batch_tokens", "temperature", "top_k", "top_p", "seed", "diversity"}
-_POWERS = {"none": 0, "average": 1, "gnmt": 1}  # of the length that scores are divided by
 
 
 @dataclass(frozen=True)
@@ -141,6 +140,8 @@ def left_out(options: SearchConfig) -> list[str]:
         for name in SearchConfig.model_fields
         if name not in _SHARED | _IRRELEVANT and getattr(options, name) != getattr(default, name)
     ]
+    if options.length_normalization == "power":
+        names = [name for name in names if name != "length_alpha"]
     if options.length_normalization == "gnmt":
         names.append("length_normalization")
     return names
@@ -150,19 +151,32 @@ def _shared(options: SearchConfig) -> SearchConfig:
     values = {name: getattr(options, name) for name in _SHARED}
     if options.length_normalization == "gnmt":
         values["length_normalization"] = "average"
+    if options.length_normalization == "power":
+        values["length_alpha"] = options.length_alpha
     return SearchConfig(**values)
 
 
-def _arguments(options: SearchConfig) -> Mapping[str, int]:
+def _length_power(options: SearchConfig) -> float:
+    """Of the length that scores are divided by; CTranslate2 has no ``gnmt``."""
+    match options.length_normalization:
+        case "none":
+            return 0
+        case "power":
+            return options.length_alpha
+        case _:
+            return 1
+
+
+def _arguments(options: SearchConfig) -> Mapping[str, float]:
     """Of ``translate_batch``, for what :func:`left_out` does not name."""
-    arguments = {
+    arguments: dict[str, float] = {
         "beam_size": 1 if options.sample else options.beam,
         "max_decoding_length": options.max_length,
         "min_decoding_length": options.min_length,
         "max_input_length": 0,  # cut no source
     }
-    if _POWERS[options.length_normalization] != 1:
-        arguments["length_penalty"] = _POWERS[options.length_normalization]
+    if (power := _length_power(options)) != 1:
+        arguments["length_penalty"] = power
     if options.no_repeat_ngram:
         arguments["no_repeat_ngram_size"] = options.no_repeat_ngram
     return arguments

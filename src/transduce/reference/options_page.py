@@ -40,12 +40,13 @@ class OptionSection:
 
 
 def option_sections() -> list[OptionSection]:
-    """All sections from the top of a recipe on, each once with all its places."""
+    """All sections that have keys, from the top of a recipe on, each once with all its places."""
     places: dict[type[BaseModel], list[str]] = {}
     for place, kind in _walk(Config, ""):
         if place not in places.setdefault(kind, []):
             places[kind].append(place)
-    return [OptionSection(kind, tuple(of), _options(kind)) for kind, of in places.items()]
+    sections = (OptionSection(kind, tuple(of), _options(kind)) for kind, of in places.items())
+    return [section for section in sections if section.options]
 
 
 def options_page() -> str:
@@ -62,6 +63,8 @@ def options_page() -> str:
 
 
 _HEAD = """# Options
+
+English · [中文](zh/options.md) · [all pages](README.md)
 
 All keys of a recipe. A section is a block of YAML: `training:` with its keys below it. On the
 command line, write a key with dots: `training.max_minutes=5`. `transduce schema` prints the same
