@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.decode_worker import Reply
-from transduce.drawing import figures
+from transduce.drawing.figures import save
+from transduce.drawing.points import Point, PointPanel, PointRow, points_figure
 from transduce.files import replacing
 
 __all__ = ["HEADER", "Row", "Spread", "StartUp", "draw", "line", "summarize", "write_json"]
@@ -130,42 +131,21 @@ def draw(path: Path, rows: Sequence[Row], machine: Mapping[str, str]) -> None:
     """Tokens a second of all systems with the most threads: one panel a case, PNG."""
     threads = max(row.threads for row in rows)
     shown = [row for row in rows if row.threads == threads]
-    cases, systems = (list(dict.fromkeys(names)) for names in _names(shown))
-    drawn = figures.figure(9, 3.2 * len(cases))
-    panels = drawn.subplots(len(cases), 1, squeeze=False)
-    for axes, case in zip(panels[:, 0], cases, strict=True):
-        found = {
-            (row.beam, row.sentences, row.system): row.rate for row in shown if row.case == case
-        }
-        settings = list(dict.fromkeys((beam, sentences) for beam, sentences, _ in found))
-        width = 0.8 / len(systems)
-        for number, system in enumerate(systems):
-            # a system may lack a case
-            rates = [found.get((*setting, system), Spread(0, 0, 0)) for setting in settings]
-            axes.bar(
-                [place + (number - (len(systems) - 1) / 2) * width for place in range(len(rates))],
-                [rate.median for rate in rates],
-                width,
-                yerr=[
-                    [rate.median - rate.minimum for rate in rates],
-                    [rate.maximum - rate.median for rate in rates],
-                ],
-                error_kw={"linewidth": 0.8},
-                label=system,
-            )
-        axes.set_xticks(
-            range(len(settings)), [f"beam {beam}\n{many} at once" for beam, many in settings]
-        )
-        axes.set_yscale("log")
-        axes.set_ylabel("tokens a second")
-        axes.set_title(case, loc="left")
-        axes.grid(axis="y", alpha=0.3)
-    bars, names = panels[0, 0].get_legend_handles_labels()
-    drawn.legend(bars, names, loc="outside upper center", ncols=len(systems), fontsize="small")
+    panels = []
+    for case in dict.fromkeys(row.case for row in shown):
+        settings: dict[str, list[Point]] = {}
+        for row in shown:
+            if row.case == case:
+                rate = row.rate
+                point = Point(row.system, rate.median, rate.minimum, rate.maximum)
+                settings.setdefault(_setting(row), []).append(point)
+        found = [PointRow(setting, points) for setting, points in settings.items()]
+        panels.append(PointPanel(case, "tokens a second (further right is faster)", found))
     cores = "1 thread" if threads == 1 else f"{threads} threads"
-    drawn.supxlabel(f"{cores} of {machine['processor']}, {machine['features']}", fontsize="small")
-    figures.save(drawn, path)
+    note = f"{cores} of {machine['processor']}, {machine['features']}"
+    save(points_figure(panels, title="Decoding speed", note=note), path)
 
 
-def _names(rows: Sequence[Row]) -> tuple[list[str], list[str]]:
-    return [row.case for row in rows], [row.system for row in rows]
+def _setting(row: Row) -> str:
+    beam = "greedy" if row.beam == 1 else f"beam {row.beam}"
+    return f"{beam}, {row.sentences} {'sentence' if row.sentences == 1 else 'sentences'}"

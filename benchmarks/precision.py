@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from transduce.config import Config, load_config
-from transduce.drawing import figures
+from transduce.drawing.figures import save
+from transduce.drawing.lines import Line, LinePanel, lines_figure
 from transduce.workflow.corpora.corpora import open_corpora
 from transduce.workflow.fitting.fit import fit
 
@@ -76,24 +77,20 @@ def _print(curves: dict[tuple[str, int], Curve], seeds: Sequence[int]) -> None:
 
 
 def _draw(curves: dict[tuple[str, int], Curve], path: Path, name: str) -> None:
-    drawn = figures.figure(6.4, 3.6)
-    axes = drawn.subplots()
-    for (precision, seed), curve in curves.items():
-        axes.plot(
-            list(curve),
-            list(curve.values()),
-            color={"float32": "tab:blue", "bfloat16": "tab:orange"}[precision],
-            linestyle="-" if seed == min(s for _, s in curves) else "--",
-            marker=".",
-            label=f"{precision}, seed {seed}",
+    """The curves of float32 lie broad and pale below those of bfloat16."""
+    first = min(seed for _, seed in curves)
+    lines = [
+        Line(
+            f"{precision}, seed {seed}",
+            list(curve.items()),
+            series=PRECISIONS.index(precision),
+            broad=precision == "float32",
+            dashed=seed != first and precision != "float32",
         )
-    axes.set_xlabel("steps")
-    axes.set_ylabel("dev loss (nats a token)")
-    axes.set_yscale("log")
-    axes.set_title(name, loc="left")
-    axes.grid(alpha=0.3, which="both")
-    axes.legend(fontsize="small")
-    figures.save(drawn, path)
+        for (precision, seed), curve in curves.items()
+    ]
+    panel = LinePanel("dev loss (nats a token)", lines)
+    save(lines_figure([panel], across="steps", title=f"Two precisions, {name}"), path)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ import tempfile
 from pathlib import Path
 
 from transduce.config import Config
-from transduce.drawing import figures
+from transduce.drawing.figures import save
+from transduce.drawing.lines import Line, LinePanel, lines_figure
 from transduce.reading.pair_files import Example
 from transduce.workflow.corpora.corpora import corpora_from_lists
 from transduce.workflow.fitting.fit import fit
@@ -88,18 +89,14 @@ def _right(trained: TrainedModel, pairs: list[tuple[str, str]]) -> float:
 
 
 def _draw(found: dict[str, dict[int, float]], path: Path, steps: int) -> None:
-    drawn = figures.figure(6.4, 3.6)
-    axes = drawn.subplots()
-    for name, by_length in found.items():
-        axes.plot(list(by_length), list(by_length.values()), marker="o", label=name)
-    axes.set_xlabel("length of the string")
-    axes.set_ylabel("reversed without a fault (%)")
-    axes.set_title(f"Writing a string backwards, after {steps:,} steps")
-    axes.set_ylim(-3, 103)
-    axes.grid(alpha=0.3)
-    axes.legend()
+    lines = [
+        Line(name, list(by_length.items()), series=number)
+        for number, (name, by_length) in enumerate(found.items())
+    ]
+    panel = LinePanel("reversed without a fault (%)", lines, limits=(-3, 103))
+    title = f"Writing a string backwards, after {steps:,} steps"
     path.parent.mkdir(parents=True, exist_ok=True)
-    figures.save(drawn, path)
+    save(lines_figure([panel], across="length of the string", title=title), path)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from benchmarks.decode_results import Spread
 from benchmarks.train_protocol import Ready
-from transduce.drawing import figures
+from transduce.drawing.figures import save
+from transduce.drawing.points import Point, PointPanel, PointRow, points_figure
 from transduce.files import replacing
 
 __all__ = ["HEADER", "Leg", "Row", "draw", "line", "summarize", "write_json"]
@@ -111,43 +112,28 @@ def write_json(
 
 
 def draw(path: Path, rows: Sequence[Row], machine: Mapping[str, str]) -> None:
-    """Rates of all systems as bars, one panel a case, PNG."""
-    cases = list(dict.fromkeys(row.case for row in rows))
-    systems = list(dict.fromkeys(row.system for row in rows))
-    colours = {name: f"C{number}" for number, name in enumerate(systems)}
-    widths = [1 + 0.6 * sum(row.case == case for row in rows) for case in cases]
-    drawn = figures.figure(sum(widths), 4.2)
-    panels = drawn.subplots(1, len(cases), width_ratios=widths, squeeze=False)
-    for axes, case in zip(panels[0], cases, strict=True):
+    """Rates of all systems, one panel a case, PNG."""
+    panels = []
+    for case in dict.fromkeys(row.case for row in rows):
         shown = [row for row in rows if row.case == case]
-        for place, row in enumerate(shown):
-            rate = row.rate
-            ends = [[rate.median - rate.minimum], [rate.maximum - rate.median]]
-            axes.bar(place, rate.median, 0.8, yerr=ends, color=colours[row.system])
-            label = f"{rate.median:,.0f}"
-            if row.speedup is not None:
-                label += f"\n(ours\n× {row.speedup.median:.1f})"
-            axes.annotate(
-                label,
-                (place, rate.maximum),
-                (0, 2),
-                textcoords="offset points",
-                ha="center",
-                fontsize="small",
+        found = [
+            PointRow(
+                f"{row.system}, {_threads(row.threads)}",
+                [Point(row.system, row.rate.median, row.rate.minimum, row.rate.maximum)],
+                _remark(row),
             )
-        axes.set_xticks(
-            range(len(shown)),
-            [f"{row.system}, {_threads(row.threads)}" for row in shown],
-            rotation=40,
-            ha="right",
-            fontsize="small",
+            for row in shown
+        ]
+        panels.append(
+            PointPanel(case, f"{shown[0].unit} a second (further right is faster)", found)
         )
-        axes.set_ylim(0, 1.25 * max(row.rate.maximum for row in shown))
-        axes.set_ylabel(f"{shown[0].unit} a second")
-        axes.set_title(case, loc="left")
-        axes.grid(axis="y", alpha=0.3)
-    drawn.supxlabel(f"training on {machine['processor']}, {machine['features']}", fontsize="small")
-    figures.save(drawn, path)
+    note = f"training on {machine['processor']}, {machine['features']}"
+    save(points_figure(panels, title="Training speed", note=note), path)
+
+
+def _remark(row: Row) -> str:
+    ratio = "" if row.speedup is None else f" (ours × {row.speedup.median:.1f})"
+    return f"{row.rate.median:,.0f}{ratio}"
 
 
 def _threads(count: int) -> str:

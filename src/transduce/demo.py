@@ -14,12 +14,12 @@ from rich.console import Console
 from rich.table import Table
 
 from transduce.config import Config
-from transduce.drawing.pictures import draw_attention
 from transduce.errors import DataError, ModelError
 from transduce.files import aside_name, clear_asides, locked, place
 from transduce.reading.pair_files import Example
 from transduce.reading.split import hash_split
 from transduce.training.record.progress import choose_progress
+from transduce.workflow.attention_picture import draw_attention_of
 from transduce.workflow.corpora.corpora import Corpora, corpora_from_lists
 from transduce.workflow.evaluate import Evaluation, evaluate
 from transduce.workflow.fitting.fit import fit
@@ -181,8 +181,7 @@ def _picture(
     right = [(e.source, o) for e, o in both if o.text in e.references and len(e.source) <= 12]
     first = (examples[0].source, outputs[0])
     word, output = max(right, key=lambda pair: len(pair[0]), default=first)
-    weights = trained.attention(word, output.text)
-    draw_attention(weights.numpy(), [*word, "end"], [*output.tokens, "end"], path)
+    draw_attention_of(trained, word, path, output.text)
     return path
 
 

@@ -23,7 +23,7 @@ from transduce.explain.method import Method
 from transduce.explain.question import Quantity
 from transduce.pretrained.published_model import load_trained, read_pretrained
 from transduce.reading.frames import FrameSource
-from transduce.workflow.attention_picture import draw_attention_of
+from transduce.workflow.attention_picture import Attention, attention_of, draw_attention_of
 from transduce.workflow.corpora.in_memory import (
     DevPairs,
     PartNames,
@@ -255,6 +255,16 @@ class Transducer:
             raise DataError("sources must hold at least one text; got none")
         right = sum(text in among for text, among in zip(predicted, references, strict=True))
         return right / len(predicted)
+
+    def attention(
+        self, source: FrameSource, output: str | None = None, *, part: str | None = None
+    ) -> Attention:
+        """Where the model looks while it writes ``output`` (none: what it says of the source).
+
+        ``numpy.asarray`` makes an array ``[T, S]`` of it, and a notebook shows it. Raises
+        ModelError where the decoder has no attention.
+        """
+        return attention_of(self._trained(), source, output, part)
 
     def draw_attention(
         self, source: FrameSource, path: str | Path, *, part: str | None = None

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 from matplotlib.image import imread
 
 from command_line import call
 from reversal_run import Run
 from transduce.errors import DataError
-from transduce.workflow import attention_picture
-from transduce.workflow.attention_picture import draw_attention_of
+from transduce.transducer import Transducer
+from transduce.workflow.attention_picture import attention_of, draw_attention_of
 from transduce.workflow.trained import TrainedModel
 
 
@@ -24,22 +26,42 @@ def test_a_text_s_attention_is_drawn(
     assert imread(path).std() > 0.01
 
 
-def test_symbols_and_weights_are_those_of_source_and_output(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drawn: list[tuple] = []
-    monkeypatch.setattr(attention_picture, "draw_attention", lambda *a, **_: drawn.append(a))
+def test_symbols_and_weights_are_those_of_source_and_output(run: Run, tmp_path: Path) -> None:
     trained = TrainedModel.load(run.folder)
-    assert draw_attention_of(trained, "abd", tmp_path / "a.png") == "dba"
     assert draw_attention_of(trained, "abd", tmp_path / "a.png", "db") == "db"
-    (first, source, output, _), (forced, _, shorter, _) = drawn
-    assert (source, output) == ([*"abd", "end"], [*"dba", "end"])
-    assert shorter == [*"db", "end"]
-    assert first.shape == (4, 4)
-    assert forced.shape == (3, 4)
+    first, forced = attention_of(trained, "abd"), attention_of(trained, "abd", "db")
+    assert (first.text, forced.text) == ("dba", "db")
+    assert (first.source, first.output) == ((*"abd", "end"), (*"dba", "end"))
+    assert forced.output == (*"db", "end")
+    assert first.weights.shape == (4, 4)
+    assert forced.weights.shape == (3, 4)
     # A model that reverses well looks at the last letter first; teacher forcing gives the same.
-    assert first[0].argmax() >= 2
-    assert first[:2] == pytest.approx(forced[:2], abs=1e-5)
+    assert first.weights[0].argmax() >= 2
+    assert first.weights[:2] == pytest.approx(forced.weights[:2], abs=1e-5)
+
+
+def test_attention_is_an_array_and_a_figure_from_python(run: Run, tmp_path: Path) -> None:
+    found = Transducer.load(run.folder).attention("abd", "db")
+    np.testing.assert_allclose(np.asarray(found).sum(axis=1), 1.0, atol=1e-5)
+    assert np.asarray(found, dtype=np.float64).dtype == np.float64
+    title = found.figure().get_suptitle()
+    assert title == "Attention while writing: db"
+    found.draw(tmp_path / "a.png")
+    assert found._repr_png_() == (tmp_path / "a.png").read_bytes()
+
+
+def test_a_letter_that_the_model_does_not_know_is_shown_itself(run: Run) -> None:
+    found = attention_of(TrainedModel.load(run.folder), "aéd", "dz我")
+    assert found.source == (*"aéd", "end")
+    assert found.output == (*"dz我", "end")
+
+
+def test_the_scale_is_from_0_to_1_however_small_the_weights(run: Run) -> None:
+    found = attention_of(TrainedModel.load(run.folder), "abd")
+    faint = dataclasses.replace(found, weights=found.weights / 100)
+    for attention in (found, faint, dataclasses.replace(faint, over_frames=True)):
+        [mesh] = attention.figure().axes[0].collections
+        assert mesh.get_clim() == (0.0, 1.0)
 
 
 def test_a_place_that_is_not_there(

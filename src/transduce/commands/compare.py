@@ -10,7 +10,7 @@ from typing import Any
 
 from transduce.commands.arguments import require_file_place, test_examples, test_parts
 from transduce.config import Config, Files, parse_override
-from transduce.drawing.pictures import draw_quality_against_speed
+from transduce.drawing.speed import draw_quality_against_speed
 from transduce.errors import ConfigError, DataError
 from transduce.evaluation.compare import Comparison, System, compare_systems, render_parts
 from transduce.files import write_text

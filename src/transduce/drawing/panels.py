@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from transduce.drawing.attention import MARKS, require_weights
 from transduce.drawing.figures import FIRST, INK, LINE, LONGEST_SIDE, OTHER, SOFT, figure, save
 from transduce.drawing.labels import with_fonts
 from transduce.errors import DataError
@@ -20,13 +21,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["SheetEntry", "draw_contact_sheet", "draw_picture_attention"]
+__all__ = [
+    "SheetEntry",
+    "draw_contact_sheet",
+    "draw_picture_attention",
+    "picture_attention_figure",
+]
 
 _PAGE = 11.0  # inches across, where there are panels enough
 _AREA = 1.6  # square inches of a panel
 _GAP = 0.18  # inches between panels
 _LINE_HEIGHT = 0.19  # inches that a line of text takes
 _LETTER = 0.078  # inches that a letter takes
+_TITLE_LETTER = 0.1  # and one of a title
 _FAINT = 0.55  # how much of the picture is left under the weights
 _LINES = 3  # of text at most, of an output and of a reference
 
@@ -56,36 +63,52 @@ def draw_picture_attention(
 
     ``weights`` are ``[T, rows, columns]``, from 0 to 1: the picture uint8 ``[Y, X]`` or
     ``[Y, X, C]`` is cut into so many rows of equal height and into columns of ``cell_width``
-    pixels, of which the last may reach beyond it. All panels have one scale, so a pale one is
-    of a symbol that looked at no place in particular. The file appears whole or not at all.
-    Raises DataError where shapes do not agree or the file cannot be written.
+    pixels, of which the last may reach beyond it. All panels of all pictures have one scale, from
+    0 to 1, so a pale one is of a symbol that looked at no place in particular. The file appears
+    whole or not at all. Raises DataError where shapes do not agree or the file cannot be written.
     """
+    drawn = picture_attention_figure(weights, picture, output, cell_width=cell_width, title=title)
+    save(drawn, path)
+
+
+def picture_attention_figure(
+    weights: ArrayLike,
+    picture: NDArray[np.uint8],
+    output: Sequence[str],
+    *,
+    cell_width: int,
+    title: str | None = None,
+) -> Figure:
+    """The picture of :func:`draw_picture_attention`, not yet written. Raises DataError."""
     values = np.asarray(weights, dtype=np.float64)
     if values.ndim != 3 or len(values) != len(output) or not values.size:
         raise DataError(
             "attention weights must be [output symbols, rows, columns] with "
             f"{len(output)} output symbols, none of them 0; got {list(values.shape)}"
         )
-    if not np.isfinite(values).all():
-        raise DataError("attention weights must be finite numbers; got some that are not")
-    labels, families = with_fonts([*output, title or ""])
-    largest = float(values.max()) or 1.0
+    values = require_weights(values)
+    labels, families = with_fonts(output)
     height, width = picture.shape[:2]
     page = _Page(len(output), width / height, above=1, below=0, heading=2.3 if title else 1)
     pale = _as_colour(picture) * _FAINT + (1 - _FAINT)
     glow = np.empty((*values.shape[1:], 4))
     glow[..., :3] = _rgb(FIRST)
-    for number, (label, (left, top)) in enumerate(zip(labels[:-1], page.places(), strict=True)):
+    for number, (label, (left, top)) in enumerate(zip(labels, page.places(), strict=True)):
         page.image(pale, left, top)
-        glow[..., 3] = values[number] / largest * 0.8
+        glow[..., 3] = _glow(values[number])
         wide = page.width * values.shape[2] * cell_width / width
         page.image(glow, left, top, width=wide, within=page.width)
         page.text(label, left, top - _LINE_HEIGHT * 0.3, families, INK, bottom=True)
     if title:
-        page.text(labels[-1].replace("␣", " "), 0, _LINE_HEIGHT * 0.4, families, INK, size=11)
-    note = f"attention weight, from 0 (no red) to {largest:.2f} (full red)"
-    page.text(note, 0, page.heading - _LINE_HEIGHT * 0.7, families, SOFT, size=7)
-    save(page.drawn, path)
+        [shown], families = with_fonts([title], longest=max(12, int(page.across / _TITLE_LETTER)))
+        page.text(shown.replace("␣", " "), 0, _LINE_HEIGHT * 0.4, families, INK, size=11)
+    page.scale("attention weight", [(_glow(mark), f"{mark:g}") for mark in MARKS])
+    return page.drawn
+
+
+def _glow(weights: Any) -> Any:
+    """How much of the red: the root, since weights over hundreds of places are small."""
+    return 0.8 * np.sqrt(np.minimum(weights, 1.0))
 
 
 def draw_contact_sheet(
@@ -165,7 +188,7 @@ class _Page:
         self._across = max(1, min(count, int((_PAGE + _GAP) / self._step)))
         self._groups = list(groups) or [""] * count
         self._panels, self._names, bottom = self._arranged()
-        page_width = max(self._across * self._step - _GAP, 4.0)
+        self.across = page_width = max(self._across * self._step - _GAP, 4.0)
         scale = min(1.0, LONGEST_SIDE / bottom, LONGEST_SIDE / page_width)
         self._size = max(3.0, 8.5 * scale)
         margin = 0.2
@@ -229,6 +252,21 @@ class _Page:
         )
         self._axes.add_patch(frame)
         image.set_clip_path(frame)
+
+    def scale(self, name: str, marks: Sequence[tuple[float, str]]) -> None:
+        """A key of colours at the heading's foot: shares of red, and what each stands for."""
+        from matplotlib.patches import Rectangle  # lazy for start-up time alone
+
+        middle, left = self.heading - _LINE_HEIGHT * 0.7, _LETTER * (len(name) + 2)
+        self.text(name, 0, middle, ("DejaVu Sans",), SOFT)
+        for red, mark in marks:
+            place = (left, middle - 0.06)
+            red_box = Rectangle(
+                place, 0.14, 0.12, facecolor=(*_rgb(FIRST), red), edgecolor=LINE, linewidth=0.5
+            )
+            self._axes.add_patch(red_box)
+            self.text(mark, left + 0.19, middle, ("DejaVu Sans",), SOFT)
+            left += 0.3 + _LETTER * (len(mark) + 0.5)
 
     def text(
         self,

@@ -10,9 +10,10 @@ from itertools import chain
 
 from transduce.interfaces import UNKNOWN
 from transduce.tokenization.pipelines import SPECIALS, make_pre_tokenizer
+from transduce.tokenization.tags import cut_at_tags
 from transduce.tokenization.texts import to_bytes
 
-__all__ = ["direct_encoder"]
+__all__ = ["direct_encoder", "pieces_of"]
 
 REMEMBERED = 1 << 17  # chunks of texts whose numbers are kept
 LONGEST = 64  # characters of a chunk that is kept
@@ -44,6 +45,34 @@ def direct_encoder(kind: str, learnt: Sequence[str]) -> Callable[[str], list[int
             raise
 
     return encode_words
+
+
+def pieces_of(
+    kind: str, text: str, encode: Callable[[str], list[int]], *, tagged: bool
+) -> list[str]:
+    """What each symbol of a normal text stands for, so far as one may be unknown; else "".
+
+    ``tagged`` tokenizers have tags. Those of bytes know all but a tag; ``encode`` counts the rest.
+    """
+    cut: Callable[[str], list[str]] = list
+    if kind == "whitespace":
+        cut = str.split
+    elif kind == "word":
+        cut = _words
+    elif kind != "character":
+        cut = lambda piece: [""] * len(encode(piece))  # noqa: E731
+
+    parts = cut_at_tags(text) if tagged else [(text, False)]
+    return [piece for part, tag in parts for piece in ([part] if tag else cut(part))]
+
+
+def _words(text: str) -> list[str]:
+    """As :class:`_WordPieces` cuts."""
+    cutter = make_pre_tokenizer("word")
+    if cutter is None:
+        raise ValueError("words must have a way to be cut")
+    chunks = text.split(" ") if text else []
+    return [piece for chunk in chunks for piece, _ in cutter.pre_tokenize_str(f" {chunk}")]
 
 
 class _Numbers(dict[str, int]):

@@ -193,6 +193,16 @@ class ImportedSymbols:
             for n in numbers
         ]
 
+    def pieces(self, text: str) -> list[str]:
+        """What each symbol of a whole text stands for in it; "" where that is nothing."""
+        with library("tokenizer must be able to cut every text"):
+            cut = self.pipeline.encode(text, add_special_tokens=False)
+        if hasattr(cut, "offsets"):  # the library's; its tokens may say <unk>
+            written = [text[start:end] for start, end in cut.offsets]
+        else:
+            written = list(cut.tokens)
+        return [*("" for _ in self.before), *written, *("" for _ in self.after)]
+
     def _cut(self, texts: Sequence[str]) -> list[list[int]]:
         encode = partial(self.pipeline.encode_batch, add_special_tokens=False)
         encodings = encode_portions(encode, texts)

@@ -80,6 +80,10 @@ class Coder(Protocol):
         """Each symbol as a person reads it."""
         ...
 
+    def written(self, text: str) -> list[str]:
+        """The symbols of a text as a person reads them, unknown ones as they stand in it."""
+        ...
+
 
 class JointTokenizer:
     """The tokenizers of one side by the name of their part, "" being that of all other parts.
@@ -175,6 +179,10 @@ class PartTokenizer:
     def symbols(self, ids: Sequence[int]) -> list[str]:
         """Each symbol as a person reads it."""
         return self._joint.symbols(ids)
+
+    def written(self, text: str) -> list[str]:
+        """The symbols of a text as a person reads them, unknown ones as they stand in it."""
+        return self._member.written(text)
 
     def _pieces(self, numbers: list[int]) -> Iterator[str]:
         """Texts of the runs of own and of other symbols, from left to right."""

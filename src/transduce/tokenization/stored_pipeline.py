@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from transduce.config import TokenizerConfig
 from transduce.errors import ModelError, naming
 from transduce.tokenization.pieces.piece_pipeline import PIECES, PiecePipeline
+from transduce.tokenization.pipelines import BYTES, SPECIALS
 from transduce.tokenization.text_pipeline import TextPipeline
 from transduce.untrusted.json import parse_json
 from transduce.untrusted.tokenizer_json import read_pipeline
 
-__all__ = ["read_stored"]
+__all__ = ["check_entries", "read_stored"]
 
 
 def read_stored(text: str, name: str | Path) -> tuple[TextPipeline, dict[str, Any]]:
@@ -32,3 +34,16 @@ def read_stored(text: str, name: str | Path) -> tuple[TextPipeline, dict[str, An
         raise ModelError(must) from None
     except ValueError as error:
         raise ModelError(f"{must}; {error}") from None
+
+
+def check_entries(pipeline: TextPipeline, config: TokenizerConfig, name: str | Path) -> None:
+    """Raise ModelError where the numbers that everything else relies on are others."""
+    fixed: tuple[str, ...] = SPECIALS
+    if config.kind in ("byte", "bpe", "unigram"):
+        fixed += BYTES
+    found = tuple(pipeline.id_to_token(number) for number in range(len(fixed)))
+    if found != fixed:
+        raise ModelError(f"{name}: tokenizer must begin with {' '.join(SPECIALS)} (and bytes)")
+    numbers = pipeline.get_vocab()
+    if sorted(numbers.values()) != list(range(len(numbers))):
+        raise ModelError(f"{name}: tokenizer must number its symbols without gaps")

@@ -16,17 +16,16 @@ from transduce.config import TokenizerConfig
 from transduce.errors import DataError, ModelError, naming
 from transduce.files import write_bytes
 from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
-from transduce.tokenization.direct import direct_encoder
+from transduce.tokenization.direct import direct_encoder, pieces_of
 from transduce.tokenization.imported import ImportedSymbols
 from transduce.tokenization.pipelines import (
-    BYTES,
     SPECIALS,
     make_normalizer,
     make_pipeline,
     to_state,
     unescape_special,
 )
-from transduce.tokenization.stored_pipeline import read_stored
+from transduce.tokenization.stored_pipeline import check_entries, read_stored
 from transduce.tokenization.tags import TAG_OPEN, cut_at_tags, find_tags
 from transduce.tokenization.texts import encode_portions, normalize, portions
 from transduce.tokenization.vocabulary import VocabularyLearner, check_size
@@ -80,8 +79,7 @@ class Tokenizer:
         if config.kind == "word":
             self._bytes[UNKNOWN] = b" <unk>"  # nearly always a word after a space
         if config.kind in ("byte", "bpe", "unigram"):
-            first = len(SPECIALS)
-            self._bytes[first : first + 256] = [bytes([value]) for value in range(256)]
+            self._bytes[len(SPECIALS) : len(SPECIALS) + 256] = [bytes([n]) for n in range(256)]
         self._direct = self._direct_encoder()
 
     @classmethod
@@ -330,6 +328,21 @@ class Tokenizer:
             chr(number - first) if number in printable else self._surfaces[number] for number in ids
         ]
 
+    def written(self, text: str) -> list[str]:
+        """The symbols of a text as :meth:`symbols` has them, unknown ones as the text has them."""
+        numbers = self.encode(text)
+        shown = self.symbols(numbers)
+        if UNKNOWN not in numbers:
+            return shown
+        if self._imported is None:
+            normal, tagged = self.normalize(text), bool(self._tags)
+            pieces = pieces_of(self.kind, normal, self.encode, tagged=tagged)
+        else:
+            pieces = self._imported.pieces(text)
+        turn = -1 if self.config.right_to_left else 1
+        named = zip(numbers, shown, pieces[::turn], strict=True)
+        return [piece or symbol if n == UNKNOWN else symbol for n, symbol, piece in named]
+
     # ------------------------------------------------ files
 
     def to_json(self) -> str:
@@ -365,7 +378,7 @@ class Tokenizer:
         except ValueError as error:
             reason = str(error).splitlines()[0]
             raise ModelError(f"{name}: tokenizer must be whole and valid; {reason}") from None
-        _check_entries(pipeline, config, name)
+        check_entries(pipeline, config, name)
         return cls(pipeline, config)
 
     def save(self, path: str | Path) -> None:
@@ -385,16 +398,3 @@ class Tokenizer:
         except UnicodeDecodeError:
             raise ModelError(f"{path}: tokenizer must be UTF-8 text") from None
         return cls.from_json(text, path)
-
-
-def _check_entries(pipeline: Pipeline, config: TokenizerConfig, name: str | Path) -> None:
-    """Raise ModelError where the numbers that everything else relies on are others."""
-    fixed: tuple[str, ...] = SPECIALS
-    if config.kind in ("byte", "bpe", "unigram"):
-        fixed += BYTES
-    found = tuple(pipeline.id_to_token(number) for number in range(len(fixed)))
-    if found != fixed:
-        raise ModelError(f"{name}: tokenizer must begin with {' '.join(SPECIALS)} (and bytes)")
-    numbers = pipeline.get_vocab()
-    if sorted(numbers.values()) != list(range(len(numbers))):
-        raise ModelError(f"{name}: tokenizer must number its symbols without gaps")

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from transduce.drawing.figures import png
+from transduce.drawing.lines import Line, LinePanel, lines_figure
 from transduce.files import replacing
 from transduce.metrics.known import METRICS
 from transduce.training.record.log import read_log
@@ -25,37 +27,28 @@ def plot_run(log: str | Path, picture: str | Path, metric: str = "loss") -> bool
     scorings = [entry for entry in entries if entry["event"] == "dev"]
     if not steps and not scorings:
         return False
-    # Slow to import; the class itself needs no display and no global state.
-    from matplotlib.figure import Figure
-
-    extra = metric != "loss" and any(metric in entry for entry in scorings)
-    panels = ["loss", *([metric] if extra else []), "learning rate"]
-    figure = Figure(figsize=(8, 2.6 * len(panels)), layout="constrained")
-    axes = dict(zip(panels, figure.subplots(len(panels), 1, sharex=True), strict=True))
-    _line(axes["loss"], steps, "loss", "train")
-    _line(axes["loss"], scorings, "loss", "dev", marker="o")
-    axes["loss"].set_ylabel("loss (nats a token)")
-    if axes["loss"].get_legend_handles_labels()[0]:
-        axes["loss"].legend()
-    if extra:
-        _line(axes[metric], scorings, metric, "dev", marker="o")
-        axes[metric].set_ylabel(f"{METRICS[metric].label if metric in METRICS else metric} on dev")
-    _line(axes["learning rate"], steps, "learning_rate", "")
-    axes["learning rate"].set_ylabel("learning rate")
-    axes["learning rate"].set_xlabel("step")
-    for panel in axes.values():
-        panel.grid(alpha=0.3)
+    panels = [
+        LinePanel(
+            "loss (nats a token)",
+            [
+                Line("train", _points(steps, "loss"), series=1, dense=True),
+                Line("dev", _points(scorings, "loss")),
+            ],
+        )
+    ]
+    if metric != "loss" and (scores := _points(scorings, metric)):
+        label = METRICS[metric].label if metric in METRICS else metric
+        panels.append(LinePanel(f"{label} on dev", [Line("", scores)]))
+    rates = Line("", _points(steps, "learning_rate"), series=5, dense=True)
+    panels.append(LinePanel("learning rate", [rates]))
+    drawn = png(lines_figure(panels, across="step", title="Training"))
     with replacing(picture) as aside:
-        figure.savefig(aside, format="png", dpi=120)
+        aside.write_bytes(drawn)
     return True
 
 
-def _line(
-    axes: Any, entries: Sequence[dict[str, Any]], key: str, label: str, marker: str = ""
-) -> None:
-    points = [(entry["step"], entry[key]) for entry in entries if _is_drawn(entry.get(key))]
-    if points:
-        axes.plot(*zip(*points, strict=True), label=label, marker=marker, markersize=4)
+def _points(entries: Sequence[dict[str, Any]], key: str) -> list[tuple[float, float]]:
+    return [(entry["step"], entry[key]) for entry in entries if _is_drawn(entry.get(key))]
 
 
 def _is_drawn(value: object) -> bool:

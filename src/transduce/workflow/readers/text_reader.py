@@ -97,9 +97,9 @@ class TextReader:
         return TextPredictor(stepper, own, writer, device, limits)
 
     def labels(self, source: FrameSource, part: Part, count: int) -> list[str]:
-        """Its symbols and its end."""
+        """Its symbols, unknown ones as they stand in it, and its end."""
         own = coder(self._tokenizer, part.name)
-        return [*own.symbols(self._encode(source, part)), _END]
+        return [*own.written(part.source(str(source))), _END]
 
     def pixels(self, source: FrameSource) -> None:
         """None: nothing is seen."""

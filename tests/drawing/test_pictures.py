@@ -10,8 +10,9 @@ import pytest
 from matplotlib import font_manager
 from matplotlib.image import imread
 
+from transduce.drawing.attention import draw_attention
 from transduce.drawing.labels import readable, with_fonts
-from transduce.drawing.pictures import draw_attention, draw_quality_against_speed
+from transduce.drawing.speed import draw_quality_against_speed
 from transduce.errors import DataError
 from transduce.evaluation.compare import Comparison, ComparisonRow, Estimate
 

@@ -13,8 +13,8 @@ PAPER = np.full((16, 32), 255, np.uint8)
 
 
 def redness(path: Path) -> np.ndarray:
-    """How much redder than blue each pixel is."""
-    pixels = imread(path)
+    """How much redder than blue each pixel is, below the key of colours."""
+    pixels = imread(path)[60:]
     return np.clip(pixels[..., 0] - pixels[..., 2], 0, 1)
 
 
@@ -57,7 +57,16 @@ def test_all_panels_have_one_scale(tmp_path: Path) -> None:
     draw_picture_attention(weights, PAPER, ["a", "b"], tmp_path / "a.png", cell_width=8)
     red = redness(tmp_path / "a.png")
     half = red.shape[1] // 2
-    assert red[:, :half].max() > 4 * red[:, half:].max() > 0.1
+    assert red[:, :half].max() / red[:, half:].max() == pytest.approx(8**0.5, rel=0.1)
+
+
+def test_the_scale_ends_at_one_whatever_is_drawn(tmp_path: Path) -> None:
+    shown = []
+    for weight in (0.25, 1.0):
+        weights = np.full((1, 1, 4), weight)
+        draw_picture_attention(weights, PAPER, ["a"], tmp_path / "a.png", cell_width=8)
+        shown.append(redness(tmp_path / "a.png").max())
+    assert shown[0] / shown[1] == pytest.approx(0.5, rel=0.1)
 
 
 @pytest.mark.parametrize("count", [1, 9, 120])
