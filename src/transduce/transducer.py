@@ -23,7 +23,7 @@ from transduce.explain.method import Method
 from transduce.explain.question import Quantity
 from transduce.pretrained.published_model import load_trained, read_pretrained
 from transduce.reading.frames import FrameSource
-from transduce.workflow.attention_picture import Attention, attention_of, draw_attention_of
+from transduce.workflow.attention_picture import AttentionWeights, attention_of, draw_attention_of
 from transduce.workflow.corpora.in_memory import (
     DevPairs,
     PartNames,
@@ -258,7 +258,7 @@ class Transducer:
 
     def attention(
         self, source: FrameSource, output: str | None = None, *, part: str | None = None
-    ) -> Attention:
+    ) -> AttentionWeights:
         """Where the model looks while it writes ``output`` (none: what it says of the source).
 
         ``numpy.asarray`` makes an array ``[T, S]`` of it, and a notebook shows it. Raises

@@ -11,7 +11,7 @@ from benchmarks.decode_results import Spread
 from benchmarks.train_protocol import Ready
 
 from transduce.drawing import figures
-from transduce.drawing.attention import attention_figure
+from transduce.drawing.attention_matrix import attention_figure
 from transduce.drawing.lines import Line, LinePanel, lines_figure
 from transduce.drawing.points import Point, PointPanel, PointRow, points_figure
 from transduce.drawing.speed import speed_figure

@@ -10,7 +10,7 @@ import pytest
 from matplotlib import font_manager
 from matplotlib.image import imread
 
-from transduce.drawing.attention import draw_attention
+from transduce.drawing.attention_matrix import draw_attention
 from transduce.drawing.labels import readable, with_fonts
 from transduce.drawing.speed import draw_quality_against_speed
 from transduce.errors import DataError

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from transduce.drawing.attention import MARKS, require_weights
+from transduce.drawing.attention_matrix import MARKS, require_weights
 from transduce.drawing.figures import FIRST, INK, LINE, LONGEST_SIDE, OTHER, SOFT, figure, save
 from transduce.drawing.labels import with_fonts
 from transduce.errors import DataError

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from transduce.drawing.attention import attention_figure
+from transduce.drawing.attention_matrix import attention_figure
 from transduce.drawing.figures import png, save
 from transduce.drawing.panels import picture_attention_figure
 from transduce.errors import DataError
@@ -24,14 +24,14 @@ from transduce.workflow.trained import Output, TrainedModel
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Attention", "attention_of", "draw_attention_of"]
+__all__ = ["AttentionWeights", "attention_of", "draw_attention_of"]
 
 _END = "end"
 _MOST_SYMBOLS = 400  # that an eye can tell apart
 
 
 @dataclass(frozen=True, eq=False)
-class Attention:
+class AttentionWeights:
     """Where a model looked while it wrote ``text``.
 
     ``weights`` are float32 ``[T, S]``, from 0 to 1: a row for each symbol of ``output`` (the last
@@ -90,7 +90,7 @@ def _require_drawable(read: int, written: int) -> None:
 
 def attention_of(
     trained: TrainedModel, source: FrameSource, output: str | None = None, part: str | None = None
-) -> Attention:
+) -> AttentionWeights:
     """The attention of each symbol that the model writes.
 
     ``output`` is what the model is made to write; none: what it writes by itself. ``part`` names
@@ -105,7 +105,7 @@ def attention_of(
     weights = trained.attention(source, output, part).numpy()
     pixels = trained.reader.pixels(source)
     cells = (1, 1) if pixels is None else _cells(trained, pixels.shape[1], weights.shape[1])
-    return Attention(
+    return AttentionWeights(
         weights,
         tuple(trained.reader.labels(source, chosen, weights.shape[1])),
         (*writer.written(chosen.target(output)), _END),
