@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.decode_worker import Reply
 from transduce.drawing.figures import save
-from transduce.drawing.points import Point, PointPanel, PointRow, points_figure
+from transduce.drawing.point_chart import Point, PointPanel, PointRow, points_figure
 from transduce.files import replacing
 
 __all__ = ["HEADER", "Row", "Spread", "StartUp", "draw", "line", "summarize", "write_json"]

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from transduce.config import Config, load_config
 from transduce.drawing.figures import save
-from transduce.drawing.lines import Line, LinePanel, lines_figure
+from transduce.drawing.line_chart import Line, LinePanel, lines_figure
 from transduce.workflow.corpora.corpora import open_corpora
 from transduce.workflow.fitting.fit import fit
 

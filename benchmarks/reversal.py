@@ -17,7 +17,7 @@ from pathlib import Path
 
 from transduce.config import Config
 from transduce.drawing.figures import save
-from transduce.drawing.lines import Line, LinePanel, lines_figure
+from transduce.drawing.line_chart import Line, LinePanel, lines_figure
 from transduce.reading.pair_files import Example
 from transduce.workflow.corpora.corpora import corpora_from_lists
 from transduce.workflow.fitting.fit import fit

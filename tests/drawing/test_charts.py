@@ -12,8 +12,8 @@ from benchmarks.train_protocol import Ready
 
 from transduce.drawing import figures
 from transduce.drawing.attention_matrix import attention_figure
-from transduce.drawing.lines import Line, LinePanel, lines_figure
-from transduce.drawing.points import Point, PointPanel, PointRow, points_figure
+from transduce.drawing.line_chart import Line, LinePanel, lines_figure
+from transduce.drawing.point_chart import Point, PointPanel, PointRow, points_figure
 from transduce.drawing.speed import speed_figure
 from transduce.errors import DataError
 from transduce.evaluation.compare import Comparison, ComparisonRow, Estimate

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from transduce.drawing.figures import png
-from transduce.drawing.lines import Line, LinePanel, lines_figure
+from transduce.drawing.line_chart import Line, LinePanel, lines_figure
 from transduce.files import replacing
 from transduce.metrics.known import METRICS
 from transduce.training.record.log import read_log
