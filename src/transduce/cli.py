@@ -1,4 +1,4 @@
-"""The terminal face: one thin function a command.
+"""The command line: one thin function for each command.
 
 Heavy imports wait inside the commands, so that ``transduce --help`` answers at once.
 """
@@ -42,7 +42,7 @@ def _version(wanted: bool) -> None:
 def options(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Show it and exit."),
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
@@ -53,17 +53,17 @@ def options(
 def demo(
     minutes: Annotated[
         Optional[float],  # noqa: UP045
-        typer.Option(min=0, max=1_000_000, help="Minutes of training at most; 2 if not given."),
+        typer.Option(min=0, max=1_000_000, help="Minutes of training; 2 by default."),
     ] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Where the model goes.")
+        Path, typer.Option("--output", "-o", metavar="DIR", help="The model directory.")
     ] = Path("runs/demo"),
     say: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="WORD", help="Let the trained demo pronounce a word, aloud."),
+        typer.Option(metavar="WORD", help="Let the trained demo pronounce a word aloud."),
     ] = None,
 ) -> None:
-    """Learn English pronunciation from the CMU dictionary, here and now."""
+    """Learn English pronunciation from the CMU dictionary, in two minutes."""
     from transduce import demo
 
     if say is not None:
@@ -84,7 +84,7 @@ def check(
         ),
     ],
 ) -> None:
-    """Look at data as a doctor would: lengths, vocabulary, duplicates, leakage, bad lines."""
+    """Examine data: lengths, vocabulary, duplicates, leakage, bad lines."""
     from transduce.commands.check import check
 
     check(paths)
@@ -108,13 +108,13 @@ def train(
     ] = None,
     minutes: Annotated[
         Optional[float],  # noqa: UP045
-        typer.Option(metavar="M", help="Minutes of training at most; 10 if data is given."),
+        typer.Option(metavar="M", help="Minutes of training; for data, 10 by default."),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last checkpoint.")
+        bool, typer.Option("--resume", help="Continue from the last checkpoint.")
     ] = False,
 ) -> None:
-    """Train a model as a recipe says, or as suits the data."""
+    """Train a model from a recipe, or choose a recipe for the data."""
     from transduce.commands.train import train
 
     if not train(arguments, output, minutes, resume=resume):
@@ -133,15 +133,15 @@ def evaluate(
     ] = None,
     json: Json = None,
     worst: Annotated[
-        int, typer.Option(min=0, max=1_000_000, metavar="N", help="Show so many worst cases.")
+        int, typer.Option(min=0, max=1_000_000, metavar="N", help="Show the N worst outputs.")
     ] = 0,
     part: PartName = None,
     sheet: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(metavar="FILE", help="Draw the best and worst under their pictures (PNG)."),
+        typer.Option(metavar="FILE", help="Draw the best and worst with their pictures (PNG)."),
     ] = None,
 ) -> None:
-    """Measure a model on pairs; on its own test set, the model keeps the scores."""
+    """Measure a model on pairs. Scores on its own test set are stored with the model."""
     from transduce.commands.evaluate import evaluate
 
     evaluate(model, data or [], json, worst, part, sheet)
@@ -164,7 +164,7 @@ def predict(
     ] = None,
     output_dir: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(metavar="DIR", help="A file for each recording or picture, in this folder."),
+        typer.Option(metavar="DIR", help="Write a file for each source to this folder."),
     ] = None,
     format: Annotated[
         str,
@@ -176,23 +176,26 @@ def predict(
     beam: Annotated[Optional[int], typer.Option(metavar="K", help="Beam width.")] = None,  # noqa: UP045
     nbest: Annotated[
         Optional[int],  # noqa: UP045
-        typer.Option(metavar="N", help="Hypotheses for each source, separated by tabs."),
+        typer.Option(metavar="N", help="Number of outputs for each source, separated by tabs."),
     ] = None,
     ensemble: Annotated[
         Optional[list[Path]],  # noqa: UP045
-        typer.Option(metavar="MODEL", help="Another model to decide with; may be repeated."),
+        typer.Option(metavar="MODEL", help="Another model of an ensemble; may be repeated."),
     ] = None,
     part: PartName = None,
     timings: Annotated[
         bool,
-        typer.Option("--timings", help="When each word of a recording was said (with jsonl)."),
+        typer.Option("--timings", help="Times of each word of a recording (with jsonl)."),
     ] = False,
     source_language: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="CODE", help="Of a model of many languages: deu_Latn; de or auto."),
+        typer.Option(
+            metavar="CODE",
+            help="Source language: deu_Latn; for Whisper de, auto.",
+        ),
     ] = None,
 ) -> None:
-    """Write the model's output for each record of the input, one line a line."""
+    """Write the model's output for each record of the input, one line for each."""
     from transduce.commands.arguments import split_overrides
     from transduce.commands.predicting import Request, predict
 
@@ -218,11 +221,11 @@ def predict(
 @app.command()
 def compare(
     models: Annotated[
-        list[Path], typer.Argument(metavar="MODEL", help="Two model directories or more.")
+        list[Path], typer.Argument(metavar="MODEL", help="Two or more model directories.")
     ],
     data: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="DATA", help="Pairs; the first model's test set if none."),
+        typer.Option(metavar="DATA", help="Files with pairs (the first model's test set if none)."),
     ] = None,
     json: Json = None,
     plot: Annotated[
@@ -231,7 +234,7 @@ def compare(
     ] = None,
     part: PartName = None,
 ) -> None:
-    """Compare models on one test set, with intervals and significance."""
+    """Compare models on one test set, with confidence intervals and significance."""
     from transduce.commands.compare import compare
 
     compare(models, data, json, plot, part)
@@ -241,21 +244,24 @@ def compare(
 def show(
     model: ModelPath,
     engine: Annotated[
-        bool, typer.Option("--engine", help="Say what predicts here, and why.")
+        bool, typer.Option("--engine", help="Show what predicts on this machine, and why.")
     ] = False,
     attention: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="SOURCE", help="Draw where it looks while it reads this source."),
+        typer.Option(metavar="SOURCE", help="Draw the attention for this source."),
     ] = None,
     output: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(
-            "--output", "-o", metavar="FILE", help="Where that goes (PNG); attention.png if none."
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="File for it (PNG); attention.png if none.",
         ),
     ] = None,
     part: PartName = None,
 ) -> None:
-    """Say what is in a model: parameters by module, sizes, vocabulary, training, scores."""
+    """Show what a model contains: parameters, sizes, vocabulary, training, scores."""
     if attention is not None:
         from transduce.commands.show_attention import show_attention
 
@@ -275,15 +281,15 @@ def export(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="A new directory.")],
     format: Annotated[str, typer.Option(help="ctranslate2.")] = "ctranslate2",
     quantization: Annotated[
-        str, typer.Option(metavar="TYPE", help="What weights are stored as: float32, int8, …")
+        str, typer.Option(metavar="TYPE", help="Type of the stored weights: float32, int8, …")
     ] = "float32",
     check: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(metavar="FILE", help="Sources to compare on; the dev data's if none."),
+        typer.Option(metavar="FILE", help="Sources to compare on; the dev files' if none."),
     ] = None,
     part: PartName = None,
 ) -> None:
-    """Write a Transformer for another engine, and check that it says the same there."""
+    """Write a Transformer for another engine, and compare its outputs there."""
     from transduce.commands.export import export
 
     export(model, format, output, quantization, check, part)
@@ -300,23 +306,23 @@ def import_model(
         Optional[str],  # noqa: UP045
         typer.Option(
             metavar="CODE",
-            help="Of a model of many languages: eng_Latn, en_XX, en; of Whisper auto to guess.",
+            help="Source language of a multilingual model: eng_Latn, en_XX, en; Whisper: auto.",
         ),
     ] = None,
     target_language: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="CODE", help="Likewise."),
+        typer.Option(metavar="CODE", help="Target language of a multilingual model."),
     ] = None,
     legacy_weights: Annotated[
         bool,
-        typer.Option("--legacy-weights", help="Read pytorch_model.bin, tensors alone."),
+        typer.Option("--legacy-weights", help="Read the tensors of pytorch_model.bin as data."),
     ] = False,
     download: Annotated[
         bool,
-        typer.Option("--download", help="Fetch a name that is not in the hub's cache."),
+        typer.Option("--download", help="Download a name that is not in the hub's cache."),
     ] = False,
 ) -> None:
-    """Make a published model (T5, BART, Marian, NLLB, …) one of ours."""
+    """Convert a published model (T5, BART, Marian, NLLB, …) to a model directory."""
     from transduce.commands.importing import import_model
 
     import_model(
@@ -333,10 +339,10 @@ def import_model(
 def recipes(
     name: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Argument(metavar="NAME", help="The recipe to print; all are listed if none."),
+        typer.Argument(metavar="NAME", help="The recipe to print; if none, all are listed."),
     ] = None,
 ) -> None:
-    """List the recipes that come with the package, or print one to begin with."""
+    """List the recipes of the package, or print one to start from."""
     from transduce.commands.recipes import recipes
 
     recipes(name)
@@ -351,7 +357,7 @@ def schema() -> None:
 
 
 def main() -> None:
-    """Run the command line; a person's error is one line on standard error and status 2."""
+    """Run the command line; a user's error is one line on standard error and status 2."""
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     with speaking(debug):

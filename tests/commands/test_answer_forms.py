@@ -79,15 +79,15 @@ def test_a_table_from_the_command(run: Run, monkeypatch: Patch, capsys: Capture)
             ["--format", "xml"],
             "--format must be one of text, jsonl, csv, tsv, srt, vtt; got 'xml'",
         ),
-        (["--format", "srt"], "--format srt must be asked of recordings; got text"),
+        (["--format", "srt"], "--format srt must be used with recordings; got text"),
         (
             ["--output-dir", "out"],
-            "--output-dir must be given where sources are files of their own; the model reads "
-            "text: --output names one file for all",
+            "--output-dir must be used with recordings or pictures; the model reads "
+            "text: --output writes one file for all",
         ),
         (
             ["--output-dir", "out", "--output", "x"],
-            "--output must be none beside --output-dir; got x",
+            "--output must not be given with --output-dir; got x",
         ),
         (["--output-dir", "full"], "--output-dir must be a folder; got the file full"),
     ],

@@ -58,7 +58,7 @@ def test_lines_that_cannot_be_answered_have_an_empty_line(
         f"transduce: {path}, line 4: line must be UTF-8 text; got byte 0xff at character 1",
         "transduce: source must have at most 12 tokens, as many as the model can tell apart or "
         "compare (search.max_source_length cuts longer ones); got 28",
-        "transduce: all records must be such that can be answered; got 3 of 6 that cannot, each "
+        "transduce: all records must be answerable; got 3 of 6 that cannot, each "
         "with an empty answer in its place",
     ]
 

@@ -115,7 +115,7 @@ def test_the_same_from_python() -> None:
     [
         (["pairs.tsv", "--minutes", "0"], "--minutes must be more than 0 and at most 1,000,000"),
         (["pairs.tsv", "--minutes", "nan"], "--minutes must be more than 0"),
-        (["pairs.tsv", "--resume"], "--output must name the run that --resume goes on with"),
+        (["pairs.tsv", "--resume"], "--output must name the run that --resume continues"),
         (["pairs.tsv", "--output", "full"], "--output must be a new directory; got full"),
         (["pairs.tsv", "model.wide=3"], "model.wide"),
         (["paris.tsv"], "got no such file, did you mean pairs.tsv?"),

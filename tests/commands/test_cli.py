@@ -105,7 +105,7 @@ def test_train_refuses_an_occupied_directory(
         (["show", "RUN", "--engine", "--part", "a"], "--part must be given with --attention"),
         (
             ["show", "RUN", "--engine", "--attention", "ab"],
-            "--engine must be asked for without --attention; got both",
+            "--engine must be used without --attention; got both",
         ),
         (
             ["demo", "--say", "cat", "--minutes", "3"],

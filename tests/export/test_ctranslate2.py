@@ -179,8 +179,8 @@ def test_the_command_checks_on_dev_data_or_a_file(
     assert call(monkeypatch, model, "--output", tmp_path / "one") == 0
     said = capsys.readouterr().out
     assert "source.encode('ab')" in said
-    assert "# search.coverage_penalty has no counterpart there\n" in said
-    assert said.endswith("# greedy: 2 of 2 outputs are the model's own\n")
+    assert "# search.coverage_penalty has no counterpart in CTranslate2\n" in said
+    assert said.endswith("# greedy: 2 of 2 outputs equal the model's\n")
 
     dev.unlink()
     assert call(monkeypatch, model, "-o", tmp_path / "two", "--quantization", "int8") == 0

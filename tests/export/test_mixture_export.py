@@ -136,7 +136,7 @@ def test_the_command_checks_on_the_dev_data_of_the_part(
     assert call(monkeypatch, model, "-o", tmp_path / "one", "--part", "turn") == 0
     said = capsys.readouterr().out
     assert "source.encode('⟪back⟫' + 'bcd').tokens" in said
-    assert said.endswith("# greedy: 3 of 3 outputs are the model's own\n")
+    assert said.endswith("# greedy: 3 of 3 outputs equal the model's\n")
     assert call(monkeypatch, model, "-o", tmp_path / "two", "--part", "copy") == 0
     said = capsys.readouterr().out
     assert "source.encode('⟪copy⟫' + 'A text.').tokens" in said
@@ -147,7 +147,7 @@ def test_the_command_checks_on_the_dev_data_of_the_part(
     assert call(monkeypatch, model, "-o", tmp_path / "three", *options) == 0
     said = capsys.readouterr().out
     assert "'⟪back⟫' + 'abcd'" in said
-    assert said.endswith("# greedy: 1 of 1 outputs are the model's own\n")
+    assert said.endswith("# greedy: 1 of 1 outputs equal the model's\n")
     assert call(monkeypatch, model, "-o", tmp_path / "four") == 2
     error = capsys.readouterr().err
     assert "part must be one of copy, turn (--part NAME); got none" in error

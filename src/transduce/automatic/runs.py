@@ -105,7 +105,7 @@ def fit_pairs(
     ``arguments`` are those of Transducer that a person set. Raises TransduceError.
     """
     if part is not None or (dev is not None and len(dev) == 3):
-        raise ConfigError("part must be none where the model is auto; got the names of parts")
+        raise ConfigError("part must not be given where the model is auto; got the names of parts")
     listed = [str(source) if isinstance(source, Path) else source for source in sources]
     listed, wanted = texts(listed, "sources"), texts(targets, "targets")
     require_as_many(wanted, "targets", listed)

@@ -57,12 +57,12 @@ def evaluate(
     problems = Problems(trained.config.data.on_error)
     if sheet is not None:
         if isinstance(trained, AdaptedModel):
-            raise ConfigError("--sheet must be asked of a model of ours; got one of transformers")
+            raise ConfigError("--sheet must be used with a model that Transduce runs; got one of transformers")
         require_pictures(trained)
     evaluation: Evaluation | MixtureEvaluation
     if trained.config.data.parts is not None and part is None and not files:
         if sheet is not None:
-            raise ConfigError("--sheet must be asked for with --part where a model has several")
+            raise ConfigError("--sheet must be used with --part for a model of several parts")
         parts = test_parts(trained.config, problems)
         evaluation = evaluate_parts(trained, parts, worst=worst, problems=problems)
     else:
@@ -74,7 +74,7 @@ def evaluate(
     print(evaluation.table())
     print(f"{evaluation.sentences_per_second:,.0f} sentences a second")
     if isinstance(evaluation, Evaluation) and evaluation.recorded:
-        print(f"{evaluation.times_real_time:,.0f} times as fast as it was spoken")
+        print(f"{evaluation.times_real_time:,.0f} times as fast as real time")
     if problems.total:
         print(f"not tested: {problems.summary()}")
     values = evaluation.to_dict()

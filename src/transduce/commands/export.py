@@ -55,12 +55,12 @@ def export(
     export_trained(trained, output, quantization, part=part)
     print(program(output, trained.config, sources[0] if sources else "A text.", part))
     for name in left_out(trained.config.search):
-        print(f"# search.{name} has no counterpart there")
+        print(f"# search.{name} has no counterpart in CTranslate2")
     for agreement in compare(trained, output, sources, part) if sources else ():
         search = "greedy" if agreement.beam == 1 else f"beam {agreement.beam}"
-        print(f"# {search}: {agreement.same} of {agreement.compared} outputs are the model's own")
+        print(f"# {search}: {agreement.same} of {agreement.compared} outputs equal the model's")
     if not sources:
-        print("# not checked: the recipe's dev data is not here (--check FILE names sources)")
+        print("# not compared: the recipe names no dev files that are here (give sources with --check FILE)")
 
 
 def _sources(config: Config, check: Path | None, part: str | None) -> Sequence[str]:

@@ -24,7 +24,7 @@ def show_attention(
     and where the picture is, as lines. Raises ConfigError, also for ``engine``, another question.
     """
     if engine:
-        raise ConfigError("--engine must be asked for without --attention; got both")
+        raise ConfigError("--engine must be used without --attention; got both")
     place = Path("attention.png") if output is None else output
     require_file_place(place, "--output")
     said = draw_attention_of(load_trained(model), source, place, part=part)

@@ -35,7 +35,7 @@ def train(
     if minutes is not None:
         require_minutes(minutes)
     if resume and output is None:
-        raise ConfigError("--output must name the run that --resume goes on with; got none")
+        raise ConfigError("--output must name the run that --resume continues; got none")
     if not any(map(is_recipe, inputs)):
         return _by_data(inputs, overrides, output, minutes, resume=resume)
     if len(inputs) > 1:
@@ -100,7 +100,7 @@ def _trained(config: Config, folder: Path, *, resume: bool) -> TrainedModel | No
         )
         print(f"model: {folder}")
         if not finished:
-            print("go on with the same command and --resume")
+            print("continue with the same command and --resume")
     return trained if finished else None
 
 

@@ -158,7 +158,7 @@ def test_other_commands_know_recordings(
     tested = run("evaluate", str(model), "--worst", "1")
     assert tested.returncode == 0, tested.stderr
     assert "cer" in tested.stdout
-    assert "times as fast as it was spoken" in tested.stdout
+    assert "times as fast as real time" in tested.stdout
     (tmp_path / "same").symlink_to(model)
     compared = run("compare", str(model), str(tmp_path / "same"))
     assert compared.returncode == 0, compared.stderr
@@ -300,7 +300,7 @@ def test_words_have_times(run, model: Path, tmp_path: Path) -> None:
     assert "words" not in json.loads(plain.stdout)["hypotheses"][0]
     refused = run("predict", str(model), str(path), "--timings")
     assert (
-        refused.stderr == "transduce: --timings must be asked for with --format jsonl; got text\n"
+        refused.stderr == "transduce: --timings must be used with --format jsonl; got text\n"
     )
 
 

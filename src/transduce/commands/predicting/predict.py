@@ -135,8 +135,8 @@ class _Refused:
             raise DataError(self._waiting)
         if self._refused:
             raise DataError(
-                f"all records must be such that can be answered; got {self._refused:,} of "
-                f"{self._asked:,} that cannot, each with an empty answer in its place"
+                f"all records must be answerable; got {self._refused:,} of "
+                f"{self._asked:,} that are not, each with an empty answer"
             )
 
 
@@ -151,7 +151,7 @@ def _form(request: Request) -> Form:
         raise ConfigError(f"--format must be one of {', '.join(FORMS)}; got {request.form!r}")
     form = FORMS[request.form]
     if request.timings and not form.timed and request.form != "jsonl":
-        raise ConfigError(f"--timings must be asked for with --format jsonl; got {request.form}")
+        raise ConfigError(f"--timings must be used with --format jsonl; got {request.form}")
     return form
 
 
@@ -159,11 +159,11 @@ def _require_recordings(request: Request, form: Form, trained: TrainedModel) -> 
     """Raise ConfigError where subtitles, or a file for each source, are asked of other sources."""
     kind = trained.config.data.input.kind
     if form.timed and kind != "audio":
-        raise ConfigError(f"--format {request.form} must be asked of recordings; got {kind}")
+        raise ConfigError(f"--format {request.form} must be used with recordings; got {kind}")
     if request.output_folder is not None and not trained.reader.in_files:
         raise ConfigError(
-            "--output-dir must be given where sources are files of their own; the model reads "
-            f"{kind}: --output names one file for all"
+            "--output-dir must be used with recordings or pictures; the model reads "
+            f"{kind}: --output writes one file for all"
         )
 
 
@@ -172,7 +172,7 @@ def _check_places(request: Request) -> None:
     require_file_place(output, "--output")
     if folder is not None:
         if output is not None:
-            raise ConfigError(f"--output must be none beside --output-dir; got {output}")
+            raise ConfigError(f"--output must not be given with --output-dir; got {output}")
         if os.path.exists(folder) and not os.path.isdir(folder):
             raise ConfigError(f"--output-dir must be a folder; got the file {folder}")
     if output is None or not os.path.exists(output):

@@ -90,16 +90,16 @@ _HARMLESS = {
         "how it is computed, which `engine` and `search.batch_tokens` say here"
     ),
     "num_assistant_tokens num_assistant_tokens_schedule assistant_confidence_threshold": (
-        "of assisted generation, whose outputs are the model's own"
+        "of assisted generation, whose outputs equal the model's"
     ),
     "assistant_early_exit assistant_lookbehind target_lookbehind is_assistant": (
-        "of assisted generation, whose outputs are the model's own"
+        "of assisted generation, whose outputs equal the model's"
     ),
     "assistant_ensemble_weight speculation_type prompt_lookup_num_tokens use_mtp": (
-        "of assisted generation, whose outputs are the model's own"
+        "of assisted generation, whose outputs equal the model's"
     ),
     "max_matching_ngram_size assistant_model assistant_tokenizer": (
-        "of assisted generation, whose outputs are the model's own"
+        "of assisted generation, whose outputs equal the model's"
     ),
     "remove_invalid_values": "scores that are no numbers are an error here",
     "pad_token_id bos_token_id": "answers hold no padding, and decoders have a start",
