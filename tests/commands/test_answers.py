@@ -58,8 +58,8 @@ def test_lines_that_cannot_be_answered_have_an_empty_line(
         f"transduce: {path}, line 4: line must be UTF-8 text; got byte 0xff at character 1",
         "transduce: source must have at most 12 tokens, as many as the model can tell apart or "
         "compare (search.max_source_length cuts longer ones); got 28",
-        "transduce: all records must be answerable; got 3 of 6 that cannot, each "
-        "with an empty answer in its place",
+        "transduce: all records must be answerable; got 3 of 6 that are not, each "
+        "with an empty answer",
     ]
 
 
@@ -133,7 +133,7 @@ def test_recordings_that_cannot_be_read_leave_the_others(
     assert (out, status) == (["", good[0], "", "", good[1], ""], 2)
     assert f"{hearing / 'cut.wav'}: recording must be" in err
     assert f"{tmp_path / 'list.txt'}, line 4: line must be the path of a source; got nothing" in err
-    assert "got 4 of 6 that cannot" in err
+    assert "got 4 of 6 that are not" in err
     assert predicted("cut.wav")[::2] == ([""], 2)
 
 

@@ -55,67 +55,67 @@ def _rows(
 
 
 _HONOURED = {
-    "do_sample": "outputs are drawn; of prompts they are unless this is false",
-    "num_beams": "the beam; of draws a beam that is drawn",
-    "num_return_sequences": "so many answers",
-    "max_length": "tokens at most, the decoder's first one (or the prompt) counted",
-    "max_new_tokens": "tokens at most; where both are given this one counts",
-    "min_length min_new_tokens": "tokens at least, counted likewise",
+    "do_sample": "whether outputs are sampled; for prompts the default is true",
+    "num_beams": "the beam; with sampling, a beam that is sampled",
+    "num_return_sequences": "the number of answers",
+    "max_length": "largest number of tokens, including the decoder's first one (or the prompt)",
+    "max_new_tokens": "largest number of new tokens; takes precedence over `max_length`",
+    "min_length min_new_tokens": "smallest number of tokens, counted in the same way",
     "early_stopping length_penalty": "as there (`search.stopping`, `length_alpha`)",
     "no_repeat_ngram_size": "`search.no_repeat_ngram`",
-    "temperature top_k top_p": "of draws; `top_k` is 50 unless it is said",
-    "min_p typical_p epsilon_cutoff eta_cutoff": "of draws: the tail that is cut off",
+    "temperature top_k top_p": "for sampling; `top_k` is 50 by default",
+    "min_p typical_p epsilon_cutoff eta_cutoff": "for sampling: limits to probable tokens",
     "repetition_penalty": "`search.repetition_penalty`",
-    "encoder_repetition_penalty encoder_no_repeat_ngram_size": "of the source's tokens",
-    "num_beam_groups diversity_penalty": "diverse beam search, which stops by our own rule",
-    "renormalize_logits": "scores are made probabilities again after all rules",
-    "exponential_decay_length_penalty": "ends grow likelier",
-    "bad_words_ids suppress_tokens begin_suppress_tokens": "beside those of the checkpoint",
+    "encoder_repetition_penalty encoder_no_repeat_ngram_size": "for the tokens of the source",
+    "num_beam_groups diversity_penalty": "diverse beam search, which stops by Transduce's rule",
+    "renormalize_logits": "scores are normalized again after all rules",
+    "exponential_decay_length_penalty": "the end becomes more probable with the length",
+    "bad_words_ids suppress_tokens begin_suppress_tokens": "in addition to those of the checkpoint",
     "sequence_bias": "a mapping, or a list of pairs",
-    "force_words_ids": "required phrases; no alternatives, no draws",
-    "forced_bos_token_id": "the first token, in place of the model's own",
-    "forced_decoder_ids": "the first tokens, one at each place from 1 on",
-    "forced_eos_token_id": "the end at the maximum length; no other token",
+    "force_words_ids": "required phrases; without alternatives, without sampling",
+    "forced_bos_token_id": "the first token, instead of the model's choice",
+    "forced_decoder_ids": "the first tokens, one for each position from 1",
+    "forced_eos_token_id": "the end at the maximum length; only the end token",
     "eos_token_id": "one or several tokens that end an output",
-    "stop_strings": "the text ends where one is whole; not in a beam",
+    "stop_strings": "the text ends after one of them; not with a beam",
     "decoder_start_token_id": "that of the checkpoint; others are refused",
     "generation_config": "its options, where they differ from the defaults",
-    "seed": "of draws; unless it is told, `torch.manual_seed` decides",
+    "seed": "for sampling; by default, `torch.manual_seed` decides",
 }
 _HARMLESS = {
     "use_cache cache_implementation cache_config max_cache_len return_legacy_cache": (
         "keys and values are always kept"
     ),
     "low_memory prefill_chunk_size disable_compile compile_config continuous_batching_config": (
-        "how it is computed, which `engine` and `search.batch_tokens` say here"
+        "how it is computed; here `engine` and `search.batch_tokens` control this"
     ),
     "num_assistant_tokens num_assistant_tokens_schedule assistant_confidence_threshold": (
-        "of assisted generation, whose outputs equal the model's"
+        "for assisted generation, which gives the same outputs"
     ),
     "assistant_early_exit assistant_lookbehind target_lookbehind is_assistant": (
-        "of assisted generation, whose outputs equal the model's"
+        "for assisted generation, which gives the same outputs"
     ),
     "assistant_ensemble_weight speculation_type prompt_lookup_num_tokens use_mtp": (
-        "of assisted generation, whose outputs equal the model's"
+        "for assisted generation, which gives the same outputs"
     ),
     "max_matching_ngram_size assistant_model assistant_tokenizer": (
-        "of assisted generation, whose outputs equal the model's"
+        "for assisted generation, which gives the same outputs"
     ),
-    "remove_invalid_values": "scores that are no numbers are an error here",
-    "pad_token_id bos_token_id": "answers hold no padding, and decoders have a start",
-    "transformers_version _from_model_config synced_gpus use_model_defaults": "tells nothing",
+    "remove_invalid_values": "scores that are not numbers are an error here",
+    "pad_token_id bos_token_id": "answers contain no padding, and decoders have a start",
+    "transformers_version _from_model_config synced_gpus use_model_defaults": "no effect",
     "tokenizer is_multilingual": "the model has its own",
 }
 _REFUSED = {
-    "penalty_alpha dola_layers custom_generate": "another kind of search, which there is not here",
+    "penalty_alpha dola_layers custom_generate": "a kind of search that Transduce does not have",
     "guidance_scale negative_prompt_ids negative_prompt_attention_mask": (
-        "no second prompt is searched beside the first"
+        "there is no search with a second prompt"
     ),
-    "watermarking_config": "outputs carry no mark",
-    "top_h": "this cut of the tail is not here: min_p, typical_p and eta_cutoff are",
-    "max_time": "an answer would hang on how busy the machine is; max_new_tokens bounds it",
+    "watermarking_config": "outputs get no watermark",
+    "top_h": "not available: use min_p, typical_p or eta_cutoff",
+    "max_time": "answers would depend on the load of the machine: use max_new_tokens",
     "constraints logits_processor stopping_criteria prefix_allowed_tokens_fn streamer": (
-        "code of the caller that works on tensors of transformers"
+        "code of the caller that uses tensors of transformers"
     ),
     "decoder_input_ids decoder_attention_mask attention_mask input_ids inputs_embeds": (
         "sources are texts, recordings or pictures"
@@ -124,16 +124,16 @@ _REFUSED = {
 }
 _SWITCHES = {
     "output_scores output_logits output_attentions output_hidden_states": (
-        "answers are texts; Transducer gives scores beside them"
+        "answers are texts; Transducer also gives scores"
     ),
-    "return_dict_in_generate": "answers are texts; Transducer gives scores beside them",
+    "return_dict_in_generate": "answers are texts; Transducer also gives scores",
     "token_healing": "prompts are read as they are",
 }
-_UNFORCED = {"condition_on_prev_tokens": "no part of a recording hangs on what came before it"}
+_UNFORCED = {"condition_on_prev_tokens": "no segment of a recording depends on the one before"}
 _FALLBACK = {
-    "prompt_ids prompt_condition_type": "no part of a recording is told what came before it",
+    "prompt_ids prompt_condition_type": "no segment of a recording depends on the one before",
     "compression_ratio_threshold logprob_threshold no_speech_threshold": (
-        "no answer is drawn again because it looks bad"
+        "no answer is repeated because of its scores"
     ),
     "num_segment_frames time_precision time_precision_features": (
         "recordings are cut where they are quiet"
@@ -141,7 +141,7 @@ _FALLBACK = {
 }
 _SILENT = {
     "return_token_timestamps return_segments force_unique_generate_call monitor_progress": (
-        "answers have words with times: return_timestamps"
+        "use return_timestamps for words with times"
     ),
 }
 _OFF = (None, False)
@@ -166,45 +166,45 @@ OPTIONS: tuple[Option, ...] = (
         "honoured",
         {
             "generate_kwargs": "options of `generate`, together",
-            "part": "ours: one of a mixture's data sets",
+            "part": "only in Transduce: a part of a mixture",
         },
     ),
-    *_rows("call", "harmless", {"batch_size num_workers": "answers do not hang on batches"}),
+    *_rows("call", "harmless", {"batch_size num_workers": "answers do not depend on batches"}),
     *_rows(
         "call",
         "honoured",
         {
-            "return_tensors return_text return_type": "texts, or numbers of tokens",
-            "clean_up_tokenization_spaces": "spaces before punctuation go",
+            "return_tensors return_text return_type": "texts, or token numbers",
+            "clean_up_tokenization_spaces": "removes spaces before punctuation",
             "truncation": "longer sources are cut to what the model can read",
-            "prefix": "stands before each source",
-            "stop_sequence": "a text that ends the output; of texts its first token",
+            "prefix": "a text in front of each source",
+            "stop_sequence": "a text that ends the output; for *text*, its first token",
         },
         _TEXTS,
     ),
     *_rows(
         "call",
         "honoured",
-        {"src_lang tgt_lang": "languages, for one call or all; of recordings what is spoken"},
+        {"src_lang tgt_lang": "languages, for one call or all; of recordings, the spoken one"},
         ("text", "speech"),
     ),
     *_rows(
         "call",
         "honoured",
         {
-            "return_full_text": "whether the prompt stands before the answer",
+            "return_full_text": "whether the answer begins with the prompt",
             "handle_long_generation": "`hole` cuts the beginning of a prompt that is too long",
         },
         ("prompt",),
     ),
-    *_rows("call", "harmless", {"padding": "answers do not hang on batches"}, _TEXTS),
+    *_rows("call", "harmless", {"padding": "answers do not depend on batches"}, _TEXTS),
     *_rows(
         "call",
         "refused",
         {
-            "add_special_tokens tokenizer_encode_kwargs": "prompts are cut into plain tokens",
+            "add_special_tokens tokenizer_encode_kwargs": "prompts are split into plain tokens",
             "continue_final_message tools documents": (
-                "chat templates are programs, and none of a checkpoint's is run"
+                "chat templates are programs, and programs of a checkpoint are not run"
             ),
         },
         ("prompt",),
@@ -213,7 +213,7 @@ OPTIONS: tuple[Option, ...] = (
     *_rows(
         "call",
         "refused",
-        {"skip_special_tokens": "symbols of no text are never shown"},
+        {"skip_special_tokens": "special symbols are never shown"},
         ("prompt",),
         (None, True),
     ),
@@ -221,9 +221,9 @@ OPTIONS: tuple[Option, ...] = (
         "call",
         "honoured",
         {
-            "return_timestamps": "`word`: each word with its times; true: sentence by sentence",
-            "return_language": "what the model heard, in each chunk",
-            "chunk_length_s": "recordings are cut, where they are quiet, into no longer parts",
+            "return_timestamps": "`word`: each word with its times; true: each sentence",
+            "return_language": "the language that the model recognized, for each chunk",
+            "chunk_length_s": "recordings are cut at quiet places into chunks no longer than this",
         },
         ("speech",),
     ),
@@ -231,26 +231,26 @@ OPTIONS: tuple[Option, ...] = (
         "call",
         "harmless",
         {
-            "stride_length_s": "parts need no overlap: they are cut where it is quiet",
+            "stride_length_s": "chunks need no overlap, because they are cut at quiet places",
             "ignore_warning": "there is no such warning",
         },
         ("speech",),
     ),
-    *_rows("call", "refused", {"decoder_kwargs": "no language model listens too"}, ("speech",)),
-    *_rows("call", "harmless", {"timeout": "nothing is fetched"}, ("picture",)),
-    *_rows("call", "refused", {"prompt": "models of pictures read nothing else"}, ("picture",)),
+    *_rows("call", "refused", {"decoder_kwargs": "there is no second language model"}, ("speech",)),
+    *_rows("call", "harmless", {"timeout": "nothing is downloaded"}, ("picture",)),
+    *_rows("call", "refused", {"prompt": "models of pictures have no prompt"}, ("picture",)),
     *_rows(
         "constructor",
         "honoured",
         {
-            "task model": "what is to be done, and a folder or a name on the hub",
+            "task model": "the task, and a folder or a name on the hub",
             "device device_map": "`cpu`, `cuda`, a number (-1: the CPU), or `auto`",
-            "torch_dtype dtype": "float32: exactly its numbers; bfloat16; `auto`: the fastest",
-            "model_kwargs": "of these that stand in this table",
+            "torch_dtype dtype": "float32: exactly those numbers; bfloat16; `auto`: the fastest",
+            "model_kwargs": "options of this table",
             "load_in_8bit": "int8",
-            "legacy_weights": "ours: permits pytorch_model.bin, read as data",
-            "download": "ours: permits fetching a name from the hub",
-            "revision token use_auth_token cache_dir local_files_only": "of a name on the hub",
+            "legacy_weights": "only in Transduce: allows pytorch_model.bin, read as data",
+            "download": "only in Transduce: allows a download from the hub",
+            "revision token use_auth_token cache_dir local_files_only": "for a name on the hub",
         },
     ),
     *_rows(
@@ -271,17 +271,17 @@ OPTIONS: tuple[Option, ...] = (
                 "how files are read and numbers computed"
             ),
             "trust_remote_code": "no code of a checkpoint is run, and none is needed",
-            "modelcard args_parser video_processor": "tells nothing",
+            "modelcard args_parser video_processor": "no effect",
         },
     ),
     *_rows(
         "constructor",
         "refused",
         {
-            "pipeline_class": "code of the caller that works on tensors of transformers",
-            "decoder": "no language model listens too",
+            "pipeline_class": "code of the caller that uses tensors of transformers",
+            "decoder": "there is no second language model",
             "binary_output": "answers are not pickled",
-            "load_in_4bit quantization_config": "weights are of int8 at least: torch_dtype",
+            "load_in_4bit quantization_config": "weights have at least 8 bits: use torch_dtype",
         },
         idle=_OFF,
     ),
@@ -320,7 +320,12 @@ def as_markdown() -> str:
         ("Given in a call, or to `pipeline` for all calls", "call"),
         ("Of `generate`, given likewise or as `generate_kwargs`", "generate"),
     ):
-        lines += [f"**{title}**", "", "| option | of | here | |", "|---|---|---|---|"]
+        lines += [
+            f"**{title}**",
+            "",
+            "| option | task | here | meaning or reason |",
+            "|---|---|---|---|",
+        ]
         rows: dict[tuple[str, str, str], list[str]] = {}
         for option in OPTIONS:
             if option.place == place:
