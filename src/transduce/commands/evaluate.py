@@ -57,7 +57,7 @@ def evaluate(
     problems = Problems(trained.config.data.on_error)
     if sheet is not None:
         if isinstance(trained, AdaptedModel):
-            raise ConfigError("--sheet must be used with a model that Transduce runs; got one of transformers")
+            raise ConfigError("--sheet must be used with Transduce's models; got transformers'")
         require_pictures(trained)
     evaluation: Evaluation | MixtureEvaluation
     if trained.config.data.parts is not None and part is None and not files:

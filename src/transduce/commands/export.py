@@ -60,7 +60,7 @@ def export(
         search = "greedy" if agreement.beam == 1 else f"beam {agreement.beam}"
         print(f"# {search}: {agreement.same} of {agreement.compared} outputs equal the model's")
     if not sources:
-        print("# not compared: the recipe names no dev files that are here (give sources with --check FILE)")
+        print("# not compared: the recipe names no dev files (--check FILE names sources)")
 
 
 def _sources(config: Config, check: Path | None, part: str | None) -> Sequence[str]:
