@@ -184,7 +184,7 @@ def test_the_command_checks_on_dev_data_or_a_file(
 
     dev.unlink()
     assert call(monkeypatch, model, "-o", tmp_path / "two", "--quantization", "int8") == 0
-    assert "# not checked: the recipe's dev data is not here" in capsys.readouterr().out
+    assert "# not compared: the recipe names no dev files" in capsys.readouterr().out
 
     sources = tmp_path / "sources.txt"
     sources.write_text("d\n\nab cd\nc\n")

@@ -140,7 +140,7 @@ def test_the_command_checks_on_the_dev_data_of_the_part(
     assert call(monkeypatch, model, "-o", tmp_path / "two", "--part", "copy") == 0
     said = capsys.readouterr().out
     assert "source.encode('⟪copy⟫' + 'A text.').tokens" in said
-    assert "# not checked: the recipe's dev data is not here" in said
+    assert "# not compared: the recipe names no dev files" in said
     check = tmp_path / "check.tsv"
     check.write_text("0\tx\tabcd\n")  # read with the columns of the part
     options = ["--part", "turn", "--check", check]

@@ -299,9 +299,7 @@ def test_words_have_times(run, model: Path, tmp_path: Path) -> None:
     plain = run("predict", str(model), str(path), "--format", "jsonl")
     assert "words" not in json.loads(plain.stdout)["hypotheses"][0]
     refused = run("predict", str(model), str(path), "--timings")
-    assert (
-        refused.stderr == "transduce: --timings must be used with --format jsonl; got text\n"
-    )
+    assert refused.stderr == "transduce: --timings must be used with --format jsonl; got text\n"
 
 
 def test_text_has_no_times() -> None:
