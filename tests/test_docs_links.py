@@ -86,6 +86,12 @@ def test_make_targets_exist(page: Path) -> None:
     assert set(named) <= targets
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_conflict_is_left(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert re.findall("^(?:<{7}|>{7}|={7})(?: .*)?$", text, re.MULTILINE) == []
+
+
 def files_of(folder: Path) -> set[str]:
     """``modules/frontend.py`` and ``frontend.py`` of each file below a folder."""
     paths = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
