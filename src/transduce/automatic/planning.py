@@ -232,7 +232,7 @@ def _estimated(pairs: Sequence[Pair], data: DataConfig) -> int:
     """Pairs of all files, from their sizes and how long the first lines are."""
     total = 0.0
     for path in file_list(_train(data)):
-        if os.path.isfile(path) and format_of(path) != "parquet":
+        if os.path.isfile(path) and format_of(path) not in ("parquet", "xlsx"):
             with open_stream(path) as stream:
                 beginning = stream.read(_BEGINNING)
             packed = path.suffix.lower() in (".gz", ".zst")

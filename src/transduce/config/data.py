@@ -109,7 +109,7 @@ class PartTokenizersConfig(Section):
     target: TokenizerConfig | None = None
 
 
-DataFormat = Literal["auto", "tsv", "csv", "jsonl", "parquet", "lines", "datasets"]
+DataFormat = Literal["auto", "tsv", "csv", "jsonl", "parquet", "xlsx", "lines", "datasets"]
 Delimiter = Annotated[str, Field(min_length=1, max_length=1)]
 
 

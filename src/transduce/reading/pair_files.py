@@ -1,10 +1,11 @@
 """Readers of pairs for training and scoring, always streaming.
 
-Formats: TSV (no quoting), CSV (RFC 4180), JSON lines, Parquet, two parallel
-plain files, a folder written by Hugging Face ``datasets``. Text files may be
-packed (``.gz``, ``.zst``). With ``format: auto`` the suffix decides: ``.tsv``,
-``.csv``, ``.jsonl``, ``.parquet``, a folder, a ``{source:, target:}`` pair of
-files; a file with another suffix must be TSV. Where sources are files, a folder holds these, each
+Formats: TSV (no quoting), CSV (RFC 4180), JSON lines, Parquet, Excel's
+workbooks, two parallel plain files, a folder written by Hugging Face
+``datasets``. Text files may be packed (``.gz``, ``.zst``). With ``format:
+auto`` the suffix decides: ``.tsv``, ``.csv``, ``.jsonl``, ``.parquet``,
+``.xlsx``, a folder, a ``{source:, target:}`` pair of files; a file with
+another suffix must be TSV. Where sources are files, a folder holds these, each
 beside a ``.txt`` file of its name.
 """
 
@@ -20,10 +21,10 @@ from typing import Any, NamedTuple
 from transduce.config import DataConfig, Files, ParallelFiles
 from transduce.errors import ConfigError, DataError
 from transduce.reading.columns import Layout, SourceColumn, layout_of
-from transduce.reading.formats import format_of, keyed_rows
+from transduce.reading.formats import format_of, keyed_rows, numbered_rows
 from transduce.reading.frames import FrameReader, files_in, frame_reader, what_is_wrong
 from transduce.reading.problems import BadFileError, BadRecordError, Problems, noted
-from transduce.reading.records import csv_rows, same_width, tsv_rows
+from transduce.reading.records import same_width
 from transduce.reading.sources import read_sources
 from transduce.reading.streams import LONGEST_LINE, Block, Stream, open_stream, read_blocks
 from transduce.untrusted.opening import open_regular
@@ -119,7 +120,7 @@ def _pairs_of(item: Path | ParallelFiles, config: DataConfig, problems: Problems
                 "data files must be {source: FILE, target: FILE} where data.format is lines; "
                 f"got {item}"
             )
-        case "tsv" | "csv" | None:
+        case "tsv" | "csv" | "xlsx" | None:
             if kind is None and config.delimiter is not None:
                 kind = "csv"
             return _delimited_pairs(item, kind, layout, config, problems)
@@ -131,30 +132,13 @@ def _delimited_pairs(
     name, header = str(path), config.header
     if not header:
         layout = layout.numbered(None)
-    with open_stream(path) as stream:
-        blocks = read_blocks(stream, name)
-        if kind is None:
-            blocks = _with_tabs(blocks, name)
-        rows = csv_rows(blocks, config.delimiter) if kind == "csv" else tsv_rows(blocks)
+    with numbered_rows(path, kind, config.delimiter) as rows:
         width = None
         if header:
             layout, width = _read_header(noted(rows, name, problems), layout, name)
         _, _, needed = layout.picker()
         checked = noted(same_width(rows, needed, width), name, problems)
         yield from _usable(checked, layout, name, problems)
-
-
-def _with_tabs(blocks: Iterator[Block], name: str) -> Iterator[Block]:
-    first = next(blocks, None)
-    if first is None:
-        return iter(())
-    if "\t" not in first.lines[0]:
-        message = (
-            "line must have tabs between its columns (or say data.format, or give "
-            "{source: FILE, target: FILE}); got none"
-        )
-        raise BadFileError("unknown format", message, name, 1)
-    return chain([first], blocks)
 
 
 def _read_header(

@@ -16,11 +16,22 @@ from transduce.reading.columns import columns_message
 from transduce.reading.problems import BadRecordError
 from transduce.reading.streams import LONGEST_LINE, Block
 
-__all__ = ["Key", "Rows", "check_text", "csv_rows", "jsonl_rows", "same_width", "tsv_rows"]
+__all__ = [
+    "MOST_COLUMNS",
+    "Key",
+    "Rows",
+    "check_text",
+    "csv_reader",
+    "csv_rows",
+    "jsonl_rows",
+    "same_width",
+    "too_many_columns",
+    "tsv_rows",
+]
 
 Rows = Iterator[tuple[int, list[str] | BadRecordError]]
 
-_MOST_COLUMNS = 10_000
+MOST_COLUMNS = 10_000
 
 # The name of a key and whether it may hold a list of texts (tags).
 Key = tuple[str, bool]
@@ -32,8 +43,8 @@ def tsv_rows(blocks: Iterable[Block]) -> Rows:
         for number, line in block.rows():
             if isinstance(line, BadRecordError):
                 yield number, line
-            elif len(line) > _MOST_COLUMNS and line.count("\t") >= _MOST_COLUMNS:
-                yield number, _too_many_columns()
+            elif len(line) > MOST_COLUMNS and line.count("\t") >= MOST_COLUMNS:
+                yield number, too_many_columns()
             elif "\r" in line and all("\t" in piece for piece in line.split("\r")):
                 message = "line must end with \\n or \\r\\n; got rows with \\r between them"
                 yield number, BadRecordError("line end", message)
@@ -45,12 +56,9 @@ def csv_rows(blocks: Iterable[Block], delimiter: str | None = None) -> Rows:
     """Parse strictly by RFC 4180; the number is that of a record's first line.
 
     ``delimiter`` stands between fields; none: a comma.
-
-    A field may be as long as a line: the limit of Python's own module is raised to that.
     """
-    csv.field_size_limit(max(csv.field_size_limit(), LONGEST_LINE))
     lines = _RecordLines(blocks)
-    reader = csv.reader(lines, strict=True, delimiter=delimiter or ",")
+    reader = csv_reader(lines, delimiter)
     while True:
         start = lines.begin()
         try:
@@ -67,7 +75,13 @@ def csv_rows(blocks: Iterable[Block], delimiter: str | None = None) -> Rows:
             if lines.bad is not None:
                 yield lines.bad
             else:
-                yield start, row if len(row) <= _MOST_COLUMNS else _too_many_columns()
+                yield start, row if len(row) <= MOST_COLUMNS else too_many_columns()
+
+
+def csv_reader(lines: Iterable[str], delimiter: str | None = None) -> Iterator[list[str]]:
+    """Python's own, strict. A field may be as long as a line: its limit is raised to that."""
+    csv.field_size_limit(max(csv.field_size_limit(), LONGEST_LINE))
+    return csv.reader(lines, strict=True, delimiter=delimiter or ",")
 
 
 class _RecordLines:
@@ -110,8 +124,9 @@ def _with_problems(block: Block) -> Iterable[tuple[str, BadRecordError | None]]:
     return ((line, block.bad.get(n)) for n, line in enumerate(block.lines, block.first))
 
 
-def _too_many_columns() -> BadRecordError:
-    message = f"line must have at most {_MOST_COLUMNS:,} columns; got more"
+def too_many_columns() -> BadRecordError:
+    """What is wrong with a row that has more than 10,000."""
+    message = f"line must have at most {MOST_COLUMNS:,} columns; got more"
     return BadRecordError("wrong number of columns", message)
 
 

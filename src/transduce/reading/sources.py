@@ -5,7 +5,7 @@ What a record is:
 - In a file named ``.jsonl``, or where the recipe says ``format: jsonl``: an
   object with the recipe's source keys (``source`` by default), no target needed.
 - In a ``.parquet`` file or a ``datasets`` folder: a row, likewise.
-- In a file named ``.tsv`` or ``.csv`` (or another file where the recipe says
+- In a file named ``.tsv``, ``.csv`` or ``.xlsx`` (or another file where the recipe says
   so), and for a recipe with several source columns: a row. One with exactly as
   many columns as the source has gives them in the recipe's order; any other is
   laid out as in training. With ``header: true`` such a *file* starts with a header.
@@ -28,9 +28,9 @@ from typing import BinaryIO, Literal
 from transduce.config import DataConfig
 from transduce.errors import ConfigError, DataError
 from transduce.reading.columns import Layout, Row, SourceColumn, columns_message, layout_of
-from transduce.reading.formats import FileFormat, format_of, keyed_rows
+from transduce.reading.formats import FileFormat, format_of, keyed_rows, numbered_rows
 from transduce.reading.problems import BadFileError, BadRecordError
-from transduce.reading.records import csv_rows, jsonl_rows, tsv_rows
+from transduce.reading.records import Rows, csv_rows, jsonl_rows, tsv_rows
 from transduce.reading.streams import Block, open_stream, read_blocks
 
 __all__ = ["read_sources", "sources_or_errors"]
@@ -78,14 +78,18 @@ def _plain_kind(layout: Layout) -> Literal["lines", "tsv"]:
 
 def _from_file(path: Path, config: DataConfig, layout: Layout) -> _Sources:
     kind: _Kind | None = format_of(path)
-    if kind is None and (config.format in ("tsv", "csv", "jsonl")):
+    if kind is None and (config.format in ("tsv", "csv", "jsonl", "xlsx")):
         kind = config.format
-    header = config.header and kind in ("tsv", "csv")
+    header = config.header and kind in ("tsv", "csv", "xlsx")
     kind = kind or _plain_kind(layout)
     if kind in ("parquet", "datasets"):
         keyed = layout.keyed(kind)
         with keyed_rows(path, kind, keyed.source_keys()) as rows:
             yield from _picked(rows, keyed.in_order().picker()[0])
+        return
+    if kind == "xlsx":
+        with numbered_rows(path, kind, blank=True) as numbered:
+            yield from _from_rows(numbered, layout, header, str(path))
         return
     with open_stream(path) as stream:
         blocks = read_blocks(stream, str(path))
@@ -109,14 +113,18 @@ def _from_blocks(
         yield from _picked(records, keyed.in_order().picker()[0])
     else:
         rows = csv_rows(blocks, config.delimiter) if kind == "csv" else tsv_rows(blocks)
-        number, first = next(rows, (1, [])) if header else (1, [])
-        if isinstance(first, BadRecordError):
-            raise BadFileError(first.reason, str(first), name, number)
-        try:
-            pick = _row_picker(layout, first if header else None)
-        except BadRecordError as error:
-            raise BadFileError(error.reason, str(error), name, 1) from None
-        yield from _picked(rows, pick)
+        yield from _from_rows(rows, layout, header, name)
+
+
+def _from_rows(rows: Rows, layout: Layout, header: bool, name: str) -> _Sources:
+    number, first = next(rows, (1, [])) if header else (1, [])
+    if isinstance(first, BadRecordError):
+        raise BadFileError(first.reason, str(first), name, number)
+    try:
+        pick = _row_picker(layout, first if header else None)
+    except BadRecordError as error:
+        raise BadFileError(error.reason, str(error), name, 1) from None
+    yield from _picked(rows, pick)
 
 
 def _picked(

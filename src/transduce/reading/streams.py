@@ -47,7 +47,12 @@ _ZSTANDARD_BYTES = 1 << 10
 _UNPACKED_BYTES, _UNPACKED_TIMES = 1 << 22, 100
 _CORRUPT = (EOFError, zlib.error, zstandard.ZstdError, gzip.BadGzipFile)
 _MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_ZIP = b"PK\x03\x04"
+_NO_TEXT = {
+    b"PK\x03\x04": "a ZIP archive (as workbooks are)",
+    b"\xd0\xcf\x11\xe0": "an Office file of before 2007 (save it as .xlsx)",
+    b"\x1f\x8b": "gzip (its name must end in .gz)",
+    b"\x28\xb5\x2f\xfd": "zstandard (its name must end in .zst)",
+}
 _LOOKED_AT, _ENOUGH = 1024, 16  # bytes by which UTF-16 without a mark is told from text
 
 
@@ -252,9 +257,9 @@ def _cut_at_lines(chunks: Iterator[bytes]) -> Iterator[bytes | None]:
 def _without_mark(data: bytes, name: str) -> bytes:
     if data.startswith(_MARKS) or _is_wide(data[:_LOOKED_AT]):
         raise BadFileError("not UTF-8", "file must be UTF-8 text; got UTF-16", name)
-    if data.startswith(_ZIP):
-        message = "file must be UTF-8 text; got a ZIP archive (as workbooks are)"
-        raise BadFileError("not text", message, name)
+    for mark, what in _NO_TEXT.items():
+        if data.startswith(mark):
+            raise BadFileError("not text", f"file must be UTF-8 text; got {what}", name)
     return data.removeprefix(codecs.BOM_UTF8)
 
 

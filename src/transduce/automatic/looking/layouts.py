@@ -21,8 +21,9 @@ from transduce.automatic.looking.keyed_layouts import keyed_layout
 from transduce.errors import ConfigError, DataError
 from transduce.image.reader import ImageReader
 from transduce.reading.column_names import is_header
-from transduce.reading.formats import format_of
+from transduce.reading.formats import format_of, numbered_rows
 from transduce.reading.problems import BadFileError, BadRecordError
+from transduce.reading.records import csv_reader
 from transduce.reading.streams import bare_suffix, open_stream, read_blocks
 
 __all__ = ["Understood", "understand"]
@@ -59,7 +60,7 @@ def understand(paths: Sequence[str]) -> Understood:
         keyed = keyed_layout(first, kind)
         data = {**keyed.data, **_input_of(keyed.sources)}
         return Understood(data, _said(keyed.lines, data), files)
-    return _table(first, files)
+    return _workbook(first, files) if kind == "xlsx" else _table(first, files)
 
 
 def _said(lines: tuple[str, ...], data: dict[str, Any]) -> tuple[str, ...]:
@@ -86,15 +87,41 @@ def _table(path: Path, files: Any) -> Understood:
             file=path,
             line=1,
         )
-    rows = _rows(lines, delimiter)
+    data: dict[str, Any] = {"format": "tsv"} if delimiter == "\t" else {"format": "csv"}
+    if delimiter not in ("\t", ","):
+        data["delimiter"] = delimiter
+    how = f"columns with {_DELIMITERS[delimiter]} between them"
+    return _columns(path, files, _rows(lines, delimiter), data, how)
+
+
+def _workbook(path: Path, files: Any) -> Understood:
+    from transduce.reading.tables.workbooks import sheet_name  # which loads openpyxl
+
+    try:
+        title, count = sheet_name(path)
+        with numbered_rows(path, "xlsx") as found:
+            good = (row for _, row in found if not isinstance(row, BadRecordError))
+            rows = list(itertools.islice(good, _LOOKED_AT))
+    except BadFileError as error:
+        raise DataError(str(error), file=error.file, line=error.line) from None
+    if not rows:
+        raise DataError("file must hold at least one pair; got an empty sheet", file=path)
+    if len(rows[0]) < 2:
+        message = "sheet must have two columns, source and target; got one"
+        raise DataError(message, file=path, line=1)
+    of = f", the first of {count}" if count > 1 else ""
+    return _columns(path, files, rows, {"format": "xlsx"}, f"columns in the sheet {title}{of}")
+
+
+def _columns(
+    path: Path, files: Any, rows: list[list[str]], data: dict[str, Any], how: str
+) -> Understood:
+    """What each column is."""
     width = Counter(map(len, rows)).most_common(1)[0][0]
     first, rows = rows[0], [row for row in rows if len(row) == width]
     header = len(first) == width and is_header(first, rows[1:])
     meant = columns_meant(rows[header:], first if header else None)
-    data: dict[str, Any] = {"format": "tsv"} if delimiter == "\t" else {"format": "csv"}
-    if delimiter not in ("\t", ","):
-        data["delimiter"] = delimiter
-    said = [f"{path.name}: {width} columns with {_DELIMITERS[delimiter]} between them"]
+    said = [f"{path.name}: {width} {how}"]
     if header:
         data["header"] = True
         said.append(f"the first line names the columns: {', '.join(first)}")
@@ -133,7 +160,7 @@ def _rows(lines: Sequence[str], delimiter: str) -> list[list[str]]:
     if delimiter == "\t":
         return [line.split("\t") for line in lines]
     rows = []
-    reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True)
+    reader = csv_reader((f"{line}\n" for line in lines), delimiter)
     while True:
         try:
             rows.append(next(reader))
