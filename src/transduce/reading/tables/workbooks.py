@@ -47,7 +47,7 @@ def _first_sheet(file: BinaryIO, path: Path) -> Any:
         message = "workbook must be .xlsx without a password; got an older or a locked one"
         raise BadFileError("unknown format", message, path)
 
-    class Reader(excel.ExcelReader):  # type: ignore[misc, name-defined]
+    class RowsOnly(excel.ExcelReader):  # type: ignore[misc, name-defined]
         """The library's own, which else would draw charts with all their pictures."""
 
         def read_chartsheet(self, sheet: Any, rel: Any) -> None:
@@ -56,7 +56,7 @@ def _first_sheet(file: BinaryIO, path: Path) -> Any:
     with _library_errors(path):
         archive = WatchedArchive(file, path)
         # The library opens an archive itself; what it reads of ours is watched.
-        reader = Reader(file, read_only=True, data_only=True, keep_links=False)
+        reader = RowsOnly(file, read_only=True, data_only=True, keep_links=False)
         reader.archive = archive
         reader.read()
         sheets = reader.wb.worksheets
