@@ -14,6 +14,7 @@ import typer
 from transduce import __version__
 from transduce.cli_explain import explain
 from transduce.cli_options import Json, ModelPath, PartName
+from transduce.commands import completion
 from transduce.errors import ConfigError
 from transduce.terminal import Commands, speaking
 
@@ -24,7 +25,6 @@ _INTERRUPTED = 130  # 128 + SIGINT, as a shell says it
 
 app = typer.Typer(
     cls=Commands,
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Sequence-to-sequence learning: train on pairs, measure, predict.",
@@ -74,13 +74,14 @@ def demo(
         raise typer.Exit(_INTERRUPTED)
 
 
-@app.command()
+@app.command(no_args_is_help=True)
 def check(
     paths: Annotated[
         list[str],
         typer.Argument(
             metavar="RECIPE|DATA",
             help="A recipe (YAML), or files with pairs; then options as KEY=VALUE.",
+            autocompletion=completion.recipe_and_options,
         ),
     ],
 ) -> None:
@@ -90,7 +91,7 @@ def check(
     check(paths)
 
 
-@app.command()
+@app.command(no_args_is_help=True)
 def train(
     arguments: Annotated[
         list[str],
@@ -98,6 +99,7 @@ def train(
             metavar="RECIPE|DATA",
             help="A recipe (YAML), or files with pairs, or a folder of recordings or pictures, for "
             "which a recipe is chosen; then options as KEY=VALUE.",
+            autocompletion=completion.recipe_and_options,
         ),
     ],
     output: Annotated[
@@ -121,7 +123,7 @@ def train(
         raise typer.Exit(_INTERRUPTED)
 
 
-@app.command()
+@app.command(no_args_is_help=True)
 def evaluate(
     model: ModelPath,
     data: Annotated[
@@ -129,6 +131,7 @@ def evaluate(
         typer.Argument(
             metavar="DATA",
             help="Files with pairs (the recipe's test set if none); then options as KEY=VALUE.",
+            autocompletion=completion.search_options,
         ),
     ] = None,
     json: Json = None,
@@ -147,7 +150,7 @@ def evaluate(
     evaluate(model, data or [], json, worst, part, sheet)
 
 
-@app.command()
+@app.command(no_args_is_help=True)
 def predict(
     model: ModelPath,
     inputs: Annotated[
@@ -156,6 +159,7 @@ def predict(
             metavar="INPUT",
             help="Files, or - for standard input (if none); recordings or pictures, folders or "
             "lists of them, where the model reads such; then options as KEY=VALUE.",
+            autocompletion=completion.search_options,
         ),
     ] = None,
     output: Annotated[
@@ -170,7 +174,8 @@ def predict(
         str,
         typer.Option(
             help="text; jsonl: all hypotheses, scores; csv, tsv: a table with the sources; "
-            "srt, vtt: subtitles of a recording."
+            "srt, vtt: subtitles of a recording.",
+            autocompletion=completion.formats,
         ),
     ] = "text",
     beam: Annotated[Optional[int], typer.Option(metavar="K", help="Beam width.")] = None,  # noqa: UP045
@@ -218,7 +223,7 @@ def predict(
     )
 
 
-@app.command()
+@app.command(no_args_is_help=True)
 def compare(
     models: Annotated[
         list[Path], typer.Argument(metavar="MODEL", help="Two or more model directories.")
@@ -240,7 +245,7 @@ def compare(
     compare(models, data, json, plot, part)
 
 
-@app.command()
+@app.command(no_args_is_help=True)
 def show(
     model: ModelPath,
     engine: Annotated[
@@ -275,7 +280,7 @@ def show(
 app.command()(explain)
 
 
-@app.command()
+@app.command(no_args_is_help=True)
 def export(
     model: ModelPath,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="A new directory.")],
@@ -295,7 +300,7 @@ def export(
     export(model, format, output, quantization, check, part)
 
 
-@app.command("import")
+@app.command("import", no_args_is_help=True)
 def import_model(
     path: Annotated[
         str,
@@ -339,7 +344,11 @@ def import_model(
 def recipes(
     name: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Argument(metavar="NAME", help="The recipe to print; if none, all are listed."),
+        typer.Argument(
+            metavar="NAME",
+            help="The recipe to print; if none, all are listed.",
+            autocompletion=completion.recipes,
+        ),
     ] = None,
 ) -> None:
     """List the recipes of the package, or print one to start from."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from transduce.automatic.planning import plan_files, require_minutes
 from transduce.automatic.runs import RECIPE, ending, free_folder, keep_recipe
@@ -15,7 +16,7 @@ from transduce.config import Config, load_config, parse_override
 from transduce.errors import ConfigError
 from transduce.pretrained.published_model import read_pretrained
 from transduce.training.distributed import launched_processes
-from transduce.training.record.progress import choose_progress
+from transduce.training.record.progress import choose_progress, shown_number
 from transduce.workflow.corpora.corpora import open_corpora
 from transduce.workflow.fitting.fit import fit
 from transduce.workflow.trained import TrainedModel
@@ -47,7 +48,7 @@ def train(
         overrides = [f"training.max_minutes={minutes!r}", *overrides]
     config = load_config(inputs[0], overrides)
     folder = free_folder(config.name) if output is None else output
-    return _trained(config, folder, resume=resume) is not None
+    return _by_recipe(config, folder, resume=resume)
 
 
 def _by_data(
@@ -80,6 +81,20 @@ def _by_data(
     return True
 
 
+def _by_recipe(config: Config, folder: Path, *, resume: bool) -> bool:
+    """Train, and say what to type next."""
+    if _trained(config, folder, resume=resume) is None:
+        return False
+    if launched_processes()[0] == 0:
+        model = shlex.quote(str(folder))
+        tested = config.data.test is not None or config.data.test_fraction or config.data.parts
+        print("what to type next:")
+        print(f"  transduce evaluate {model}{'' if tested else ' DATA'}")
+        print(f"  transduce predict {model} INPUT")
+        print(f"  transduce show {model}")
+    return True
+
+
 def _trained(config: Config, folder: Path, *, resume: bool) -> TrainedModel | None:
     """None where somebody stopped it."""
     base = None if config.model.from_ is None else read_pretrained(config.model.from_)
@@ -98,10 +113,27 @@ def _trained(config: Config, folder: Path, *, resume: bool) -> TrainedModel | No
         print(
             f"{record['stopped']} after {record['minutes']:.1f} minutes, {record['steps']:,} steps"
         )
+        print(_best(record, config.training.metric))
         print(f"model: {folder}")
         if not finished:
-            print("continue with the same command and --resume")
+            print(f"go on: {_again(folder)}")
     return trained if finished else None
+
+
+def _best(record: Mapping[str, Any], metric: str) -> str:
+    """The score on dev that the model was chosen by."""
+    if record["best_step"] is None:
+        return "no scoring on dev yet: the model is that of the last step"
+    value = shown_number(record["best"][metric])
+    return f"best on dev: {metric} {value} at step {record['best_step']:,}"
+
+
+def _again(folder: Path) -> str:
+    """What goes on with a run that was stopped: the command as it was typed, and its directory."""
+    typed = [argument for argument in sys.argv[1:] if argument != "--resume"]
+    named = any(text == "-o" or text.startswith(("-o", "--output")) for text in typed)
+    output = [] if named else ["--output", str(folder)]
+    return shlex.join(["transduce", *typed, *output, "--resume"])
 
 
 def _say(line: str) -> None:
