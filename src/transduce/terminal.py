@@ -57,6 +57,7 @@ def speaking(debug: bool) -> Iterator[None]:
     """
     _stand_in_for_closed_streams()
     _speak_utf8()
+    _require_directory()
     try:
         try:
             yield
@@ -76,6 +77,14 @@ def speaking(debug: bool) -> Iterator[None]:
         if debug:
             raise
         _end(_WRONG, _explained(error))
+
+
+def _require_directory() -> None:
+    """Libraries end the process where the directory that it stands in was removed."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        _end(_WRONG, "current directory must be one that exists; got one that was removed")
 
 
 def _stand_in_for_closed_streams() -> None:

@@ -100,6 +100,10 @@ def test_warnings_are_what_must_be_seen(report: doctor.CheckReport) -> None:
         "train has many odd length ratios: 1 of 8 pairs",
         "dev has 1 bad lines",
         "dev is not unseen: 2 of 3 sources also in train, 1 with the same target",
+        "dev has 1 sources that are read with <unk>: 2 of their symbols stand nowhere in train "
+        "(n w)",
+        "dev has 1 targets that cannot be written right: 3 of their symbols stand nowhere in train "
+        "(N U W)",
     )
 
 

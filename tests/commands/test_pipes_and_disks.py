@@ -213,3 +213,15 @@ def test_of_two_trainings_one_is_refused_at_once(run: Run, tmp_path: Path) -> No
         assert list(output.iterdir()) == []
     ended = forked(*arguments, "training.max_steps=1", "--output", output)
     assert ended.status == 0, ended.err
+
+
+def test_a_directory_that_was_removed_is_one_line(tmp_path: Path) -> None:
+    def leave() -> None:
+        gone = tmp_path / "gone"
+        gone.mkdir()
+        os.chdir(gone)
+        gone.rmdir()
+
+    ended = forked("recipes", before=leave)
+    message = "current directory must be one that exists; got one that was removed"
+    assert ended == (2, "", f"transduce: {message}\n")

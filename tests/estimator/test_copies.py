@@ -8,16 +8,20 @@ import os
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from transduce import Transducer
-from transduce.config import SearchConfig
+from transduce import Transducer, pipeline
+from transduce.config import Config, SearchConfig
 from transduce.errors import ConfigError, ModelError
 from transduce.estimator.model_files import ModelFiles
+from transduce.tokenization.tokenizer import Tokenizer
+from transduce.workflow.trained import TrainedModel
 
+GRU = {"kind": "gru", "width": 8}
 WORDS = [a + b + c for a in "abc" for b in "abc" for c in "ab"]
 
 
@@ -44,6 +48,33 @@ def test_a_fitted_one_answers_the_same_after_a_pickle(fitted: Transducer) -> Non
         assert other.trained_ is not fitted.trained_
         assert other.trained_.report == fitted.trained_.report
     assert copy.copy(fitted).trained_ is fitted.trained_
+
+
+@pytest.mark.parametrize("kind", ["character", "whitespace", "word", "byte", "bpe", "unigram"])
+def test_a_trained_model_and_a_pipeline_answer_the_same_after_a_pickle(
+    kind: str, tmp_path: Path
+) -> None:
+    """The engine's form, kernels and predictors are made again."""
+    side = {"kind": kind}
+    config = Config.from_mapping(
+        {
+            "tokenizer": {"source": side, "target": side},
+            "model": {
+                "encoder": {"kind": "gru", "width": 8},
+                "decoder": {"kind": "gru", "width": 8},
+            },
+            "search": {"max_length": 5},
+        }
+    )
+    tokenizer = Tokenizer.train(WORDS, config.tokenizer.source)
+    trained = TrainedModel.fresh(config, tokenizer, tokenizer)
+    before = [best.text for best, *_ in trained.predict(WORDS, config.search)]
+    for other in (pickle.loads(pickle.dumps(trained)), copy.deepcopy(trained)):
+        assert [best.text for best, *_ in other.predict(WORDS, config.search)] == before
+        assert other.model is not trained.model
+    trained.save(tmp_path / "model")
+    asked = pipeline("text2text-generation", model=str(tmp_path / "model"), max_length=5)
+    assert asked(WORDS[:3]) == pickle.loads(pickle.dumps(asked))(WORDS[:3])
 
 
 def test_files_of_a_pickle_stay_in_their_folder(fitted: Transducer) -> None:

@@ -12,7 +12,7 @@ from transduce.commands.export import export
 from transduce.config import Config, SearchConfig
 from transduce.errors import ConfigError, ModelError
 from transduce.export.folder import export_trained, require_free
-from transduce.export.usage import left_out, program
+from transduce.export.usage import left_out, model_left_out, program
 
 Patch = pytest.MonkeyPatch
 
@@ -113,6 +113,23 @@ def test_options_without_counterpart_are_named() -> None:
         "length_normalization",
     ]
     assert left_out(SearchConfig(length_normalization="power", length_alpha=0.4)) == []
+
+
+def test_what_the_model_loses_is_named() -> None:
+    config = transformer({}, {}, ctc=True)
+    assert model_left_out(config) == [
+        "model.ctc: the encoder's own output stays behind, the decoder alone writes",
+        "sources have at most 4,096 tokens there: no more positions",
+        "outputs have at most 4,096 tokens there: no more positions",
+    ]
+    assert model_left_out(transformer({"positions": "rotary"}, {"positions": "learned"})) == []
+
+
+def test_a_power_of_the_length_and_several_hypotheses_are_asked_for_there_too() -> None:
+    search = {"search.beam": 3, "search.nbest": 2, "search.length_normalization": "power"}
+    config = transformer({}, {}).updated({**search, "search.length_alpha": 0.7})
+    assert left_out(config.search) == []
+    assert "length_penalty=0.7, num_hypotheses=2" in program(Path("a"), config, "x")
 
 
 def test_the_program_says_what_differs_from_ctranslate2() -> None:

@@ -22,8 +22,10 @@ from transduce.checks.doctor_report import (
     VocabularyReport,
 )
 from transduce.checks.leakage import Fingerprints, Leakage
+from transduce.checks.unseen import SymbolRule, Unseen, is_crossed, rule_of
 from transduce.config import Config, DataConfig, Files
 from transduce.errors import ConfigError, DataError
+from transduce.reading.column_names import is_header
 from transduce.reading.frames import FrameReader, frame_reader, what_is_wrong
 from transduce.reading.pair_files import Pair, read_pairs
 from transduce.reading.parts import part_data, part_tags, parts_of, refuse_tags
@@ -40,45 +42,72 @@ _MOST_WORDS = 500_000  # distinct words kept, so that text without spaces stays 
 _MANY = 0.01  # share of pairs from which a finding is a warning
 _ODD_FACTOR = 4.0
 _ODD_CHARACTERS = 10
+_FIRST = 100  # pairs that a header is told by
 
 
-def examine(config: DataConfig) -> CheckReport:
+def examine(config: DataConfig, recipe: Config | None = None) -> CheckReport:
     """Read all of train, dev and test once (the first pairs a second time, for examples).
 
-    Bad lines are always counted, never raised. Of a mixture each part is examined by itself,
+    ``recipe`` says by its tokenizers what a symbol is; none: a character. Bad lines are always
+    counted, never raised. Of a mixture each part is examined by itself,
     under names such as ``ice train``. Memory: 24 bytes a pair and the vocabulary. Raises
     ConfigError where there is nothing to examine.
     """
     sets: dict[str, SplitReport] = {}
     leakage: dict[str, Leakage] = {}
+    said: list[str] = []
     tags = part_tags(parts_of(Config(data=config)))
     for name, data in part_data(config).items():
         if name and data.train is None:
             raise ConfigError(f"data.parts.{name}.train must be given to be checked; got none")
         prefix = f"{name} " if name else ""
-        own, leaks = _examine_set(data, tags)
+        rules = _rules(None if recipe is None else recipe.for_part(name))
+        own, leaks, told = _examine_set(data, tags, rules)
         sets |= {f"{prefix}{kind}": report for kind, report in own.items()}
+        said += [f"{prefix}{line}" for line in told]
         leakage |= {f"{prefix}{kind}": leak for kind, leak in leaks.items()}
     if not sets:
         raise ConfigError("data.train must be given to be checked; got none")
-    return CheckReport(sets, leakage, tuple(_warnings(sets, leakage)), _mixture(config, sets))
+    warnings = (*_warnings(sets, leakage), *said)
+    return CheckReport(sets, leakage, warnings, _mixture(config, sets))
+
+
+Rules = tuple[SymbolRule | None, SymbolRule | None]
+
+
+def _rules(recipe: Config | None) -> Rules:
+    """Of sources and targets."""
+    if recipe is None:
+        return SymbolRule(), SymbolRule()
+    return rule_of(recipe.tokenizer.source), rule_of(recipe.target_tokenizer)
 
 
 def _examine_set(
-    data: DataConfig, tags: frozenset[str]
-) -> tuple[dict[str, SplitReport], dict[str, Leakage]]:
-    """Train, dev and test of one data set, as far as they are given."""
+    data: DataConfig, tags: frozenset[str], rules: Rules
+) -> tuple[dict[str, SplitReport], dict[str, Leakage], list[str]]:
+    """Train, dev and test of one data set, as far as they are given, and what to warn of."""
     given = {"train": data.train, "dev": data.dev, "test": data.test}
-    examinations = {
-        name: _Examination(files, data, tags) for name, files in given.items() if files is not None
-    }
+    examinations: dict[str, _Examination] = {}
+    for name, files in given.items():
+        if files is not None:
+            beside = examinations.get("train")
+            examinations[name] = _Examination(files, data, tags, rules, beside)
+    said = [f"{name} {line}" for name, each in examinations.items() for line in each.warnings()]
+    if (dev := examinations.get("dev")) and (test := examinations.get("test")):
+        shared, _ = test.fingerprints.leaks_from(dev.fingerprints)
+        if shared:
+            said.append(
+                f"test shares {shared.sources:,} of its {shared.total:,} sources with dev, by "
+                "which a model is chosen"
+            )
     leakage = {}
     if "train" in examinations:
         train = examinations["train"].fingerprints
         for name, examination in examinations.items():
             if name != "train":
                 leakage[name] = examination.note_leakage(train)
-    return {name: examination.report() for name, examination in examinations.items()}, leakage
+    reports = {name: examination.report() for name, examination in examinations.items()}
+    return reports, leakage, said
 
 
 def _mixture(config: DataConfig, sets: Mapping[str, SplitReport]) -> dict[str, Share]:
@@ -114,7 +143,14 @@ def _warnings(splits: Mapping[str, SplitReport], leakage: Mapping[str, Leakage])
 class _Examination:
     """One pass over one split."""
 
-    def __init__(self, files: Files, config: DataConfig, tags: frozenset[str]) -> None:
+    def __init__(
+        self,
+        files: Files,
+        config: DataConfig,
+        tags: frozenset[str],
+        rules: Rules,
+        train: _Examination | None,
+    ) -> None:
         self._files = files
         self._config = config
         self._part_tags = tags
@@ -128,6 +164,13 @@ class _Examination:
         self._leaks: npt.NDArray[np.intp] = np.empty(0, dtype=np.intp)
         self._has_leakage = False
         self._error: str | None = None
+        self._train = train
+        known: tuple[Unseen | None, Unseen | None] = (None, None) if train is None else train.unseen
+        self.unseen: tuple[Unseen, Unseen] = (
+            Unseen(rules[0], known[0]),
+            Unseen(rules[1], known[1]),
+        )
+        self._first: list[Pair] = []
         start = time.perf_counter()
         try:
             self._count(self._pairs(self._problems))
@@ -156,6 +199,11 @@ class _Examination:
             "source = target": (len(self._equal), self._equal),
             "odd length ratios": (len(odd), odd),
         }
+        if self._train is not None:
+            for side, unseen in zip(("sources", "targets"), self.unseen, strict=True):
+                strange, longer = unseen.with_strange, unseen.longer
+                found[f"{side} with symbols not in train"] = (len(strange), strange)
+                found[f"{side} longer than all in train"] = (len(longer), longer)
         if self._has_leakage:
             found["sources also in train"] = (len(self._leaks), self._leaks)
         return SplitReport(
@@ -182,8 +230,43 @@ class _Examination:
                 for number, (source, target) in enumerate(zip(sources, targets, strict=True), start)
                 if source == target
             )
-            self._source_lengths.extend(self._source.count(sources))
-            self._target_lengths.extend(self._target.count(targets))
+            lengths = self._source.count(sources), self._target.count(targets)
+            self._source_lengths.extend(lengths[0])
+            self._target_lengths.extend(lengths[1])
+            if self._reader is None:
+                self.unseen[0].add(sources, lengths[0], start)
+            self.unseen[1].add(targets, lengths[1], start)
+            self._first += portion[: _FIRST - len(self._first)]
+
+    def warnings(self) -> Iterator[str]:
+        """What should be seen to, beside what the report's findings say."""
+        rows = [[pair.source, pair.target or ""] for pair in self._first]
+        is_first = bool(self._first) and self._first[0].line == 1 and not self._config.header
+        if is_first and self._reader is None and len(rows) > 1 and is_header(rows[0], rows[1:]):
+            yield (
+                f"begins with what looks like the names of columns ({', '.join(rows[0])}): "
+                "data.header=true reads it as that"
+            )
+        if self._train is None:
+            return
+        own, known = self._characters(), self._train._characters()
+        if own is not None and known is not None and is_crossed(own, known):
+            yield "seems to have its columns the other way round: its sources look like targets"
+        sides = ("sources", "are read with <unk>"), ("targets", "cannot be written right")
+        for (side, what), unseen in zip(sides, self.unseen, strict=True):
+            if unseen.with_strange:
+                yield (
+                    f"has {len(unseen.with_strange):,} {side} that {what}: {len(unseen.strange):,} "
+                    f"of their symbols stand nowhere in train ({unseen.shown()})"
+                )
+            if len(unseen.longer) > _MANY * len(self.fingerprints):
+                yield f"has {len(unseen.longer):,} {side} that are longer than all in train"
+
+    def _characters(self) -> tuple[Counter[str], Counter[str]] | None:
+        """Of sources and targets; None where sources are no texts."""
+        if isinstance(self._source, _FrameSide):
+            return None
+        return self._source.characters, self._target.characters
 
     def _odd_ratios(self) -> tuple[float, npt.NDArray[np.intp]]:
         """The median of target / source in characters, and the indices of pairs far from it."""
@@ -222,7 +305,7 @@ class _Side:
     def __init__(self) -> None:
         self._character_lengths: Counter[int] = Counter()
         self._word_lengths: Counter[int] = Counter()
-        self._characters: Counter[str] = Counter()
+        self.characters: Counter[str] = Counter()
         self._words: Counter[str] = Counter()
         self._tags: Counter[str] = Counter()
         self._words_complete = True
@@ -240,8 +323,8 @@ class _Side:
         words = [text.split() for text in texts]
         self._character_lengths.update(lengths)
         self._word_lengths.update(map(int.__add__, map(len, words), tags))
-        self._characters.update("".join(texts))
-        self._characters[" "] -= sum(tags)
+        self.characters.update("".join(texts))
+        self.characters[" "] -= sum(tags)
         for symbols in words:
             self._words.update(symbols)
         if len(self._words) > _MOST_WORDS:
@@ -253,7 +336,7 @@ class _Side:
         return SideReport(
             Lengths(dict(self._character_lengths)),
             Lengths(dict(self._word_lengths)),
-            _vocabulary(+self._characters, True),
+            _vocabulary(+self.characters, True),
             _vocabulary(self._words, self._words_complete),
             tuple(self._tags.most_common()),
         )

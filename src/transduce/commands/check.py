@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from transduce.checks.doctor import examine
 from transduce.commands.arguments import is_recipe, recipe_or_data
-from transduce.config import Config, DataConfig, load_config, parse_override
+from transduce.config import Config, load_config, parse_override
 from transduce.errors import ConfigError, DataError
 
 __all__ = ["check"]
@@ -14,22 +14,23 @@ __all__ = ["check"]
 
 def check(arguments: Sequence[str]) -> None:
     """Print what was found. Raises ConfigError, and DataError where a split cannot be used."""
-    report = examine(_data(arguments))
+    recipe = _recipe(arguments)
+    report = examine(recipe.data, recipe)
     print(report.render())
     for split in report.splits.values():
         if split.error:
             raise DataError(split.error)
 
 
-def _data(arguments: Sequence[str]) -> DataConfig:
-    """A recipe's section, or one in which all files together are the training data."""
+def _recipe(arguments: Sequence[str]) -> Config:
+    """A recipe, or one in which all files together are the training data."""
     files, overrides = recipe_or_data(arguments)
     recipes = [path for path in files if is_recipe(path)]
     if recipes and len(files) > 1:
         raise ConfigError(f"RECIPE must stand alone; got {len(files)} files")
     if recipes:
-        return load_config(recipes[0], overrides).data
+        return load_config(recipes[0], overrides)
     values = dict(parse_override(text) for text in overrides)
     if files:
         values["data.train"] = files
-    return Config().updated(values).data
+    return Config().updated(values)

@@ -15,7 +15,7 @@ from transduce.export.holdable import (
     require_quantization,
     require_transformers,
 )
-from transduce.export.usage import compare, left_out, program
+from transduce.export.usage import compare, left_out, model_left_out, program
 from transduce.pretrained.published_model import load_trained
 from transduce.reading.parts import find_part, part_tags, parts_of
 from transduce.reading.problems import Problems
@@ -54,6 +54,8 @@ def export(
     sources = _sources(trained.config, check, part)
     export_trained(trained, output, quantization, part=part)
     print(program(output, trained.config, sources[0] if sources else "A text.", part))
+    for said in model_left_out(trained.config):
+        print(f"# {said}")
     for name in left_out(trained.config.search):
         print(f"# search.{name} has no counterpart in CTranslate2")
     for agreement in compare(trained, output, sources, part) if sources else ():

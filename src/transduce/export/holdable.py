@@ -6,11 +6,14 @@ from transduce.config import Config, ModelConfig, TransformerDecoderConfig, Tran
 from transduce.errors import ConfigError, ModelError
 
 __all__ = [
+    "LONGEST",
     "require_library",
     "require_own_tokenizers",
     "require_quantization",
     "require_transformers",
 ]
+
+LONGEST = 4096  # positions written out where the model itself has no last one
 
 # What CTranslate2 stores weights as; a processor that lacks a type takes the next best.
 _QUANTIZATIONS = (

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from transduce.config import ModelConfig, TransformerDecoderConfig, TransformerEncoderConfig
-from transduce.export.holdable import require_transformers
+from transduce.export.holdable import LONGEST, require_transformers
 from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
 from transduce.models.seq2seq import Embedding, OutputLayer, Seq2Seq
 from transduce.models.transformer import TransformerDecoder, TransformerEncoder
@@ -28,9 +28,8 @@ from transduce.modules.positions import LearnedPositions, SinusoidalPositions
 from transduce.modules.transformer import DecoderLayer, EncoderLayer, FeedForward, Residual
 from transduce.tokenization.pipelines import SPECIALS
 
-__all__ = ["LONGEST", "specify"]
+__all__ = ["specify"]
 
-LONGEST = 4096  # positions written out where the model itself has no last one
 _NEVER = -1e4  # as a logit: below every other, yet finite in float16
 _WHOLE = 0  # rotary_dim: all dimensions of a head
 

@@ -11,11 +11,11 @@ from tokenizers import Tokenizer as Pipeline
 
 from transduce.config import Config, SearchConfig
 from transduce.export.folder import SOURCE, TARGET
-from transduce.export.holdable import require_library
+from transduce.export.holdable import LONGEST, require_library
 from transduce.reading.parts import find_part
 from transduce.workflow.trained import TrainedModel
 
-__all__ = ["Agreement", "compare", "left_out", "program", "translate"]
+__all__ = ["Agreement", "compare", "left_out", "model_left_out", "program", "translate"]
 
 # Options of a search that CTranslate2 has too, with the same meaning.
 _SHARED = {"beam", "min_length", "max_length", "no_repeat_ngram", "length_normalization"}
@@ -147,6 +147,18 @@ def left_out(options: SearchConfig) -> list[str]:
     return names
 
 
+def model_left_out(config: Config) -> list[str]:
+    """What a model does that the exported one does not, in words."""
+    found = []
+    if config.model.ctc:
+        found.append("model.ctc: the encoder's own output stays behind, the decoder alone writes")
+    stacks = (("sources", config.model.encoder), ("outputs", config.model.decoder))
+    for name, stack in stacks:
+        if getattr(stack, "positions", None) in ("sinusoidal", "fairseq"):
+            found.append(f"{name} have at most {LONGEST:,} tokens there: no more positions")
+    return found
+
+
 def _shared(options: SearchConfig) -> SearchConfig:
     values = {name: getattr(options, name) for name in _SHARED}
     if options.length_normalization == "gnmt":
@@ -177,6 +189,8 @@ def _arguments(options: SearchConfig) -> Mapping[str, float]:
     }
     if (power := _length_power(options)) != 1:
         arguments["length_penalty"] = power
+    if options.nbest > 1 and not options.sample:
+        arguments["num_hypotheses"] = options.nbest
     if options.no_repeat_ngram:
         arguments["no_repeat_ngram_size"] = options.no_repeat_ngram
     return arguments

@@ -6,6 +6,7 @@ Texts are in normal form here and without tags.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import chain
 
 from transduce.interfaces import UNKNOWN
@@ -26,25 +27,36 @@ def direct_encoder(kind: str, learnt: Sequence[str]) -> Callable[[str], list[int
     """
     first = len(SPECIALS)
     if kind == "byte":
-        return lambda text: [first + value for value in to_bytes(text)]
+        return _bytes
     if kind not in ("character", "whitespace", "word"):
         return None
     numbers = _Numbers(zip(learnt, range(first, first + len(learnt)), strict=True))
-    number = numbers.__getitem__
+    # Functions of the module and their arguments, so that a tokenizer can be pickled.
     if kind == "character":
-        return lambda text: list(map(number, text))
+        return partial(_characters, numbers.__getitem__)
     if kind == "whitespace":
-        return lambda text: list(map(number, text.split()))
-    chunk_numbers = _WordPieces(numbers).__getitem__
+        return partial(_chunks, numbers.__getitem__)
+    return partial(_words, _WordPieces(numbers).__getitem__)
 
-    def encode_words(text: str) -> list[int]:
-        try:
-            return list(chain.from_iterable(map(chunk_numbers, text.split(" ")))) if text else []
-        except UnicodeEncodeError:
-            to_bytes(text)
-            raise
 
-    return encode_words
+def _bytes(text: str) -> list[int]:
+    return [len(SPECIALS) + value for value in to_bytes(text)]
+
+
+def _characters(number: Callable[[str], int], text: str) -> list[int]:
+    return list(map(number, text))
+
+
+def _chunks(number: Callable[[str], int], text: str) -> list[int]:
+    return list(map(number, text.split()))
+
+
+def _words(chunk_numbers: Callable[[str], list[int]], text: str) -> list[int]:
+    try:
+        return list(chain.from_iterable(map(chunk_numbers, text.split(" ")))) if text else []
+    except UnicodeEncodeError:
+        to_bytes(text)
+        raise
 
 
 def pieces_of(

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
-from transduce.config import EngineChoice
+from transduce.config import Config, EngineChoice
 from transduce.engine import fast_stepper
 from transduce.interfaces import Stepper
 from transduce.models.seq2seq import Seq2Seq
+from transduce.workflow.predicting.predictor import Predictor
 
-__all__ = ["FastForm"]
+__all__ = ["FastForm", "OwnPredictors"]
+
+
+@dataclass
+class OwnPredictors:
+    """The predictors of a model by part, as long as what they are made of stays the same."""
+
+    made_of: tuple[Config, object, object, Stepper[Any]]
+    predictors: dict[str | None, Predictor] = field(default_factory=dict)
+
+    def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
+        """None in a pickle or copy of the model, which makes them anew."""
+        return type(None), ()
 
 
 class FastForm:
@@ -22,6 +37,10 @@ class FastForm:
     def __init__(self, model: Seq2Seq) -> None:
         self.model = model
         self._made: tuple[tuple[EngineChoice, str], Stepper[Any]] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the form: it is made again where a pickle or copy is used."""
+        return {"model": self.model, "_made": None}
 
     def stepper(self, choice: EngineChoice) -> Stepper[Any]:
         """The model in evaluation mode. Made again for another engine or device.

@@ -33,7 +33,7 @@ from transduce.tokenization.joint import Coder, JointTokenizer, coder
 from transduce.tokenization.tokenizer import Tokenizer
 from transduce.untrusted.json import read_object
 from transduce.untrusted.tensors import TensorFile
-from transduce.workflow.fast_form import FastForm
+from transduce.workflow.fast_form import FastForm, OwnPredictors
 from transduce.workflow.model_folder import (
     CONFIG,
     REPORT,
@@ -73,14 +73,6 @@ _SIDES: tuple[Side, Side] = ("source", "target")
 
 
 @dataclass
-class _Own:
-    """The predictors of a model by part, as long as what they are made of stays the same."""
-
-    made_of: tuple[Config, object, object, Stepper[Any]]
-    predictors: dict[str | None, Predictor] = field(default_factory=dict)
-
-
-@dataclass
 class TrainedModel:
     """A model with what reads its sources (tokenizers, or a reader of recordings or pictures) and
     the target's tokenizer. ``load`` reads the directory that ``save`` writes.
@@ -93,7 +85,7 @@ class TrainedModel:
     report: dict[str, Any] = field(default_factory=dict)
     _fast: FastForm = field(init=False, repr=False)
     _reader: tuple[object, SourceReader] | None = field(default=None, init=False, repr=False)
-    _own: _Own | None = field(default=None, init=False, repr=False)
+    _own: OwnPredictors | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._fast = FastForm(self.model)
@@ -234,7 +226,7 @@ class TrainedModel:
         # Of a single short sentence all this would be a good share of the time.
         made_of = self.config, self.source, self.target_tokenizer, self.stepper()
         if self._own is None or any(map(operator.is_not, self._own.made_of, made_of)):
-            self._own = _Own(made_of)
+            self._own = OwnPredictors(made_of)
         if part not in self._own.predictors:
             self._own.predictors[part] = self._predictor(part, made_of[-1], None, False)
         return self._own.predictors[part]
