@@ -49,8 +49,16 @@ def test_forms_of_a_recording(run: Any, folder: Path) -> None:
         assert run(source) == expected
     (folder / "clip.wav").write_bytes(content())
     of_file = run(str(folder / "clip.wav"))
-    for source in (content(), bytearray(content()), {"bytes": content(), "path": None}):
+    for source in (
+        content(),
+        bytearray(content()),
+        memoryview(content()),
+        io.BytesIO(content()),
+        {"bytes": content(), "path": None},
+    ):
         assert run(source) == of_file
+    with (folder / "clip.wav").open("rb") as file:
+        assert run([file, content()]) == [of_file, of_file]
     assert run([content(), content("FLAC")]) == [of_file, of_file]
     assert run(folder / "clip.wav") == of_file
     model = Transducer.from_pretrained(folder, source_language="auto", device="cpu")
@@ -67,6 +75,7 @@ def test_forms_of_a_recording(run: Any, folder: Path) -> None:
         ({"raw": SAMPLES}, r"sampling_rate; got raw"),
         ({"raw": SAMPLES, "sampling_rate": "16k"}, "sampling_rate must be a whole number"),
         ("https://example.org/a.wav", "nothing is fetched from the network"),
+        (io.StringIO("clip.wav"), "file must be open for bytes; it gave str"),
         (3, "recording must be a path, samples or bytes of a file; got int"),
     ],
 )

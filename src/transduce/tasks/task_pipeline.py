@@ -108,9 +108,9 @@ class Text2TextPipeline:
         options = {**self._given, **options}
         given = given_sources(sources, options)
         call = self._call(options)
-        if isinstance(given, Iterator):
-            return self._one_by_one(given, call)
         alone = not is_many(given, self.kind)
+        if isinstance(given, Iterator) and not alone:
+            return self._one_by_one(given, call)
         answers = list(self._answers([given] if alone else list(given), call))
         if alone:
             return answers[0]

@@ -38,8 +38,9 @@ def is_many(value: Any, kind: Kind) -> bool:
         return False
     if isinstance(value, list):
         return True
-    single = isinstance(value, str | bytes | bytearray | tuple | Mapping | Path)
-    return isinstance(value, Iterable) and not single and not hasattr(value, "__array__")
+    single = isinstance(value, str | bytes | bytearray | memoryview | tuple | Mapping | Path)
+    single = single or hasattr(value, "__array__") or _is_open_file(value)
+    return isinstance(value, Iterable) and not single
 
 
 def read_source(source: Any, kind: Kind) -> Any:
@@ -70,6 +71,8 @@ def _recording(source: Any) -> Any:
     """
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source)
+    if _is_open_file(source):
+        return _content(source)
     if isinstance(source, list):
         return np.asarray(source, dtype=np.float32)
     if not isinstance(source, Mapping):
@@ -87,6 +90,19 @@ def _recording(source: Any) -> Any:
         raise DataError(f"sampling_rate must be a whole number of hertz; got {str(rate)[:40]}")
     values = np.asarray(samples, np.float32) if isinstance(samples, list) else _array(samples)
     return values, int(rate)
+
+
+def _is_open_file(value: Any) -> bool:
+    """Whose lines are no sources."""
+    return callable(getattr(value, "read", None))
+
+
+def _content(file: Any) -> bytes:
+    """Of an open file, from where it stands on."""
+    content = file.read()
+    if not isinstance(content, bytes):
+        raise DataError(f"file must be open for bytes; it gave {type(content).__name__}")
+    return content
 
 
 def _array(value: Any) -> Any:
