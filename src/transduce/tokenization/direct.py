@@ -27,31 +27,31 @@ def direct_encoder(kind: str, learnt: Sequence[str]) -> Callable[[str], list[int
     """
     first = len(SPECIALS)
     if kind == "byte":
-        return _bytes
+        return _byte_numbers
     if kind not in ("character", "whitespace", "word"):
         return None
     numbers = _Numbers(zip(learnt, range(first, first + len(learnt)), strict=True))
     # Functions of the module and their arguments, so that a tokenizer can be pickled.
     if kind == "character":
-        return partial(_characters, numbers.__getitem__)
+        return partial(_character_numbers, numbers.__getitem__)
     if kind == "whitespace":
-        return partial(_chunks, numbers.__getitem__)
-    return partial(_words, _WordPieces(numbers).__getitem__)
+        return partial(_chunk_numbers, numbers.__getitem__)
+    return partial(_word_numbers, _WordPieces(numbers).__getitem__)
 
 
-def _bytes(text: str) -> list[int]:
+def _byte_numbers(text: str) -> list[int]:
     return [len(SPECIALS) + value for value in to_bytes(text)]
 
 
-def _characters(number: Callable[[str], int], text: str) -> list[int]:
+def _character_numbers(number: Callable[[str], int], text: str) -> list[int]:
     return list(map(number, text))
 
 
-def _chunks(number: Callable[[str], int], text: str) -> list[int]:
+def _chunk_numbers(number: Callable[[str], int], text: str) -> list[int]:
     return list(map(number, text.split()))
 
 
-def _words(chunk_numbers: Callable[[str], list[int]], text: str) -> list[int]:
+def _word_numbers(chunk_numbers: Callable[[str], list[int]], text: str) -> list[int]:
     try:
         return list(chain.from_iterable(map(chunk_numbers, text.split(" ")))) if text else []
     except UnicodeEncodeError:
