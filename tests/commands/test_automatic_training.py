@@ -68,7 +68,7 @@ def test_five_pairs_are_too_few_and_train(
     assert call(monkeypatch, "train", "five.csv", "--output", "run", *TINY) == 0
     told = capsys.readouterr()
     assert "the first line names the columns: word, plural" in told.err
-    assert "the sources are too few to hold any out" in told.err
+    assert "there are too few sources to hold any out" in told.err
     assert "scores on dev, which the model was chosen by" in told.out
 
 
@@ -87,7 +87,7 @@ def test_the_same_from_python() -> None:
     sources = words(1, 200)
     model.fit(sources, [word[::-1] for word in sources])
     assert "width: 8  # as you said" in model.recipe_
-    assert "# the best of a few beginnings" in model.recipe_
+    assert "# keeps a few hypotheses" in model.recipe_
     report = model.trained_.report
     assert report["data"]["train_pairs"] + report["data"]["dev_sources"] == 180
     assert report["test"]["counts"]["sentences"] == 20

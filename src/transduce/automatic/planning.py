@@ -82,7 +82,7 @@ def plan_files(paths: Sequence[str], given: Mapping[str, Any], minutes: float) -
     began = time.perf_counter()
     understood = understand(paths)
     said = {f"data.{key}": value for key, value in understood.data.items()}
-    layout = [RecipeLine("data.train", understood.files, "what you gave")]
+    layout = [RecipeLine("data.train", understood.files, "your data")]
     layout += [RecipeLine(key, value, "as its first lines show") for key, value in said.items()]
     of_data = _of_data(given)
     layout = _replaced(layout, of_data)
@@ -93,7 +93,7 @@ def plan_files(paths: Sequence[str], given: Mapping[str, Any], minutes: float) -
     lines = list(understood.lines)
     if problems.total:
         layout = _replaced([*layout, _skipping(problems)], of_data)
-        lines.append(f"warning: lines that cannot be used: {problems.summary()}")
+        lines.append(f"warning: unusable lines: {problems.summary()}")
     total = len(pairs) if complete else _estimated(pairs, data)
     sources = [pair.source for pair in pairs]
     kind = data.input.kind
@@ -145,8 +145,8 @@ def plan_pairs(
 
 
 _TOO_FEW = (
-    "warning: the sources are too few to hold any out: the model is chosen, and measured, on what "
-    "it has learnt from"
+    "warning: there are too few sources to hold any out: the model is chosen and measured on "
+    "its training data"
 )
 
 
@@ -165,9 +165,9 @@ def _planned(
     device, threads = given.get("training.device", "auto"), given.get("training.threads")
     machine = measure_machine(device, threads)
     chosen = choose(facts, minutes, machine, dev_sources=dev_sources, frames=frames)
-    choices = [RecipeLine("name", name, "that of the data"), *layout, *chosen]
+    choices = [RecipeLine("name", name, "the name of the data"), *layout, *chosen]
     if threads is None and machine.threads == 1 and machine.device == "cpu":
-        choices.append(RecipeLine("training.threads", 1, "more are no faster here and now"))
+        choices.append(RecipeLine("training.threads", 1, "more are not faster at present"))
     choices = _ordered(_replaced(choices, given))
     config = Config.from_mapping(nested(choices))
     require_agreement(config)

@@ -88,7 +88,7 @@ def _examples(config: Config) -> tuple[list[Example], str]:
         return examples_from_files(part.data.test, part.data, problems, tags), "test"
     if part.data.test_fraction:
         return held_out_test(part, problems, tags), "test, which training never saw"
-    return open_corpora(config).dev, "dev, which the model was chosen by, as there is no test"
+    return open_corpora(config).dev, "dev, which the model was chosen by, because there is no test"
 
 
 def fit_pairs(
@@ -137,6 +137,6 @@ def ending(trained: TrainedModel, folder: Path, say: Callable[[str], None]) -> N
     say(f"scores on {what}:")
     say(evaluation.table().rstrip())
     say(answers(trained.config, evaluation).rstrip())
-    say("what to type next:")
+    say("what you can type next:")
     for command in next_commands(trained.config, folder, evaluation.examples[0]):
         say(f"  {command}")

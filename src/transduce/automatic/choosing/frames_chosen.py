@@ -73,69 +73,73 @@ def _audio(facts: Facts, frames: FrameFacts, width: int) -> list[RecipeLine]:
     changes = {"speed": 0.1, "color": 6.0, "gain": 10.0, "noise": 0.05, "time_masks": 2}
     little = facts.pairs < 20_000
     chosen = [
-        RecipeLine("data.input.sampling_rate", frames.rate, "most recordings have it"),
-        RecipeLine("data.input.mel_bins", 40, "enough to tell sounds apart"),
-        RecipeLine("data.input.normalization", "recording", "recordings may be loud or soft"),
+        RecipeLine("data.input.sampling_rate", frames.rate, "the rate of most recordings"),
+        RecipeLine("data.input.mel_bins", 40, "enough to distinguish sounds"),
+        RecipeLine("data.input.normalization", "recording", "recordings can differ in loudness"),
     ]
     if little:
-        reason = "few recordings: each time a little faster, higher, noisier"
+        reason = "few recordings, so each is changed a little every time"
         chosen.append(RecipeLine("data.input.augmentation", changes, reason))
     return [
         *chosen,
-        RecipeLine("model.ctc", True, "what is said is in the order in which it is heard"),
-        RecipeLine("model.frontend.kind", "subsampling", f"{frames.length:.1f} s are many frames"),
-        RecipeLine("model.frontend.channels", 16, "a small one learns soonest"),
-        RecipeLine("model.encoder.kind", "gru", "the fastest that hears in both directions"),
+        RecipeLine("model.ctc", True, "text and sound have the same order"),
+        RecipeLine(
+            "model.frontend.kind",
+            "subsampling",
+            f"{frames.length:.1f} s are many frames, so they are shortened",
+        ),
+        RecipeLine("model.frontend.channels", 16, "a small frontend learns fastest"),
+        RecipeLine("model.encoder.kind", "gru", "the fastest that reads in both directions"),
         RecipeLine("model.encoder.layers", 2, "sounds, then syllables"),
-        RecipeLine("model.encoder.width", width, "what the minutes permit"),
+        RecipeLine("model.encoder.width", width, "what the time allows"),
         RecipeLine("model.encoder.dropout", 0.3 if little else 0.1, f"{facts.pairs:,} recordings"),
         RecipeLine("model.decoder.kind", "gru", "as the encoder"),
         RecipeLine("model.decoder.width", 96, "texts are short"),
-        RecipeLine("model.decoder.attention", "additive", "it finds its place in a long source"),
-        RecipeLine("search.ctc_weight", 0.5, "both outputs decide"),
+        RecipeLine("model.decoder.attention", "additive", "suits long sources"),
+        RecipeLine("search.ctc_weight", 0.5, "both outputs count"),
     ]
 
 
 def _image(facts: Facts, frames: FrameFacts, width: int) -> list[RecipeLine]:
     line = frames.length >= _LINE or frames.varies
     changes = {"shift": 0.05, "slant": 4.0, "scale": 0.08, "noise": 0.03}
-    reason = "each time a little shifted, slanted, larger"
+    reason = "each picture is changed a little every time"
     if line:
         return [
-            RecipeLine("data.input.height", 32, "what a line of writing needs"),
+            RecipeLine("data.input.height", 32, "enough for a line of text"),
             RecipeLine("data.input.augmentation", changes, reason),
-            RecipeLine("model.frontend.kind", "convolution2d", "strokes, then signs"),
-            RecipeLine("model.encoder.kind", "gru", "signs stand in a row"),
-            RecipeLine("model.encoder.width", width, "what the minutes permit"),
+            RecipeLine("model.frontend.kind", "convolution2d", "for lines of text"),
+            RecipeLine("model.encoder.kind", "gru", "characters follow each other"),
+            RecipeLine("model.encoder.width", width, "what the time allows"),
             RecipeLine("model.encoder.dropout", 0.1, f"{facts.pairs:,} pictures"),
             RecipeLine("model.decoder.kind", "gru", "as the encoder"),
             RecipeLine("model.decoder.width", width, "as the encoder"),
-            RecipeLine("model.decoder.attention", "general", "it looks where it reads"),
+            RecipeLine("model.decoder.attention", "general", "suits pictures"),
         ]
     return [
-        RecipeLine("data.input.height", 64, "a picture to look at, not to read"),
-        RecipeLine("data.input.width", 64, "all of one size"),
-        RecipeLine("data.input.color", True, "colours tell things apart"),
+        RecipeLine("data.input.height", 64, "pictures of things, not of text"),
+        RecipeLine("data.input.width", 64, "all pictures have one size"),
+        RecipeLine("data.input.color", True, "colours help to distinguish things"),
         RecipeLine("data.input.augmentation", changes, reason),
         RecipeLine("model.frontend.kind", "patches", "64 patches of 8 by 8"),
-        RecipeLine("model.encoder.kind", "transformer", "what stands where means nothing in order"),
-        RecipeLine("model.encoder.layers", 3, "what the minutes permit"),
-        RecipeLine("model.encoder.width", 128, "what the minutes permit"),
+        RecipeLine("model.encoder.kind", "transformer", "a picture has no reading order"),
+        RecipeLine("model.encoder.layers", 3, "what the time allows"),
+        RecipeLine("model.encoder.width", 128, "what the time allows"),
         RecipeLine("model.encoder.feedforward", 512, "four times the width"),
         RecipeLine("model.encoder.heads", 4, "of 32 each"),
         RecipeLine("model.encoder.positions", "none", "patches have their own"),
         RecipeLine("model.decoder.kind", "gru", "texts are short"),
         RecipeLine("model.decoder.width", 128, "as the encoder"),
-        RecipeLine("model.decoder.attention", "additive", "it looks where it reads"),
+        RecipeLine("model.decoder.attention", "additive", "suits pictures"),
     ]
 
 
 def _training(batch: int, unit: str) -> list[RecipeLine]:
     return [
         RecipeLine("training.batch_tokens", batch, f"{unit} of a step"),
-        RecipeLine("training.learning_rate", 2e-3, "what suits this width"),
+        RecipeLine("training.learning_rate", 2e-3, "suits this width"),
         RecipeLine("training.warmup_steps", 50, "few steps fit into the minutes"),
-        RecipeLine("training.schedule", "cosine", "down to nothing at the end of the minutes"),
-        RecipeLine("training.weight_decay", 0.05, "all is soon known by heart"),
-        RecipeLine("training.label_smoothing", 0.05, "no symbol is ever quite sure"),
+        RecipeLine("training.schedule", "cosine", "falls to zero at the end"),
+        RecipeLine("training.weight_decay", 0.05, "little data is soon memorized"),
+        RecipeLine("training.label_smoothing", 0.05, "avoids overconfidence"),
     ]

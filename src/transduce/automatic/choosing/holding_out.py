@@ -31,7 +31,9 @@ class HeldOut:
         why = "a source is in one of train, dev and test, with all its targets"
         return [
             RecipeLine("data.dev_fraction", self.dev, f"{self.dev_sources:,} sources; {why}"),
-            RecipeLine("data.test_fraction", self.test, f"{self.test_sources:,} sources, likewise"),
+            RecipeLine(
+                "data.test_fraction", self.test, f"{self.test_sources:,} sources, in the same way"
+            ),
         ]
 
 

@@ -42,7 +42,7 @@ def choose_tokens(facts: Facts) -> Tokens:
     shared = kinds == ["bpe", "bpe"] and facts.alphabets >= _SHARED
     choices: list[RecipeLine] = []
     if shared:
-        reason = "both sides are written with the same letters"
+        reason = "both sides use the same letters"
         choices = [RecipeLine("tokenizer.shared", True, reason), *source]
     else:
         choices = [*source, *target]
@@ -70,7 +70,7 @@ def _side(
     if side.is_closed:
         reason = (
             f"{name}s are of {side.vocabulary} different symbols with spaces between them, "
-            "and new ones hardly come"
+            "and new ones are rare"
         )
         return [RecipeLine(f"{key}.kind", "whitespace", reason)], side.words
     if is_sentences(side) and facts.pairs >= _SENTENCES:
@@ -78,12 +78,12 @@ def _side(
         reason = f"{name}s are sentences, {side.words:.0f} words on average: pieces of words"
         return [
             RecipeLine(f"{key}.kind", "bpe", reason),
-            RecipeLine(f"{key}.vocabulary_size", size, "so that each piece is seen often enough"),
+            RecipeLine(f"{key}.vocabulary_size", size, "so that each piece occurs often enough"),
             *_normal_form(side, key, composed=True),
         ], side.words * 1.5
     turned: list[RecipeLine] = []
     if is_target and facts.tags and facts.beginning > facts.ending:
-        reason = "tags change the ending, which is written first"
+        reason = "tags change the ending, so it is written first"
         turned = [RecipeLine(f"{key}.right_to_left", True, reason)]
     if side.script:
         reason = f"{name}s have no spaces to cut at"

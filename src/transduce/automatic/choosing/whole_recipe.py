@@ -69,11 +69,11 @@ def _model(
     size = work.size
     dropout, because = _dropout(facts, work)
     reach = (
-        f"in {minutes:g} minutes on {machine} the data is read about "
-        f"{work.epochs:,.{0 if work.epochs >= 10 else 1}f} times"
+        f"about {work.epochs:,.{0 if work.epochs >= 10 else 1}f} epochs in {minutes:g} min "
+        f"on {machine}"
     )
     if size.family == "transformer":
-        reason = "sentences, and time enough: a Transformer"
+        reason = "sentences, and enough time for a Transformer"
         chosen = [
             choice
             for side in ("encoder", "decoder")
@@ -91,44 +91,44 @@ def _model(
             )
         ]
         tie = "all" if tokens.shared else "target"
-        return [*chosen, RecipeLine("model.tie", tie, "one table for symbols read and written")]
-    reason = "learns soonest from few steps, and short texts"
+        return [*chosen, RecipeLine("model.tie", tie, "one embedding table for input and output")]
+    reason = "learns fastest from few steps and short texts"
     chosen = [
         RecipeLine("model.encoder.kind", "lstm", reason),
         RecipeLine("model.encoder.layers", size.layers, reach),
         RecipeLine("model.encoder.width", size.width, reach),
         RecipeLine("model.encoder.dropout", dropout, because),
         RecipeLine("model.decoder.kind", "lstm", reason),
-        RecipeLine("model.decoder.layers", 1, "what is written needs less than what is read"),
+        RecipeLine("model.decoder.layers", 1, "one layer is enough for the decoder"),
         RecipeLine("model.decoder.width", size.width, reach),
         RecipeLine("model.decoder.dropout", dropout, because),
     ]
     if facts.tags:
         chosen.append(
-            RecipeLine("model.decoder.attention", "multihead", "it looks at tags and letters")
+            RecipeLine("model.decoder.attention", "multihead", "attends to tags and letters")
         )
     else:
         chosen.append(
-            RecipeLine("model.decoder.attention", "general", "it looks at all of a source")
+            RecipeLine("model.decoder.attention", "general", "attends to the whole source")
         )
     if tokens.copies:
         reason = f"{100 * facts.shared:.0f} % of a target's letters stand in its source"
         chosen.append(RecipeLine("model.copy", True, reason))
     if tokens.shared:
-        chosen.append(RecipeLine("model.tie", "all", "one table for symbols read and written"))
+        chosen.append(RecipeLine("model.tie", "all", "one embedding table for input and output"))
     return chosen
 
 
 def _dropout(facts: Facts, work: Work) -> tuple[float, str]:
     if facts.source.digits > 0.6 and facts.target.digits > 0.6:
-        return 0.05, "digits follow a rule, which noise hides"
+        return 0.05, "digits follow a rule, which dropout would hide"
     if work.epochs < 5:
-        return 0.1, "all is seen a few times only"
+        return 0.1, "each pair is seen only a few times"
     if work.epochs < 15:
-        return 0.2, "all is seen several times"
+        return 0.2, "each pair is seen several times"
     if facts.pairs < 2000:
         return 0.4, "little data, seen many times"
-    return 0.3, "all is seen many times"
+    return 0.3, "each pair is seen many times"
 
 
 # ---------------------------------------------------------------- training
@@ -146,10 +146,10 @@ def _training(facts: Facts, tokens: Tokens, work: Work) -> list[RecipeLine]:
         RecipeLine(
             "training.batch_tokens", work.batch_tokens, f"about {steps:,.0f} steps in the time"
         ),
-        RecipeLine("training.learning_rate", rates[work.size.width], "what suits this width"),
-        RecipeLine("training.schedule", "cosine", "down to nothing at the end of the minutes"),
+        RecipeLine("training.learning_rate", rates[work.size.width], "suits this width"),
+        RecipeLine("training.schedule", "cosine", "falls to zero at the end"),
         RecipeLine("training.warmup_steps", warmup, "a twentieth of the steps"),
-        RecipeLine("training.label_smoothing", smoothing, "no symbol is ever quite sure"),
+        RecipeLine("training.label_smoothing", smoothing, "avoids overconfidence"),
         RecipeLine(
             "training.ema_decay",
             round(min(0.999, max(0.98, 1 - 20 / max(1.0, steps))), 4),
@@ -160,7 +160,7 @@ def _training(facts: Facts, tokens: Tokens, work: Work) -> list[RecipeLine]:
         reason = "tags are a set: their order means nothing"
         chosen.append(RecipeLine("training.tag_orders", 8, reason))
     if work.epochs >= 40:
-        chosen.append(RecipeLine("training.weight_decay", 0.1, "all is soon known by heart"))
+        chosen.append(RecipeLine("training.weight_decay", 0.1, "little data is soon memorized"))
     return chosen
 
 
@@ -168,12 +168,12 @@ _ENOUGH_STEPS, _ENOUGH_EPOCHS = 5000, 120
 
 
 def _limits(facts: Facts, tokens: Tokens, minutes: float, work: Work | None) -> list[RecipeLine]:
-    chosen = [RecipeLine("training.max_minutes", minutes, "what you gave, dev scorings included")]
+    chosen = [RecipeLine("training.max_minutes", minutes, "your limit, including dev scorings")]
     if work is not None:
         steps_an_epoch = max(1.0, work.steps / max(work.epochs, 1e-9))
         epochs = max(_ENOUGH_EPOCHS, round(_ENOUGH_STEPS / steps_an_epoch))
         if work.epochs > epochs:
-            reason = "little data is learnt by then: it need not take all the minutes"
+            reason = "little data is learnt by then"
             chosen.append(RecipeLine("training.max_epochs", epochs, reason))
     return chosen
 
@@ -183,15 +183,15 @@ def _metric(facts: Facts, tokens: Tokens, dev_sources: int, epochs: float) -> li
     if dev_sources < _FEW_DEV:
         name, reason = "loss", f"{dev_sources} dev sources are too few to count right answers"
     elif tokens.pieces:
-        name, reason = "bleu", "what translations are compared by"
+        name, reason = "bleu", "the usual metric for translations"
     elif target.script:
-        name, reason = "chrf", "words cannot be told apart: pieces of them are compared"
+        name, reason = "chrf", "without spaces, pieces of words are compared"
     elif target.is_closed and not facts.labels:
-        name, reason = ("per", "few answers are all right so soon: right symbols are counted")
+        name, reason = ("per", "few answers will be completely right, so symbols are counted")
         if epochs >= 20:
             name, reason = "exact_match", "an answer is right or wrong"
     elif target.characters >= _LONG or (epochs < 20 and not facts.labels):
-        name, reason = "cer", "few answers are right to the last letter: letters are counted"
+        name, reason = "cer", "few answers will be completely right, so letters are counted"
     else:
         name, reason = "exact_match", "an answer is right or wrong"
     return [RecipeLine("training.metric", name, reason)]
@@ -205,8 +205,8 @@ def _search(facts: Facts, tokens: Tokens, frames: FrameFacts | None) -> list[Rec
     chosen = [
         RecipeLine("search.beam", 1 if facts.labels else 4, "one symbol needs no search")
         if facts.labels
-        else RecipeLine("search.beam", 4, "the best of a few beginnings"),
-        RecipeLine("search.max_length", longest, "the longest target and a third more"),
+        else RecipeLine("search.beam", 4, "keeps a few hypotheses"),
+        RecipeLine("search.max_length", longest, "a third more than the longest target"),
     ]
     if frames is not None:
         chosen.append(RecipeLine("search.batch_tokens", 40_000, "frames that are read together"))

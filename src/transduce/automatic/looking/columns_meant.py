@@ -50,7 +50,7 @@ def columns_meant(rows: Sequence[Sequence[str]], names: Sequence[str] | None) ->
     if len(texts) > 2:
         for number in texts[:]:
             if len(texts) > 2 and _is_single_tag(columns[number]):
-                tags[number], roles[number] = None, "one tag a line"
+                tags[number], roles[number] = None, "one tag on each line"
                 texts.remove(number)
     source, target = _source_and_target(texts, names)
     roles |= {number: "left out" for number in texts if number not in (source, target)}
@@ -96,13 +96,13 @@ def _useless(columns: Sequence[Sequence[str]], texts: Sequence[int]) -> dict[int
         if len(texts) - len(found) <= 2:
             break
         if len(set(values)) == 1:
-            found[number] = "left out, as it is always the same"
+            found[number] = "left out, because it is constant"
         elif len(set(values)) == len(values) and all(value.strip().isdecimal() for value in values):
-            found[number] = "left out, as it numbers the lines"
+            found[number] = "left out, because it numbers the lines"
         elif not any(value.strip() for value in values):
-            found[number] = "left out, as it is empty"
+            found[number] = "left out, because it is empty"
         elif _is_attribution(values):
-            found[number] = "left out, as it says where the others are from"
+            found[number] = "left out, because it gives the origin of the others"
     return found
 
 

@@ -32,13 +32,13 @@ def describe(facts: Facts) -> Iterator[str]:
     if facts.kind == "text" and 0 < facts.equal < 1:
         yield f"{100 * facts.equal:.1f} % of the targets are their sources"
     if facts.equal == 1:
-        yield "warning: each target is its source: there is nothing to learn but to repeat"
+        yield "warning: each target equals its source, so there is nothing to learn"
     if facts.target.distinct == 1:
         yield "warning: all targets are the same"
     if facts.sources < _FEW:
         yield (
-            f"warning: {facts.sources:,} different sources are few to learn from; some hundreds "
-            "are a beginning, and scores on so few say little"
+            f"warning: {facts.sources:,} different sources are too few; some hundreds "
+            "are a start, and scores on so few say little"
         )
 
 
