@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from transduce.errors import DataError
@@ -38,6 +39,19 @@ def test_columns_are_texts(column: Any) -> None:
     found = texts(column, "sources")
     assert found == ["a", "b"]
     assert [type(text) for text in found] == [str, str]
+
+
+def test_columns_of_the_libraries_themselves() -> None:
+    pandas = pytest.importorskip("pandas")
+    column = pandas.Series(["a", "b"])
+    kinds = (column, column.astype("string"), column.astype("category"), pandas.Index(column))
+    for kind in (*kinds, pa.array(["a", "b"]), pa.chunked_array([["a"], ["b"]])):
+        assert texts(kind, "sources") == ["a", "b"]
+    with pytest.raises(DataError, match=r"a table of 1 rows with the columns w: give table\['w'\]"):
+        texts(pa.table({"w": ["a"]}), "sources")
+    for missing in (pandas.Series(["a", pandas.NA], dtype="string"), pa.array(["a", None])):
+        with pytest.raises(DataError, match=r"got a missing value, (<NA>|None) \(number 2\)"):
+            texts(missing, "sources")
 
 
 @pytest.mark.parametrize(

@@ -87,14 +87,24 @@ def texts(values: Iterable[object], name: str) -> list[str]:
     if not isinstance(values, Iterable):
         raise DataError(f"{name} must be a list of texts; got {type(values).__name__}")
     found: list[str] = []
+    if callable(plain := getattr(values, "to_pylist", None)):  # pyarrow's columns hold no texts
+        values = plain()
     for number, text in enumerate(values, 1):
         if not isinstance(text, str):
             got = type(text).__name__
-            if text is None or text != text:  # what tables hold where a value is missing
+            if _is_missing(text):
                 got = f"a missing value, {text}"
             raise DataError(f"{name} must be texts; got {got} (number {number})")
         found.append(str(text))  # of numpy's texts a plain one
     return found
+
+
+def _is_missing(value: object) -> bool:
+    """Whether it is what tables hold where there is no value: None, NaN, pandas' NA."""
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # nobody knows whether pandas' NA equals anything
+        return True
 
 
 def require_column(values: object, name: str) -> None:
@@ -108,7 +118,7 @@ def require_column(values: object, name: str) -> None:
     shape = getattr(values, "shape", None)  # of NumPy's, pandas' and polars' tables and columns
     if not isinstance(shape, tuple) or len(shape) == 1:
         return
-    columns = [*getattr(values, "columns", ())]
+    columns = [*getattr(values, "column_names", getattr(values, "columns", ()))]
     what = f"a table of {shape[0]:,} rows" if columns else f"an array of shape {shape}"
     if columns:
         what += f" with the columns {', '.join(map(str, columns[:5]))}"
