@@ -7,10 +7,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from transduce.errors import ConfigError, did_you_mean
+from transduce.explain.attentions.attention_rollout import AttentionRollout
+from transduce.explain.attentions.attention_weights import AttentionWeights
+from transduce.explain.attentions.value_zeroing import ValueZeroing
+from transduce.explain.gradients.gradient_shap import GradientShap
 from transduce.explain.gradients.input_x_gradient import InputXGradient
+from transduce.explain.gradients.integrated_gradients import IntegratedGradients
 from transduce.explain.gradients.saliency import Saliency
 from transduce.explain.gradients.smoothgrad import SmoothGrad
 from transduce.explain.method import Method
+from transduce.explain.perturbations.kernel_shap import KernelShap
+from transduce.explain.perturbations.lime import Lime
+from transduce.explain.perturbations.occlusion import Occlusion
 from transduce.explain.weighed import SourceKind
 from transduce.models.seq2seq import Seq2Seq
 from transduce.workflow.trained import TrainedModel
@@ -18,7 +26,20 @@ from transduce.workflow.trained import TrainedModel
 __all__ = ["METHODS", "chosen_method", "method_with"]
 
 METHODS: Mapping[str, Method] = {
-    method.name: method for method in (Saliency(), InputXGradient(), SmoothGrad())
+    method.name: method
+    for method in (
+        AttentionWeights(),
+        AttentionRollout(),
+        ValueZeroing(),
+        Saliency(),
+        InputXGradient(),
+        IntegratedGradients(),
+        SmoothGrad(),
+        GradientShap(),
+        Occlusion(),
+        Lime(),
+        KernelShap(),
+    )
 }
 
 _BEST: Mapping[SourceKind, str] = {"text": "saliency", "audio": "saliency", "image": "saliency"}

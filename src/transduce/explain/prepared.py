@@ -52,7 +52,11 @@ class Prepared:
         """The function of a question that a model answers."""
         model = trained.model if isinstance(trained.model, Seq2Seq) else None
         stepper = trained.stepper() if model is None else model
-        return Subject(stepper, model, self.source, question, self.units, self.blank, other)
+        sizes = (
+            0 if trained.reader.in_files else trained.reader.width,
+            trained.target_tokenizer.size,
+        )
+        return Subject(stepper, model, self.source, question, self.units, self.blank, other, sizes)
 
     def on_all(self, weights: torch.Tensor) -> torch.Tensor:
         """UnitWeights ``[Q, U]`` of what was seen as those of all that has a name."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from transduce.errors import ModelError
 from transduce.explain.question import Question
 from transduce.explain.units import Units
-from transduce.interfaces import PADDING, UNKNOWN, Source, State, Stepper
+from transduce.interfaces import END, PADDING, UNKNOWN, Source, State, Stepper
 from transduce.models.seq2seq import Seq2Seq
 
 __all__ = ["Subject", "blank_tokens"]
@@ -39,6 +39,7 @@ class Subject:
     units: Units
     blank: Tensor
     other: Question | None = None  # of the output's contrast: another output, subtracted
+    vocabularies: tuple[int, int] = (0, 0)  # symbols of source (of frames 0) and target
     room: int = _ROOM
 
     @property
@@ -69,7 +70,7 @@ class Subject:
         count = max(len(values), len(prefix))
         found = [
             self._some_scores(_rows(values, part), _rows(prefix, part))
-            for part in self._blocks(count)
+            for part in self.blocks(count)
         ]
         return torch.cat(found)
 
@@ -150,15 +151,15 @@ class Subject:
         self, vectors: Tensor, prefix: Tensor, which: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Gradients of :meth:`number` by both, ``[N, S, E]`` and ``[N, T, E]``, and it, ``[N]``."""
-        found = [own for _, *own in self.gradient_blocks(vectors, prefix, which)]
+        found = [own for _, *own in self.gradientblocks(vectors, prefix, which)]
         by_source, by_prefix, numbers = (torch.cat(own) for own in zip(*found, strict=True))
         return by_source, by_prefix, numbers
 
-    def gradient_blocks(
+    def gradientblocks(
         self, vectors: Tensor, prefix: Tensor, which: Tensor
     ) -> Iterator[tuple[slice, Tensor, Tensor, Tensor]]:
         """The same for some rows after the other, with which they are."""
-        for part in self._blocks(len(which)):
+        for part in self.blocks(len(which)):
             own = _rows(vectors, part).detach().expand(len(which[part]), -1, -1)
             read = _rows(prefix, part).detach().expand(len(which[part]), -1, -1)
             own, read = own.clone().requires_grad_(), read.clone().requires_grad_()
@@ -171,22 +172,43 @@ class Subject:
 
     # ------------------------------------------------ blocks
 
-    def _blocks(self, count: int) -> list[slice]:
-        """Rows that are computed together."""
+    def blocks(self, count: int) -> list[slice]:
+        """Which of ``count`` rows are computed together, part after part."""
         width = self.source.values.shape[2] if self.source.values.ndim == 3 else 1
-        a_row = self.length * max(width, 256) + len(self.question.target) * self._vocabulary()
+        a_row = self.length * max(width, 256) + len(self.question.target) * self.vocabularies[1]
         height = max(1, self.room // a_row)
         return [slice(first, min(count, first + height)) for first in range(0, count, height)]
 
-    def _vocabulary(self) -> int:
-        return 1024 if self.model is None else self.model.vocabulary
+    # ------------------------------------------------ others in its place
+
+    def drawn(self, count: int, chance: torch.Generator) -> Tensor:
+        """``count`` sources of random symbols, or of the source's own frames in random order.
+
+        Each random symbol is an ordinary one, any as likely as another; ``[N, S]`` or
+        ``[N, S, F]``.
+        """
+        values, real = self.source.values, self.length
+        others = values.repeat(count, *[1] * (values.ndim - 1))
+        if values.ndim == 3:
+            orders = torch.rand(count, real, generator=chance).argsort(1)
+            others[:, :real] = values[0][orders.to(values.device)]
+        else:
+            others[:, :real] = self._symbols(0, (count, real), chance)
+        return others
+
+    def drawn_prefix(self, count: int, chance: torch.Generator) -> Tensor:
+        """``count`` prefixes of random symbols, ``[N, T]``."""
+        return self._symbols(1, (count, self.prefix.shape[1]), chance)
+
+    def _symbols(self, side: int, shape: tuple[int, int], chance: torch.Generator) -> Tensor:
+        size = self.vocabularies[side]
+        found = torch.randint(min(END + 1, size - 1), size, shape, generator=chance)
+        return found.to(self.source.device)
 
     # ------------------------------------------------ others like it
 
     def padded(self, width: int) -> Subject:
-        """The same with a source that is padded to ``width`` tokens or frames, and units that
-        hold what is padding in a last one.
-        """
+        """The same with a source that is padded to ``width`` tokens or frames."""
         values, of = self.source.values, self.units.of
         missing = width - values.shape[1]
         shape = (1, missing, *values.shape[2:])
@@ -196,7 +218,7 @@ class Subject:
             self,
             source=Source(torch.cat([values, pad], 1), self.source.lengths),
             blank=torch.cat([self.blank, pad], 1),
-            units=replace(self.units, of=torch.cat([of, more]), count=self.units.count + 1),
+            units=replace(self.units, of=torch.cat([of, more])),
         )
 
 

@@ -17,7 +17,8 @@ _SPACES = (" ", "▁", "Ġ", "␣", "\n", "\t")  # what a symbol begins with whe
 class Units:
     """Which of ``count`` units each number of a source is of.
 
-    ``of`` is int64 ``[S]`` for tokens, ``[S, F]`` for frames. Cells stand in ``rows`` rows; unit
+    ``of`` is int64 ``[S]`` for tokens, ``[S, F]`` for frames; ``count`` itself stands for padding,
+    which is of none. Cells stand in ``rows`` rows; unit
     ``column · rows + row`` is that of a column and a row.
     """
 
@@ -36,8 +37,8 @@ class Units:
         """
         rows = values.sum(-1) if self.of.ndim == 1 else values
         flat = rows.flatten(1)  # [N, S] or [N, S·F]
-        found = flat.new_zeros(len(flat), self.count)
-        return found.index_add_(1, self.of.flatten().to(flat.device), flat)
+        found = flat.new_zeros(len(flat), self.count + 1)
+        return found.index_add_(1, self.of.flatten().to(flat.device), flat)[:, : self.count]
 
     def norms(self, values: Tensor) -> Tensor:
         """The Euclidean norm over each unit, ``[N, U]``."""
@@ -45,7 +46,8 @@ class Units:
 
     def spread(self, kept: Tensor) -> Tensor:
         """Bool ``[N, U]`` to each number of a source, ``[N, S]`` or ``[N, S, F]``."""
-        return kept[:, self.of.to(kept.device)]
+        padding = kept.new_ones(len(kept), 1)
+        return torch.cat([kept, padding], dim=1)[:, self.of.to(kept.device)]
 
 
 def symbols(count: int) -> Units:

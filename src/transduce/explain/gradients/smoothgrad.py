@@ -39,7 +39,12 @@ class SmoothGrad:
             values.new_zeros(len(which), *values.shape[1:]) for values in (vectors, prefix)
         )
         for _ in range(self.samples):
-            noisy = [self._noisy(values, chance) for values in (vectors, prefix)]
+            real = (vectors[:, : subject.length], prefix)
+            noise = [self._noise(values, chance) for values in real]
+            noisy = [
+                torch.cat([real[0] + noise[0], vectors[:, subject.length :]], dim=1),
+                prefix + noise[1],
+            ]
             found = subject.gradients(noisy[0], noisy[1], which)
             by_source, by_prefix = by_source + found[0], by_prefix + found[1]
         return UnitWeights(
@@ -48,7 +53,7 @@ class SmoothGrad:
             signed=False,
         )
 
-    def _noisy(self, values: Tensor, chance: torch.Generator) -> Tensor:
+    def _noise(self, values: Tensor, chance: torch.Generator) -> Tensor:
         deviation = self.noise * (values.max() - values.min())
         drawn = torch.randn(values.shape, generator=chance, dtype=torch.float64)
-        return values + deviation * drawn.to(values)
+        return deviation * drawn.to(values)
