@@ -8,9 +8,9 @@ import torch
 from explained_models import subject_of
 from numpy.testing import assert_allclose
 
+from transduce.explain.attentions.attention_maps import Looks, listen, on_units
 from transduce.explain.attentions.attention_rollout import AttentionRollout
 from transduce.explain.attentions.attention_weights import AttentionWeights
-from transduce.explain.attentions.listening import Looks, listen, on_units
 from transduce.explain.attentions.value_zeroing import ValueZeroing
 
 

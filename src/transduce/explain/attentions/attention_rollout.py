@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from transduce.errors import ModelError
-from transduce.explain.attentions.listening import Looks, listen, on_units
+from transduce.explain.attentions.attention_maps import Looks, listen, on_units
 from transduce.explain.method import UnitWeights
 from transduce.explain.subject import Subject
 from transduce.models.transformer import TransformerEncoder

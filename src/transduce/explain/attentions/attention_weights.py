@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from transduce.errors import ConfigError
-from transduce.explain.attentions.listening import listen, on_units
+from transduce.explain.attentions.attention_maps import listen, on_units
 from transduce.explain.method import UnitWeights
 from transduce.explain.subject import Subject
 
