@@ -11,7 +11,7 @@ import torch
 from explained_models import TARGET, subject_of
 from numpy.testing import assert_allclose
 
-from transduce.explain.perturbations.coalitions import Side, of_source
+from transduce.explain.perturbations.coalitions import Players, of_source
 from transduce.explain.perturbations.kernel_shap import KernelShap
 from transduce.explain.perturbations.lime import Lime
 from transduce.explain.perturbations.occlusion import Occlusion
@@ -21,8 +21,8 @@ SLOPES = torch.tensor([1.5, -2.0, 0.25, 0.0, 3.0, -0.5], dtype=torch.float64)
 PLAYERS = len(SLOPES)
 
 
-def side(numbers, visible=PLAYERS) -> Side:
-    return Side(PLAYERS, lambda kept: numbers(kept.double())[:, None], torch.tensor([visible]))
+def side(numbers, visible=PLAYERS) -> Players:
+    return Players(PLAYERS, lambda kept: numbers(kept.double())[:, None], torch.tensor([visible]))
 
 
 LINEAR = side(lambda z: 0.7 + z @ SLOPES)

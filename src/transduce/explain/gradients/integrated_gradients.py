@@ -79,7 +79,7 @@ class IntegratedGradients:
         bounds = torch.linspace(0, 1, self.pieces + 1, dtype=torch.float64)
         which = torch.arange(count).repeat_interleave(self.pieces)
         left, right = bounds[:-1].repeat(count), bounds[1:].repeat(count)
-        pieces = _Pieces.of(slopes, left, right, which)
+        pieces = _Stretches.of(slopes, left, right, which)
         taken = torch.full((count,), 4 * self.pieces)
         while True:
             totals, gaps = pieces.gaps(count)
@@ -95,7 +95,7 @@ class IntegratedGradients:
 
 
 @dataclass(frozen=True)
-class _Pieces:
+class _Stretches:
     """Stretches of the way of some numbers: what each adds ``[P, U]``, the number at its ends."""
 
     left: Tensor
@@ -112,7 +112,7 @@ class _Pieces:
         left: Tensor,
         right: Tensor,
         which: Tensor,
-    ) -> _Pieces:
+    ) -> _Stretches:
         """Four gradients each, and the numbers at both ends."""
         half = (right - left) / 2
         places = left[:, None] + half[:, None] * (_NODES + 1)  # [P, 4]
@@ -136,13 +136,13 @@ class _Pieces:
 
     def cut(
         self, slopes: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]], where: Tensor
-    ) -> _Pieces:
+    ) -> _Stretches:
         """With these pieces cut in two."""
         left, right, which = self.left[where], self.right[where], self.which[where]
         middle = (left + right) / 2
-        new = _Pieces.of(
+        new = _Stretches.of(
             slopes, torch.cat([left, middle]), torch.cat([middle, right]), torch.cat([which, which])
         )
         names = ("left", "right", "which", "added", "at_left", "at_right")
         joined = (torch.cat([getattr(self, name)[~where], getattr(new, name)]) for name in names)
-        return _Pieces(*joined)
+        return _Stretches(*joined)

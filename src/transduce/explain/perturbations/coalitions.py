@@ -11,11 +11,11 @@ from torch import Tensor
 from transduce.explain.subject import Subject
 from transduce.interfaces import UNKNOWN
 
-__all__ = ["Side", "all_coalitions", "of_prefix", "of_source"]
+__all__ = ["Players", "all_coalitions", "of_prefix", "of_source"]
 
 
 @dataclass(frozen=True)
-class Side:
+class Players:
     """``players`` units, and the numbers ``[N, Q]`` where only those of ``[N, players]`` are there.
 
     Number q hangs on the first ``visible[q]`` players alone.
@@ -26,7 +26,7 @@ class Side:
     visible: Tensor
 
 
-def of_source(subject: Subject) -> Side:
+def of_source(subject: Subject) -> Players:
     """The source's units; what is taken away is the subject's blank, and the prefix stays."""
     values, blank = subject.source.values, subject.blank
 
@@ -38,17 +38,17 @@ def of_source(subject: Subject) -> Side:
         return torch.cat(found)
 
     count = subject.units.count
-    return Side(count, numbers, torch.full((subject.question.count,), count))
+    return Players(count, numbers, torch.full((subject.question.count,), count))
 
 
-def of_prefix(subject: Subject) -> Side:
+def of_prefix(subject: Subject) -> Players:
     """What the decoder read; UNKNOWN in the place of what is taken away, and the source stays."""
 
     def numbers(kept: Tensor) -> Tensor:
         there = kept.to(subject.prefix.device)
         return subject.scores(prefix=subject.prefix.where(there, UNKNOWN)).cpu()
 
-    return Side(subject.prefix.shape[1], numbers, subject.question.last_read + 1)
+    return Players(subject.prefix.shape[1], numbers, subject.question.last_read + 1)
 
 
 def all_coalitions(players: int) -> Tensor:

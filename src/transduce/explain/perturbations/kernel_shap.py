@@ -9,7 +9,7 @@ from torch import Tensor
 
 from transduce.explain.method import UnitWeights
 from transduce.explain.perturbations.coalitions import (
-    Side,
+    Players,
     all_coalitions,
     of_prefix,
     of_source,
@@ -40,7 +40,7 @@ class KernelShap:
         source, before = of_source(subject), of_prefix(subject)
         return UnitWeights(self._values(source, chance), self._values(before, chance), signed=True)
 
-    def _values(self, side: Side, chance: torch.Generator) -> Tensor:
+    def _values(self, side: Players, chance: torch.Generator) -> Tensor:
         """``[Q, P]``; numbers that see as many units share their draws."""
         found = torch.zeros(len(side.visible), side.players, dtype=torch.float64)
         for visible in sorted(set(side.visible.tolist())):

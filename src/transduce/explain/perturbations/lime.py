@@ -9,7 +9,7 @@ from torch import Tensor
 
 from transduce.explain.method import UnitWeights
 from transduce.explain.perturbations.coalitions import (
-    Side,
+    Players,
     all_coalitions,
     of_prefix,
     of_source,
@@ -44,7 +44,7 @@ class Lime:
         before = self._slopes(of_prefix(subject), chance)
         return UnitWeights(source, before, signed=True)
 
-    def _slopes(self, side: Side, chance: torch.Generator) -> Tensor:
+    def _slopes(self, side: Players, chance: torch.Generator) -> Tensor:
         """``[Q, P]``."""
         if side.players < 31 and 1 << side.players <= self.samples:
             there = all_coalitions(side.players)

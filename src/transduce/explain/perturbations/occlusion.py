@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from transduce.explain.method import UnitWeights
-from transduce.explain.perturbations.coalitions import Side, of_prefix, of_source
+from transduce.explain.perturbations.coalitions import Players, of_prefix, of_source
 from transduce.explain.subject import Subject
 
 __all__ = ["Occlusion"]
@@ -32,7 +32,7 @@ class Occlusion:
         return UnitWeights(source, before.masked_fill(later, 0.0), signed=True)
 
 
-def _losses(side: Side) -> Tensor:
+def _losses(side: Players) -> Tensor:
     """``[Q, P]``."""
     whole = torch.ones(1, side.players, dtype=torch.bool)
     found = side.numbers(torch.cat([whole, ~torch.eye(side.players, dtype=torch.bool)]))
