@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
 from transduce.cli_options import ModelPath, PartName
+from transduce.errors import ConfigError
 
 __all__ = ["explain"]
 
 
 def explain(
     model: ModelPath,
-    source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="A text, or the path of a recording or picture.")
-    ],
-    options: Annotated[
+    arguments: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Argument(
-            metavar="[KEY=VALUE]",
-            help="Options of the search (search.beam=4) or of the method (method.steps=64).",
+            metavar="[SOURCE] [KEY=VALUE]",
+            help="A text, or the path of a recording or picture; then options of the search "
+            "(search.beam=4) or of the method (method.samples=64).",
         ),
     ] = None,
     target: Annotated[
@@ -30,7 +30,7 @@ def explain(
     ] = None,
     method: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(metavar="M", help="How to weigh; the best measured if none."),
+        typer.Option(metavar="M", help="How to weigh; what measured best if none."),
     ] = None,
     against: Annotated[
         Optional[str],  # noqa: UP045
@@ -45,15 +45,46 @@ def explain(
     output: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(
-            "--output", "-o", metavar="FILE", help="FILE.html or .json; shown here if none."
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="FILE.html, .png, .svg or .json; shown here if none.",
         ),
     ] = None,
     part: PartName = None,
+    every: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--all", metavar="FILE", help="Explain each source of a file, one JSON line each."
+        ),
+    ] = None,
+    measure: Annotated[
+        bool,
+        typer.Option(
+            "--measure", help="SOURCE is a file with pairs: how far can each method be believed?"
+        ),
+    ] = False,
+    count: Annotated[
+        int, typer.Option(min=1, max=1_000_000, metavar="N", help="Sources that --measure takes.")
+    ] = 100,
 ) -> None:
     """Say what in a source made the model write what it writes."""
-    from transduce.commands.explain import ExplainRequest, explain
+    given = list(arguments or [])
+    # What is asked about may hold a "=": the first is the source unless all sources are in a file.
+    source = given.pop(0) if given and every is None else None
+    if measure:
+        if every is not None or target is not None or against is not None:
+            raise ConfigError("--measure must be asked without --all, --target and --against")
+        from transduce.commands.explaining.measure import measure as measure_methods
 
-    explain(
+        if source is not None and "=" in source and not os.path.exists(source):
+            given, source = [source, *given], None
+        measure_methods(model, source, output, method, part, given, count)
+        return
+    from transduce.commands.explaining.explain import ExplainRequest
+    from transduce.commands.explaining.explain import explain as explain_source
+
+    explain_source(
         ExplainRequest(
             model,
             source,
@@ -64,6 +95,7 @@ def explain(
             unit,
             output,
             part,
-            tuple(options or ()),
+            every,
+            tuple(given),
         )
     )

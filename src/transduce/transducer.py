@@ -17,10 +17,10 @@ from transduce.estimator.not_fitted import not_fitted
 from transduce.estimator.parameters import parameters, replace_parameters
 from transduce.estimator.showing import choose_display, model_table
 from transduce.estimator.signatures import with_search_options
+from transduce.explain.asking.question import Quantity
 from transduce.explain.explaining import explain
 from transduce.explain.explanation import Explanation
 from transduce.explain.method import Method
-from transduce.explain.question import Quantity
 from transduce.pretrained.published_model import load_trained, read_pretrained
 from transduce.reading.frames import FrameSource
 from transduce.workflow.attention_picture import AttentionWeights, attention_of, draw_attention_of

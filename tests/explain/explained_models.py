@@ -7,8 +7,11 @@ import dataclasses
 import torch
 
 from architectures import ARCHITECTURES, FRAMES, SYMBOLS, make_model, make_source_for, sentences
+from transduce.explain.asking.question import Question
+from transduce.explain.asking.subject import Subject
+from transduce.explain.asking.units import cells, symbols
 from transduce.explain.attentions.attention_rollout import AttentionRollout
-from transduce.explain.attentions.attention_weights import AttentionWeights
+from transduce.explain.attentions.attention_weights import AttentionReading
 from transduce.explain.attentions.value_zeroing import ValueZeroing
 from transduce.explain.gradients.gradient_shap import GradientShap
 from transduce.explain.gradients.input_x_gradient import InputXGradient
@@ -18,9 +21,6 @@ from transduce.explain.gradients.smoothgrad import SmoothGrad
 from transduce.explain.perturbations.kernel_shap import KernelShap
 from transduce.explain.perturbations.lime import Lime
 from transduce.explain.perturbations.occlusion import Occlusion
-from transduce.explain.question import Question
-from transduce.explain.subject import Subject
-from transduce.explain.units import cells, symbols
 from transduce.interfaces import END, UNKNOWN
 
 __all__ = ["BY_GRADIENTS", "BY_LOOKING", "BY_TAKING_AWAY", "TARGET", "subject_of"]
@@ -34,8 +34,8 @@ BY_GRADIENTS = (
 )
 BY_TAKING_AWAY = (Occlusion(), Lime(samples=16), KernelShap(samples=16))
 BY_LOOKING = (
-    AttentionWeights(),
-    AttentionWeights(shifted=True),
+    AttentionReading(),
+    AttentionReading(shifted=True),
     AttentionRollout(),
     ValueZeroing(),
 )

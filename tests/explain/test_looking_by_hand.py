@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 
 from transduce.explain.attentions.attention_maps import Looks, listen, on_units
 from transduce.explain.attentions.attention_rollout import AttentionRollout
-from transduce.explain.attentions.attention_weights import AttentionWeights
+from transduce.explain.attentions.attention_weights import AttentionReading
 from transduce.explain.attentions.value_zeroing import ValueZeroing
 
 
@@ -26,10 +26,10 @@ def kept_attention(subject, tokens: torch.Tensor) -> torch.Tensor:
 )
 def test_attention_is_what_the_decoder_keeps(name):
     subject = subject_of(name)
-    found = AttentionWeights().weigh(subject).source
+    found = AttentionReading().weigh(subject).source
     assert_allclose(found, kept_attention(subject, subject.prefix), atol=1e-6)
     last = subject.question.target[-1:][None]
-    shifted = AttentionWeights(shifted=True).weigh(subject).source
+    shifted = AttentionReading(shifted=True).weigh(subject).source
     longer = torch.cat([subject.prefix, last], dim=1)
     assert_allclose(shifted, kept_attention(subject, longer)[1:], atol=1e-6)
 
@@ -38,9 +38,9 @@ def test_heads_and_layers():
     subject = subject_of("transformer")
     looks = listen(subject, subject.prefix)
     assert [len(layers) for layers in (looks.encoder, looks.own, looks.cross)] == [2, 2, 2]
-    of_head = [AttentionWeights(layer=0, head=n).weigh(subject).source for n in range(4)]
+    of_head = [AttentionReading(layer=0, head=n).weigh(subject).source for n in range(4)]
     assert not np.allclose(of_head[0], of_head[1], atol=1e-3)
-    mean = AttentionWeights(layer=0).weigh(subject).source
+    mean = AttentionReading(layer=0).weigh(subject).source
     assert_allclose(torch.stack(of_head).mean(0), mean, atol=1e-12)
 
 

@@ -18,10 +18,10 @@ from torch.testing import assert_close
 
 from architectures import ARCHITECTURES, WITH_ATTENTION
 from transduce.errors import ConfigError, ModelError
-from transduce.explain.attentions.attention_weights import AttentionWeights
+from transduce.explain.asking.question import Question
+from transduce.explain.asking.units import cells
+from transduce.explain.attentions.attention_weights import AttentionReading
 from transduce.explain.method import Method
-from transduce.explain.question import Question
-from transduce.explain.units import cells
 
 CLOSE = {"atol": 2e-5, "rtol": 1e-3}
 
@@ -49,7 +49,7 @@ def test_weights_have_their_shape_and_are_finite(name):
         if found.prefix is not None:
             assert found.prefix.shape == (count, steps), method
             assert found.prefix.isfinite().all(), method
-            if method != AttentionWeights(shifted=True):  # which reads a step further
+            if method != AttentionReading(shifted=True):  # which reads a step further
                 assert not found.prefix.triu(1).any(), method
 
 
@@ -129,8 +129,8 @@ def test_what_an_architecture_has_not_is_refused(name, method, message):
 @pytest.mark.parametrize(
     ("method", "message"),
     [
-        (AttentionWeights(layer=2), "method.layer must be 0 to 1, or -1 for the last; got 2"),
-        (AttentionWeights(head=4), "method.head must be 0 to 3, or -1 for the mean; got 4"),
+        (AttentionReading(layer=2), "method.layer must be 0 to 1, or -1 for the last; got 2"),
+        (AttentionReading(head=4), "method.head must be 0 to 3, or -1 for the mean; got 4"),
     ],
 )
 def test_a_layer_that_is_not_there_is_refused(method, message):

@@ -6,18 +6,13 @@ import dataclasses
 import time
 from typing import Any
 
-import torch
-
-from transduce.errors import ConfigError, did_you_mean
+from transduce.explain.asking.asked import CELLS, ask
+from transduce.explain.asking.prepared import Cells
+from transduce.explain.asking.question import Quantity
 from transduce.explain.explanation import Explanation
 from transduce.explain.known_methods import chosen_method
 from transduce.explain.method import Method
-from transduce.explain.outputs import given_output, own_output, questions
-from transduce.explain.prepared import UNITS, Cells, prepare_source
-from transduce.explain.question import QUANTITIES, Quantity, Question
-from transduce.explain.subject import Subject
 from transduce.reading.frames import FrameSource
-from transduce.reading.parts import find_part
 from transduce.workflow.predicting.source_limits import shortage_explained
 from transduce.workflow.trained import TrainedModel
 
@@ -33,7 +28,7 @@ def explain(
     against: str | None = None,
     quantity: Quantity = "token",
     unit: str = "symbol",
-    cells: Cells = (24, 8),
+    cells: Cells = CELLS,
     part: str | None = None,
 ) -> Explanation:
     """Why a model writes ``target`` (None: what it writes by itself) for a source.
@@ -47,34 +42,29 @@ def explain(
     or target that the model cannot read or write, ModelError where it has not what the method
     looks at.
     """
-    for name, value, known in (("quantity", quantity, QUANTITIES), ("unit", unit, UNITS)):
-        if value not in known:
-            meant = did_you_mean(value, known)
-            raise ConfigError(f"{name} must be {' or '.join(known)}; got {value!r}{meant}")
-    trained.model.eval()
-    chosen_part = find_part(trained.config, part)
-    prepared = prepare_source(trained, source, chosen_part, unit=unit, most=cells)
-    chosen = chosen_method(method, prepared.kind, trained)
-    if target is None:
-        written = own_output(trained, source, chosen_part)
-    else:
-        written = given_output(trained, source, target, chosen_part)
-    other = None
-    if against is not None:
-        other = given_output(trained, source, against, chosen_part, "against")
-    question, subtracted, rows = questions(written, quantity, other)
-    subject = prepared.subject(trained, question, subtracted)
+    chosen = chosen_method(method, trained)
+    asked = ask(
+        trained,
+        source,
+        target,
+        against=against,
+        quantity=quantity,
+        unit=unit,
+        cells=cells,
+        part=part,
+    )
     started = time.perf_counter()
     with shortage_explained():
-        weights = chosen.weigh(subject)
+        weights = chosen.weigh(asked.subject)
         seconds = time.perf_counter() - started
-        scores = subject.scores()[0]
-        logs = _log_probabilities(subject)
+        scores = asked.subject.scores()[0]
+        logs = asked.log_probabilities()
+    prepared, written = asked.prepared, asked.written
     return Explanation(
         kind=prepared.kind,
         source=prepared.names,
         target=written.symbols,
-        rows=rows,
+        rows=asked.rows,
         weights=prepared.on_all(weights.source).cpu().numpy(),
         prefix=("begin", *written.symbols[:-1]),
         prefix_weights=None if weights.prefix is None else weights.prefix.cpu().numpy(),
@@ -95,11 +85,3 @@ def explain(
 
 def _options(method: Method) -> dict[str, Any]:
     return dataclasses.asdict(method) if dataclasses.is_dataclass(method) else {}
-
-
-def _log_probabilities(subject: Subject) -> torch.Tensor:
-    """Of each token of the target, whatever the question is."""
-    every = dataclasses.replace(
-        subject, question=Question.of(subject.question.target.tolist()), other=None
-    )
-    return every.scores()[0]

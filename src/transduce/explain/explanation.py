@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from transduce.errors import DataError
-from transduce.explain.canvas import Canvas
-from transduce.explain.checked_record import Record
+from transduce.explain.records.canvas import Canvas
+from transduce.explain.records.checked_record import Record
+from transduce.explain.records.weighed import Weighed
 from transduce.explain.showing.page import fragment, page
-from transduce.explain.weighed import Weighed
 from transduce.files import write_text
 
 __all__ = ["Explanation"]
@@ -21,7 +21,7 @@ _VERSION = 1
 
 @dataclass(frozen=True, eq=False)
 class Explanation(Weighed):
-    """What was :class:`~transduce.explain.weighed.Weighed`, as a file and in a notebook."""
+    """What was :class:`~transduce.explain.records.weighed.Weighed`, as a file and in a notebook."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, texts, lists and mappings, ready for JSON."""

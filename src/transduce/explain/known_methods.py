@@ -8,7 +8,7 @@ from typing import Any
 
 from transduce.errors import ConfigError, did_you_mean
 from transduce.explain.attentions.attention_rollout import AttentionRollout
-from transduce.explain.attentions.attention_weights import AttentionWeights
+from transduce.explain.attentions.attention_weights import AttentionReading
 from transduce.explain.attentions.value_zeroing import ValueZeroing
 from transduce.explain.gradients.gradient_shap import GradientShap
 from transduce.explain.gradients.input_x_gradient import InputXGradient
@@ -19,16 +19,16 @@ from transduce.explain.method import Method
 from transduce.explain.perturbations.kernel_shap import KernelShap
 from transduce.explain.perturbations.lime import Lime
 from transduce.explain.perturbations.occlusion import Occlusion
-from transduce.explain.weighed import SourceKind
+from transduce.explain.records.weighed import SourceKind
 from transduce.models.seq2seq import Seq2Seq
 from transduce.workflow.trained import TrainedModel
 
-__all__ = ["METHODS", "chosen_method", "method_with"]
+__all__ = ["METHODS", "chosen_method", "method_with", "named"]
 
 METHODS: Mapping[str, Method] = {
     method.name: method
     for method in (
-        AttentionWeights(),
+        AttentionReading(),
         AttentionRollout(),
         ValueZeroing(),
         Saliency(),
@@ -45,14 +45,18 @@ METHODS: Mapping[str, Method] = {
 _BEST: Mapping[SourceKind, str] = {"text": "saliency", "audio": "saliency", "image": "saliency"}
 
 
-def chosen_method(method: str | Method | None, kind: SourceKind, trained: TrainedModel) -> Method:
+def chosen_method(method: str | Method | None, trained: TrainedModel) -> Method:
     """The method of this name with its default options, or what it is already.
 
     None: what measured best for this kind of source (docs/explain.md); of models that another
     library runs, which give no gradients, occlusion. Raises ConfigError.
     """
     if method is None:
-        method = _BEST[kind] if isinstance(trained.model, Seq2Seq) else "occlusion"
+        method = (
+            _BEST[trained.config.data.input.kind]
+            if isinstance(trained.model, Seq2Seq)
+            else "occlusion"
+        )
     return named(method) if isinstance(method, str) else method
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from transduce.explain.subject import Subject
+from transduce.explain.asking.subject import Subject
 
 __all__ = ["Method", "UnitWeights"]
 

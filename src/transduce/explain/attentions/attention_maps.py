@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from transduce.errors import ModelError
-from transduce.explain.subject import Subject
+from transduce.explain.asking.subject import Subject
 from transduce.interfaces import Source
 from transduce.models.recurrent import RecurrentDecoder
 from transduce.models.seq2seq import Seq2Seq

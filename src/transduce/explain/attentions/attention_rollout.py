@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from transduce.errors import ModelError
+from transduce.explain.asking.subject import Subject
 from transduce.explain.attentions.attention_maps import Looks, listen, on_units
 from transduce.explain.method import UnitWeights
-from transduce.explain.subject import Subject
 from transduce.models.transformer import TransformerEncoder
 
 __all__ = ["AttentionRollout", "asked_rows", "encoder_rollout"]

@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 
 from transduce.errors import ConfigError
+from transduce.explain.asking.subject import Subject
 from transduce.explain.attentions.attention_maps import listen, on_units
 from transduce.explain.method import UnitWeights
-from transduce.explain.subject import Subject
 
-__all__ = ["AttentionWeights"]
+__all__ = ["AttentionReading"]
 
 
 @dataclass(frozen=True)
-class AttentionWeights:
+class AttentionReading:
     """The weights over the memory, and over what was written before (Transformers).
 
     Bahdanau, Cho & Bengio 2015, section 3.1. ``layer`` counts from 0, -1 being the last one;

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from transduce.explain.asking.subject import Subject
 from transduce.explain.attentions.attention_maps import on_units, over_memory, run
 from transduce.explain.attentions.attention_rollout import asked_rows, encoder_rollout
 from transduce.explain.method import UnitWeights
-from transduce.explain.subject import Subject
 from transduce.models.recurrent import RecurrentDecoder
 from transduce.models.seq2seq import Seq2Seq
 from transduce.models.transformer import TransformerEncoder

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from transduce.explain.asking.subject import Subject
 from transduce.explain.method import UnitWeights
-from transduce.explain.subject import Subject
 
 __all__ = ["GradientShap"]
 
@@ -35,34 +35,47 @@ class GradientShap:
         chance = torch.Generator().manual_seed(self.seed)
         vectors = subject.vectors(subject.source.values)
         prefix = subject.prefix_vectors(subject.prefix)
-        which = torch.arange(subject.question.count)
+        count = subject.question.count
 
-        def of_source(baseline: Tensor, place: float) -> Tensor:
-            by_source, _, _ = subject.gradients(
-                baseline + place * (vectors - baseline), prefix, which
-            )
-            return subject.units.sums((by_source * (vectors - baseline)).double())
+        def of_source(baselines: Tensor, places: Tensor) -> Tensor:
+            way = vectors - baselines
+            rows = (baselines + places * way).repeat_interleave(count, 0)
+            by_source, _, _ = subject.gradients(rows, prefix, torch.arange(count).repeat(len(way)))
+            return subject.units.sums((by_source * way.repeat_interleave(count, 0)).double())
 
-        def of_prefix(baseline: Tensor, place: float) -> Tensor:
-            _, by_prefix, _ = subject.gradients(
-                vectors, baseline + place * (prefix - baseline), which
-            )
-            return (by_prefix * (prefix - baseline)).sum(-1).double()
+        def of_prefix(baselines: Tensor, places: Tensor) -> Tensor:
+            way = prefix - baselines
+            rows = (baselines + places * way).repeat_interleave(count, 0)
+            which = torch.arange(count).repeat(len(way))
+            _, by_prefix, _ = subject.gradients(vectors, rows, which)
+            return (by_prefix * way.repeat_interleave(count, 0)).sum(-1).double()
 
-        source = self._mean(of_source, lambda: subject.vectors(subject.drawn(1, chance)), chance)
-        before = self._mean(
-            of_prefix, lambda: subject.prefix_vectors(subject.drawn_prefix(1, chance)), chance
-        )
+        def source_drawn(some: int) -> Tensor:
+            return subject.vectors(subject.drawn(some, chance))
+
+        def prefix_drawn(some: int) -> Tensor:
+            return subject.prefix_vectors(subject.drawn_prefix(some, chance))
+
+        together = max(1, subject.rows_together // count)
+        source = self._mean(of_source, source_drawn, together, count, chance)
+        before = self._mean(of_prefix, prefix_drawn, together, count, chance)
         return UnitWeights(source, before, signed=True)
 
     def _mean(
         self,
-        weights: Callable[[Tensor, float], Tensor],
-        draw: Callable[[], Tensor],
+        weights: Callable[[Tensor, Tensor], Tensor],
+        draw: Callable[[int], Tensor],
+        together: int,
+        count: int,
         chance: torch.Generator,
     ) -> Tensor:
-        """The mean of ``weights`` over baselines and places."""
+        """The mean of ``weights`` ``[some · Q, U]`` over baselines and places, ``[Q, U]``."""
         parts = torch.randperm(self.samples, generator=chance)
         places = (parts + torch.rand(self.samples, generator=chance)) / self.samples
-        found = [weights(draw(), place) for place in places.tolist()]
-        return torch.stack(found).mean(0)
+        found = []
+        for first in range(0, self.samples, together):
+            some = places[first : first + together]
+            baselines = draw(len(some))
+            own = weights(baselines, some.to(baselines)[:, None, None])
+            found.append(own.view(len(some), count, -1))
+        return torch.cat(found).mean(0)

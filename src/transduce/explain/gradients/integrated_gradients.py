@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from transduce.explain.asking.subject import Subject
 from transduce.explain.method import UnitWeights
-from transduce.explain.subject import Subject
 
 __all__ = ["IntegratedGradients"]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
+from transduce.explain.asking.subject import Subject
 from transduce.explain.method import UnitWeights
-from transduce.explain.subject import Subject
 
 __all__ = ["Saliency"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from transduce.explain.asking.subject import Subject
 from transduce.explain.method import UnitWeights
-from transduce.explain.subject import Subject
 
 __all__ = ["SmoothGrad"]
 
@@ -34,19 +34,21 @@ class SmoothGrad:
         prefix = subject.prefix_vectors(subject.prefix)
         chance = torch.Generator().manual_seed(self.seed)
         which = torch.arange(subject.question.count, device=vectors.device)
-        # The same noise for all numbers, so that each hangs on the seed alone.
+        real = (vectors[:, : subject.length], prefix)
+        noise = [self._noise(values, chance) for values in real]
         by_source, by_prefix = (
             values.new_zeros(len(which), *values.shape[1:]) for values in (vectors, prefix)
         )
-        for _ in range(self.samples):
-            real = (vectors[:, : subject.length], prefix)
-            noise = [self._noise(values, chance) for values in real]
-            noisy = [
-                torch.cat([real[0] + noise[0], vectors[:, subject.length :]], dim=1),
-                prefix + noise[1],
-            ]
-            found = subject.gradients(noisy[0], noisy[1], which)
-            by_source, by_prefix = by_source + found[0], by_prefix + found[1]
+        together = max(1, subject.rows_together // len(which))
+        for first in range(0, self.samples, together):
+            some = [drawn[first : first + together] for drawn in noise]
+            beside = vectors[:, subject.length :].expand(len(some[0]), -1, -1)
+            noisy = torch.cat([real[0] + some[0], beside], dim=1)
+            # [some, …] → [some · Q, …]: the same noise for all numbers
+            rows = [own.repeat_interleave(len(which), 0) for own in (noisy, prefix + some[1])]
+            found = subject.gradients(rows[0], rows[1], which.repeat(len(some[0])))
+            by_source += found[0].view(-1, *by_source.shape).sum(0)
+            by_prefix += found[1].view(-1, *by_prefix.shape).sum(0)
         return UnitWeights(
             (subject.units.norms(by_source) / self.samples).double(),
             (by_prefix.norm(dim=-1) / self.samples).double(),
@@ -55,5 +57,6 @@ class SmoothGrad:
 
     def _noise(self, values: Tensor, chance: torch.Generator) -> Tensor:
         deviation = self.noise * (values.max() - values.min())
-        drawn = torch.randn(values.shape, generator=chance, dtype=torch.float64)
+        shape = (self.samples, *values.shape[1:])
+        drawn = torch.randn(shape, generator=chance, dtype=torch.float64)
         return deviation * drawn.to(values)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from transduce.explain.subject import Subject
+from transduce.explain.asking.subject import Subject
 from transduce.interfaces import UNKNOWN
 
 __all__ = ["Players", "all_coalitions", "of_prefix", "of_source"]

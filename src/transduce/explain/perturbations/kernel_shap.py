@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from transduce.explain.asking.subject import Subject
 from transduce.explain.method import UnitWeights
 from transduce.explain.perturbations.coalitions import (
     Players,
@@ -14,7 +15,6 @@ from transduce.explain.perturbations.coalitions import (
     of_prefix,
     of_source,
 )
-from transduce.explain.subject import Subject
 
 __all__ = ["KernelShap"]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from transduce.explain.asking.subject import Subject
 from transduce.explain.method import UnitWeights
 from transduce.explain.perturbations.coalitions import Players, of_prefix, of_source
-from transduce.explain.subject import Subject
 
 __all__ = ["Occlusion"]
 

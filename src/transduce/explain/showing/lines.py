@@ -9,8 +9,8 @@ from rich.text import Text
 
 from transduce.drawing.labels import readable
 from transduce.evaluation.tables import render_table
+from transduce.explain.records.weighed import Weighed
 from transduce.explain.showing.shades import hexadecimal, scaled, shade
-from transduce.explain.weighed import Weighed
 
 __all__ = ["heading", "print_explanation", "tables"]
 

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transduce.drawing.labels import readable
+from transduce.explain.records.weighed import Weighed
 from transduce.explain.showing.lines import heading
 from transduce.explain.showing.panels_of_cells import cell_figures
 from transduce.explain.showing.shades import hexadecimal, scaled, shade
-from transduce.explain.weighed import Weighed
 
 __all__ = ["fragment", "page"]
 

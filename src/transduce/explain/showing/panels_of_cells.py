@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transduce.drawing.labels import readable
-from transduce.explain.canvas import Canvas
+from transduce.explain.asking.units import edges
+from transduce.explain.records.canvas import Canvas
+from transduce.explain.records.weighed import Weighed
 from transduce.explain.showing.shades import AGAINST, FOR, hexadecimal, scaled
-from transduce.explain.units import edges
-from transduce.explain.weighed import Weighed
 
 __all__ = ["cell_figures", "png"]
 

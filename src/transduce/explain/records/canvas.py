@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transduce.errors import DataError
-from transduce.explain.checked_record import Record
+from transduce.explain.records.checked_record import Record
 
 __all__ = ["Canvas"]
 

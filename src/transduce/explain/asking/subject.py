@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from transduce.errors import ModelError
-from transduce.explain.question import Question
-from transduce.explain.units import Units
+from transduce.explain.asking.question import Question
+from transduce.explain.asking.units import Units
 from transduce.interfaces import END, PADDING, UNKNOWN, Source, State, Stepper
 from transduce.models.seq2seq import Seq2Seq
 
@@ -172,11 +172,16 @@ class Subject:
 
     # ------------------------------------------------ blocks
 
-    def blocks(self, count: int) -> list[slice]:
-        """Which of ``count`` rows are computed together, part after part."""
+    @property
+    def rows_together(self) -> int:
+        """How many rows are computed together."""
         width = self.source.values.shape[2] if self.source.values.ndim == 3 else 1
         a_row = self.length * max(width, 256) + len(self.question.target) * self.vocabularies[1]
-        height = max(1, self.room // a_row)
+        return max(1, self.room // a_row)
+
+    def blocks(self, count: int) -> list[slice]:
+        """Which of ``count`` rows are computed together, part after part."""
+        height = self.rows_together
         return [slice(first, min(count, first + height)) for first in range(0, count, height)]
 
     # ------------------------------------------------ others in its place

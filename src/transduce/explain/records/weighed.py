@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from transduce.explain.canvas import Canvas
+from transduce.explain.records.canvas import Canvas
 
 __all__ = ["SourceKind", "Weighed"]
 

@@ -10,11 +10,11 @@ import torch
 from transduce.audio.log_mel import mel_edges
 from transduce.config.audio import AudioConfig
 from transduce.errors import DataError
-from transduce.explain.canvas import Canvas
-from transduce.explain.question import Question
-from transduce.explain.subject import Subject, blank_tokens
-from transduce.explain.units import Units, cells, edges, symbols, words
-from transduce.explain.weighed import SourceKind
+from transduce.explain.asking.question import Question
+from transduce.explain.asking.subject import Subject, blank_tokens
+from transduce.explain.asking.units import Units, cells, edges, symbols, words
+from transduce.explain.records.canvas import Canvas
+from transduce.explain.records.weighed import SourceKind
 from transduce.image.pixels import Pixels
 from transduce.interfaces import Source
 from transduce.models.seq2seq import Seq2Seq

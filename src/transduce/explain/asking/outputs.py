@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from transduce.errors import DataError
-from transduce.explain.question import Quantity, Question
+from transduce.explain.asking.question import Quantity, Question
 from transduce.interfaces import END, UNKNOWN
 from transduce.reading.frames import FrameSource
 from transduce.reading.parts import Part

@@ -1,0 +1,73 @@
+"""``transduce explain MODEL DATA --measure``: how far each method can be believed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from transduce.commands.arguments import require_file_place, test_examples, updated
+from transduce.commands.explaining.explain import split_options
+from transduce.commands.explaining.progress_bar import shown
+from transduce.config import Files
+from transduce.errors import ConfigError, DataError
+from transduce.explain.known_methods import METHODS, method_with, named
+from transduce.explain.measuring.measurement_plot import draw_measurement
+from transduce.explain.measuring.measuring_run import measure_methods
+from transduce.explain.method import Method
+from transduce.files import write_text
+from transduce.pretrained.published_model import load_trained
+from transduce.reading.problems import Problems
+
+__all__ = ["measure"]
+
+
+def measure(
+    model: Path,
+    data: str | None,
+    output: Path | None,
+    method: str | None,
+    part: str | None,
+    overrides: Sequence[str],
+    count: int,
+) -> None:
+    """Print the table; write all figures (JSON) or a plot (PNG) to ``output``.
+
+    ``data`` is a file with pairs (the recipe's test set if none), of which ``count`` sources are
+    taken, evenly from first to last. ``method`` alone is measured where it is named. Raises
+    ConfigError.
+    """
+    if output is not None and output.suffix.lower() not in (".json", ".png"):
+        raise ConfigError(f"--output must end in .json, .png where --measure is; got {output}")
+    require_file_place(output, "--output")
+    options, others = split_options(overrides)
+    chosen = method_with(method, options)
+    trained = load_trained(model)
+    trained.config = updated(trained.config, others)
+    problems = Problems(trained.config.data.on_error)
+    files: Files | None = None if data is None else Path(data)
+    every = [example.source for example in test_examples(trained.config, files, problems, part)]
+    if not every:
+        raise DataError("data must hold at least one source; got none", file=data)
+    taken = min(count, len(every))
+    sources = [every[number * len(every) // taken] for number in range(taken)]
+    measured = measure_methods(trained, shown(sources, "measuring"), _methods(chosen), part=part)
+    print(measured.table(), end="")
+    if output is None:
+        return
+    if output.suffix.lower() == ".png":
+        draw_measurement(measured, output)
+    else:
+        try:
+            write_text(output, json.dumps(measured.to_dict(), indent=2, ensure_ascii=False) + "\n")
+        except OSError as error:
+            message = f"--output must be writable; got {error.strerror}"
+            raise DataError(message, file=output) from None
+    print(f"written to {output}")
+
+
+def _methods(chosen: str | Method | None) -> dict[str, Method]:
+    if chosen is None:
+        return dict(METHODS)
+    found = named(chosen) if isinstance(chosen, str) else chosen
+    return {found.name: found}
