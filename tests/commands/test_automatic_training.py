@@ -78,7 +78,7 @@ def test_bad_lines_are_counted(
     lines = [f"{word}\t{word[::-1]}" for word in words(1, 60)]
     write_lines(place / "pairs.tsv", [*lines[:30], "alone", "empty\t", *lines[30:]])
     assert call(monkeypatch, "train", "pairs.tsv", *TINY) == 0
-    assert "lines that cannot be used: 2 skipped" in capsys.readouterr().err
+    assert "unusable lines: 2 skipped" in capsys.readouterr().err
 
 
 def test_the_same_from_python() -> None:
@@ -98,7 +98,7 @@ def test_the_same_from_python() -> None:
     assert few.predict(["a"]) == few.predict(["a"], beam=4)
     with pytest.raises(ConfigError) as caught:
         model.fit(["a"], ["b"], part="ice")
-    assert "part must be none where the model is auto" in str(caught.value)
+    assert "part must not be given where the model is auto" in str(caught.value)
     with pytest.raises(ConfigError) as no_time:
         Transducer("auto", max_minutes=0).fit(["a"], ["b"])
     assert "max_minutes must be more than 0 and at most 1,000,000; got 0" in str(no_time.value)

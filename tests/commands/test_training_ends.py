@@ -36,7 +36,7 @@ def test_the_best_score_and_what_to_type_next(
         "max_steps after 2.0 minutes, 1,234 steps",
         "best on dev: exact_match 61.25 at step 7",
         "model: my run",
-        "what to type next:",
+        "what you can type next:",
         "  transduce evaluate 'my run' DATA",
         "  transduce predict 'my run' INPUT",
         "  transduce show 'my run'",

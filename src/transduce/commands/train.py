@@ -88,7 +88,7 @@ def _by_recipe(config: Config, folder: Path, *, resume: bool) -> bool:
     if launched_processes()[0] == 0:
         model = shlex.quote(str(folder))
         tested = config.data.test is not None or config.data.test_fraction or config.data.parts
-        print("what to type next:")
+        print("what you can type next:")
         print(f"  transduce evaluate {model}{'' if tested else ' DATA'}")
         print(f"  transduce predict {model} INPUT")
         print(f"  transduce show {model}")
