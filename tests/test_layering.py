@@ -34,7 +34,7 @@ FLOORS = [
     ["drawing"],
     ["models"],
     ["engine"],
-    ["training"],
+    ["training", "neighbours"],
     ["workflow"],
     ["pretrained"],
     ["export", "automatic", "explain"],
@@ -45,7 +45,7 @@ FLOORS = [
     ["demo"],
     ["commands"],
     ["terminal", "cli_options"],
-    ["cli_explain"],
+    ["cli_explain", "cli_neighbours"],
     ["cli"],
     ["__main__"],
 ]

@@ -13,6 +13,7 @@ import typer
 
 from transduce import __version__
 from transduce.cli_explain import explain
+from transduce.cli_neighbours import index
 from transduce.cli_options import Json, ModelPath, PartName
 from transduce.commands import completion
 from transduce.errors import ConfigError
@@ -278,6 +279,7 @@ def show(
 
 
 app.command()(explain)
+app.command()(index)
 
 
 @app.command(no_args_is_help=True)

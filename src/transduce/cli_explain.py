@@ -67,11 +67,27 @@ def explain(
     count: Annotated[
         int, typer.Option(min=1, max=1_000_000, metavar="N", help="Sources that --measure takes.")
     ] = 100,
+    neighbours: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="FILE", help="Show the nearest pairs of this index instead."),
+    ] = None,
+    nearest: Annotated[
+        int, typer.Option(min=1, max=1000, metavar="K", help="Pairs that --neighbours shows.")
+    ] = 5,
 ) -> None:
     """Say what in a source made the model write what it writes."""
     given = list(arguments or [])
     # What is asked about may hold a "=": the first is the source unless all sources are in a file.
     source = given.pop(0) if given and every is None else None
+    if neighbours is not None:
+        if source is None or measure or against is not None:
+            raise ConfigError("--neighbours must be asked of one SOURCE, without --against")
+        from transduce.commands.neighbours import explain_by_neighbours
+
+        explain_by_neighbours(
+            *(model, source, neighbours, target, output, part), count=nearest, overrides=given
+        )
+        return
     if measure:
         if every is not None or target is not None or against is not None:
             raise ConfigError("--measure must be asked without --all, --target and --against")

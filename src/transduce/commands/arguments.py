@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 # What a trained model can still be told; its other sections made it what it is.
-_OPEN = ("data", "search", "evaluation", "engine")
+_OPEN = ("data", "search", "neighbours", "evaluation", "engine")
 
 
 def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -24,6 +24,7 @@ from transduce.config.model import (
     TransformerDecoderConfig,
     TransformerEncoderConfig,
 )
+from transduce.config.neighbours import NeighboursConfig
 from transduce.config.recipe import (
     Config,
     EngineChoice,
@@ -45,6 +46,7 @@ __all__ = [
     "EvaluationConfig",
     "Files",
     "ModelConfig",
+    "NeighboursConfig",
     "ParallelFiles",
     "PartConfig",
     "RecurrentDecoderConfig",

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 from transduce.config.base import Name, Section
 from transduce.config.data import DataConfig, TokenizerConfig, TokenizerKind, TokenizersConfig
 from transduce.config.model import ModelConfig
+from transduce.config.neighbours import NeighboursConfig
 from transduce.config.presets import expand_preset
 from transduce.config.search import SearchConfig
 from transduce.config.training import TrainingConfig
@@ -64,6 +65,7 @@ class Config(Section):
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     search: SearchConfig = SearchConfig()
+    neighbours: NeighboursConfig = NeighboursConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     # What predicts: the fastest form that this machine has, the model itself, or named numbers.
     engine: EngineChoice = "auto"

@@ -35,6 +35,12 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "name": "The name of the run in reports and pictures.",
         "engine": "What predicts: the fastest form for this machine, PyTorch, or a precision.",
     },
+    "NeighboursConfig": {
+        "index": "A file that `transduce index` wrote; if none, neighbours have no say.",
+        "share": "Share of the probability that the neighbours have.",
+        "count": "Number of neighbours at each step.",
+        "temperature": "How much farther neighbours still count; more makes them more alike.",
+    },
     "DataConfig": {
         "train": "Files with the training pairs.",
         "dev": "Files with the pairs that the best checkpoint is chosen on.",

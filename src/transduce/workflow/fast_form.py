@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from transduce.config import Config, EngineChoice
+from transduce.config import Config, EngineChoice, NeighboursConfig
 from transduce.engine import fast_stepper
+from transduce.errors import EngineError
 from transduce.interfaces import Stepper
 from transduce.models.seq2seq import Seq2Seq
+from transduce.neighbours import Nearest, NeighbourStepper, StateIndex
 from transduce.workflow.predicting.predictor import Predictor
 
 __all__ = ["FastForm", "OwnPredictors"]
@@ -36,23 +38,40 @@ class FastForm:
 
     def __init__(self, model: Seq2Seq) -> None:
         self.model = model
-        self._made: tuple[tuple[EngineChoice, str], Stepper[Any]] | None = None
+        self._made: tuple[tuple[Any, ...], Stepper[Any]] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the form: it is made again where a pickle or copy is used."""
         return {"model": self.model, "_made": None}
 
-    def stepper(self, choice: EngineChoice) -> Stepper[Any]:
-        """The model in evaluation mode. Made again for another engine or device.
+    def stepper(self, choice: EngineChoice, neighbours: NeighboursConfig) -> Stepper[Any]:
+        """The model in evaluation mode. Made again for another engine, device or index.
 
-        Raises EngineError where the engine cannot be had.
+        Raises EngineError where the engine cannot be had, ModelError where the index cannot.
         """
         if self.model.training:
             self.model.eval()
-        key = (choice, str(self.model.device))
+        key = (choice, str(self.model.device), neighbours)
         if self._made is None or self._made[0] != key:
-            self._made = (key, fast_stepper(self.model, choice))
+            self._made = (key, self._make(choice, neighbours))
         return self._made[1]
+
+    def _make(self, choice: EngineChoice, neighbours: NeighboursConfig) -> Stepper[Any]:
+        if neighbours.index is None:
+            return fast_stepper(self.model, choice)
+        if choice not in ("auto", "reference"):
+            raise EngineError(
+                f"engine must be auto or reference where neighbours are asked; got {choice}"
+            )
+        index = StateIndex.load(neighbours.index)
+        index.require_of(self.model, neighbours.index)
+        return NeighbourStepper(
+            self.model,
+            Nearest(index),
+            share=neighbours.share,
+            count=neighbours.count,
+            temperature=neighbours.temperature,
+        )
 
     def forget(self) -> None:
         """The weights are others now."""

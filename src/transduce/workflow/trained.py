@@ -25,6 +25,7 @@ from transduce.models.build import build_model
 from transduce.models.copying import copy_map
 from transduce.models.seq2seq import Seq2Seq
 from transduce.models.storage import named_weights, read_weights, write_weights
+from transduce.neighbours import NeighbourStepper
 from transduce.reading.frames import FrameReader, FrameSource
 from transduce.reading.parts import find_part
 from transduce.search import Ensemble
@@ -251,7 +252,7 @@ class TrainedModel:
 
     def limits(self) -> SourceLimits:
         """How long a source may be, where this model alone predicts."""
-        native = not isinstance(self.stepper(), Seq2Seq)
+        native = not isinstance(self.stepper(), Seq2Seq | NeighbourStepper)
         sizes = self.reader.width, self.target_tokenizer.size
         return SourceLimits.of(self.config.model, sizes, self.model.device, native=native)
 
@@ -298,7 +299,7 @@ class TrainedModel:
         """
         if self._fast.model is not self.model:
             self._fast = FastForm(self.model)
-        return self._fast.stepper(self.config.engine)
+        return self._fast.stepper(self.config.engine, self.config.neighbours)
 
     def refresh(self) -> None:
         """Predict with the weights that ``model`` has now."""

@@ -70,6 +70,8 @@ class AdaptedModel(TrainedModel):
         """The adapter. Raises EngineError where ``config.engine`` asks for another."""
         if self.adapter is None:
             raise ModelError("model must have an adapter")
+        if self.config.neighbours.index is not None:
+            raise ModelError("neighbours must be asked of a model of ours; got one of transformers")
         if self.config.engine not in ("auto", "reference"):
             raise EngineError(
                 f"engine must be auto for a model that transformers runs; got {self.config.engine}"

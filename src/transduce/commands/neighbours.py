@@ -1,0 +1,95 @@
+"""``transduce index`` and ``transduce explain --neighbours``: what taught a model what it says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from transduce.commands.arguments import (
+    require_file_place,
+    split_overrides,
+    test_examples,
+    updated,
+)
+from transduce.config import Files
+from transduce.errors import ConfigError, DataError
+from transduce.evaluation.tables import render_table
+from transduce.explain.nearest_pairs import NearestPairs, make_index
+from transduce.explain.nearest_pairs import nearest_pairs as look_up
+from transduce.files import write_text
+from transduce.neighbours import Nearest, StateIndex
+from transduce.pretrained.published_model import load_trained
+from transduce.reading.parts import find_part
+from transduce.reading.problems import Problems
+
+__all__ = ["explain_by_neighbours", "index"]
+
+_SHOWN = 40  # characters of a text in a table
+
+
+def index(model: Path, arguments: Sequence[str], output: Path, part: str | None) -> None:
+    """Write the decoder's states over pairs, those of the named files or the recipe's own."""
+    require_file_place(output, "--output")
+    inputs, overrides = split_overrides(arguments)
+    trained = load_trained(model)
+    trained.config = updated(trained.config, overrides)
+    problems = Problems(trained.config.data.on_error)
+    given: Files | None = [Path(text) for text in inputs] or None
+    files = given or find_part(trained.config, part).data.train
+    if files is None:
+        raise ConfigError("DATA must name a file with pairs, or the recipe data.train; got none")
+    examples = test_examples(trained.config, files, problems, part)
+    made = make_index(trained, examples, part)
+    try:
+        made.save(output)
+    except OSError as error:
+        raise DataError(f"--output must be writable; got {error.strerror}", file=output) from None
+    print(f"{len(made):,} states of {len(made.texts):,} pairs written to {output}")
+    if problems.total:
+        print(f"left out: {problems.summary()}")
+
+
+def explain_by_neighbours(
+    model: Path,
+    source: str,
+    index: Path,
+    target: str | None = None,
+    output: Path | None = None,
+    part: str | None = None,
+    *,
+    count: int = 5,
+    overrides: Sequence[str] = (),
+) -> None:
+    """Print the nearest pairs of each token, or write them as JSON."""
+    if output is not None and output.suffix.lower() != ".json":
+        raise ConfigError(f"--output must end in .json for neighbours; got {output}")
+    require_file_place(output, "--output")
+    trained = load_trained(model)
+    trained.config = updated(trained.config, overrides)
+    read = StateIndex.load(index)
+    read.require_of(trained.model, index)
+    found = look_up(trained, source, Nearest(read), target, count=count, part=part)
+    if output is None:
+        print(_table(found))
+        return
+    text = json.dumps(found.to_dict(), indent=2, ensure_ascii=False) + "\n"
+    try:
+        write_text(output, text)
+    except OSError as error:
+        raise DataError(f"--output must be writable; got {error.strerror}", file=output) from None
+    print(f"{found.output}\nneighbours written to {output}")
+
+
+def _table(found: NearestPairs) -> str:
+    rows = []
+    for token, own in zip(found.tokens, found.neighbours, strict=True):
+        for rank, near in enumerate(own):
+            texts = (_short(near.source), _short(near.target))
+            rows.append(("" if rank else token, near.token, *texts, f"{near.distance:.3g}"))
+    columns = ("token", "went on with", "source", "target", "distance")
+    return render_table(found.output, columns, rows, texts=4)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
