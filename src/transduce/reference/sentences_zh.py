@@ -36,6 +36,12 @@ SENTENCES_ZH: Mapping[str, Mapping[str, str]] = {
         "name": "运行的名称，用于报告和图。",
         "engine": "用什么预测：本机最快的方式、PyTorch，或指定的精度。",
     },
+    "NeighboursConfig": {
+        "index": "`transduce index` 写出的文件；none 则不参考近邻。",
+        "share": "近邻在概率中所占的份额。",
+        "count": "每一步参考的近邻数。",
+        "temperature": "较远的近邻还算多少；越大，各近邻越相近。",
+    },
     "DataConfig": {
         "train": "训练句对的文件。",
         "dev": "用来挑选最佳检查点的句对文件。",
