@@ -14,9 +14,9 @@ from transduce.commands.arguments import (
 )
 from transduce.config import Files
 from transduce.errors import ConfigError, DataError
-from transduce.evaluation.tables import render_table
-from transduce.explain.nearest_pairs import NearestPairs, make_index
-from transduce.explain.nearest_pairs import nearest_pairs as look_up
+from transduce.explain.neighbours.nearest_pairs import nearest_pairs
+from transduce.explain.neighbours.states_of_pairs import make_index
+from transduce.explain.neighbours.table_of_pairs import table_of_pairs
 from transduce.files import write_text
 from transduce.neighbours import Nearest, StateIndex
 from transduce.pretrained.published_model import load_trained
@@ -24,9 +24,6 @@ from transduce.reading.parts import find_part
 from transduce.reading.problems import Problems
 
 __all__ = ["explain_by_neighbours", "index"]
-
-_SHOWN = 40  # characters of a text in a table
-
 
 def index(model: Path, arguments: Sequence[str], output: Path, part: str | None) -> None:
     """Write the decoder's states over pairs, those of the named files or the recipe's own."""
@@ -69,9 +66,9 @@ def explain_by_neighbours(
     trained.config = updated(trained.config, overrides)
     read = StateIndex.load(index)
     read.require_of(trained.model, index)
-    found = look_up(trained, source, Nearest(read), target, count=count, part=part)
+    found = nearest_pairs(trained, source, Nearest(read), target, count=count, part=part)
     if output is None:
-        print(_table(found))
+        print(table_of_pairs(found))
         return
     text = json.dumps(found.to_dict(), indent=2, ensure_ascii=False) + "\n"
     try:
@@ -79,17 +76,3 @@ def explain_by_neighbours(
     except OSError as error:
         raise DataError(f"--output must be writable; got {error.strerror}", file=output) from None
     print(f"{found.output}\nneighbours written to {output}")
-
-
-def _table(found: NearestPairs) -> str:
-    rows = []
-    for token, own in zip(found.tokens, found.neighbours, strict=True):
-        for rank, near in enumerate(own):
-            texts = (_short(near.source), _short(near.target))
-            rows.append(("" if rank else token, near.token, *texts, f"{near.distance:.3g}"))
-    columns = ("token", "went on with", "source", "target", "distance")
-    return render_table(found.output, columns, rows, texts=4)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

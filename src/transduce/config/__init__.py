@@ -24,7 +24,6 @@ from transduce.config.model import (
     TransformerDecoderConfig,
     TransformerEncoderConfig,
 )
-from transduce.config.neighbours import NeighboursConfig
 from transduce.config.recipe import (
     Config,
     EngineChoice,
@@ -32,7 +31,7 @@ from transduce.config.recipe import (
     load_config,
     require_agreement,
 )
-from transduce.config.search import SearchConfig
+from transduce.config.search import NeighboursConfig, SearchConfig
 from transduce.config.training import TrainingConfig
 from transduce.config.yaml import parse_override
 

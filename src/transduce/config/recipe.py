@@ -13,9 +13,8 @@ from pydantic_core import PydanticCustomError
 from transduce.config.base import Name, Section
 from transduce.config.data import DataConfig, TokenizerConfig, TokenizerKind, TokenizersConfig
 from transduce.config.model import ModelConfig
-from transduce.config.neighbours import NeighboursConfig
 from transduce.config.presets import expand_preset
-from transduce.config.search import SearchConfig
+from transduce.config.search import NeighboursConfig, SearchConfig
 from transduce.config.training import TrainingConfig
 from transduce.config.wording import describe
 from transduce.config.yaml import differences, parse_override, read_recipe, set_dotted

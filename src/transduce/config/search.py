@@ -22,7 +22,14 @@ from transduce.config.base import (
     TokenBudget,
 )
 
-__all__ = ["SEARCH_OPTIONS", "Beside", "SearchConfig", "SearchOption", "Takes"]
+__all__ = [
+    "SEARCH_OPTIONS",
+    "Beside",
+    "NeighboursConfig",
+    "SearchConfig",
+    "SearchOption",
+    "Takes",
+]
 
 _MOST_CHARACTERS = 10_000  # of all phrases together
 
@@ -248,6 +255,23 @@ class SearchConfig(Section):
         if not idle:
             return self
         return self.model_copy(update={name: _DEFAULTS[name] for name in idle})
+
+
+class NeighboursConfig(Section):
+    """Nearest-neighbour decoding (Khandelwal et al. 2021); none without an ``index``."""
+
+    index: Text | None = None  # a file that `transduce index` wrote
+    share: Probability = 0.3  # λ: of the probability that the neighbours have
+    count: Count = 8
+    temperature: Annotated[float, Bounds(ge=0.001, le=1_000_000)] = 10.0
+
+    @model_validator(mode="after")
+    def _not_idle(self) -> NeighboursConfig:
+        fields = type(self).model_fields
+        said = [name for name in fields if getattr(self, name) != fields[name].default]
+        if self.index is None and said:
+            raise ValueError(f"index must be given for {said[0]}; got none")
+        return self
 
 
 _DEFAULTS = {name: field.default for name, field in SearchConfig.model_fields.items()}

@@ -14,7 +14,12 @@ from transduce.models.seq2seq import Seq2Seq
 from transduce.neighbours import Nearest, NeighbourStepper, StateIndex
 from transduce.workflow.predicting.predictor import Predictor
 
-__all__ = ["FastForm", "OwnPredictors"]
+__all__ = ["FastForm", "OwnPredictors", "is_native"]
+
+
+def is_native(stepper: Stepper[Any]) -> bool:
+    """Whether other code than the model itself computes its steps."""
+    return not isinstance(stepper, Seq2Seq | NeighbourStepper)
 
 
 @dataclass

@@ -25,7 +25,6 @@ from transduce.models.build import build_model
 from transduce.models.copying import copy_map
 from transduce.models.seq2seq import Seq2Seq
 from transduce.models.storage import named_weights, read_weights, write_weights
-from transduce.neighbours import NeighbourStepper
 from transduce.reading.frames import FrameReader, FrameSource
 from transduce.reading.parts import find_part
 from transduce.search import Ensemble
@@ -34,7 +33,7 @@ from transduce.tokenization.joint import Coder, JointTokenizer, coder
 from transduce.tokenization.tokenizer import Tokenizer
 from transduce.untrusted.json import read_object
 from transduce.untrusted.tensors import TensorFile
-from transduce.workflow.fast_form import FastForm, OwnPredictors
+from transduce.workflow.fast_form import FastForm, OwnPredictors, is_native
 from transduce.workflow.model_folder import (
     CONFIG,
     REPORT,
@@ -252,7 +251,7 @@ class TrainedModel:
 
     def limits(self) -> SourceLimits:
         """How long a source may be, where this model alone predicts."""
-        native = not isinstance(self.stepper(), Seq2Seq | NeighbourStepper)
+        native = is_native(self.stepper())
         sizes = self.reader.width, self.target_tokenizer.size
         return SourceLimits.of(self.config.model, sizes, self.model.device, native=native)
 

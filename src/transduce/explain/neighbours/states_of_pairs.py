@@ -1,23 +1,19 @@
-"""The training pairs whose decoder states are nearest: which examples taught the model this."""
+"""The decoder's states over pairs: what an index is made of."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from transduce.batches.batching import Batches
 from transduce.errors import DataError, ModelError
-from transduce.explain.outputs import given_output, own_output
-from transduce.interfaces import BEGIN, END, PADDING, Source
+from transduce.interfaces import PADDING, Source
 from transduce.models.seq2seq import Seq2Seq
-from transduce.neighbours import Nearest, StateIndex
+from transduce.neighbours import StateIndex
 from transduce.neighbours.index import fingerprint_of
-from transduce.reading.frames import FrameSource
 from transduce.reading.pair_files import Example
 from transduce.reading.parts import Part, find_part
 from transduce.tokenization.joint import coder
@@ -25,32 +21,7 @@ from transduce.workflow.fitting.pair_limits import target_positions
 from transduce.workflow.predicting.source_limits import longest_source
 from transduce.workflow.trained import TrainedModel
 
-__all__ = ["NearestPairs", "Neighbour", "decoder_states", "make_index", "nearest_pairs"]
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbour:
-    """A place in a training pair: what stood there, and how far its state is (squared)."""
-
-    distance: float
-    token: str
-    source: str
-    target: str
-    step: int
-
-
-@dataclass(frozen=True)
-class NearestPairs:
-    """An output's tokens, each with its neighbours, nearest first."""
-
-    source: str
-    output: str
-    tokens: tuple[str, ...]
-    neighbours: tuple[tuple[Neighbour, ...], ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return asdict(self)
+__all__ = ["decoder_states", "make_index", "model_of_ours"]
 
 
 @torch.no_grad()
@@ -63,7 +34,7 @@ def make_index(
     trained: TrainedModel, examples: Sequence[Example], part: str | None = None
 ) -> StateIndex:
     """The states over all tokens of pairs. Raises DataError where no pair is left."""
-    model, chosen = _of_ours(trained), find_part(trained.config, part)
+    model, chosen = model_of_ours(trained), find_part(trained.config, part)
     pairs = [(e.source, text) for e in examples for text in e.references]
     pairs = _within_positions(trained, pairs, chosen)
     texts = ((chosen.source(source), chosen.target(target)) for source, target in pairs)
@@ -87,45 +58,8 @@ def make_index(
     return StateIndex(states, tokens, numbers, steps, pairs, fingerprint_of(model))
 
 
-def nearest_pairs(
-    trained: TrainedModel,
-    source: FrameSource,
-    nearest: Nearest,
-    target: str | None = None,
-    *,
-    count: int = 5,
-    part: str | None = None,
-) -> NearestPairs:
-    """The neighbours of each token of an output: the model's own, or ``target``.
-
-    Raises DataError where the source or the target cannot be read.
-    """
-    model, chosen = _of_ours(trained), find_part(trained.config, part)
-    written = (
-        own_output(trained, source, chosen)
-        if target is None
-        else given_output(trained, source, target, chosen)
-    )
-    read = torch.tensor([[BEGIN, *written.tokens[:-1]]], device=model.device)
-    states = decoder_states(model, trained.reader.encoded(source, chosen).to(model.device), read)
-    distances, places = nearest(states[0], count)
-    rows = zip(distances.tolist(), places.tolist(), strict=True)
-    own = [tuple(_neighbours(trained, nearest.index, chosen, *row)) for row in rows]
-    return NearestPairs(str(source), written.text, written.symbols, tuple(own))
-
-
-def _neighbours(
-    trained: TrainedModel, index: StateIndex, part: Part, distances: list[float], places: list[int]
-) -> Iterator[Neighbour]:
-    names = coder(trained.target_tokenizer, part.name)
-    for distance, place in zip(distances, places, strict=True):
-        token = int(index.tokens[place])
-        symbol = "end" if token == END else names.symbols([token])[0]
-        source, target = index.texts[int(index.pairs[place])]
-        yield Neighbour(distance, symbol, source, target, int(index.steps[place]))
-
-
-def _of_ours(trained: TrainedModel) -> Seq2Seq:
+def model_of_ours(trained: TrainedModel) -> Seq2Seq:
+    """The network. Raises ModelError where another library runs it."""
     if not isinstance(trained.model, Seq2Seq):
         raise ModelError("neighbours must be asked of a model of ours; got one of transformers")
     return trained.model

@@ -16,7 +16,8 @@ from architectures import ARCHITECTURES, OVER_FRAMES, make_model
 from command_line import call
 from small_runs import tiny, train_tiny, words, write_reversals
 from transduce.errors import ConfigError, EngineError, ModelError
-from transduce.explain.nearest_pairs import make_index, nearest_pairs
+from transduce.explain.neighbours.nearest_pairs import nearest_pairs
+from transduce.explain.neighbours.states_of_pairs import make_index
 from transduce.interfaces import BEGIN, Source
 from transduce.neighbours import Nearest, NeighbourStepper, StateIndex
 from transduce.neighbours.index import fingerprint_of
