@@ -82,7 +82,7 @@ def explain(
     if neighbours is not None:
         if source is None or measure or against is not None:
             raise ConfigError("--neighbours must be asked of one SOURCE, without --against")
-        from transduce.commands.neighbours import explain_by_neighbours
+        from transduce.commands.explaining.by_neighbours import explain_by_neighbours
 
         explain_by_neighbours(
             *(model, source, neighbours, target, output, part), count=nearest, overrides=given

@@ -22,6 +22,6 @@ def index(
     part: PartName = None,
 ) -> None:
     """Store what the decoder thinks at each token of pairs, to look up who taught it what."""
-    from transduce.commands.neighbours import index
+    from transduce.commands.explaining.by_neighbours import index
 
     index(model, data or [], output, part)

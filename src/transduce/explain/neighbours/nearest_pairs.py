@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
+from transduce.explain.asking.outputs import given_output, own_output
 from transduce.explain.neighbours.states_of_pairs import decoder_states, model_of_ours
-from transduce.explain.outputs import given_output, own_output
 from transduce.interfaces import BEGIN, END
 from transduce.neighbours import Nearest, StateIndex
 from transduce.reading.frames import FrameSource

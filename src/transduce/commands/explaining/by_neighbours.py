@@ -25,6 +25,7 @@ from transduce.reading.problems import Problems
 
 __all__ = ["explain_by_neighbours", "index"]
 
+
 def index(model: Path, arguments: Sequence[str], output: Path, part: str | None) -> None:
     """Write the decoder's states over pairs, those of the named files or the recipe's own."""
     require_file_place(output, "--output")
