@@ -39,7 +39,7 @@ def main() -> None:
     torch.manual_seed(config.training.seed)
     trained = TrainedModel.fresh(config, *tokenizers)
     with tempfile.TemporaryDirectory() as folder, join_processes(torch.device("cpu")) as processes:
-        corpus = fit._encode(config, corpora, trained, Path(folder), "benchmark")
+        corpus = fit._encode(config, corpora, trained, Path(folder), "benchmark", None)
         stream = fit._batches(corpus, trained, None)
         batches = itertools.chain.from_iterable(map(stream.iterate, itertools.count()))
         objectives = choose_objectives(config.training, trained.model)

@@ -38,6 +38,7 @@ FLOORS = [
     ["workflow"],
     ["pretrained"],
     ["export", "automatic", "explain"],
+    ["tuning"],
     ["estimator"],
     ["transducer", "tasks"],
     ["moved", "forks"],
@@ -45,7 +46,7 @@ FLOORS = [
     ["demo"],
     ["commands"],
     ["terminal", "cli_options"],
-    ["cli_explain", "cli_neighbours"],
+    ["cli_explain", "cli_neighbours", "cli_tune"],
     ["cli"],
     ["__main__"],
 ]

@@ -13,8 +13,9 @@ from transduce.moved import find_moved
 if TYPE_CHECKING:
     from transduce.tasks import pipeline
     from transduce.transducer import Transducer
+    from transduce.tuning.tune_recipe import tune
 
-__all__ = ["Transducer", "__version__", "pipeline"]
+__all__ = ["Transducer", "__version__", "pipeline", "tune"]
 
 __version__ = "0.1.0"
 
@@ -32,4 +33,8 @@ def __getattr__(name: str) -> Any:
         from transduce.tasks import pipeline
 
         return pipeline
+    if name == "tune":
+        from transduce.tuning.tune_recipe import tune
+
+        return tune
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

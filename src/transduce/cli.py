@@ -14,14 +14,13 @@ import typer
 from transduce import __version__
 from transduce.cli_explain import explain
 from transduce.cli_neighbours import index
-from transduce.cli_options import Json, ModelPath, PartName
+from transduce.cli_options import INTERRUPTED, Json, ModelPath, PartName
+from transduce.cli_tune import tune
 from transduce.commands import completion
 from transduce.errors import ConfigError
 from transduce.terminal import Commands, speaking
 
 __all__ = ["app", "main"]
-
-_INTERRUPTED = 130  # 128 + SIGINT, as a shell says it
 
 
 app = typer.Typer(
@@ -72,7 +71,7 @@ def demo(
             raise ConfigError(f"--minutes must be given without --say; got {minutes:g} for both")
         demo.say(say, output)
     elif not demo.run(2.0 if minutes is None else minutes, output):
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
 
 
 @app.command(no_args_is_help=True)
@@ -121,7 +120,10 @@ def train(
     from transduce.commands.train import train
 
     if not train(arguments, output, minutes, resume=resume):
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
+
+
+app.command(no_args_is_help=True)(tune)
 
 
 @app.command(no_args_is_help=True)

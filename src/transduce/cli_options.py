@@ -7,7 +7,9 @@ from typing import Annotated, Optional
 
 import typer
 
-__all__ = ["Json", "ModelPath", "PartName"]
+__all__ = ["INTERRUPTED", "Json", "ModelPath", "PartName"]
+
+INTERRUPTED = 130  # status: 128 + SIGINT, as a shell says it
 
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model directory.")]
 PartName = Annotated[

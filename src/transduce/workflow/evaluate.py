@@ -44,6 +44,7 @@ __all__ = [
     "metric_names",
     "normalizer",
     "score_outputs",
+    "spread",
 ]
 
 _ENOUGH = 5  # outputs that may be called all the same
@@ -211,7 +212,7 @@ class DevScorer:
             self.names = tuple(name for name in self.names if METRICS[name].cheap)
         most = trained.config.training.dev_sentences if sentences is None else sentences
         self.batches = _batches(trained, examples, part)
-        self.examples = _spread(_within_positions(trained, examples, part), most)
+        self.examples = spread(_within_positions(trained, examples, part), most)
         self._has_said = False
         self._same = 0  # scorings in a row whose outputs were all one
         self.options = trained.config.search.greedily()
@@ -280,7 +281,7 @@ def _within_positions(
     return kept
 
 
-def _spread(examples: Sequence[Example], count: int) -> list[Example]:
+def spread(examples: Sequence[Example], count: int) -> list[Example]:
     """At most ``count`` examples, evenly spaced: a sorted dev set is seen from end to end."""
     if len(examples) <= count:
         return list(examples)

@@ -17,7 +17,7 @@ _WIDTH = 10_000  # characters: a value stays on its line
 
 @dataclass(frozen=True)
 class RecipeLine:
-    """An option's dotted key, its value, and the reason for it in a few words."""
+    """An option's dotted key, its value, and the reason for it in a few words, if there is one."""
 
     key: str
     value: Any
@@ -66,7 +66,8 @@ def _lines(values: Mapping[str, Any], prefix: str, reasons: Mapping[str, str]) -
     for name, value in values.items():
         key = f"{prefix}{name}"
         if key in reasons:
-            lines.append(f"{indent}{name}: {_inline(value)}  # {_plain(reasons[key])}")
+            comment = f"  # {_plain(reasons[key])}" if reasons[key] else ""
+            lines.append(f"{indent}{name}: {_inline(value)}{comment}")
         else:
             lines += [f"{indent}{name}:", *_lines(value, f"{key}.", reasons)]
     return lines

@@ -39,6 +39,7 @@ from transduce.workflow.fitting.beginning import Beginning, choose_beginning
 from transduce.workflow.fitting.misfits import misfits
 from transduce.workflow.fitting.pair_limits import refuse_beyond_positions, refuse_long_pairs
 from transduce.workflow.fitting.run_folder import run_fingerprint, taken
+from transduce.workflow.fitting.shared_data import SharedData
 from transduce.workflow.fitting.training_limits import refuse_large_model
 from transduce.workflow.mixture_scores import MixtureScorer
 from transduce.workflow.model_folder import CONFIG, WEIGHTS, replacing_model
@@ -46,7 +47,7 @@ from transduce.workflow.readers.source_reader import Cache, Corpus
 from transduce.workflow.tokenizer_files import load_side, load_source, tokenizer_files
 from transduce.workflow.trained import TrainedModel, choose_device
 
-__all__ = ["fit"]
+__all__ = ["dev_scorer", "fit"]
 
 _IN_MEMORY = 64 << 20  # bytes of training text; more is encoded into files and mapped
 _PAUSE = 0.5  # seconds between two looks
@@ -61,10 +62,12 @@ def fit(
     resume: bool = False,
     progress: Progress | None = None,
     say: Callable[[str], None] = lambda line: None,
+    shared: SharedData | None = None,
 ) -> TrainedModel:
     """Train as the config says; the model directory is ``folder``, which this run alone writes.
 
     ``base`` is what ``model.from`` names, read. ``say`` receives plain lines about the data.
+    ``shared`` is what runs before this one in the same process left of the same pairs.
     Raises TransduceError.
     """
     beginning = choose_beginning(config, base)
@@ -81,8 +84,8 @@ def fit(
                 "data.dev_fraction"
             )
         fingerprint = run_fingerprint(config, corpora)
-        trained, seen = _untrained(config, corpora, folder, beginning, resume)
-        corpus = _encode(config, corpora, trained, folder, fingerprint)
+        trained, seen = _untrained(config, corpora, folder, beginning, resume, shared)
+        corpus = _encode(config, corpora, trained, folder, fingerprint, shared)
         symbols, device = trained.target_tokenizer.size, trained.model.device
         refuse_long_pairs(config.model, corpus, symbols, device, learned=True)
         refuse_beyond_positions(config.model, corpus)
@@ -103,7 +106,7 @@ def fit(
             _batches(corpus, trained, sampler),
             config.training,
             folder,
-            _dev_scorer(trained, corpora),
+            dev_scorer(trained, corpora),
             resume=resume,
             progress=progress,
             fingerprint=fingerprint,
@@ -127,12 +130,16 @@ def _untrained(
     folder: Path,
     beginning: Beginning,
     resume: bool,
+    shared: SharedData | None,
 ) -> tuple[TrainedModel, Seen]:
     """The model as training begins with it, on its device."""
     known = _known_tokenizers(folder, config) if resume else None
     if known is None and not beginning.learns:
         known = beginning.tokenizers(config, None)
-    tokenizers, seen = survey(config, corpora, known)
+    if known is None and shared is not None:
+        tokenizers, seen = shared.survey(config, corpora)
+    else:
+        tokenizers, seen = survey(config, corpora, known)
     if known is None:
         tokenizers = beginning.tokenizers(config, tokenizers)
     device = choose_device(config.training.device)
@@ -189,7 +196,8 @@ def _refuse_emptied(corpora: Corpora, corpus: Corpus) -> None:
             )
 
 
-def _dev_scorer(trained: TrainedModel, corpora: Corpora) -> Score:
+def dev_scorer(trained: TrainedModel, corpora: Corpora) -> Score:
+    """What scores a model on the dev data that its recipe names."""
     if not corpora.parts:
         return DevScorer(trained, corpora.dev)
     return MixtureScorer(trained, {part.part.name: part.dev for part in corpora.parts if part.dev})
@@ -226,23 +234,32 @@ def _known_tokenizers(folder: Path, config: Config) -> Tokenizers | None:
 
 
 def _encode(
-    config: Config, corpora: Corpora, trained: TrainedModel, folder: Path, fingerprint: str
+    config: Config,
+    corpora: Corpora,
+    trained: TrainedModel,
+    folder: Path,
+    fingerprint: str,
+    shared: SharedData | None,
 ) -> Corpus:
     """Small data stays in memory; large data is encoded into files once, also across a resume.
 
     Of recordings and pictures only paths, lengths and targets are held.
     """
     streams = {part.part.name: part.train for part in corpora.parts} or {"": corpora.train}
-    cache = None
-    if corpora.bytes > _IN_MEMORY:
-        cache = Cache(folder / "training" / "corpus", fingerprint)
-    return trained.reader.corpus(
-        {name: _texts_of(stream()) for name, stream in streams.items()},
-        trained.target_tokenizer,
-        config.data,
-        seed=config.training.seed,
-        cache=cache,
-    )
+
+    def build(cache: Cache | None) -> Corpus:
+        return trained.reader.corpus(
+            {name: _texts_of(stream()) for name, stream in streams.items()},
+            trained.target_tokenizer,
+            config.data,
+            seed=config.training.seed,
+            cache=cache,
+        )
+
+    large = corpora.bytes > _IN_MEMORY
+    if shared is not None:
+        return shared.encode(config, corpora, build, large=large)
+    return build(Cache(folder / "training" / "corpus", fingerprint) if large else None)
 
 
 def _texts_of(pairs: Iterator[Pair]) -> Iterator[tuple[str, str]]:
