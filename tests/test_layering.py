@@ -45,8 +45,7 @@ FLOORS = [
     ["__init__"],
     ["demo"],
     ["commands"],
-    ["terminal", "cli_options"],
-    ["cli_explain", "cli_neighbours", "cli_tune"],
+    ["terminal", "command_line"],
     ["cli"],
     ["__main__"],
 ]

@@ -12,10 +12,10 @@ from typing import Annotated, Optional
 import typer
 
 from transduce import __version__
-from transduce.cli_explain import explain
-from transduce.cli_neighbours import index
-from transduce.cli_options import INTERRUPTED, Json, ModelPath, PartName
-from transduce.cli_tune import tune
+from transduce.command_line.cli_explain import explain
+from transduce.command_line.cli_neighbours import index
+from transduce.command_line.cli_options import INTERRUPTED, Json, ModelPath, PartName
+from transduce.command_line.cli_tune import tune
 from transduce.commands import completion
 from transduce.errors import ConfigError
 from transduce.terminal import Commands, speaking

@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from transduce.cli_options import ModelPath, PartName
+from transduce.command_line.cli_options import ModelPath, PartName
 from transduce.errors import ConfigError
 
 __all__ = ["explain"]

@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from transduce.cli_options import ModelPath, PartName
+from transduce.command_line.cli_options import ModelPath, PartName
 
 __all__ = ["index"]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from transduce.cli_options import INTERRUPTED
+from transduce.command_line.cli_options import INTERRUPTED
 
 __all__ = ["tune"]
 
