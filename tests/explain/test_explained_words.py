@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import io
+import json
 import re
 
 import numpy as np
 import pytest
+import torch
+from rich.console import Console
 
 from command_line import call
 from transduce import Transducer
 from transduce.errors import ConfigError, DataError
+from transduce.explain.asking.units import words
 from transduce.explain.explanation import Explanation
+from transduce.explain.showing.lines import print_explanation
 from transduce.explain.showing.page import page
+from transduce.explain.showing.shades import FOR
+from transduce.explain.showing.weight_picture import draw_explanation
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +100,110 @@ def test_at_the_terminal(run, tmp_path, monkeypatch, capsys):
     place = tmp_path / "e.json"
     assert call(monkeypatch, "explain", run.folder, "abc", "-o", place) == 0
     assert Explanation.load(place).given == "abc"
+
+
+def test_what_is_cut_off_has_no_weight(run):
+    model = Transducer.load(run.folder)
+    model.trained_.config = model.trained_.config.updated({"search.max_source_length": 3})
+    found = model.explain("abcd", method="occlusion")
+    assert found.source == ("a", "b", "c", "d", "end")
+    assert not found.weights[:, 2:4].any()  # two symbols and the end are read
+    assert found.weights[:, [0, 1, 4]].all()
+
+
+def test_words_are_weighed_as_a_whole():
+    units, names = words(["▁the", "▁c", "at", ".", "end"])
+    assert names == ["▁the", "▁cat.", "end"]
+    assert units.of.tolist() == [0, 1, 1, 1, 2]
+    assert words([*"a bc", "end"])[1] == ["a ", "bc", "end"]
+    summed = units.sums(torch.ones(1, 5, 2))
+    assert summed.tolist() == [[2.0, 6.0, 2.0]]
+
+
+def test_all_of_a_file(run, tmp_path, monkeypatch, capsys):
+    sources = tmp_path / "sources.txt"
+    sources.write_text("abc\n\nda\n")
+    place = tmp_path / "why.jsonl"
+    options = ["--all", sources, "--method", "saliency"]
+    assert call(monkeypatch, "explain", run.folder, *options, "-o", place) == 0
+    lines = place.read_text().splitlines()
+    told = capsys.readouterr()
+    assert "2 explanations written to" in told.out
+    assert "not explained: 1 of 3" in told.err
+    assert Explanation.from_json(lines[0]).output == "cba"
+    assert "at least one symbol" in json.loads(lines[1])["error"]
+    assert call(monkeypatch, "explain", run.folder, *options) == 0
+    assert [json.loads(line)["given"] for line in capsys.readouterr().out.splitlines()][2] == "da"
+
+
+def test_a_terminal_with_colours_has_colours(explanation):
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, color_system="truecolor", width=120)
+    print_explanation(explanation, console)
+    strongest = f"48;2;{FOR[0]};{FOR[1]};{FOR[2]}"
+    assert stream.getvalue().count(strongest) >= 8  # one in each row of both tables
+    plain = io.StringIO()
+    print_explanation(explanation, Console(file=plain))
+    assert "\x1b" not in plain.getvalue()
+    assert f"{explanation.weights[0, 2]:.3f}" in plain.getvalue()
+
+
+def test_a_picture_of_it(explanation, tmp_path):
+    draw_explanation(explanation, tmp_path / "e.png")
+    assert (tmp_path / "e.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(DataError, match=r"e.png: picture must be a writable file"):
+        draw_explanation(explanation, tmp_path / "none" / "e.png")
+
+
+def test_options_of_a_method(run, monkeypatch, capsys):
+    arguments = ("explain", run.folder, "ab", "--method", "smoothgrad")
+    assert call(monkeypatch, *arguments, "method.samples=3", "method.noise=0.2") == 0
+    assert "smoothgrad (samples 3, noise 0.2, seed 1)" in capsys.readouterr().out
+    for option, message in (
+        (
+            "method.sample=3",
+            "option of smoothgrad must be one of samples, noise, seed; got 'sample'",
+        ),
+        ("method.samples=3.5", "method.samples must be a whole number; got '3.5'"),
+        ("method.noise=loud", "method.noise must be a number; got 'loud'"),
+        ("loud", "option must be given as KEY=VALUE; got 'loud'"),
+    ):
+        assert call(monkeypatch, *arguments, option) == 2
+        assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["ab", "-o", "e.gif"], "--output must end in .html, .json, .png, .svg; got e.gif"),
+        ([], "SOURCE must be given, or --all FILE; got neither"),
+        (["--all", "x.txt", "--target", "a"], "--target and --against must be given for one"),
+    ],
+)
+def test_what_is_asked_wrongly_at_the_terminal(run, monkeypatch, capsys, arguments, message):
+    assert call(monkeypatch, "explain", run.folder, *arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text[:-20], "explanation must be valid JSON"),
+        (lambda text: "[]", "explanation must be a JSON object"),
+        (
+            lambda text: text.replace('"explanation"', '"other"'),
+            "must be an explanation of version",
+        ),
+        (lambda text: text.replace('"weights": [[', '"weights": [[1, '), r"numbers \[4, 4\]"),
+        (lambda text: text.replace('"kind": "text"', '"kind": "smell"'), "kind must be text or"),
+        (lambda text: text.replace('"signed": false', '"signed": 0'), "signed must be a bool"),
+    ],
+)
+def test_a_broken_file_is_refused(explanation, change, message):
+    text = change(explanation.to_json())
+    assert text != explanation.to_json()
+    with pytest.raises(DataError, match=message):
+        Explanation.from_json(text, "why.json")
 
 
 @pytest.mark.parametrize(

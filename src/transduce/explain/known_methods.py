@@ -42,7 +42,7 @@ METHODS: Mapping[str, Method] = {
     )
 }
 
-_BEST: Mapping[SourceKind, str] = {"text": "saliency", "audio": "saliency", "image": "saliency"}
+_BEST: Mapping[SourceKind, str] = {"text": "lime", "audio": "lime", "image": "gradient-shap"}
 
 
 def chosen_method(method: str | Method | None, trained: TrainedModel) -> Method:

@@ -49,21 +49,20 @@ def given_output(
 ) -> Written:
     """A text as the model would write it. Raises DataError for symbols that it has not."""
     own = coder(trained.target_tokenizer, part.name)
-    begin = list(own.first)
+    encoded = own.encode(part.target(text))  # with what every output begins with
     if own.first_of:  # the language, which the model guesses
-        begin = [*own_output(trained, source, part).tokens[:1], *begin]
-    encoded = own.encode(part.target(text))
+        encoded[:1] = own_output(trained, source, part).tokens[:1]
     if UNKNOWN in encoded:
         raise DataError(
             f"{name} must hold only symbols that the model can write; got {_unknown(own, text)}"
         )
     most = trained.limits().outputs
-    if most is not None and len(begin) + len(encoded) > most:
+    if most is not None and len(encoded) > most:
         raise DataError(
             f"{name} must have at most {most:,} symbols, as many as the model can tell apart; "
-            f"got {len(begin) + len(encoded):,}"
+            f"got {len(encoded):,}"
         )
-    return Written.of(text, [*begin, *encoded, END], Writer(own, part).unwritten(), own)
+    return Written.of(text, [*encoded, END], Writer(own, part).unwritten(), own)
 
 
 def _unknown(own: Coder, text: str) -> str:
