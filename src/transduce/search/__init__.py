@@ -10,13 +10,18 @@ from transduce.search.hypothesis import Hypothesis, Retraced
 from transduce.search.retrace import Retracing
 from transduce.search.rules.constraints import Constraints
 from transduce.search.segments import decode_segments
+from transduce.search.watching import Branch, SearchTree, Watch, Watched
 
 __all__ = [
+    "Branch",
     "Constraints",
     "Ensemble",
     "Hypothesis",
     "Retraced",
     "Retracing",
+    "SearchTree",
+    "Watch",
+    "Watched",
     "decode",
     "decode_all",
     "decode_segments",

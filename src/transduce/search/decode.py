@@ -15,15 +15,16 @@ from transduce.interfaces import Candidates, Source, Stepper
 from transduce.search.bookkeeping.lane import Lane
 from transduce.search.bookkeeping.results import results
 from transduce.search.bookkeeping.steps import Steps
-from transduce.search.choosing.decision import Decision, FloatArray
+from transduce.search.choosing.decision import Decision, FloatArray, IntArray
 from transduce.search.choosing.full_rows import FullRows
 from transduce.search.choosing.plain_beam import choose
-from transduce.search.demands import known_symbols
+from transduce.search.demands import asks_logits, known_symbols
 from transduce.search.guessed_language import beginning_with, first_tokens
 from transduce.search.hypothesis import Hypothesis
 from transduce.search.model_steps import Outlook, Reader
 from transduce.search.rules.constraints import Constraints, check, check_vocabulary
 from transduce.search.rules.lengths import all_limits
+from transduce.search.watching import Watch, Watched
 from transduce.search.whole_search import planned
 
 __all__ = ["decode"]
@@ -48,8 +49,13 @@ def decode(
     ``Searcher`` for the whole search. ``state`` is what ``stepper.start`` made of the source (with
     attention where there is a ``coverage_penalty``), where that is there already.
 
+    Of a ``Watched`` stepper the search is noted, and goes step by step.
+
     Raises SearchError where the options contradict each other or the model.
     """
+    watch: Watch | None = None
+    if isinstance(stepper, Watched):
+        watch, stepper = stepper.watch, stepper.stepper
     if constraints is None:
         if options.prefix or options.forbidden or options.required:
             raise SearchError("prefix, forbidden and required must be encoded into Constraints")
@@ -65,14 +71,22 @@ def decode(
             f"sentence_numbers must have {len(source.lengths)} entries; got {len(numbers)}"
         )
     if constraints.first_of:
-        return _by_first_token(stepper, source, options, constraints, numbers)
-    found = planned(stepper, source, options, constraints, state)
-    if found is not None:
-        return found
+        return _by_first_token(stepper, source, options, constraints, numbers, watch)
+    if watch is None:
+        found = planned(stepper, source, options, constraints, state)
+        if found is not None:
+            return found
     names = torch.tensor(list(numbers), device=source.device)
     search = _Search(options, constraints, source, names)
-    reader = Reader(stepper, source, options, constraints, search.width, state)
-    return search.run(reader, source)
+    more = 0 if watch is None else watch.dropped
+    reader = Reader(stepper, source, options, constraints, search.width, state, more)
+    if watch is None:
+        return search.run(reader, source)
+    shape = len(source.lengths), search.groups, search.width
+    watch.begin(*shape, constraints.prefix, logits=asks_logits(options, constraints))
+    found = search.run(reader, source, watch)
+    watch.end(found)
+    return found
 
 
 def _by_first_token(
@@ -81,6 +95,7 @@ def _by_first_token(
     options: SearchConfig,
     constraints: Constraints,
     numbers: Sequence[int],
+    watch: Watch | None,
 ) -> list[list[Hypothesis]]:
     """Choose the first token of each sentence, then search those with the same one together."""
     state, chosen = first_tokens(stepper, source, options, constraints)
@@ -93,7 +108,8 @@ def _by_first_token(
             own_source, own_state = source.select(kept), state.select(kept)
         own_numbers = [numbers[place] for place in places]
         begun = beginning_with(constraints, token)
-        found = decode(stepper, own_source, options, begun, own_numbers, own_state)
+        own = stepper if watch is None else Watched(stepper, watch)
+        found = decode(own, own_source, options, begun, own_numbers, own_state)
         for place, hypotheses in zip(places, found, strict=True):
             outputs[place] = hypotheses
     return outputs
@@ -110,7 +126,9 @@ class _Search:
         self.groups, self.width = options.lanes
         self.full_rows = FullRows(options, constraints, source, numbers, self.groups, self.width)
 
-    def run(self, reader: Reader, source: Source) -> list[list[Hypothesis]]:
+    def run(
+        self, reader: Reader, source: Source, watch: Watch | None = None
+    ) -> list[list[Hypothesis]]:
         """Step until every sentence is done."""
         lanes, length = self._lanes(source), len(self.prefix)
         outlook, prefix_scores = reader.begin(
@@ -120,7 +138,10 @@ class _Search:
         steps = Steps(self.options, lanes, scores, length, self.groups, reader.coverage)
         while True:
             decision = self._decide(outlook, steps)
-            stay = steps.finish(decision, self.full_rows.met())
+            if watch is None:
+                stay = steps.finish(decision, self.full_rows.met())
+            else:
+                stay = self._finish(steps, decision, outlook, watch)
             if not steps.lanes:
                 return results(lanes, steps.history, self.prefix, prefix_scores, self.options)
             reader.move(decision.rows, stay)
@@ -129,6 +150,18 @@ class _Search:
             steps.follow(decision)
             self.full_rows.follow(decision, stay)
             outlook = reader.read(decision.tokens, end_is_banned=steps.end_is_banned)
+
+    def _finish(
+        self, steps: Steps, decision: Decision, outlook: Outlook, watch: Watch
+    ) -> IntArray | None:
+        lanes, scores = list(steps.lanes), steps.scores
+        open_before = [not lane.done for lane in lanes]
+        bound = self.options.stopping == "bound"  # else nothing takes END at the maximum
+        may_end = [bound or steps.length < lane.maximum for lane in lanes]
+        stay = steps.finish(decision, self.full_rows.met())
+        watch.step(outlook, decision, lanes, open_before, may_end, scores)
+        watch.go_on(stay)
+        return stay
 
     def _lanes(self, source: Source) -> list[Lane]:
         return [

@@ -48,8 +48,10 @@ class Reader:
         constraints: Constraints,
         width: int,
         state: Any = None,
+        more: int = 0,
     ) -> None:
-        """``state`` as for ``decode``."""
+        """``state`` as for ``decode``; a ``Proposer`` gives ``more`` candidates than are needed."""
+        self._more = more
         self._stepper = stepper
         self._source = source
         self._device = source.device
@@ -140,7 +142,7 @@ class Reader:
         return outlook
 
     def _proposed(self, proposer: Proposer[Any], read: Tensor, end_is_banned: bool) -> Candidates:
-        count = wanted(self._width) + end_is_banned
+        count = wanted(self._width) + end_is_banned + self._more
         candidates, self._state = proposer.propose(read, self._state, count)
         return candidates
 
