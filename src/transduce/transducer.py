@@ -18,6 +18,7 @@ from transduce.estimator.parameters import parameters, replace_parameters
 from transduce.estimator.showing import choose_display, model_table
 from transduce.estimator.signatures import with_search_options
 from transduce.explain.asking.question import Quantity
+from transduce.explain.beam_tree import BeamTree, beam_tree
 from transduce.explain.explaining import explain
 from transduce.explain.explanation import Explanation
 from transduce.explain.method import Method
@@ -269,12 +270,13 @@ class Transducer:
     def draw_attention(
         self, source: FrameSource, path: str | Path, *, part: str | None = None
     ) -> str:
-        """Draw where the model looks while it reads a source (PNG); give what it says of it.
-
-        ``part`` names one of the mixture that a model was trained on. Raises ModelError where its
-        decoder has no attention.
-        """
+        """Draw :meth:`attention` (PNG); give what the model says of the source."""
         return draw_attention_of(self._trained(), source, path, part=part)
+
+    @with_search_options
+    def beam_tree(self, source: FrameSource, *, part: str | None = None, **search: Any) -> BeamTree:
+        """All that the search of a source kept, dropped and finished; a notebook shows it."""
+        return beam_tree(self._trained(), source, self._search(search), part=part)
 
     def explain(
         self,

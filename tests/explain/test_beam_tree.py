@@ -14,6 +14,7 @@ from matplotlib.image import imread
 
 from command_line import call
 from reversal_run import Run
+from transduce import Transducer
 from transduce.drawing.tree import Twig, placed, tree_figure
 from transduce.errors import ConfigError, DataError
 from transduce.explain.alternatives import alternatives
@@ -151,6 +152,17 @@ def test_at_the_terminal(
     assert "b a" in out or "b d" in out
     assert call(monkeypatch, *explain, "--output", tmp_path / "a.svg") == 2
     assert "--output must end in .html, .json, .png; got" in capsys.readouterr().err
+    assert call(monkeypatch, *explain, "--target", "b") == 2
+    assert "--beam-tree must be asked alone" in capsys.readouterr().err
+    assert call(monkeypatch, "explain", run.folder, "abd", "--prefix", "b") == 2
+    assert "--prefix must be given with --beam-tree; got 'b' without" in capsys.readouterr().err
+    assert call(monkeypatch, "explain", run.folder, "--beam-tree") == 2
+    assert "SOURCE must be given with --beam-tree" in capsys.readouterr().err
+
+
+def test_from_python(run: Run, tree: BeamTree) -> None:
+    found = Transducer.load(run.folder).beam_tree("abd", beam=3, nbest=3)
+    assert found.outputs == tree.outputs
 
 
 # ---------------------------------------------------------------- alternatives

@@ -74,6 +74,17 @@ def explain(
     nearest: Annotated[
         int, typer.Option(min=1, max=1000, metavar="K", help="Pairs that --neighbours shows.")
     ] = 5,
+    beam_tree: Annotated[
+        bool,
+        typer.Option(
+            "--beam-tree",
+            help="What its search kept, dropped and finished at each step (.html, .png, .json).",
+        ),
+    ] = False,
+    prefix: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="TEXT", help="With --beam-tree: what outputs have to begin with."),
+    ] = None,
 ) -> None:
     """Say what in a source made the model write what it writes."""
     given = list(arguments or [])
@@ -87,6 +98,18 @@ def explain(
         explain_by_neighbours(
             *(model, source, neighbours, target, output, part), count=nearest, overrides=given
         )
+        return
+    if beam_tree or prefix is not None:
+        others = (target, method, against, every, neighbours)
+        if not beam_tree or measure or any(other is not None for other in others):
+            raise ConfigError(
+                "--beam-tree must be asked alone, but for --prefix, --output and --part"
+                if beam_tree
+                else f"--prefix must be given with --beam-tree; got {prefix!r} without"
+            )
+        from transduce.commands.explaining.show_tree import show_beam_tree
+
+        show_beam_tree(model, source, output, part=part, prefix=prefix, overrides=given)
         return
     if measure:
         if every is not None or target is not None or against is not None:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from transduce.errors import ConfigError
-from transduce.explain.outputs import given_output, own_output
+from transduce.explain.asking.outputs import given_output, own_output
 from transduce.interfaces import END
 from transduce.reading.frames import FrameSource
 from transduce.reading.parts import find_part

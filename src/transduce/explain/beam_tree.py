@@ -11,6 +11,8 @@ from typing import Any
 from transduce.config import SearchConfig
 from transduce.drawing.tree import Twig, draw_tree
 from transduce.errors import DataError
+from transduce.explain.records.tree_branch import TreeBranch, kind_of, note_of
+from transduce.explain.showing.tree_page import tree_fragment, tree_page
 from transduce.files import write_text
 from transduce.interfaces import END
 from transduce.reading.frames import FrameSource
@@ -20,28 +22,9 @@ from transduce.tokenization.joint import Coder, coder
 from transduce.workflow.predicting.output import Output
 from transduce.workflow.trained import TrainedModel
 
-__all__ = ["BeamTree", "TreeBranch", "beam_tree"]
+__all__ = ["BeamTree", "beam_tree"]
 
 _END = "end"
-
-
-@dataclass(frozen=True, slots=True)
-class TreeBranch:
-    """A continuation by one token; see :class:`transduce.search.Branch`.
-
-    ``name`` is the token as a person reads it, ``end`` the end of an output.
-    """
-
-    parent: int
-    step: int
-    lane: int
-    name: str
-    token: int
-    log_probability: float
-    total: float
-    fate: str
-    rank: int | None
-    score: float | None
 
 
 @dataclass(frozen=True)
@@ -67,13 +50,9 @@ class BeamTree:
 
     def to_html(self) -> str:
         """One page that needs no other file."""
-        from transduce.explain.showing.tree_page import tree_page
-
         return tree_page(self)
 
     def _repr_html_(self) -> str:
-        from transduce.explain.showing.tree_page import tree_fragment
-
         return tree_fragment(self)
 
     def save(self, path: str | Path) -> None:
@@ -97,21 +76,6 @@ class BeamTree:
     def twigs(self) -> list[Twig]:
         """The branches as they are drawn."""
         return [Twig(b.parent, b.name, kind_of(b), note_of(b)) for b in self.branches]
-
-
-def kind_of(branch: TreeBranch) -> str:
-    """What colour a branch has."""
-    if branch.rank is not None:
-        return "output"
-    return "kept" if branch.fate in ("kept", "finished", "cut") else "dropped"
-
-
-def note_of(branch: TreeBranch) -> str:
-    """Its probability; of an output its place too."""
-    from math import exp
-
-    share = f"{100 * exp(branch.log_probability):.0f}%"
-    return share if branch.rank is None else f"{share} #{branch.rank + 1}"
 
 
 def beam_tree(

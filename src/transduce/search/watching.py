@@ -124,6 +124,7 @@ class Watch:
 
     def go_on(self, stay: IntArray | None) -> None:
         """The next step is of the sentences at the places ``stay`` alone; None: of all."""
+        # [B, G·W]
         rows = np.array(self._next, dtype=np.int64).reshape(-1, self._lanes * self._width)
         self._level = (rows if stay is None else rows[stay]).ravel().tolist()
 

@@ -6,18 +6,17 @@ keyboard; a screen reader is led to the table.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from html import escape
 from math import exp
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from transduce.drawing.figures import FIRST, INK, OTHER, SOFT
 from transduce.drawing.labels import readable
 from transduce.drawing.tree import Twig, placed
+from transduce.explain.records.tree_branch import TreeBranch
 
-if TYPE_CHECKING:
-    from transduce.explain.beam_tree import BeamTree
-
-__all__ = ["tree_fragment", "tree_page"]
+__all__ = ["ShownTree", "tree_fragment", "tree_page"]
 
 _COLUMN, _LINE = 108, 22  # pixels
 _STYLE = f"""
@@ -36,7 +35,37 @@ _STYLE = f"""
 """
 
 
-def tree_page(tree: BeamTree) -> str:
+class ShownTree(Protocol):
+    """What a page needs of a beam tree."""
+
+    @property
+    def source(self) -> str:
+        """What was read; "" where it is no text."""
+
+    @property
+    def outputs(self) -> Sequence[str]:
+        """Best first."""
+
+    @property
+    def search(self) -> Mapping[str, Any]:
+        """The options of the search."""
+
+    @property
+    def branches(self) -> Sequence[TreeBranch]:
+        """All of them."""
+
+    @property
+    def root(self) -> str:
+        """What all begin with."""
+
+    def twigs(self) -> list[Twig]:
+        """The branches as they are drawn."""
+
+    def to_json(self) -> str:
+        """All as JSON."""
+
+
+def tree_page(tree: ShownTree) -> str:
     """The whole file, with the tree as JSON in it for whoever reads it by program."""
     title = escape(f"Beam tree: {tree.outputs[0] if tree.outputs else ''}")
     inert = tree.to_json().replace("<", "\\u003c")
@@ -48,7 +77,7 @@ def tree_page(tree: BeamTree) -> str:
     )
 
 
-def tree_fragment(tree: BeamTree) -> str:
+def tree_fragment(tree: ShownTree) -> str:
     """What stands in a page or in a notebook's cell."""
     best = tree.outputs[0] if tree.outputs else ""
     options = ", ".join(f"{name}={value}" for name, value in tree.search.items()) or "greedy"
@@ -66,7 +95,7 @@ def tree_fragment(tree: BeamTree) -> str:
     )
 
 
-def _drawing(tree: BeamTree) -> str:
+def _drawing(tree: ShownTree) -> str:
     twigs = tree.twigs()
     places = placed(twigs)
     columns = max((column for column, _ in places), default=0)
@@ -100,7 +129,7 @@ def _text(left: int, foot: int, colour: str, text: str) -> str:
     return f'<text x="{left}" y="{foot}" fill="{colour}">{escape(text)}</text>'
 
 
-def _table(tree: BeamTree) -> str:
+def _table(tree: ShownTree) -> str:
     heads = ("branch", "goes on from", "step", "lane", "token", "probability",
              "log-probability", "sum", "what became of it", "score")  # fmt: skip
     head = "".join(f'<th scope="col">{name}</th>' for name in heads)
