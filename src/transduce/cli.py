@@ -173,14 +173,22 @@ def predict(
         Optional[Path],  # noqa: UP045
         typer.Option(metavar="DIR", help="Write a file for each source to this folder."),
     ] = None,
+    column: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="NAME",
+            help="The column of a table with the sources (csv, tsv, jsonl, parquet, xlsx): the "
+            "whole table is written again, outputs in a further last column.",
+        ),
+    ] = None,
     format: Annotated[
-        str,
+        Optional[str],  # noqa: UP045
         typer.Option(
             help="text; jsonl: all hypotheses, scores; csv, tsv: a table with the sources; "
-            "srt, vtt: subtitles of a recording.",
+            "srt, vtt: subtitles of a recording. text if none; with --column as the input.",
             autocompletion=completion.formats,
         ),
-    ] = "text",
+    ] = None,
     beam: Annotated[Optional[int], typer.Option(metavar="K", help="Beam width.")] = None,  # noqa: UP045
     nbest: Annotated[
         Optional[int],  # noqa: UP045
@@ -222,6 +230,7 @@ def predict(
             timings,
             source_language,
             output_dir,
+            column,
         )
     )
 

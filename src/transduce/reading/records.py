@@ -23,8 +23,10 @@ __all__ = [
     "check_text",
     "csv_reader",
     "csv_rows",
+    "json_record",
     "jsonl_rows",
     "same_width",
+    "text_of",
     "too_many_columns",
     "tsv_rows",
 ]
@@ -167,6 +169,29 @@ def jsonl_rows(
 
 
 def _values(line: str, keys: Sequence[Key]) -> list[Any]:
+    record = json_record(line)
+    row = []
+    for key, is_tags in keys:
+        value = record[key] if key in record else _nested(record, key)
+        if type(value) is not str:
+            check_text(value, key, is_tags)
+        row.append(value)
+    if "\\ud" in line or "\\uD" in line:
+        _check_unicode(row)
+    return row
+
+
+def text_of(record: Mapping[str, Any], line: str, key: str) -> str:
+    """The text under a key of the record that stands in a line. Raises BadRecordError."""
+    text: str = record[key] if key in record else _nested(record, key)
+    check_text(text, key, False)
+    if "\\ud" in line or "\\uD" in line:
+        _check_unicode([text])
+    return text
+
+
+def json_record(line: str) -> dict[str, Any]:
+    """The object that a line is. Raises BadRecordError."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -179,15 +204,7 @@ def _values(line: str, keys: Sequence[Key]) -> list[Any]:
     if not isinstance(record, dict):
         message = f"line must be a JSON object; got {_kind(record)}"
         raise BadRecordError("bad JSON", message)
-    row = []
-    for key, is_tags in keys:
-        value = record[key] if key in record else _nested(record, key)
-        if type(value) is not str:
-            check_text(value, key, is_tags)
-        row.append(value)
-    if "\\ud" in line or "\\uD" in line:
-        _check_unicode(row)
-    return row
+    return record
 
 
 def check_text(value: Any, key: str, is_tags: bool) -> None:

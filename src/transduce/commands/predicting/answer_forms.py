@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from transduce.audio.word_times import Word
+from transduce.reading.tables.whole_rows import TableRow
 from transduce.workflow.predicting.output import Output
 
 __all__ = ["FORMS", "Answer", "Form"]
@@ -21,13 +22,14 @@ class Answer:
     """What was asked, the outputs, best first, and of how many hypotheses there may be.
 
     ``source`` is a text, or the path of a recording or picture (``in_file``), or None where
-    nothing could be read.
+    nothing could be read. ``row`` is that of the table where it stands (``--column``).
     """
 
     source: str | None
     outputs: Sequence[Output]
     nbest: int = 1
     in_file: bool = False
+    row: TableRow | None = None
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,8 @@ def _row(answer: Answer) -> list[str]:
 
 def _csv_line(cells: Sequence[str]) -> str:
     line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()
+    csv.writer(line, lineterminator="\r\n").writerow(cells)  # so that it quotes "\r" as well
+    return line.getvalue()[:-2] + "\n"
 
 
 def _tsv_line(cells: Sequence[str]) -> str:

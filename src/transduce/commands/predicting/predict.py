@@ -9,9 +9,10 @@ before is answered.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,11 @@ from transduce.commands.arguments import require_file_place, updated
 from transduce.commands.predicting.answer_files import opened_answers
 from transduce.commands.predicting.answer_forms import FORMS, Answer, Form
 from transduce.commands.predicting.arriving import NotedSources, from_a_pipe, from_a_terminal
+from transduce.commands.predicting.table_answers import (
+    AskedTable,
+    asked_table,
+    require_table_form,
+)
 from transduce.config import Config, SearchConfig
 from transduce.errors import ConfigError, DataError
 from transduce.pretrained.published_model import load_trained
@@ -39,7 +45,7 @@ class Request:
     model: Path
     sources: Sequence[str] = ("-",)
     output: Path | None = None
-    form: str = "text"
+    form: str | None = None
     beam: int | None = None
     nbest: int | None = None
     ensemble: Sequence[Path] = ()
@@ -48,10 +54,16 @@ class Request:
     timings: bool = False
     source_language: str | None = None
     output_folder: Path | None = None
+    column: str | None = None
 
 
 def predict(request: Request) -> None:
     """Read sources, write outputs in their order; flush line by line at a terminal."""
+    with contextlib.ExitStack() as files:
+        _predict(request, files)
+
+
+def _predict(request: Request, files: contextlib.ExitStack) -> None:
     form = _form(request)
     _check_places(request)
     trained = load_trained(request.model)
@@ -64,7 +76,15 @@ def predict(request: Request) -> None:
     timings = request.timings or form.timed
     part = find_part(config, request.part)
     interactive = from_a_terminal(request.sources)
-    given = trained.reader.given(request.sources, part.data)
+    table: AskedTable | None = None
+    given: Iterator[str | DataError]
+    if request.column is None:
+        given = trained.reader.given(request.sources, part.data)
+    else:
+        path, (column, nbest) = request.sources[0], (request.column, options.nbest)
+        opened = asked_table(path, column, part.data, request.form, request.output, nbest)
+        table = files.enter_context(opened)
+        form, given = table.form, table.sources
     sources = NotedSources(given, waiting=from_a_pipe(request.sources))
     if interactive:
         print("reading line by line, each answered at once; Ctrl-D ends", file=sys.stderr)
@@ -92,7 +112,8 @@ def predict(request: Request) -> None:
         for outputs in found:
             name = sources.names.popleft()
             refused.note(outputs[0])
-            answers.write(Answer(name, outputs, options.nbest, in_file=in_files))
+            row = None if table is None else table.rows.popleft()
+            answers.write(Answer(name, outputs, options.nbest, in_file=in_files, row=row))
             if interactive or not sources.names:  # all that has come is answered
                 answers.flush()
     refused.finish(sources.failure)
@@ -147,11 +168,17 @@ def _say(error: str) -> None:
 
 def _form(request: Request) -> Form:
     """How answers are written. Raises ConfigError for a form that there is not, or does not fit."""
-    if request.form not in FORMS:
-        raise ConfigError(f"--format must be one of {', '.join(FORMS)}; got {request.form!r}")
-    form = FORMS[request.form]
-    if request.timings and not form.timed and request.form != "jsonl":
-        raise ConfigError(f"--timings must be used with --format jsonl; got {request.form}")
+    name = request.form or "text"
+    if name not in FORMS:
+        raise ConfigError(f"--format must be one of {', '.join(FORMS)}; got {name!r}")
+    form = FORMS[name]
+    if request.column is not None:
+        require_table_form(request.form, request.output, request.sources)
+        if request.output_folder is not None or request.timings:
+            other = "--timings" if request.timings else "--output-dir"
+            raise ConfigError(f"{other} must not be given with --column; got both")
+    if request.timings and not form.timed and name != "jsonl":
+        raise ConfigError(f"--timings must be used with --format jsonl; got {name}")
     return form
 
 

@@ -14,7 +14,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from transduce.reading.problems import BadFileError, BadRecordError
 from transduce.reading.records import Key
-from transduce.reading.streams import open_file, refuse_bomb
+from transduce.reading.streams import LONGEST_LINE, open_file, refuse_bomb
 from transduce.reading.tables.arrow_messages import messages
 from transduce.reading.tables.arrow_values import (
     checked_rows,
@@ -37,7 +37,7 @@ from transduce.reading.tables.arrow_values import (
 from transduce.reading.tables.parquet_pages import chunks, pages
 from transduce.untrusted.opening import open_regular
 
-__all__ = ["datasets_rows", "parquet_rows"]
+__all__ = ["datasets_rows", "parquet_records", "parquet_rows"]
 
 T = TypeVar("T")
 Rows = Iterator[tuple[int, list[Any] | BadRecordError]]
@@ -52,6 +52,55 @@ _LARGEST_STATE = 1 << 24  # bytes of state.json
 
 def parquet_rows(path: Path, keys: Sequence[Key]) -> Rows:
     """Rows of a file, ``(number from 1, values of keys)``; raises BadFileError for other files."""
+    given = _Given(path, [path])
+    yield from _numbered(_parquet_batches(path, keys, whole=False), keys, given)
+
+
+def parquet_records(
+    path: Path, key: str
+) -> tuple[list[str], Iterator[tuple[int, str | BadRecordError, dict[str, Any]]]]:
+    """The names of all columns, and rows ``(number from 1, text of the key, values by name)``.
+
+    A row that is longer than a line may be has no values. Raises BadFileError.
+    """
+    with open_file(path), _arrow_errors(path, "a Parquet file"):
+        names = list(pq.read_schema(path).names)
+    if len(set(names)) < len(names):
+        message = f"table must have each column once; got {', '.join(names[:20])}"
+        raise BadFileError("repeated column", message, path)
+    batches = _parquet_batches(path, [(key, False)], whole=True)
+    first = next(batches, None)  # now, so that the file is checked before anything is written
+    return names, _whole(chain([] if first is None else [first], batches), key, path)
+
+
+def _whole(
+    batches: Iterator[pa.RecordBatch], key: str, path: Path
+) -> Iterator[tuple[int, str | BadRecordError, dict[str, Any]]]:
+    number, given = 0, _Given(path, [path])
+    for batch in batches:
+        with _arrow_errors(path, "a Parquet file"):
+            batch.validate(full=True)
+        start = number
+        for _, row in _numbered(iter([batch]), [(key, False)], given):
+            with _arrow_errors(path, "a Parquet file"):
+                one = batch.slice(number - start, 1)
+                fits = sum(map(_row_bytes, one.columns)) <= 2 * LONGEST_LINE
+                record = one.to_pylist()[0] if fits else {}
+            number += 1
+            if not fits and not isinstance(row, BadRecordError):
+                message = f"row must have at most {2 * LONGEST_LINE:,} bytes; got more"
+                row = BadRecordError("record too long", message)
+            yield number, row if isinstance(row, BadRecordError) else row[0], record
+
+
+def _row_bytes(column: Any) -> int:
+    """Entries of a dictionary are shared by all rows."""
+    shared = pa.types.is_dictionary(column.type)
+    return int(column.indices.nbytes if shared else column.nbytes)
+
+
+def _parquet_batches(path: Path, keys: Sequence[Key], *, whole: bool) -> Iterator[pa.RecordBatch]:
+    """Of the columns that hold the keys, or of all."""
     with open_file(path) as stream:
         with _arrow_errors(path, "a Parquet file"):
             file = pq.ParquetFile(path, pre_buffer=False)
@@ -62,11 +111,11 @@ def parquet_rows(path: Path, keys: Sequence[Key]) -> Rows:
                 raise BadFileError("corrupt file", message, path)
             with _arrow_errors(path, "a Parquet file"):
                 roots = _checked_roots(file.schema_arrow, keys, path)
+                roots = list(file.schema_arrow.names) if whole else roots
             rows = _rows_at_once(file, roots, stream, path)
             with _arrow_errors(path, "a Parquet file"):
                 batches = file.iter_batches(rows, columns=roots, use_threads=False)
-            given = _Given(path, [path])
-            yield from _numbered(_each(batches, path, "a Parquet file"), keys, given)
+            yield from _each(batches, path, "a Parquet file")
 
 
 def datasets_rows(folder: Path, keys: Sequence[Key]) -> Rows:
