@@ -147,7 +147,7 @@ REFUSED: list[tuple[dict[Any, Any], str]] = [
     ({"model": "gru-small"}, "model must be a section of keys; got 'gru-small'"),
     # choices of words
     ({"data": {"format": "tvs"}}, "data.format must be one of auto, tsv, csv, jsonl, parquet, "
-     "lines, datasets; got 'tvs'"),
+     "xlsx, lines, datasets; got 'tvs'"),
     ({"model": {"decoder": {"kind": "gru", "attention": "doot"}}},
      "model.decoder.attention must be one of none, dot, general, additive, cosine, multihead; "
      "got 'doot'"),

@@ -183,7 +183,7 @@ def test_tokenizers_may_differ_between_compared_models(
         (["evaluate", "RUN", "--json", "HERE"], "--json must be a file; got the folder"),
         (
             ["evaluate", "RUN", "model.tie=all"],
-            "search, evaluation, engine; got model",
+            "search, neighbours, evaluation, engine; got model",
         ),
         (["evaluate", "RUN", "data.test=null"], "data.test must name a file with pairs"),
         (["compare", "RUN", "RUN", "--plot", "HERE/no/x.png"], "--plot must be in a folder that"),
@@ -193,7 +193,7 @@ def test_tokenizers_may_differ_between_compared_models(
         (["predict", "RUN", "TEST", "--output", "TEST"], "--output must be another file than"),
         (
             ["predict", "RUN", "training.seed=2"],
-            "search, evaluation, engine; got tr",
+            "search, neighbours, evaluation, engine; got tr",
         ),
         (["predict", "RUN", "--beam", "0"], "search.beam must be at least 1; got 0"),
         (["predict", "RUN", "--nbest", "0"], "search.nbest must be at least 1; got 0"),

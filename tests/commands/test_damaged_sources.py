@@ -162,7 +162,7 @@ def test_prediction_answers_those_beside_them(
     for label, (_, message) in bad.items():
         [line] = [line for line in said.err.splitlines() if f"bad-{label}.{suffix}: " in line]
         assert message in line
-    assert f"got {len(bad)} of {len(names)} that cannot" in said.err
+    assert f"got {len(bad)} of {len(names)} that are not" in said.err
 
 
 def test_one_alone_is_one_line(trained: Path, monkeypatch: Patch, capsys: Capture) -> None:
