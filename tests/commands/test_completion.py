@@ -37,12 +37,13 @@ def offered(*words: str, shell: str = "bash") -> list[str]:
         (("transduce", "train", "--res"), ["--resume"]),
         (("transduce", "train", "inf"), ["inflection"]),
         (("transduce", "recipes", "rev"), ["reverse"]),
-        (("transduce", "train", "g2p", "model.p"), ["model.preset="]),
         (("transduce", "train", "g2p", "model.preset=gr"), ["gru-tiny", "gru-small", "gru-base"]),
         (("transduce", "train", "g2p", "model.preset="), None),
-        (("transduce", "check", "a.tsv", "data.hea"), ["data.header="]),
+        (
+            ("transduce", "check", "a.tsv", "data.hea"),
+            ["data.header=", "data.header=true", "data.header=false"],
+        ),
         (("transduce", "check", "a.tsv", "data.header=t"), ["true"]),
-        (("transduce", "predict", "m", "se"), ["search."]),
         (("transduce", "predict", "m", "mod"), []),
         (("transduce", "predict", "m", "search.sample=f"), ["false"]),
         (("transduce", "predict", "m", "--format", "js"), ["jsonl"]),
@@ -52,6 +53,28 @@ def offered(*words: str, shell: str = "bash") -> list[str]:
 def test_words_in_bash(words: tuple[str, ...], wanted: list[str] | None) -> None:
     found = offered(*words)
     assert found == wanted if wanted is not None else "transformer-base" in found
+
+
+@pytest.mark.parametrize(
+    ("words", "first", "another"),
+    [
+        (("train", "g2p", "model.p"), "model.preset=", "model.preset=gru-tiny"),
+        (("train", "g2p", "model.decoder.wid"), "model.decoder.width=", "model.decoder.width=256"),
+        (("train", "g2p", "training.max_st"), "training.max_steps=", "training.max_steps=null"),
+        (("predict", "m", "se"), "search.", "search.beam="),
+    ],
+)
+def test_a_single_key_has_company(words: tuple[str, ...], first: str, another: str) -> None:
+    """Behind a single answer shells put a space; of several they take what all begin with."""
+    found = offered("transduce", *words)
+    assert found[0] == first
+    assert another in found
+    assert all(text.startswith(first) for text in found)
+
+
+def test_a_trained_model_is_offered_no_other_key() -> None:
+    assert offered("transduce", "predict", "m", "see") == []
+    assert offered("transduce", "predict", "m", "model.p") == []
 
 
 @pytest.mark.parametrize("shell", ["fish", "zsh"])

@@ -82,3 +82,18 @@ def test_named_numbers_need_the_cpu():
     assert choose_engine("auto", torch.device("cuda")).number is None
     with pytest.raises(EngineError, match="engine must be auto or reference on cuda; got int8"):
         choose_engine("int8", torch.device("cuda"))
+
+
+def test_a_person_is_told_once_that_kernels_are_compiled(monkeypatch, tmp_path, caplog):
+    from transduce.kernels import library
+    from transduce.kernels.compiler import Compiler
+
+    monkeypatch.setattr(Compiler, "compile", lambda self, out: out.write_bytes(b"kernels"))
+    tmp_path.chmod(0o700)
+    compiler = library.find_compiler(None)
+    with caplog.at_level(logging.WARNING, logger="transduce"):
+        for _ in range(2):
+            library._ensure_compiled(compiler, tmp_path / "engine.so")
+    assert [record.getMessage() for record in caplog.records] == [
+        "native kernels are compiled for this machine, once; this may take a minute"
+    ]

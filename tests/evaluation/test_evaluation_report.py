@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from transduce.errors import ConfigError, DataError
 from transduce.evaluation.report import make_report, score_by_length, worst_cases
-from transduce.evaluation.tables import number, render_table
+from transduce.evaluation.tables import number, render_table, wrapped
 from transduce.metrics.losses import LossTotals
 from transduce.metrics.scores import TextScores, score_texts
 
@@ -143,6 +144,36 @@ def test_tables_are_never_wrapped() -> None:
     lines = render_table("title", ["name", "n"], [[name, "1"], ["b", "22"]]).splitlines()
     assert lines[0] == "title"
     assert any(name in line and line.endswith(" 1") for line in lines)
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_tables_on_a_terminal_keep_to_its_width(
+    width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = ["source", "the model says", "the data says", "chrF", "BLEU"]
+    rows = [["我" * 30, "x" * 60, "bet", "12.34", "0.5"], ["a", "bc", "d", "100.00", "27.25"]]
+    monkeypatch.setenv("COLUMNS", str(width))
+    full = render_table("title", columns, rows, texts=3)
+    assert rows[0][0] in full  # no terminal: whole
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    shown = render_table("title", columns, rows, texts=3)
+    assert max(map(cell_len, shown.splitlines())) <= width
+    assert all(text in shown for text in ("12.34", "0.5", "100.00", "27.25", "bet", "bc"))
+    assert all(column in shown for column in columns[1:])
+    assert "xxxxxx" in shown
+    assert "我" in shown
+    assert shown.count("x") == (60 if width == 80 else 19)
+    # cells below each other where columns do not fit
+    assert ("  BLEU            0.5" in shown) == (width == 40)
+    long = render_table("", ["", "value"], [["a reason", "why " * 30]], texts=2).split("\n")
+    assert sum("why" in line for line in long) == (4 if width == 40 else 2)
+    histogram = "\n".join(["  3 " + "█" * 40 + " 63", "word vocabulary: " + "abc 1  " * 20])
+    lines = wrapped(histogram).splitlines()
+    assert max(map(len, lines)) <= width
+    assert lines[0].count("█") == (12 if width == 40 else 40)
+    assert wrapped(histogram).count("abc") == 20
+    small = render_table("title", ["name", "n"], [["a", "1"]])
+    assert small == render_table("title", ["name", "n"], [["a", "1"]], width=1000)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from rich.console import Console
 
 from transduce.training.record.progress import (
@@ -80,6 +81,17 @@ def test_live_display_shows_everything() -> None:
         "best",
     ):
         assert words in stream.getvalue()
+
+
+@pytest.mark.parametrize(("width", "shown"), [(40, 1), (80, 4), (120, 4)])
+def test_a_narrow_screen_has_the_first_metrics_whole(width: int, shown: int) -> None:
+    stream = Terminal()
+    metrics = {"exact_match": 61.25, "symbol_error_rate": 2.0, "loss": 1.0, "accuracy": 1.0}
+    with LiveProgress(Console(file=stream, width=width, force_terminal=True)) as progress:
+        progress.scored(123_000, metrics, best=True)
+    picture = stream.getvalue()
+    assert [name in picture for name in metrics] == [number < shown for number in range(4)]
+    assert "123,000" in picture
 
 
 def test_live_display_keeps_to_the_last_scorings() -> None:

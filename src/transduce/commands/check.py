@@ -8,6 +8,7 @@ from transduce.checks.doctor import examine
 from transduce.commands.arguments import is_recipe, recipe_or_data
 from transduce.config import Config, load_config, parse_override
 from transduce.errors import ConfigError, DataError
+from transduce.evaluation.tables import wrapped
 
 __all__ = ["check"]
 
@@ -16,7 +17,7 @@ def check(arguments: Sequence[str]) -> None:
     """Print what was found. Raises ConfigError, and DataError where a split cannot be used."""
     recipe = _recipe(arguments)
     report = examine(recipe.data, recipe)
-    print(report.render())
+    print(wrapped(report.render()))
     for split in report.splits.values():
         if split.error:
             raise DataError(split.error)

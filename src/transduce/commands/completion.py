@@ -32,7 +32,7 @@ def search_options(ctx: Context, incomplete: str) -> list[str]:
     """Behind a trained model: the options that it can still be told."""
     before = _before(ctx)
     offered = _options(before, incomplete)
-    if any("." not in text and not text.endswith("=") for text in offered):
+    if any("." not in text and "=" not in text for text in offered):
         return offered  # choices of the option before
     return [text for text in offered if text.startswith(_OPEN)]
 
@@ -63,11 +63,25 @@ def _options(args: Sequence[str], incomplete: str) -> list[str]:
     if equals:
         return [f"{key}={text}" for text in _choices(key) if text.startswith(value)]
     above, dot, last = key.rpartition(".")
-    return [
+    found = [
         f"{above}{dot}{name}{'.' if _is_section(node) else '='}"
         for name, node in sorted(_keys(above).items())
         if name.startswith(last)
     ]
+    return _with_more(found[0]) if len(found) == 1 else found
+
+
+def _with_more(text: str) -> list[str]:
+    """What may follow it, too: behind a single answer shells put a space."""
+    if text.endswith("."):
+        return [text, *_options([], text)]
+    key = text[:-1]
+    above, _, last = key.rpartition(".")
+    values = list(_choices(key))
+    for node in _shapes(_keys(above)[last]):
+        if "default" in node and not isinstance(node["default"], dict | list):
+            values.append(json.dumps(node["default"]).strip('"'))
+    return list(dict.fromkeys([text, *(text + value for value in values if value)]))
 
 
 @lru_cache(maxsize=1)

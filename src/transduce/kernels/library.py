@@ -28,6 +28,7 @@ from transduce.kernels.compiler import Compiler, find_compiler
 __all__ = ["Functions", "Library", "has_library", "load_library"]
 
 _DISABLED = "TRANSDUCE_NATIVE"  # 0: act as if there were no compiler
+_COMPILING = "native kernels are compiled for this machine, once; this may take a minute"
 _LOG = logging.getLogger("transduce")
 
 _Pointer, _Int, _Long, _Float = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, ctypes.c_float
@@ -119,6 +120,10 @@ def _ensure_compiled(compiler: Compiler, path: Path) -> None:
     """Compile what is not there, what others might have changed and what was cut."""
     if not is_ours_and_whole(path):
         with replacing_library(path) as aside:
+            # A warning: what is quieter nobody sees, and a wait without a word looks like an end.
+            _LOG.warning(
+                "native kernels are compiled for this machine, once; this may take a minute"
+            )
             compiler.compile(aside)
 
 

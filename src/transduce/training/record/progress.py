@@ -182,7 +182,7 @@ class LiveProgress:
     def _picture(self) -> Group:
         blocks = []
         if self._rows:
-            names = list(self._rows[-1][1])
+            names = self._fitting(list(self._rows[-1][1]))
             table = Table("step", *names, "", box=None, pad_edge=False)
             for step, metrics, best in self._rows:
                 cells = [shown_number(metrics[name]) if name in metrics else "" for name in names]
@@ -194,6 +194,17 @@ class LiveProgress:
             now.add_row(Text(str(self._status), overflow="fold"))
             blocks.append(now)
         return Group(*blocks)
+
+    def _fitting(self, names: list[str]) -> list[str]:
+        """The metrics that stand beside each other on this screen, from the first on."""
+        free = self._console.width - len("100,000 ") - len("best")
+        fitting = []
+        for name in names:
+            free -= 1 + max(len(name), len("100.00"))
+            if free < 0:
+                break
+            fitting.append(name)
+        return fitting
 
 
 def choose_progress(stream: TextIO | None = None) -> Progress:
