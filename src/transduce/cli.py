@@ -383,4 +383,4 @@ def main() -> None:
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     with speaking(debug):
-        app(arguments)
+        app(arguments, prog_name="transduce")  # by "python -m", too

@@ -8,7 +8,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from transduce.cli import app
+from transduce.cli import app, main
 
 RUNNER = CliRunner()
 
@@ -106,3 +106,12 @@ def test_a_command_alone_shows_its_help(command: str) -> None:
     found = RUNNER.invoke(app, [command], prog_name="transduce")
     assert found.exit_code == 2
     assert f"Usage: transduce {command}" in found.output
+
+
+def test_usage_is_the_same_by_python_m(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["/somewhere/transduce/__main__.py", "train"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "Usage: transduce train" in capsys.readouterr().out

@@ -93,12 +93,13 @@ def _folded(
         for n, full in enumerate(widths)
     ]
     for _ in range(max(map(_cells, _drawn(columns, rows, texts))) - width):
-        widest = max(words, key=widths.__getitem__)
-        widths[widest] -= 1
-        if widths[widest] < max(least[widest], _cells(columns[widest])):
+        wide = [n for n in words if widths[n] > least[n]]
+        if not wide:
             return None
+        widths[max(wide, key=widths.__getitem__)] -= 1
     short = [
-        [_shortened(c, _LINES * most) for c, most in zip(r, widths, strict=True)] for r in rows
+        [_shortened(cell, _LINES * most) for cell, most in zip(row, widths, strict=True)]
+        for row in rows
     ]
     return _drawn(columns, short, texts, widths)
 
