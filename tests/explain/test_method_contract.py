@@ -70,6 +70,9 @@ def test_no_row_hangs_on_its_neighbours(name):
     vectors, prefix = subject.vectors(values[:1]), subject.prefix_vectors(subject.prefix)
     gradients = subject.gradients(vectors, prefix, which)
     assert_close(gradients[2].double(), scores[0], **CLOSE)
+    prefixes = torch.cat([subject.prefix, subject.blank_prefix])
+    every = subject.scores(prefix=prefixes)
+    assert_close(subject.prefix_scores(prefixes, 1), every[:, 1], **CLOSE)
     alone = slowly(subject)
     assert_close(alone.scores(values), scores, **CLOSE)
     for own, together in zip(alone.gradients(vectors, prefix, which), gradients, strict=True):

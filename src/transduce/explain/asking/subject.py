@@ -74,6 +74,26 @@ class Subject:
         ]
         return torch.cat(found)
 
+    def prefix_scores(self, prefix: Tensor, which: int) -> Tensor:
+        """Number ``which`` alone, not of kind ``output``, of N prefixes, float64 ``[N]``.
+
+        Only as much is read as the number hangs on, and only one step's logits are computed.
+        """
+        if self.model is None or self.question.kind == "output":
+            return self.scores(prefix=prefix)[:, which]
+        last = int(self.question.last_read[which])
+        found = []
+        with torch.no_grad():
+            start = self.model.start(self.source)
+            for part in self.blocks(len(prefix)):
+                read = self.model.target_embedding(prefix[part, : last + 1])
+                outputs, after = self.model.decoder.step(read, start.expand(len(read)))
+                weights = None if after.attention is None else after.attention[:, -1:]
+                logits = self.model.logits(outputs[:, -1:], read[:, -1:], weights, after.memory)
+                rows = torch.full((len(read),), which)
+                found.append(self.question.of_one(logits[:, 0], rows).double())
+        return torch.cat(found)
+
     @torch.no_grad()
     def _some_scores(self, values: Tensor, prefix: Tensor) -> Tensor:
         source = Source(values, self.source.lengths.expand(len(values)))

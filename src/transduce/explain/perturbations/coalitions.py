@@ -24,6 +24,14 @@ class Players:
     players: int
     numbers: Callable[[Tensor], Tensor]
     visible: Tensor
+    alone: Callable[[Tensor, int], Tensor] | None = None  # number ``which`` ``[N]``, if cheaper
+
+    def some_numbers(self, kept: Tensor, rows: Tensor) -> Tensor:
+        """Those of the numbers that ``rows`` (bool ``[Q]``) says, ``[N, some]``."""
+        which = rows.nonzero()[:, 0].tolist()
+        if self.alone is None or len(which) > 1:
+            return self.numbers(kept)[:, rows]
+        return self.alone(kept, which[0])[:, None]
 
 
 def of_source(subject: Subject) -> Players:
@@ -48,7 +56,11 @@ def of_prefix(subject: Subject) -> Players:
         there = kept.to(subject.prefix.device)
         return subject.scores(prefix=subject.prefix.where(there, UNKNOWN)).cpu()
 
-    return Players(subject.prefix.shape[1], numbers, subject.question.last_read + 1)
+    def alone(kept: Tensor, which: int) -> Tensor:
+        there = kept.to(subject.prefix.device)
+        return subject.prefix_scores(subject.prefix.where(there, UNKNOWN), which).cpu()
+
+    return Players(subject.prefix.shape[1], numbers, subject.question.last_read + 1, alone)
 
 
 def all_coalitions(players: int) -> Tensor:

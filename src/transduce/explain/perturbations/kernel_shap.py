@@ -49,7 +49,7 @@ class KernelShap:
             ends = torch.tensor([[False], [True]]).expand(2, visible)
             kept = torch.ones(len(there) + 2, side.players, dtype=torch.bool)
             kept[:, :visible] = torch.cat([ends, there])
-            numbers = side.numbers(kept)[:, rows]
+            numbers = side.some_numbers(kept, rows)
             found[rows, :visible] = _fitted(there.double(), shares, numbers)
         return found
 
