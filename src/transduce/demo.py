@@ -192,6 +192,7 @@ def _say_what_next(screen: Console, output: Path, picture: Path) -> None:
         (f"echo transduce | {tool} predict {output}", "a word of yours"),
         (f"{tool} demo --say transduce{place}", "hear it (with espeak-ng)"),
         (f"echo read | {tool} predict {output} --nbest 4", "other ways to say it"),
+        (f"{tool} explain {output} transduce", "why it says that (docs/explain.md)"),
         (f"{tool} show {output}", "what is in the model"),
         (f"{tool} train RECIPE --output DIR", "your own pairs"),
     ]

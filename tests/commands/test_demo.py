@@ -54,7 +54,7 @@ def test_what_is_printed_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert f"{tests} words never seen in training" in printed
     for phrase in (
         "word accuracy", "phone error rate", "words per second", "Ten of them",
-        "the dictionary says", "Try next:", "transduce demo --say",
+        "the dictionary says", "Try next:", "transduce demo --say", "docs/explain.md",
     ):  # fmt: skip
         assert phrase in printed
     assert printed.count(" yes ") + printed.count(" no ") == 10

@@ -72,7 +72,9 @@ def test_no_row_hangs_on_its_neighbours(name):
     assert_close(gradients[2].double(), scores[0], **CLOSE)
     prefixes = torch.cat([subject.prefix, subject.blank_prefix])
     every = subject.scores(prefix=prefixes)
-    assert_close(subject.prefix_scores(prefixes, 1), every[:, 1], **CLOSE)
+    two = torch.tensor([0, 2])
+    assert_close(subject.scores_of(two, prefix=prefixes), every[[0, 1], two], **CLOSE)
+    assert_close(subject.scores_of(two, values), scores[[0, 1], two], **CLOSE)
     alone = slowly(subject)
     assert_close(alone.scores(values), scores, **CLOSE)
     for own, together in zip(alone.gradients(vectors, prefix, which), gradients, strict=True):

@@ -76,6 +76,7 @@ def draw_weight_map(
     every = [name for panel in panels for name in panel.names]
     own = [name for name, _ in rows]
     labels, families = with_fonts([*every, *own, title], longest=_LONGEST)
+    labels[widest:-1] = _spaced(own, labels[widest:-1])
     left = 0.08 * max(map(len, labels[widest:-1])) + 0.2
     above = 0.08 * max(map(len, labels[:widest])) + 0.35
     side = min(_SIDE, LONGEST_SIDE / max(widest, len(rows)))
@@ -102,6 +103,12 @@ def draw_weight_map(
         columns[-1].text(last, place + 0.5, score, fontsize=0.85 * size, color=SOFT, va="center")
     _write_around(drawn, labels[-1] if title else "", note, families)
     _save(drawn, path)
+
+
+def _spaced(names: Sequence[str], labels: Sequence[str]) -> list[str]:
+    """A name of several words keeps its spaces; a symbol's are shown."""
+    both = zip(names, labels, strict=True)
+    return [label.replace("␣", " ") if " " in name.strip() else label for name, label in both]
 
 
 def _map(
@@ -150,6 +157,7 @@ def draw_weights_on_picture(
         raise DataError("weights must be of at least one output symbol; got none")
     names = [name for name, _ in rows]
     labels, families = with_fonts([*names, title], longest=_LONGEST)
+    labels[:-1] = _spaced(names, labels[:-1])
     Y, X = backdrop.picture.shape[:2]
     spoken = backdrop.right is not None
     wide, high = _PANEL if spoken else _fitting(X / Y)
@@ -191,7 +199,7 @@ def _on_picture(axes: Axes, backdrop: Backdrop, weights: NDArray[np.float64]) ->
     glow[..., :3] = np.where(weights[..., None] > 0, _rgb(FIRST), _rgb(OTHER))
     glow[..., 3] = np.abs(weights) * _STRONGEST
     axes.imshow(glow, extent=place, aspect="auto", interpolation="nearest")
-    axes.tick_params(length=0, labelsize=7, labelcolor=SOFT, pad=1)
+    axes.tick_params(length=0, labelsize=7, labelcolor=SOFT, pad=3)
     if backdrop.right is None:
         for spine in axes.spines.values():
             spine.set_color(LINE)

@@ -18,7 +18,7 @@ from transduce.workflow.trained import TrainedModel
 
 __all__ = ["CELLS", "Asked", "ask"]
 
-CELLS: Cells = (24, 8)  # columns and rows of a recording or picture
+CELLS: Cells = (16, 6)  # columns and rows of a recording or picture
 
 
 @dataclass(frozen=True)

@@ -74,25 +74,36 @@ class Subject:
         ]
         return torch.cat(found)
 
-    def prefix_scores(self, prefix: Tensor, which: int) -> Tensor:
-        """Number ``which`` alone, not of kind ``output``, of N prefixes, float64 ``[N]``.
+    def scores_of(
+        self, which: Tensor, values: Tensor | None = None, prefix: Tensor | None = None
+    ) -> Tensor:
+        """Number ``which[n]`` (int64 ``[N]``) alone of each row of :meth:`scores`, float64 ``[N]``.
 
-        Only as much is read as the number hangs on, and only one step's logits are computed.
+        Only as much is read as the numbers hang on, and only one step's logits are computed.
         """
         if self.model is None or self.question.kind == "output":
-            return self.scores(prefix=prefix)[:, which]
-        last = int(self.question.last_read[which])
+            every = self.scores(values, prefix).expand(len(which), -1)
+            return every.gather(1, which[:, None].to(every.device))[:, 0]
+        values = self.source.values if values is None else values
+        read = (self.prefix if prefix is None else prefix).to(self.source.device)
+        read = read[:, : int(self.question.last_read[which].max()) + 1]
         found = []
-        with torch.no_grad():
-            start = self.model.start(self.source)
-            for part in self.blocks(len(prefix)):
-                read = self.model.target_embedding(prefix[part, : last + 1])
-                outputs, after = self.model.decoder.step(read, start.expand(len(read)))
-                weights = None if after.attention is None else after.attention[:, -1:]
-                logits = self.model.logits(outputs[:, -1:], read[:, -1:], weights, after.memory)
-                rows = torch.full((len(read),), which)
-                found.append(self.question.of_one(logits[:, 0], rows).double())
+        for part in self.blocks(len(which)):
+            found.append(self._some_of(which[part], _rows(values, part), _rows(read, part)))
         return torch.cat(found)
+
+    @torch.no_grad()
+    def _some_of(self, which: Tensor, values: Tensor, prefix: Tensor) -> Tensor:
+        model, count = self.modules, len(which)
+        state = model.start(Source(values, self.source.lengths.expand(len(values))))
+        if len(values) < count:
+            state = state.expand(count)
+        read = model.target_embedding(prefix.expand(count, -1))
+        outputs, after = model.decoder.step(read, state)
+        steps = self.question.last_read[which].to(read.device)
+        weights = None if after.attention is None else _at(after.attention, steps)
+        logits = model.logits(_at(outputs, steps), _at(read, steps), weights, after.memory)
+        return self.question.of_one(logits[:, 0], which.to(read.device)).double()
 
     @torch.no_grad()
     def _some_scores(self, values: Tensor, prefix: Tensor) -> Tensor:

@@ -79,5 +79,4 @@ def _numbers(subject: Subject, rows: Tensor, other: Tensor, count: int) -> Itera
     own = torch.arange(count).repeat_interleave(len(rows) // count)
     for part in subject.blocks(len(rows)):
         there = subject.units.spread(rows[part]).to(values.device)
-        scores = subject.scores(torch.where(there, values, other)).cpu()
-        yield scores.gather(1, own[part, None])[:, 0]
+        yield subject.scores_of(own[part], torch.where(there, values, other)).cpu()

@@ -58,7 +58,8 @@ def of_prefix(subject: Subject) -> Players:
 
     def alone(kept: Tensor, which: int) -> Tensor:
         there = kept.to(subject.prefix.device)
-        return subject.prefix_scores(subject.prefix.where(there, UNKNOWN), which).cpu()
+        rows = torch.full((len(kept),), which)
+        return subject.scores_of(rows, prefix=subject.prefix.where(there, UNKNOWN)).cpu()
 
     return Players(subject.prefix.shape[1], numbers, subject.question.last_read + 1, alone)
 

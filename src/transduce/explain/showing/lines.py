@@ -10,7 +10,7 @@ from rich.text import Text
 from transduce.drawing.labels import readable
 from transduce.evaluation.tables import render_table
 from transduce.explain.records.weighed import Weighed
-from transduce.explain.showing.shades import hexadecimal, scaled, shade
+from transduce.explain.showing.shades import hexadecimal, row_name, scaled, shade
 
 __all__ = ["heading", "print_explanation", "tables"]
 
@@ -76,7 +76,7 @@ def _table(title: str, explanation: Weighed, names: list[str], weights: NDArray[
     blocks = []
     for first in range(0, max(len(names), 1), _ACROSS):
         rows = [
-            [readable(row, 2 * _LONGEST), f"{score:.3f}", *(_number(w) for w in own)]
+            [row_name(row, 2 * _LONGEST), f"{score:.3f}", *(_number(w) for w in own)]
             for row, score, own in zip(
                 explanation.rows, explanation.scores,
                 weights[:, first : first + _ACROSS], strict=True,
@@ -112,7 +112,7 @@ def _print_rows(
     console: Console,
 ) -> None:
     console.print(Text(f"\n{title}", style="bold"))
-    labels = [readable(row, 2 * _LONGEST) for row in explanation.rows]
+    labels = [row_name(row, 2 * _LONGEST) for row in explanation.rows]
     wide = max(map(len, labels))
     for label, score, own in zip(labels, explanation.scores, scaled(weights), strict=True):
         line = Text(f"{label:<{wide}} {score:8.3f}  ")

@@ -15,7 +15,7 @@ from transduce.drawing.labels import readable
 from transduce.explain.records.weighed import Weighed
 from transduce.explain.showing.lines import heading
 from transduce.explain.showing.panels_of_cells import cell_figures
-from transduce.explain.showing.shades import hexadecimal, scaled, shade
+from transduce.explain.showing.shades import hexadecimal, row_name, scaled, shade
 
 __all__ = ["fragment", "page"]
 
@@ -83,7 +83,7 @@ def _table(title: str, explanation: Weighed, names: list[str], weights: NDArray[
             _cell(weight, size)
             for weight, size in zip(own.tolist(), strength.tolist(), strict=True)
         )
-        lines.append(f'<tr><th scope="row">{escape(readable(row, 60))}</th>{cells}</tr>')
+        lines.append(f'<tr><th scope="row">{escape(row_name(row))}</th>{cells}</tr>')
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(title)}">'
         f"<table><caption>{escape(title)}</caption>"

@@ -10,11 +10,10 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from transduce.drawing.labels import readable
 from transduce.explain.asking.units import edges
 from transduce.explain.records.canvas import Canvas
 from transduce.explain.records.weighed import Weighed
-from transduce.explain.showing.shades import AGAINST, FOR, hexadecimal, scaled
+from transduce.explain.showing.shades import AGAINST, FOR, hexadecimal, row_name, scaled
 
 __all__ = ["cell_figures", "png"]
 
@@ -33,7 +32,7 @@ def cell_figures(explanation: Weighed) -> str:
     for row, score, own, strength in zip(
         explanation.rows, explanation.scores, grid, scaled(grid), strict=True
     ):
-        name = escape(readable(row, 60))
+        name = escape(row_name(row))
         figures.append(
             f"<figure><figcaption>{name} <span class=note>{score:.3f} nats</span></figcaption>"
             f"{_drawn(canvas, picture, strength, name)}"

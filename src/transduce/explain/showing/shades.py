@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["AGAINST", "FOR", "hexadecimal", "scaled", "shade"]
+from transduce.drawing.labels import readable
+
+__all__ = ["AGAINST", "FOR", "hexadecimal", "row_name", "scaled", "shade"]
 
 FOR, AGAINST = (200, 85, 61), (43, 108, 176)  # those of all pictures: drawing/figures.py
 _WHITE = (255, 255, 255)
@@ -28,6 +30,12 @@ def shade(weight: float) -> tuple[int, int, int]:
         round(white + (colour - white) * share) for white, colour in zip(_WHITE, end, strict=True)
     )
     return red, green, blue
+
+
+def row_name(name: str, longest: int = 60) -> str:
+    """What is explained, as it can be seen: a token, or several words (``JH not G``)."""
+    shown = readable(name, longest)
+    return shown.replace("␣", " ") if " " in name.strip() else shown
 
 
 def hexadecimal(colour: tuple[int, int, int]) -> str:
