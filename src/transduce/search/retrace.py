@@ -21,6 +21,9 @@ from transduce.search.hypothesis import Hypothesis, Retraced
 __all__ = ["Retracing", "retrace", "retraced"]
 
 _ROOM = 1 << 22  # logits that are there at once: 16 MB
+_LEAST = -1e9  # of a logit
+_TOGETHER = 64  # sentences whose logits at one token fit into a processor's cache
+_LONGER = 1.2  # than the shortest output that is read beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +51,46 @@ def retrace(
     """The hypotheses of each of B sentences, each with what the model thought at its tokens.
 
     ``state`` is what ``stepper.start`` made of the source, with attention where that is wanted.
-    It costs as many steps of the decoder as the longest has tokens, and no encoder where there is a
-    ``state``.
+    It costs a step of the decoder for each token, and no encoder where there is a ``state``.
     """
     if state is None:
         state = stepper.start(source, attention=wanted.attention)
     kept = [outputs[:1] if wanted.best_only else outputs for outputs in found]
-    beams = max(len(outputs) for outputs in kept)
-    # Where a sentence has fewer outputs than another its first stands in their place.
-    rows = [own[min(n, len(own) - 1)] for own in kept for n in range(beams)]
-    read = retraced(stepper, state.expand(beams), [_written(row) for row in rows], wanted)
+    read: list[list[Retraced]] = [[] for _ in kept]
+    for places in _alike([max(map(_length, outputs)) for outputs in kept]):
+        own = state
+        if len(places) < len(kept):
+            own = state.select(torch.tensor(places, device=source.device))
+        beams = max(len(kept[place]) for place in places)
+        # Where a sentence has fewer outputs than another its last stands in their place.
+        rows = [kept[p][min(n, len(kept[p]) - 1)] for p in places for n in range(beams)]
+        figures = retraced(stepper, own.expand(beams), [_written(row) for row in rows], wanted)
+        for number, place in enumerate(places):
+            read[place] = figures[number * beams : number * beams + len(kept[place])]
     return [
         [
-            replace(output, retraced=read[sentence * beams + rank]) if rank < len(own) else output
+            replace(output, retraced=own[rank]) if rank < len(own) else output
             for rank, output in enumerate(outputs)
         ]
-        for sentence, (outputs, own) in enumerate(zip(found, kept, strict=True))
+        for outputs, own in zip(found, read, strict=True)
     ]
+
+
+def _alike(lengths: Sequence[int]) -> list[list[int]]:
+    """Places of sentences whose outputs are about equally long: what is padded costs as much."""
+    order = sorted(range(len(lengths)), key=lambda place: lengths[place])
+    groups: list[list[int]] = []
+    for place in order:
+        group = groups[-1] if groups else []
+        if group and len(group) < _TOGETHER and lengths[place] <= _LONGER * lengths[group[0]] + 1:
+            group.append(place)
+        else:
+            groups.append([place])
+    return groups
+
+
+def _length(hypothesis: Hypothesis) -> int:
+    return len(hypothesis.tokens)
 
 
 def retraced(
@@ -103,12 +129,26 @@ def _written(hypothesis: Hypothesis) -> tuple[int, ...]:
 
 def _figures(logits: Tensor, written: Tensor, count: int) -> tuple[Tensor, ...]:
     """Of logits ``[N, T, V]``: log-probabilities, entropies ``[N, T]``; the best ``[N, T, C]``."""
-    log_probs = torch.log_softmax(logits.float(), dim=2)
-    own = log_probs.gather(2, written[:, :, None])[:, :, 0]
-    # 0 · -inf is 0 here: what is impossible adds nothing.
-    entropies = -(log_probs.exp() * log_probs.clamp(min=-1e9)).sum(dim=2)
-    best = log_probs.topk(min(count, log_probs.shape[2]), dim=2)
-    return own, entropies, best.values, best.indices
+    # What is impossible (-inf) adds nothing to an entropy, and 0 · -inf would be no number.
+    scores = logits.float().clamp(min=_LEAST)
+    sums = scores.logsumexp(dim=2)  # [N, T]
+    own = scores.gather(2, written[:, :, None])[:, :, 0] - sums
+    # H = log Z - Σ p z
+    powers = (scores - sums[:, :, None]).exp_()
+    means = torch.linalg.vecdot(powers, scores)
+    best, tokens = _most(scores, min(count, scores.shape[2]))
+    return own, (sums - means).clamp(min=0), best - sums[:, :, None], tokens
+
+
+def _most(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The largest scores of ``[N, T, V]`` and their tokens, ``[N, T, C]``."""
+    if count > 2:
+        found = scores.topk(count, dim=2)
+        return found.values, found.indices
+    first = scores.max(dim=2, keepdim=True)  # two of these are faster than a topk
+    second = scores.scatter_(2, first.indices, _LEAST).max(dim=2, keepdim=True)
+    pairs = (first.values, second.values), (first.indices, second.indices)
+    return torch.cat(pairs[0], dim=2), torch.cat(pairs[1], dim=2)
 
 
 def _positions(state: Any, rows: int) -> list[int]:
