@@ -30,6 +30,7 @@ FLOORS = [
     ["checks"],
     ["modules"],
     ["search"],
+    ["confidence"],
     ["evaluation"],
     ["drawing"],
     ["models"],

@@ -12,6 +12,7 @@ from typing import Annotated, Optional
 import typer
 
 from transduce import __version__
+from transduce.command_line.cli_evaluate import calibrate, evaluate
 from transduce.command_line.cli_explain import explain
 from transduce.command_line.cli_neighbours import index
 from transduce.command_line.cli_options import INTERRUPTED, Json, ModelPath, PartName
@@ -126,31 +127,8 @@ def train(
 app.command(no_args_is_help=True)(tune)
 
 
-@app.command(no_args_is_help=True)
-def evaluate(
-    model: ModelPath,
-    data: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Argument(
-            metavar="DATA",
-            help="Files with pairs (the recipe's test set if none); then options as KEY=VALUE.",
-            autocompletion=completion.search_options,
-        ),
-    ] = None,
-    json: Json = None,
-    worst: Annotated[
-        int, typer.Option(min=0, max=1_000_000, metavar="N", help="Show the N worst outputs.")
-    ] = 0,
-    part: PartName = None,
-    sheet: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(metavar="FILE", help="Draw the best and worst with their pictures (PNG)."),
-    ] = None,
-) -> None:
-    """Measure a model on pairs. Scores on its own test set are stored with the model."""
-    from transduce.commands.evaluate import evaluate
-
-    evaluate(model, data or [], json, worst, part, sheet)
+app.command(no_args_is_help=True)(evaluate)
+app.command(no_args_is_help=True)(calibrate)
 
 
 @app.command(no_args_is_help=True)
@@ -210,6 +188,13 @@ def predict(
             help="Source language: deu_Latn; for Whisper de, auto.",
         ),
     ] = None,
+    confidence: Annotated[
+        bool, typer.Option("--confidence", help="How sure it is of each output, 0 to 1.")
+    ] = False,
+    minimum_confidence: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(metavar="X", help="Leave outputs empty where it is less sure, 0 to 1."),
+    ] = None,
 ) -> None:
     """Write the model's output for each record of the input, one line for each."""
     from transduce.commands.arguments import split_overrides
@@ -231,6 +216,8 @@ def predict(
             source_language,
             output_dir,
             column,
+            confidence,
+            minimum_confidence,
         )
     )
 

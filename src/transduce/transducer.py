@@ -25,6 +25,7 @@ from transduce.explain.method import Method
 from transduce.pretrained.published_model import load_trained, read_pretrained
 from transduce.reading.frames import FrameSource
 from transduce.workflow.attention_picture import AttentionWeights, attention_of, draw_attention_of
+from transduce.workflow.confidence_scores import confident
 from transduce.workflow.corpora.in_memory import (
     DevPairs,
     PartNames,
@@ -215,13 +216,17 @@ class Transducer:
         *,
         part: PartNames = None,
         timings: bool = False,
+        confidence: bool = False,
+        minimum_confidence: float | None = None,
         **search: Any,
     ) -> list[list[Output]]:
         """The n-best outputs of each source, with scores.
 
-        ``timings`` asks when each word of a recording was said: ``output.words``.
+        ``timings`` asks when each word of a recording was said: ``output.words``; ``confidence``
+        how sure it is: ``output.confidence``; less than ``minimum_confidence``: ``withheld``.
         """
         trained, options = self._trained(), self._search(search)
+        details = confident(trained, minimum_confidence, asked=confidence)
         if trained.config.data.input.kind == "text":
             given: list[FrameSource] = [*texts(sources, "sources")]
         elif isinstance(sources, str | Path):
@@ -230,12 +235,13 @@ class Transducer:
             given = list(sources)
         names = part_names(part)
         if not isinstance(names, list):
-            return list(trained.predict(given, options, part=names, timings=timings))
+            only = trained.predict(given, options, part=names, timings=timings, details=details)
+            return list(only)
         require_as_many(names, "part", given)
         found = {}
         for name in dict.fromkeys(names):
             own = [source for source, of in zip(given, names, strict=True) if of == name]
-            found[name] = trained.predict(own, options, part=name, timings=timings)
+            found[name] = trained.predict(own, options, part=name, timings=timings, details=details)
         outputs = {name: iter(list(own)) for name, own in found.items()}  # part after part
         return [next(outputs[name]) for name in names]
 

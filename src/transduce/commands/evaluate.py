@@ -16,6 +16,7 @@ from transduce.commands.arguments import (
     test_parts,
     updated,
 )
+from transduce.drawing.risk import draw_risk
 from transduce.errors import BusyError, ConfigError, DataError
 from transduce.files import changing, write_text
 from transduce.pretrained.foreign.foreign_model import AdaptedModel
@@ -23,10 +24,12 @@ from transduce.pretrained.published_model import load_trained
 from transduce.reading.pair_files import Example
 from transduce.reading.parts import find_part
 from transduce.reading.problems import Problems
+from transduce.workflow.confidence_scores import confident_details, measure_confidence
 from transduce.workflow.contact_sheet import draw_sheet, require_pictures
 from transduce.workflow.evaluate import Evaluation
 from transduce.workflow.evaluate import evaluate as score
 from transduce.workflow.mixture_scores import MixtureEvaluation, evaluate_parts
+from transduce.workflow.predicting.details import PLAIN
 from transduce.workflow.trained import TrainedModel, read_report
 
 __all__ = ["evaluate"]
@@ -41,15 +44,20 @@ def evaluate(
     worst: int,
     part: str | None = None,
     sheet: Path | None = None,
+    *,
+    confidence: bool = False,
+    plot: Path | None = None,
 ) -> None:
     """Print the scores; write all figures to ``output`` as JSON.
 
     Those on the recipe's own test set, with its own options, are kept in the model's report. A
     model of a mixture is measured on each part that has a test set, or on ``part`` alone.
     ``sheet`` is for the best and worst outputs of a model that reads pictures, under these.
+    ``confidence`` measures how good that is, ``plot`` draws the risk at each coverage.
     """
     require_file_place(output, "--json")
     require_file_place(sheet, "--sheet")
+    require_file_place(plot, "--plot")
     inputs, overrides = split_overrides(arguments)
     files = [Path(text) for text in inputs]
     trained = load_trained(model)
@@ -59,16 +67,20 @@ def evaluate(
         if isinstance(trained, AdaptedModel):
             raise ConfigError("--sheet must be used with Transduce's models; got transformers'")
         require_pictures(trained)
+    confidence = confidence or plot is not None
+    details = confident_details(trained) if confidence else PLAIN
     evaluation: Evaluation | MixtureEvaluation
     if trained.config.data.parts is not None and part is None and not files:
         if sheet is not None:
             raise ConfigError("--sheet must be used with --part for a model of several parts")
         parts = test_parts(trained.config, problems)
-        evaluation = evaluate_parts(trained, parts, worst=worst, problems=problems)
+        evaluation = evaluate_parts(trained, parts, worst=worst, problems=problems, details=details)
     else:
         examples = test_examples(trained.config, list(files) or None, problems, part)
         _tell_trained_on(trained, examples, part)
-        evaluation = score(trained, examples, worst=worst, part=part, problems=problems)
+        evaluation = score(
+            trained, examples, worst=worst, part=part, problems=problems, details=details
+        )
         if sheet is not None:
             draw_sheet(trained, evaluation, sheet)
     print(evaluation.table())
@@ -80,6 +92,8 @@ def evaluate(
     values = evaluation.to_dict()
     values["sentences_per_second"] = evaluation.sentences_per_second
     values["problems"] = problems.report()
+    if confidence:
+        values["confidence"] = _confidence(trained, evaluation, part or "", plot)
     if not files and not overrides and part is None:
         _keep(trained, model, _without_cases(values))
     if output is not None:
@@ -88,6 +102,24 @@ def evaluate(
             write_text(output, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
         except OSError as error:
             raise DataError(f"--json must be writable; got {error.strerror}", file=output) from None
+
+
+def _confidence(
+    trained: TrainedModel,
+    evaluation: Evaluation | MixtureEvaluation,
+    part: str,
+    plot: Path | None,
+) -> dict[str, Any]:
+    """Print how good the confidence is, and draw it; all its figures."""
+    evaluations = [(part, evaluation)] if isinstance(evaluation, Evaluation) else None
+    if isinstance(evaluation, MixtureEvaluation):
+        evaluations = list(evaluation.parts.items())
+    found = measure_confidence(trained, evaluations or [])
+    print()
+    print(found.table())
+    if plot is not None:
+        draw_risk(found, plot, trained.config.name)
+    return found.to_dict()
 
 
 def _tell_trained_on(

@@ -10,7 +10,7 @@ import yaml
 from pydantic import AfterValidator, ValidationError, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from transduce.config.base import Name, Section
+from transduce.config.base import Bounds, Name, Section
 from transduce.config.data import DataConfig, TokenizerConfig, TokenizerKind, TokenizersConfig
 from transduce.config.model import ModelConfig
 from transduce.config.presets import expand_preset
@@ -50,6 +50,9 @@ class EvaluationConfig(Section):
 
     metrics: tuple[MetricName, ...] | None = None
     bleu_tokenizer: Literal["13a", "intl", "zh", "char", "none"] = "13a"
+    confidence: Annotated[int, Bounds(ge=0, le=1_000_000)] = (
+        1000  # dev sources that it is fitted on at the end; 0: none
+    )
 
 
 _SIDES: tuple[Literal["source", "target"], ...] = ("source", "target")

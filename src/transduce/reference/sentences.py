@@ -259,5 +259,6 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     "EvaluationConfig": {
         "metrics": "What `evaluate` measures; if none, what suits the target.",
         "bleu_tokenizer": "The tokenizer of BLEU, by its name in sacreBLEU.",
+        "confidence": "Dev sources to fit the model's confidence on after training; 0: none.",
     },
 }

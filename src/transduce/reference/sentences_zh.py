@@ -260,5 +260,6 @@ SENTENCES_ZH: Mapping[str, Mapping[str, str]] = {
     "EvaluationConfig": {
         "metrics": "`evaluate` 计算的指标；none 时按目标端选择。",
         "bleu_tokenizer": "BLEU 的分词器，用 sacreBLEU 中的名称。",
+        "confidence": "训练结束后用于拟合模型置信度的开发集源句数；0 表示不拟合。",
     },
 }

@@ -32,6 +32,7 @@ from transduce.workflow.fitting.pair_limits import (
     refuse_long_pairs,
     target_positions,
 )
+from transduce.workflow.predicting.details import PLAIN, Details
 from transduce.workflow.predicting.source_limits import longest_source
 from transduce.workflow.readers.source_reader import Corpus
 from transduce.workflow.trained import Output, TrainedModel
@@ -93,6 +94,7 @@ def evaluate(
     worst: int = 0,
     part: str | None = None,
     problems: Problems | None = None,
+    details: Details = PLAIN,
 ) -> Evaluation:
     """Search and score all examples, ``worst`` of them shown, all of one part of a mixture.
 
@@ -106,7 +108,8 @@ def evaluate(
     names = metric_names(own)
     options = (options or trained.config.search).model_copy(update={"nbest": 1})
     started = time.perf_counter()
-    examples, outputs = _answered(trained, examples, options, part, problems or Problems("stop"))
+    problems = problems or Problems("stop")
+    examples, outputs = _answered(trained, examples, options, part, problems, details)
     seconds = time.perf_counter() - started
     sources = [example.source for example in examples]
     scores = score_outputs(own, examples, outputs, names)
@@ -127,11 +130,12 @@ def _answered(
     options: SearchConfig,
     part: str | None,
     problems: Problems,
+    details: Details = PLAIN,
 ) -> tuple[list[Example], list[Output]]:
     """The examples that have an output, and these; the others are noted."""
     sources = [example.source for example in examples]
     going = problems.on_error == "skip"
-    found = trained.predict(sources, options, part=part, keep_going=going)
+    found = trained.predict(sources, options, part=part, keep_going=going, details=details)
     kept, outputs = [], []
     for example, (best, *_) in zip(examples, found, strict=True):
         if best.error:

@@ -13,6 +13,7 @@ from transduce.evaluation.by_part import joined, means, table_by_part
 from transduce.reading.pair_files import Example
 from transduce.reading.problems import Problems
 from transduce.workflow.evaluate import DevScorer, Evaluation, evaluate
+from transduce.workflow.predicting.details import PLAIN, Details
 from transduce.workflow.trained import TrainedModel
 
 __all__ = ["MixtureEvaluation", "MixtureScorer", "divided", "evaluate_parts"]
@@ -61,6 +62,7 @@ def evaluate_parts(
     *,
     worst: int = 0,
     problems: Problems | None = None,
+    details: Details = PLAIN,
 ) -> MixtureEvaluation:
     """Search and score the examples of each part, as ``evaluate`` does.
 
@@ -68,7 +70,9 @@ def evaluate_parts(
     """
     return MixtureEvaluation(
         {
-            name: evaluate(trained, own, options, worst=worst, part=name, problems=problems)
+            name: evaluate(
+                trained, own, options, worst=worst, part=name, problems=problems, details=details
+            )
             for name, own in examples.items()
         }
     )

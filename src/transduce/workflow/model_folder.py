@@ -9,9 +9,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from transduce.errors import ModelError
 from transduce.files import SUMS, Change, Sums, changing, damaged, digest, place
+from transduce.untrusted.json import read_object
 
 __all__ = [
     "CONFIG",
@@ -20,6 +22,7 @@ __all__ = [
     "WEIGHTS",
     "checked",
     "checked_export",
+    "read_report",
     "replacing_model",
     "require_files",
 ]
@@ -29,6 +32,7 @@ PUBLISHED = "published"  # the folder of a network that transformers runs
 _ALL = (
     WEIGHTS,
     REPORT,
+    "confidence.json",
     "source.tokenizer.json",
     "source.*.tokenizer.json",
     "target.tokenizer.json",
@@ -72,6 +76,12 @@ def require_files(folder: Path, names: Sequence[str]) -> None:
             f"model must be a directory with {CONFIG}, {WEIGHTS} and tokenizers; "
             f"got {folder}, which has no {missing[0]}"
         )
+
+
+def read_report(folder: Path) -> dict[str, Any]:
+    """The report of a model directory; empty where there is none."""
+    path = place(folder, REPORT)
+    return read_object(path, odd_numbers="none") if path.exists() else {}
 
 
 @contextmanager

@@ -6,7 +6,6 @@ import copy
 import json
 import logging
 import operator
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
@@ -15,6 +14,8 @@ from typing import Any
 
 import torch
 
+from transduce.confidence.confidence import Confidence
+from transduce.confidence.record import CONFIDENCE, confidence_json, read_confidence
 from transduce.config import Config, SearchConfig, load_config
 from transduce.config.image import ImageConfig
 from transduce.errors import DataError, ModelError, naming
@@ -31,17 +32,19 @@ from transduce.search import Ensemble
 from transduce.tokenization.imported import AUTO
 from transduce.tokenization.joint import Coder, JointTokenizer, coder
 from transduce.tokenization.tokenizer import Tokenizer
-from transduce.untrusted.json import read_object
 from transduce.untrusted.tensors import TensorFile
+from transduce.workflow.devices import choose_device
 from transduce.workflow.fast_form import FastForm, OwnPredictors, is_native
 from transduce.workflow.model_folder import (
     CONFIG,
     REPORT,
     WEIGHTS,
     checked,
+    read_report,
     replacing_model,
     require_files,
 )
+from transduce.workflow.predicting.details import PLAIN, Details
 from transduce.workflow.predicting.output import Output
 from transduce.workflow.predicting.output_rules import NO_RULES, OutputRules
 from transduce.workflow.predicting.predictor import Predictor
@@ -75,7 +78,8 @@ _SIDES: tuple[Side, Side] = ("source", "target")
 @dataclass
 class TrainedModel:
     """A model with what reads its sources (tokenizers, or a reader of recordings or pictures) and
-    the target's tokenizer. ``load`` reads the directory that ``save`` writes.
+    the target's tokenizer. ``load`` reads the directory that ``save`` writes. ``confidence`` says
+    how sure it is of an output, where that was fitted.
     """
 
     config: Config
@@ -83,6 +87,7 @@ class TrainedModel:
     target_tokenizer: SideTokenizer
     model: Seq2Seq
     report: dict[str, Any] = field(default_factory=dict)
+    confidence: Confidence | None = field(default=None, repr=False)
     _fast: FastForm = field(init=False, repr=False)
     _reader: tuple[object, SourceReader] | None = field(default=None, init=False, repr=False)
     _own: OwnPredictors | None = field(default=None, init=False, repr=False)
@@ -155,12 +160,15 @@ class TrainedModel:
         config = cls.read_config(folder)
         tokenizers = [file for side in _SIDES for file in tokenizer_files(config, side).values()]
         require_files(folder, tokenizers)
-        with checked(folder, [*tokenizers, WEIGHTS]):
+        extra = [name for name in (CONFIDENCE,) if place(folder, name).is_file()]
+        with checked(folder, [*tokenizers, WEIGHTS, *extra]):
             source, target = load_source(folder, config), load_side(folder, config, "target")
             with TensorFile(place(folder, WEIGHTS)) as file:
                 with naming(folder), blueprint(len(file.entries), folder):
                     trained = cls.fresh(config, source, target)
                 read_weights(trained.model, file)
+            if extra:
+                trained.confidence = read_confidence(place(folder, CONFIDENCE))
         trained.model.to(choose_device(device)).eval()
         trained.report = read_report(folder)
         return trained
@@ -170,6 +178,7 @@ class TrainedModel:
         with replacing_model(folder) as change:
             self.write_frame(change)
             write_weights(named_weights(self.model), change.path(WEIGHTS))
+            self.write_confidence(change)
             self.write_report(change)
 
     def write_frame(self, change: Change) -> None:
@@ -177,6 +186,13 @@ class TrainedModel:
         change.write_text(CONFIG, self.config.to_yaml())
         self.reader.write(change, self.config)
         write_side(change, self.config, "target", self.target_tokenizer)
+
+    def write_confidence(self, change: Change) -> None:
+        """Write how sure it is; what was fitted for other weights goes away."""
+        if self.confidence is None:
+            change.remove(CONFIDENCE)
+        else:
+            change.write_text(CONFIDENCE, confidence_json(self.confidence))
 
     def write_report(self, change: Change) -> None:
         """Write the report as JSON."""
@@ -198,15 +214,16 @@ class TrainedModel:
         timings: bool = False,
         keep_going: bool = False,
         rules: OutputRules = NO_RULES,
+        details: Details = PLAIN,
     ) -> Iterator[list[Output]]:
         """The n-best outputs of each source, in order, as :meth:`Predictor.predict` gives them.
 
         With ``keep_going`` what cannot be answered has an output that says why. ``part`` names
-        one of a mixture; ``timings`` asks when each word of a recording was said; ``rules`` bear
-        on this call. Raises ConfigError where a part must be named or there is none of the name,
+        one of a mixture; ``timings`` asks when each word of a recording was said; ``rules`` and
+        ``details`` bear on this call. Raises ConfigError where a part must be named or is none,
         ModelError where there are no timings to be had.
         """
-        predictor = self.predictor(part, timings=timings, rules=rules)
+        predictor = self.predictor(part, timings=timings, rules=rules, details=details)
         return predictor.predict(sources, options, window=window, keep_going=keep_going)
 
     def predictor(
@@ -217,12 +234,15 @@ class TrainedModel:
         limits: SourceLimits | None = None,
         timings: bool = False,
         rules: OutputRules = NO_RULES,
+        details: Details = PLAIN,
     ) -> Predictor:
-        """What predicts for a part of a mixture, with ``stepper`` and ``limits`` in the place of
-        the model's own; ``timings`` and ``rules`` as in :meth:`predict`.
+        """What predicts for a part of a mixture, with ``stepper`` and ``limits`` in place of the
+        model's own; the rest as in :meth:`predict`.
         """
-        if stepper is not None or limits is not None or timings or rules is not NO_RULES:
-            return self._predictor(part, stepper or self.stepper(), limits, timings, rules)
+        plain = not timings and rules is NO_RULES and details is PLAIN
+        if stepper is not None or limits is not None or not plain:
+            own = stepper or self.stepper()
+            return self._predictor(part, own, limits, timings, rules, details)
         # Of a single short sentence all this would be a good share of the time.
         made_of = self.config, self.source, self.target_tokenizer, self.stepper()
         if self._own is None or any(map(operator.is_not, self._own.made_of, made_of)):
@@ -238,11 +258,14 @@ class TrainedModel:
         limits: SourceLimits | None,
         timings: bool,
         rules: OutputRules = NO_RULES,
+        details: Details = PLAIN,
     ) -> Predictor:
         chosen = find_part(self.config, part)
         writer = Writer(coder(self.target_tokenizer, chosen.name), chosen, rules)
         limits, device = limits or self.limits(), self.model.device
-        return self.reader.predictor(stepper, writer, device, limits, timings=timings)
+        return self.reader.predictor(
+            stepper, writer, device, limits, timings=timings, details=details
+        )
 
     @property
     def positions(self) -> int | None:
@@ -367,26 +390,3 @@ def count_by_module(model: torch.nn.Module) -> dict[str, int]:
         module = name.split(".")[0]
         counts[module] = counts.get(module, 0) + parameter.numel()
     return counts
-
-
-def read_report(folder: Path) -> dict[str, Any]:
-    """The report of a model directory; empty where there is none."""
-    path = place(folder, REPORT)
-    return read_object(path, odd_numbers="none") if path.exists() else {}
-
-
-def choose_device(name: str) -> torch.device:
-    """``auto`` is the GPU where there is one, each of torchrun's processes its own.
-
-    Raises ModelError for a device that is not here.
-    """
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-        return torch.device("cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError):
-        raise ModelError(f"device must be auto, cpu or one that is here; got {name!r}") from None
-    return device

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, TextIO
 
@@ -28,21 +28,22 @@ class Answers(Protocol):
 
 @contextlib.contextmanager
 def opened_answers(
-    form: Form, output: Path | None, folder: Path | None, nbest: int
+    form: Form, output: Path | None, folder: Path | None, nbest: int, extras: Sequence[str] = ()
 ) -> Iterator[Answers]:
     """Where answers go, as they come: what is there after a kill is all that was done."""
+    head = form.head(nbest, extras)
     if folder is not None:
         with _naming(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        yield _Files(form, folder, nbest)
+        yield _Files(form, folder, head)
         return
     if output is None:
-        yield _Stream(form, sys.stdout, None, nbest)
+        yield _Stream(form, sys.stdout, None, head)
         return
     with _naming(output):
         stream = output.open("w", encoding="utf-8", errors="backslashreplace", newline="\n")
     try:
-        yield _Stream(form, stream, output, nbest)
+        yield _Stream(form, stream, output, head)
     finally:
         with _naming(output):
             stream.close()
@@ -51,11 +52,11 @@ def opened_answers(
 class _Stream:
     """One stream for all; errors name its file, those of sources that are read meanwhile theirs."""
 
-    def __init__(self, form: Form, stream: TextIO, file: Path | None, nbest: int) -> None:
+    def __init__(self, form: Form, stream: TextIO, file: Path | None, head: str) -> None:
         self._form, self._stream, self._file = form, stream, file
         self._count = 0
         with _naming(file):
-            stream.write(form.head(nbest))
+            stream.write(head)
 
     def write(self, answer: Answer) -> None:
         self._count += 1
@@ -75,8 +76,8 @@ class _Stream:
 class _Files:
     """A file for each source, named as the source is; a second of the same name has a number."""
 
-    def __init__(self, form: Form, folder: Path, nbest: int) -> None:
-        self._form, self._folder, self._nbest = form, folder, nbest
+    def __init__(self, form: Form, folder: Path, head: str) -> None:
+        self._form, self._folder, self._head = form, folder, head
         self._taken: set[str] = set()
         self._count = 0
 
@@ -90,7 +91,7 @@ class _Files:
         self._taken.add(name.casefold())
         path = self._folder / f"{name}{self._form.suffix}"
         with _naming(path):
-            text = self._form.head(self._nbest) + self._form.record(answer)
+            text = self._head + self._form.record(answer)
             path.write_bytes(text.encode(errors="backslashreplace"))  # names may be no UTF-8
 
     def flush(self) -> None:

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Protocol
 
 from transduce.audio.word_times import Word
 from transduce.reading.tables.whole_rows import TableRow
@@ -14,6 +15,9 @@ from transduce.workflow.predicting.output import Output
 
 __all__ = ["FORMS", "Answer", "Form"]
 
+_WHERE_THERE = {
+    "words", "language", "error", "confidence", "word_confidence", "withheld",
+}  # fmt: skip
 _CUE_LETTERS, _CUE_SECONDS, _PAUSE = 84, 7.0, 0.8  # two lines of 42, as broadcasters have them
 
 
@@ -22,7 +26,8 @@ class Answer:
     """What was asked, the outputs, best first, and of how many hypotheses there may be.
 
     ``source`` is a text, or the path of a recording or picture (``in_file``), or None where
-    nothing could be read. ``row`` is that of the table where it stands (``--column``).
+    nothing could be read. ``row`` is that of the table where it stands (``--column``);
+    ``extras`` were asked for beside the texts: ``confidence``.
     """
 
     source: str | None
@@ -30,6 +35,24 @@ class Answer:
     nbest: int = 1
     in_file: bool = False
     row: TableRow | None = None
+    extras: Sequence[str] = ()
+
+    def extra(self, name: str) -> str:
+        """One of ``extras`` of the first output, as text; "" where there is none."""
+        sure = self.outputs[0].confidence
+        return "" if sure is None else f"{sure:.4f}"
+
+
+class Head(Protocol):
+    """What a file begins with, for so many hypotheses and these extras."""
+
+    def __call__(self, nbest: int, extras: Sequence[str] = ()) -> str:
+        """The text."""
+        ...
+
+
+def _no_head(nbest: int, extras: Sequence[str] = ()) -> str:
+    return ""
 
 
 @dataclass(frozen=True)
@@ -41,14 +64,19 @@ class Form:
 
     suffix: str
     record: Callable[[Answer], str]
-    head: Callable[[int], str] = lambda nbest: ""
+    head: Head = _no_head
     timed: bool = False
     alone: bool = False
 
 
 def _text(answer: Answer) -> str:
-    """One line a source; with several hypotheses, tab-separated on that line, best first."""
+    """One line a source; with several hypotheses, tab-separated on that line, best first.
+
+    How sure the model is comes before them.
+    """
     lines = [" ".join(output.text.splitlines()) for output in answer.outputs]
+    if "confidence" in answer.extras:
+        lines = [answer.extra("confidence"), *lines]
     if len(lines) > 1:
         lines = [line.replace("\t", " ") for line in lines]
     return "\t".join(lines) + "\n"
@@ -60,6 +88,8 @@ def _jsonl(answer: Answer) -> str:
         record = {}
     first = answer.outputs[0]
     record["text"] = first.text
+    if first.withheld:
+        record["withheld"] = True
     if first.error:
         record |= {"hypotheses": [], "error": first.error}
     else:
@@ -68,21 +98,39 @@ def _jsonl(answer: Answer) -> str:
 
 
 def _plain(output: Output) -> dict[str, object]:
-    """``words``, ``language`` and ``error`` only where there are such."""
+    """``words``, ``language``, ``error`` and what was asked for only where there are such."""
     values = asdict(output)
     del values["numbers"]  # of no use without the vocabulary
-    return {k: v for k, v in values.items() if v or k not in ("words", "language", "error")}
+    return {k: v for k, v in values.items() if k not in _WHERE_THERE or _is_there(v)}
 
 
-def _columns(nbest: int) -> list[str]:
-    return ["source", "output", *(f"output_{number}" for number in range(2, nbest + 1)), "error"]
+def _is_there(value: object) -> bool:
+    return value is not None and value is not False and value not in ("", ())
+
+
+def _columns(nbest: int, extras: Sequence[str]) -> list[str]:
+    own = ["source", "output", *(f"output_{number}" for number in range(2, nbest + 1))]
+    return [*own, *extras, "error"]
+
+
+def _csv_head(nbest: int, extras: Sequence[str] = ()) -> str:
+    return _csv_line(_columns(nbest, extras))
+
+
+def _tsv_head(nbest: int, extras: Sequence[str] = ()) -> str:
+    return _tsv_line(_columns(nbest, extras))
+
+
+def _vtt_head(nbest: int, extras: Sequence[str] = ()) -> str:
+    return "WEBVTT\n\n"
 
 
 def _row(answer: Answer) -> list[str]:
     """As many columns as the head has, whatever was found."""
     texts = [output.text for output in answer.outputs]
     texts += [""] * (answer.nbest - len(texts))
-    return [answer.source or "", *texts, answer.outputs[0].error]
+    extras = map(answer.extra, answer.extras)
+    return [answer.source or "", *texts, *extras, answer.outputs[0].error]
 
 
 def _csv_line(cells: Sequence[str]) -> str:
@@ -146,8 +194,8 @@ def _clock(milliseconds: int, mark: str) -> str:
 FORMS: dict[str, Form] = {
     "text": Form(".txt", _text),
     "jsonl": Form(".jsonl", _jsonl),
-    "csv": Form(".csv", lambda a: _csv_line(_row(a)), lambda n: _csv_line(_columns(n))),
-    "tsv": Form(".tsv", lambda a: _tsv_line(_row(a)), lambda n: _tsv_line(_columns(n))),
+    "csv": Form(".csv", lambda a: _csv_line(_row(a)), _csv_head),
+    "tsv": Form(".tsv", lambda a: _tsv_line(_row(a)), _tsv_head),
     "srt": Form(".srt", _srt, timed=True, alone=True),
-    "vtt": Form(".vtt", _vtt, lambda n: "WEBVTT\n\n", timed=True, alone=True),
+    "vtt": Form(".vtt", _vtt, _vtt_head, timed=True, alone=True),
 }

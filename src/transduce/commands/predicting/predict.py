@@ -29,6 +29,7 @@ from transduce.config import Config, SearchConfig
 from transduce.errors import ConfigError, DataError
 from transduce.pretrained.published_model import load_trained
 from transduce.reading.parts import find_part
+from transduce.workflow.confidence_scores import confident
 from transduce.workflow.predicting.output import Output
 from transduce.workflow.trained import TrainedModel
 
@@ -55,6 +56,8 @@ class Request:
     source_language: str | None = None
     output_folder: Path | None = None
     column: str | None = None
+    confidence: bool = False
+    least: float | None = None
 
 
 def predict(request: Request) -> None:
@@ -66,6 +69,7 @@ def predict(request: Request) -> None:
 def _predict(request: Request, files: contextlib.ExitStack) -> None:
     form = _form(request)
     _check_places(request)
+    _check_confidence(request, form)
     trained = load_trained(request.model)
     config = trained.config = updated(trained.config, request.overrides)
     if request.source_language is not None:
@@ -74,6 +78,7 @@ def _predict(request: Request, files: contextlib.ExitStack) -> None:
     in_files = trained.reader.in_files
     _require_recordings(request, form, trained)
     timings = request.timings or form.timed
+    details = confident(trained, request.least, asked=request.confidence)
     part = find_part(config, request.part)
     interactive = from_a_terminal(request.sources)
     table: AskedTable | None = None
@@ -106,17 +111,50 @@ def _predict(request: Request, files: contextlib.ExitStack) -> None:
             window=window,
             timings=timings,
             keep_going=True,
+            details=details,
         )
+    withheld = _Withheld(request.least)
     refused = _Refused(at_once=interactive)
-    with opened_answers(form, request.output, request.output_folder, options.nbest) as answers:
+    extras = ["confidence"] if request.confidence else []
+    places = request.output, request.output_folder
+    with opened_answers(form, *places, options.nbest, extras) as answers:
         for outputs in found:
             name = sources.names.popleft()
             refused.note(outputs[0])
+            withheld.note(outputs[0])
             row = None if table is None else table.rows.popleft()
-            answers.write(Answer(name, outputs, options.nbest, in_file=in_files, row=row))
+            answers.write(Answer(name, outputs, options.nbest, in_files, row, extras))
             if interactive or not sources.names:  # all that has come is answered
                 answers.flush()
+    withheld.finish()
     refused.finish(sources.failure)
+
+
+class _Withheld:
+    """The records that are left to a person, said at the end on standard error."""
+
+    def __init__(self, least: float | None) -> None:
+        self._least = least
+        self._asked = 0
+        self._places: list[int] = []
+
+    def note(self, output: Output) -> None:
+        """Take in the first output of each record."""
+        self._asked += 1
+        if output.withheld:
+            self._places.append(self._asked)
+
+    def finish(self) -> None:
+        """Say how many, and which of them come first."""
+        if self._least is None:
+            return
+        named = ", ".join(f"{place:,}" for place in self._places[:_NAMED])
+        more = ", …" if len(self._places) > _NAMED else ""
+        which = f" (records {named}{more})" if self._places else ""
+        _say(
+            f"{len(self._places):,} of {self._asked:,} records are less sure than {self._least:g} "
+            f"and left empty{which}"
+        )
 
 
 class _Refused:
@@ -180,6 +218,23 @@ def _form(request: Request) -> Form:
     if request.timings and not form.timed and name != "jsonl":
         raise ConfigError(f"--timings must be used with --format jsonl; got {name}")
     return form
+
+
+def _check_confidence(request: Request, form: Form) -> None:
+    least = request.least
+    if least is not None and not 0 <= least <= 1:
+        raise ConfigError(f"--minimum-confidence must be from 0 to 1; got {least:g}")
+    if request.confidence and form.timed:
+        raise ConfigError(
+            f"--confidence must be asked for with --format jsonl, csv, tsv or text; got "
+            f"{request.form}"
+        )
+    if request.confidence and request.column is not None:
+        raise ConfigError(
+            f"--confidence must be asked for without --column; got {request.column!r} too"
+        )
+    if request.ensemble and (request.confidence or least is not None):
+        raise ConfigError("confidence must be asked of one model; got several (--ensemble)")
 
 
 def _require_recordings(request: Request, form: Form, trained: TrainedModel) -> None:

@@ -98,7 +98,9 @@ def _form(table: Table, form: str | None) -> Form:
     delimiter = "\t" if form == "tsv" else table.delimiter or ","
     head = "" if table.names is None else _line((*table.names, *table.added), delimiter)
     return Form(
-        f".{form}", lambda answer: _line(_cells(answer, table), delimiter), lambda nbest: head
+        f".{form}",
+        lambda answer: _line(_cells(answer, table), delimiter),
+        lambda nbest, extras=(): head,
     )
 
 

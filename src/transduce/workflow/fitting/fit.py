@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -18,8 +19,9 @@ from transduce.batches.batching import Batches
 from transduce.batches.mixture_sampler import MixtureSampler
 from transduce.batches.tag_order import ShuffledTags
 from transduce.checks.doctor_report import Share
+from transduce.confidence.confidence import Confidence
 from transduce.config import Config, require_agreement
-from transduce.errors import CheckpointError, ConfigError, TrainingError
+from transduce.errors import CheckpointError, ConfigError, DataError, TrainingError
 from transduce.files import changing, place
 from transduce.models.lora import add_low_rank, merge_low_rank
 from transduce.models.storage import load_weights
@@ -32,6 +34,7 @@ from transduce.training.loop import train
 from transduce.training.objectives.choose import choose_objectives
 from transduce.training.record.position import TrainingRecord
 from transduce.training.record.progress import Progress
+from transduce.workflow.confidence_fitting import LEAST_EXAMPLES, fit_confidence_on
 from transduce.workflow.corpora.corpora import Corpora
 from transduce.workflow.corpora.survey import Seen, Tokenizers, survey
 from transduce.workflow.evaluate import DevScorer
@@ -118,8 +121,10 @@ def fit(
         trained.refresh()
         trained.report = _report(trained, data_report, record)
         if main:
+            trained.confidence = _confidence(trained, corpora, record)
             with _explained(folder), changing(folder) as change:
                 trained.write_frame(change)  # whose limits a resume may have moved
+                trained.write_confidence(change)
                 trained.write_report(change)
         return trained
 
@@ -201,6 +206,24 @@ def dev_scorer(trained: TrainedModel, corpora: Corpora) -> Score:
     if not corpora.parts:
         return DevScorer(trained, corpora.dev)
     return MixtureScorer(trained, {part.part.name: part.dev for part in corpora.parts if part.dev})
+
+
+def _confidence(
+    trained: TrainedModel, corpora: Corpora, record: TrainingRecord
+) -> Confidence | None:
+    """How sure it is of what it says to dev sources; None where these are too few to tell."""
+    most = trained.config.evaluation.confidence
+    examples = {"": corpora.dev}
+    if corpora.parts:
+        examples = {part.part.name: part.dev for part in corpora.parts if part.dev}
+    count = sum(min(most, len(own)) for own in examples.values())
+    if count < LEAST_EXAMPLES or record.stopped == "interrupted":
+        return None
+    try:
+        return fit_confidence_on(trained, examples, most)
+    except DataError as error:  # too few of them were answered
+        logging.getLogger("transduce").info("no confidence is kept: %s", error)
+        return None
 
 
 def _batches(corpus: Corpus, trained: TrainedModel, sampler: MixtureSampler | None) -> BatchStream:

@@ -19,8 +19,9 @@ from transduce.errors import DataError, ModelError
 from transduce.interfaces import BEGIN, Frames, Source, Stepper
 from transduce.reading.frames import FrameReader, FrameSource
 from transduce.search import Constraints, Hypothesis, decode_segments
+from transduce.workflow.predicting.details import PLAIN, Details
 from transduce.workflow.predicting.frame_windows import HeldSegment, frame_segments, noted_segments
-from transduce.workflow.predicting.output import Output, joined, unanswered
+from transduce.workflow.predicting.output import Output, unanswered
 from transduce.workflow.predicting.predictor import explained
 from transduce.workflow.predicting.source_limits import UNLIMITED, SourceLimits
 from transduce.workflow.predicting.writer import Writer
@@ -40,6 +41,7 @@ class FramePredictor:
     device: torch.device
     limits: SourceLimits = UNLIMITED
     timings: bool = False  # of the words of recordings
+    details: Details = PLAIN
 
     def predict(
         self,
@@ -80,7 +82,13 @@ class FramePredictor:
         together = constraints is not None and bool(constraints.first_of)
         read = noted_segments(ahead, waiting, together=together, timings=self.timings)
         found = decode_segments(
-            self.stepper, read, options, constraints, device=self.device, window=window
+            self.stepper,
+            read,
+            self.details.searching(options),
+            constraints,
+            device=self.device,
+            window=window,
+            retracing=self.details.retracing(),
         )
         outputs: list[list[Output]] = []
         before = 0.0
@@ -89,10 +97,15 @@ class FramePredictor:
                 yield [unanswered(held)]
                 outputs, before = [], 0.0
             segment = held.segment
-            outputs.append([self._output(h, segment, before) for h in hypotheses])
-            before += 0.0 if segment is None else segment.seconds(self._rate)
+            own = self.details.outputs(self.writer, hypotheses, held.frames, options.nbest)
+            if segment is not None:
+                for place, hypothesis in enumerate(hypotheses[: len(own)]):
+                    words = self._words(hypothesis, segment, before)
+                    own[place] = replace(own[place], words=words)
+                before += segment.seconds(self._rate)
+            outputs.append(own)
             if held.last:
-                yield joined(outputs)
+                yield self.details.whole(outputs)
                 outputs, before = [], 0.0
         for error in waiting:
             if isinstance(error, DataError):
@@ -129,7 +142,3 @@ class FramePredictor:
             replace(word, start=round(word.start + before, 3), end=round(word.end + before, 3))
             for word in found
         )
-
-    def _output(self, hypothesis: Hypothesis, segment: Segment | None, before: float) -> Output:
-        words = () if segment is None else self._words(hypothesis, segment, before)
-        return self.writer.output(hypothesis, words)

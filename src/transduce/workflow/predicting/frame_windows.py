@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from transduce.audio.sound import Segment
@@ -18,10 +18,14 @@ __all__ = ["HeldSegment", "frame_segments", "noted_segments"]
 
 @dataclass(frozen=True)
 class HeldSegment:
-    """A segment of a source and whether it is its last; None once it is decoded and not needed."""
+    """A segment of a source, its length and whether it is its last.
+
+    None in place of the segment once it is decoded and not needed.
+    """
 
     segment: Segment | None
     last: bool
+    frames: int
 
 
 def frame_segments(
@@ -61,10 +65,10 @@ def _segments(
             left -= len(segment.frames)
         limits.check(len(segment.frames))
         if before is not None:
-            yield HeldSegment(before, last=False)
+            yield HeldSegment(before, False, len(before.frames))
         before = segment
     if before is not None:
-        yield HeldSegment(before, last=True)
+        yield HeldSegment(before, True, len(before.frames))
 
 
 def noted_segments(
@@ -86,6 +90,6 @@ def noted_segments(
             continue
         held.append(segment)
         if segment.last or not together:
-            waiting.extend(p if timings else HeldSegment(None, p.last) for p in held)
+            waiting.extend(p if timings else replace(p, segment=None) for p in held)
             yield [p.segment.frames for p in held if p.segment is not None]
             held = []

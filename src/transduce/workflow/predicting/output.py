@@ -8,7 +8,15 @@ from itertools import chain
 
 from transduce.audio.word_times import Word
 
-__all__ = ["EMPTY", "Output", "joined", "unanswered"]
+__all__ = ["EMPTY", "Output", "WordConfidence", "joined", "unanswered"]
+
+
+@dataclass(frozen=True)
+class WordConfidence:
+    """A word of an output (what spaces separate) and how sure the model is of it, 0 to 1."""
+
+    text: str
+    confidence: float
 
 
 @dataclass(frozen=True)
@@ -19,7 +27,9 @@ class Output:
     ``token_scores`` are the model's own, the last token score that of the end. ``words`` say
     when each word of a recording was said, where that was asked for; ``language`` is what the
     model guessed is spoken, where it does. ``error`` says why there is no answer, where there is
-    none and the other sources were to be answered nevertheless. ``numbers`` are those of the
+    none and the other sources were to be answered nevertheless. ``confidence`` is how sure the
+    model is of the output, 0 to 1, and ``word_confidence`` of each word, where that was asked for;
+    ``withheld``: less sure than was wanted, so there is no text. ``numbers`` are those of the
     tokens in the target's vocabulary.
     """
 
@@ -33,6 +43,9 @@ class Output:
     words: tuple[Word, ...] = ()
     language: str = ""
     error: str = ""
+    confidence: float | None = None
+    word_confidence: tuple[WordConfidence, ...] = ()
+    withheld: bool = False
     numbers: tuple[int, ...] = field(default=(), repr=False, compare=False)
 
 
@@ -60,6 +73,7 @@ def joined(segments: Sequence[list[Output]]) -> list[Output]:
             constraints_met=all(output.constraints_met for output in best),
             words=tuple(chain.from_iterable(output.words for output in best)),
             language=best[0].language,
+            word_confidence=tuple(chain.from_iterable(output.word_confidence for output in best)),
             numbers=tuple(chain.from_iterable(output.numbers for output in best)),
         )
     ]

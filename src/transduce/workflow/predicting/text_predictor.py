@@ -15,7 +15,8 @@ from transduce.interfaces import Stepper
 from transduce.reading.frames import FrameSource
 from transduce.search import Constraints, decode_all
 from transduce.tokenization.joint import Coder
-from transduce.workflow.predicting.output import EMPTY, Output, unanswered
+from transduce.workflow.predicting.details import PLAIN, Details
+from transduce.workflow.predicting.output import Output, unanswered
 from transduce.workflow.predicting.predictor import explained
 from transduce.workflow.predicting.source_limits import UNLIMITED, SourceLimits
 from transduce.workflow.predicting.source_rows import read_ahead, source_rows
@@ -33,6 +34,7 @@ class TextPredictor:
     writer: Writer
     device: torch.device
     limits: SourceLimits = UNLIMITED
+    details: Details = PLAIN
 
     def predict(
         self,
@@ -55,7 +57,7 @@ class TextPredictor:
         window: int,
         keep_going: bool,
     ) -> Iterator[list[Output]]:
-        decoded_before = 0
+        decoded_before, details = 0, self.details
         while asked := read_ahead(sources, window):
             rows = source_rows(asked, self.tokenizer, self.writer.part, options, self.limits)
             if not keep_going:
@@ -66,16 +68,21 @@ class TextPredictor:
             decoded = decode_all(
                 self.stepper,
                 full,
-                options,
+                details.searching(options),
                 constraints,
                 device=self.device,
                 window=window,
                 numbers=itertools.count(decoded_before),
+                retracing=details.retracing(),
             )
             decoded_before += len(full)
             answers = explained(decoded)
             for row in rows:
                 if isinstance(row, DataError):
                     yield [unanswered(row)]
+                elif row is None:
+                    yield details.blank()
                 else:
-                    yield [EMPTY] if row is None else [self.writer.output(h) for h in next(answers)]
+                    found = next(answers)
+                    outputs = details.outputs(self.writer, found, len(row) + 1, options.nbest)
+                    yield details.whole([outputs])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from transduce.audio.word_times import Word
 from transduce.config import SearchConfig
 from transduce.errors import SearchError
 from transduce.interfaces import END, UNKNOWN
@@ -86,7 +85,20 @@ class Writer:
             return bool(self.part.target_tag)
         return bool(coder.first_of) + len(coder.first) + bool(self.part.target_tag)
 
-    def output(self, hypothesis: Hypothesis, words: tuple[Word, ...] = ()) -> Output:
+    def words(self, hypothesis: Hypothesis) -> list[int]:
+        """For each token of its text, which word of the text it is of.
+
+        Words are what spaces separate; the last of a text with none is number 0. What is written
+        from the right begins with the last.
+        """
+        tokens = self.read(hypothesis)[self.unwritten() :]
+        decode = self.tokenizer.decode
+        begun = [max(1, len(decode(tokens[: n + 1]).split())) for n in range(len(tokens))]
+        if self.tokenizer.config.right_to_left:
+            return [max(0, begun[-1] - count) for count in begun]
+        return [count - 1 for count in begun]
+
+    def output(self, hypothesis: Hypothesis) -> Output:
         """A hypothesis as a person reads it."""
         tokens = self.read(hypothesis)
         first_of = self.tokenizer.first_of
@@ -98,7 +110,6 @@ class Writer:
             token_scores=hypothesis.token_scores,
             finished=hypothesis.finished,
             constraints_met=hypothesis.constraints_met,
-            words=words,
             language=first_of.get(tokens[0], "") if tokens else "",
             numbers=tuple(tokens),
         )

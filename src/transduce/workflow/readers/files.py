@@ -18,6 +18,7 @@ from transduce.interfaces import Source, Stepper
 from transduce.reading.frames import FrameReader, FrameSource, read_frame_sources
 from transduce.reading.parts import Part
 from transduce.tokenization.joint import coder
+from transduce.workflow.predicting.details import PLAIN, Details
 from transduce.workflow.predicting.frame_predictor import FramePredictor
 from transduce.workflow.predicting.source_limits import SourceLimits
 from transduce.workflow.predicting.writer import Writer
@@ -81,11 +82,12 @@ class FileReader:
         limits: SourceLimits,
         *,
         timings: bool = False,
+        details: Details = PLAIN,
     ) -> FramePredictor:
         """Timings are those of recordings."""
         if timings and self.frames_a_second is None:
             raise ModelError("timings must be asked of a model of recordings; got another")
-        return FramePredictor(stepper, self._frames, writer, device, limits, timings)
+        return FramePredictor(stepper, self._frames, writer, device, limits, timings, details)
 
     def labels(self, source: FrameSource, part: Part, count: int) -> list[str]:
         """A mark at every half second of a recording; nothing for a picture."""

@@ -18,6 +18,7 @@ from transduce.image.pixels import Pixels
 from transduce.interfaces import Source, Stepper
 from transduce.reading.frames import FrameSource
 from transduce.reading.parts import Part
+from transduce.workflow.predicting.details import PLAIN, Details
 from transduce.workflow.predicting.predictor import Predictor
 from transduce.workflow.predicting.source_limits import SourceLimits
 from transduce.workflow.predicting.writer import Writer
@@ -87,6 +88,7 @@ class SourceReader(Protocol):
         limits: SourceLimits,
         *,
         timings: bool = False,
+        details: Details = PLAIN,
     ) -> Predictor:
         """What answers sources. Raises ModelError where there are no timings to be had."""
         ...

@@ -20,6 +20,7 @@ from transduce.reading.parts import Part
 from transduce.reading.sources import sources_or_errors
 from transduce.tokenization.joint import coder
 from transduce.training.distributed import launched_processes
+from transduce.workflow.predicting.details import PLAIN, Details
 from transduce.workflow.predicting.source_limits import SourceLimits
 from transduce.workflow.predicting.text_predictor import TextPredictor
 from transduce.workflow.predicting.writer import Writer
@@ -89,12 +90,13 @@ class TextReader:
         limits: SourceLimits,
         *,
         timings: bool = False,
+        details: Details = PLAIN,
     ) -> TextPredictor:
         """Of one part; texts have no timings."""
         if timings:
             raise ModelError("timings must be asked of a model of recordings; got another")
         own = coder(self._tokenizer, writer.part.name)
-        return TextPredictor(stepper, own, writer, device, limits)
+        return TextPredictor(stepper, own, writer, device, limits, details)
 
     def labels(self, source: FrameSource, part: Part, count: int) -> list[str]:
         """Its symbols, unknown ones as they stand in it, and its end."""

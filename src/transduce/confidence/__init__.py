@@ -1,0 +1,1 @@
+"""How sure a model is of an output and of each of its words, as a probability that is true."""
