@@ -19,7 +19,7 @@ from transduce.workflow.confidence_fitting import fit_confidence_on
 from transduce.workflow.confidence_scores import confident_details, measure_confidence
 from transduce.workflow.correctness import fitting_kind, qualities, right_words
 from transduce.workflow.evaluate import evaluate
-from transduce.workflow.predicting.details import Details, Seen
+from transduce.workflow.predicting.details import Details, SeenSource
 from transduce.workflow.trained import TrainedModel
 
 TEXTS = words(3, 120)
@@ -115,7 +115,7 @@ def test_segments_together(sure: TrainedModel) -> None:
 
 
 def test_who_looks_is_told(sure: TrainedModel) -> None:
-    seen: list[Seen] = []
+    seen: list[SeenSource] = []
     list(sure.predict(["abc"], sure.config.search, details=Details(note=seen.append)))
     assert (seen[0].length, seen[0].skipped, len(seen[0].found)) == (4, 0, 3)
     assert seen[0].words == [0] * len(seen[0].found[0].tokens)

@@ -10,7 +10,7 @@ from transduce.config import Config, SearchConfig
 from transduce.errors import DataError
 from transduce.reading.pair_files import Example
 from transduce.workflow.correctness import fitting_kind, qualities, right_words
-from transduce.workflow.predicting.details import Details, Seen
+from transduce.workflow.predicting.details import Details, SeenSource
 from transduce.workflow.trained import TrainedModel
 
 __all__ = ["LEAST_EXAMPLES", "fit_confidence_on"]
@@ -24,7 +24,7 @@ class _Tried:
 
     config: Config
     example: Example
-    seen: Seen
+    seen: SeenSource
     text: str
 
 
@@ -67,7 +67,7 @@ def fit_confidence_on(
 def _tried(
     trained: TrainedModel, examples: Sequence[Example], options: SearchConfig, part: str | None
 ) -> list[_Tried]:
-    noted: list[Seen] = []
+    noted: list[SeenSource] = []
     details = Details(note=noted.append)
     config = trained.config.for_part(part or "")
     sources = [example.source for example in examples]

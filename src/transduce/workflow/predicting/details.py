@@ -12,11 +12,11 @@ from transduce.search import Hypothesis, Retracing
 from transduce.workflow.predicting.output import EMPTY, Output, WordConfidence, joined
 from transduce.workflow.predicting.writer import Writer
 
-__all__ = ["PLAIN", "Details", "Seen"]
+__all__ = ["PLAIN", "Details", "SeenSource"]
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenSource:
     """What a search found for one source, or one segment of it, and how it was read.
 
     ``length`` is that of the source, in symbols with END or in frames; the first ``skipped``
@@ -40,7 +40,7 @@ class Details:
 
     confidence: Confidence | None = None
     least: float = 0.0
-    note: Callable[[Seen], None] | None = None
+    note: Callable[[SeenSource], None] | None = None
 
     @property
     def _looks(self) -> bool:
@@ -61,11 +61,11 @@ class Details:
     ) -> list[Output]:
         """The first ``nbest`` hypotheses of a source, or a segment of it, as a person reads them.
 
-        ``length`` as in :class:`Seen`.
+        ``length`` as in :class:`SeenSource`.
         """
         outputs = [writer.output(hypothesis) for hypothesis in found[:nbest]]
         if self._looks:
-            seen = Seen(found, length, writer.unwritten(), writer.words(found[0]))
+            seen = SeenSource(found, length, writer.unwritten(), writer.words(found[0]))
             if self.note is not None:
                 self.note(seen)
             if self.confidence is not None:
@@ -91,7 +91,7 @@ class Details:
         return [EMPTY if self.confidence is None else replace(EMPTY, confidence=1.0)]
 
 
-def _sure(confidence: Confidence, seen: Seen, output: Output) -> Output:
+def _sure(confidence: Confidence, seen: SeenSource, output: Output) -> Output:
     words = confidence.of_words(seen.found, seen.words, seen.skipped)
     return replace(
         output,
