@@ -52,10 +52,10 @@ def _written(judge: Judge) -> dict[str, Any]:
 
 def read_confidence(path: str | Path) -> Confidence:
     """Read what ``confidence_json`` wrote. Raises ModelError naming the file and the key."""
-    return _Reader(path, read_object(path)).confidence()
+    return _ConfidenceFile(path, read_object(path)).confidence()
 
 
-class _Reader:
+class _ConfidenceFile:
     """One file, key by key."""
 
     def __init__(self, path: str | Path, values: dict[str, Any]) -> None:
