@@ -239,7 +239,7 @@ def compare(
     part: PartName = None,
 ) -> None:
     """Compare models on one test set, with confidence intervals and significance."""
-    from transduce.commands.compare import compare
+    from transduce.commands.measuring.compare import compare
 
     compare(models, data, json, plot, part)
 

@@ -25,7 +25,7 @@ from transduce.explain.method import Method
 from transduce.pretrained.published_model import load_trained, read_pretrained
 from transduce.reading.frames import FrameSource
 from transduce.workflow.attention_picture import AttentionWeights, attention_of, draw_attention_of
-from transduce.workflow.confidence_scores import confident
+from transduce.workflow.confidence.confidence_scores import confident
 from transduce.workflow.corpora.in_memory import (
     DevPairs,
     PartNames,

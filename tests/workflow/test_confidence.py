@@ -15,9 +15,9 @@ from transduce.confidence.record import CONFIDENCE
 from transduce.errors import DataError, ModelError
 from transduce.interfaces import END
 from transduce.reading.pair_files import Example
-from transduce.workflow.confidence_fitting import fit_confidence_on
-from transduce.workflow.confidence_scores import confident_details, measure_confidence
-from transduce.workflow.correctness import fitting_kind, qualities, right_words
+from transduce.workflow.confidence.confidence_fitting import fit_confidence_on
+from transduce.workflow.confidence.confidence_scores import confident_details, measure_confidence
+from transduce.workflow.confidence.correctness import fitting_kind, qualities, right_words
 from transduce.workflow.evaluate import evaluate
 from transduce.workflow.predicting.details import Details, SeenSource
 from transduce.workflow.trained import TrainedModel

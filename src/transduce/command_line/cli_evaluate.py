@@ -41,7 +41,7 @@ def evaluate(
     ] = None,
 ) -> None:
     """Measure a model on pairs. Scores on its own test set are stored with the model."""
-    from transduce.commands.evaluate import evaluate
+    from transduce.commands.measuring.evaluate import evaluate
 
     evaluate(model, data or [], json, worst, part, sheet, confidence=confidence, plot=plot)
 
@@ -59,6 +59,6 @@ def calibrate(
     part: PartName = None,
 ) -> None:
     """Fit how sure a model is of its outputs; the model keeps it (training does it by itself)."""
-    from transduce.commands.calibrate import calibrate
+    from transduce.commands.measuring.calibrate import calibrate
 
     calibrate(model, data or [], part)

@@ -29,7 +29,7 @@ from transduce.config import Config, SearchConfig
 from transduce.errors import ConfigError, DataError
 from transduce.pretrained.published_model import load_trained
 from transduce.reading.parts import find_part
-from transduce.workflow.confidence_scores import confident
+from transduce.workflow.confidence.confidence_scores import confident
 from transduce.workflow.predicting.output import Output
 from transduce.workflow.trained import TrainedModel
 

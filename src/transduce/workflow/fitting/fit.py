@@ -34,7 +34,7 @@ from transduce.training.loop import train
 from transduce.training.objectives.choose import choose_objectives
 from transduce.training.record.position import TrainingRecord
 from transduce.training.record.progress import Progress
-from transduce.workflow.confidence_fitting import LEAST_EXAMPLES, fit_confidence_on
+from transduce.workflow.confidence.confidence_fitting import LEAST_EXAMPLES, fit_confidence_on
 from transduce.workflow.corpora.corpora import Corpora
 from transduce.workflow.corpora.survey import Seen, Tokenizers, survey
 from transduce.workflow.evaluate import DevScorer

@@ -9,7 +9,7 @@ from transduce.confidence.confidence import Answered, Confidence, fit_confidence
 from transduce.config import Config, SearchConfig
 from transduce.errors import DataError
 from transduce.reading.pair_files import Example
-from transduce.workflow.correctness import fitting_kind, qualities, right_words
+from transduce.workflow.confidence.correctness import fitting_kind, qualities, right_words
 from transduce.workflow.predicting.details import Details, SeenSource
 from transduce.workflow.trained import TrainedModel
 

@@ -11,7 +11,7 @@ from transduce.files import changing
 from transduce.pretrained.published_model import load_trained
 from transduce.reading.pair_files import Example
 from transduce.reading.problems import Problems
-from transduce.workflow.confidence_fitting import fit_confidence_on
+from transduce.workflow.confidence.confidence_fitting import fit_confidence_on
 from transduce.workflow.corpora.corpora import open_corpora
 from transduce.workflow.trained import TrainedModel
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from transduce.errors import ConfigError, ModelError
 from transduce.evaluation.confidence_report import ConfidenceReport, report_confidence
-from transduce.workflow.correctness import qualities, right_words
+from transduce.workflow.confidence.correctness import qualities, right_words
 from transduce.workflow.evaluate import Evaluation
 from transduce.workflow.predicting.details import PLAIN, Details
 from transduce.workflow.trained import TrainedModel

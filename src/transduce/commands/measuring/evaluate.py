@@ -24,7 +24,7 @@ from transduce.pretrained.published_model import load_trained
 from transduce.reading.pair_files import Example
 from transduce.reading.parts import find_part
 from transduce.reading.problems import Problems
-from transduce.workflow.confidence_scores import confident_details, measure_confidence
+from transduce.workflow.confidence.confidence_scores import confident_details, measure_confidence
 from transduce.workflow.contact_sheet import draw_sheet, require_pictures
 from transduce.workflow.evaluate import Evaluation
 from transduce.workflow.evaluate import evaluate as score
