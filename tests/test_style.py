@@ -23,8 +23,8 @@ TWINS = {
     "ctc.py": {"kernels", "models", "training/objectives"},  # kernel, output layer, objective
     "choose.py": {"training/objectives", "workflow/readers"},  # by the config, one of the room
     "frontend.py": {"config", "modules"},  # a section is named as what it configures
-    "compare.py": {"commands", "evaluation"},  # a command's file is named as the command
-    "evaluate.py": {"commands", "workflow"},  # likewise
+    "compare.py": {"commands/measuring", "evaluation"},  # a command's file is named as the command
+    "evaluate.py": {"commands/measuring", "workflow"},  # likewise
 }
 
 # What runs code out of a file, or could.
