@@ -195,6 +195,9 @@ def predict(
         Optional[float],  # noqa: UP045
         typer.Option(metavar="X", help="Leave outputs empty where it is less sure, 0 to 1."),
     ] = None,
+    alternatives: Annotated[
+        int, typer.Option(metavar="N", help="Other tokens at each token (with jsonl).")
+    ] = 0,
 ) -> None:
     """Write the model's output for each record of the input, one line for each."""
     from transduce.commands.arguments import split_overrides
@@ -218,6 +221,7 @@ def predict(
             column,
             confidence,
             minimum_confidence,
+            alternatives,
         )
     )
 

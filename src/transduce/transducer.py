@@ -218,15 +218,16 @@ class Transducer:
         timings: bool = False,
         confidence: bool = False,
         minimum_confidence: float | None = None,
+        alternatives: int = 0,
         **search: Any,
     ) -> list[list[Output]]:
         """The n-best outputs of each source, with scores.
 
-        ``timings`` asks when each word of a recording was said: ``output.words``; ``confidence``
-        how sure it is: ``output.confidence``; less than ``minimum_confidence``: ``withheld``.
+        Asked for, an output has ``words`` (of a recording, ``timings``), a ``confidence`` (below
+        ``minimum_confidence``: ``withheld``) and so many ``alternatives`` of each token.
         """
         trained, options = self._trained(), self._search(search)
-        details = confident(trained, minimum_confidence, asked=confidence)
+        details = confident(trained, minimum_confidence, confidence, alternatives)
         if trained.config.data.input.kind == "text":
             given: list[FrameSource] = [*texts(sources, "sources")]
         elif isinstance(sources, str | Path):

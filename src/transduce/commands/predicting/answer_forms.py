@@ -17,6 +17,7 @@ __all__ = ["FORMS", "Answer", "Form"]
 
 _WHERE_THERE = {
     "words", "language", "error", "confidence", "word_confidence", "withheld",
+    "alternatives",
 }  # fmt: skip
 _CUE_LETTERS, _CUE_SECONDS, _PAUSE = 84, 7.0, 0.8  # two lines of 42, as broadcasters have them
 

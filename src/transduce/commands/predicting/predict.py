@@ -58,6 +58,7 @@ class Request:
     column: str | None = None
     confidence: bool = False
     least: float | None = None
+    alternatives: int = 0
 
 
 def predict(request: Request) -> None:
@@ -78,7 +79,9 @@ def _predict(request: Request, files: contextlib.ExitStack) -> None:
     in_files = trained.reader.in_files
     _require_recordings(request, form, trained)
     timings = request.timings or form.timed
-    details = confident(trained, request.least, asked=request.confidence)
+    details = confident(
+        trained, request.least, asked=request.confidence, alternatives=request.alternatives
+    )
     part = find_part(config, request.part)
     interactive = from_a_terminal(request.sources)
     table: AskedTable | None = None
@@ -233,6 +236,12 @@ def _check_confidence(request: Request, form: Form) -> None:
         raise ConfigError(
             f"--confidence must be asked for without --column; got {request.column!r} too"
         )
+    if request.alternatives and (request.form or "text") != "jsonl":
+        raise ConfigError(
+            f"--alternatives must be asked for with --format jsonl; got {request.form or 'text'}"
+        )
+    if request.ensemble and request.alternatives:
+        raise ConfigError("--alternatives must be asked of one model; got several (--ensemble)")
     if request.ensemble and (request.confidence or least is not None):
         raise ConfigError("confidence must be asked of one model; got several (--ensemble)")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from transduce.workflow.predicting.details import PLAIN, Details
 from transduce.workflow.trained import TrainedModel
 
 __all__ = ["confident", "confident_details", "measure_confidence"]
+
+_MOST = 100  # alternatives of a token
 
 
 def confident_details(trained: TrainedModel, least: float = 0.0) -> Details:
@@ -31,9 +34,17 @@ def confident_details(trained: TrainedModel, least: float = 0.0) -> Details:
     return Details(confidence=trained.confidence, least=least)
 
 
-def confident(trained: TrainedModel, least: float | None, *, asked: bool) -> Details:
-    """The same where a confidence is ``asked`` for, or a ``least`` one; else nothing is."""
-    return confident_details(trained, least or 0.0) if asked or least is not None else PLAIN
+def confident(
+    trained: TrainedModel, least: float | None, asked: bool, alternatives: int = 0
+) -> Details:
+    """The same where a confidence is ``asked`` for, or a ``least`` one, or ``alternatives``; else
+    nothing is.
+    """
+    if not 0 <= alternatives <= _MOST:
+        raise ConfigError(f"alternatives must be from 0 to {_MOST}; got {alternatives}")
+    sure = asked or least is not None
+    details = confident_details(trained, least or 0.0) if sure else PLAIN
+    return replace(details, alternatives=alternatives) if alternatives else details
 
 
 def measure_confidence(

@@ -34,12 +34,14 @@ class Details:
     """With nothing asked for, nothing is read twice.
 
     ``confidence`` says how sure the first output of each source is, and each of its words; outputs
-    that are less sure than ``least`` have no text and are ``withheld``. ``note`` is told what was
-    seen, before the output is given.
+    that are less sure than ``least`` have no text and are ``withheld``. ``alternatives`` asks for
+    so many other tokens at each token of every output. ``note`` is told what was seen, before the
+    output is given.
     """
 
     confidence: Confidence | None = None
     least: float = 0.0
+    alternatives: int = 0
     note: Callable[[SeenSource], None] | None = None
 
     @property
@@ -48,6 +50,8 @@ class Details:
 
     def retracing(self) -> Retracing | None:
         """What a second reading has to say; None: there needs to be none."""
+        if self.alternatives:
+            return Retracing(self.alternatives + 1, best_only=False)
         return Retracing() if self._looks else None
 
     def searching(self, options: SearchConfig) -> SearchConfig:
@@ -64,6 +68,11 @@ class Details:
         ``length`` as in :class:`SeenSource`.
         """
         outputs = [writer.output(hypothesis) for hypothesis in found[:nbest]]
+        if self.alternatives:
+            outputs = [
+                replace(output, alternatives=writer.alternatives(hypothesis, self.alternatives))
+                for output, hypothesis in zip(outputs, found, strict=False)
+            ]
         if self._looks:
             seen = SeenSource(found, length, writer.unwritten(), writer.words(found[0]))
             if self.note is not None:

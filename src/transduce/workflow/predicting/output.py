@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from transduce.audio.word_times import Word
+from transduce.workflow.predicting.alternatives import TokenAlternatives
 
 __all__ = ["EMPTY", "Output", "WordConfidence", "joined", "unanswered"]
 
@@ -29,8 +30,9 @@ class Output:
     model guessed is spoken, where it does. ``error`` says why there is no answer, where there is
     none and the other sources were to be answered nevertheless. ``confidence`` is how sure the
     model is of the output, 0 to 1, and ``word_confidence`` of each word, where that was asked for;
-    ``withheld``: less sure than was wanted, so there is no text. ``numbers`` are those of the
-    tokens in the target's vocabulary.
+    ``withheld``: less sure than was wanted, so there is no text. ``alternatives`` are what else
+    the model was about to write at each token and at the end, where asked for. ``numbers`` are
+    those of the tokens in the target's vocabulary.
     """
 
     text: str
@@ -46,6 +48,7 @@ class Output:
     confidence: float | None = None
     word_confidence: tuple[WordConfidence, ...] = ()
     withheld: bool = False
+    alternatives: tuple[TokenAlternatives, ...] = ()
     numbers: tuple[int, ...] = field(default=(), repr=False, compare=False)
 
 
@@ -74,6 +77,7 @@ def joined(segments: Sequence[list[Output]]) -> list[Output]:
             words=tuple(chain.from_iterable(output.words for output in best)),
             language=best[0].language,
             word_confidence=tuple(chain.from_iterable(output.word_confidence for output in best)),
+            alternatives=tuple(chain.from_iterable(output.alternatives for output in best)),
             numbers=tuple(chain.from_iterable(output.numbers for output in best)),
         )
     ]

@@ -11,6 +11,7 @@ from transduce.reading.parts import WHOLE, Part
 from transduce.search import Constraints, Hypothesis
 from transduce.search.rules.adjustments import Adjustments
 from transduce.tokenization.joint import Coder
+from transduce.workflow.predicting.alternatives import TokenAlternatives, token_alternatives
 from transduce.workflow.predicting.output import Output
 from transduce.workflow.predicting.output_rules import NO_RULES, OutputRules
 
@@ -97,6 +98,14 @@ class Writer:
         if self.tokenizer.config.right_to_left:
             return [max(0, begun[-1] - count) for count in begun]
         return [count - 1 for count in begun]
+
+    def alternatives(self, hypothesis: Hypothesis, count: int) -> tuple[TokenAlternatives, ...]:
+        """The ``count`` nearest others at each of its tokens, once it was read a second time."""
+        read = hypothesis.retraced
+        if read is None:
+            return ()
+        tokens = [*hypothesis.tokens, END][: len(read.log_probs)]
+        return token_alternatives(read, tokens, self.tokenizer, count)
 
     def output(self, hypothesis: Hypothesis) -> Output:
         """A hypothesis as a person reads it."""
