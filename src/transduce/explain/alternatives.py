@@ -10,7 +10,7 @@ from transduce.reading.frames import FrameSource
 from transduce.reading.parts import find_part
 from transduce.search.retrace import Retracing, retraced
 from transduce.tokenization.joint import coder
-from transduce.workflow.predicting.alternatives import (
+from transduce.workflow.predicting.other_tokens import (
     Alternative,
     TokenAlternatives,
     token_alternatives,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from transduce.audio.word_times import Word
-from transduce.workflow.predicting.alternatives import TokenAlternatives
+from transduce.workflow.predicting.other_tokens import TokenAlternatives
 
 __all__ = ["EMPTY", "Output", "WordConfidence", "joined", "unanswered"]
 

@@ -11,7 +11,7 @@ from transduce.reading.parts import WHOLE, Part
 from transduce.search import Constraints, Hypothesis
 from transduce.search.rules.adjustments import Adjustments
 from transduce.tokenization.joint import Coder
-from transduce.workflow.predicting.alternatives import TokenAlternatives, token_alternatives
+from transduce.workflow.predicting.other_tokens import TokenAlternatives, token_alternatives
 from transduce.workflow.predicting.output import Output
 from transduce.workflow.predicting.output_rules import NO_RULES, OutputRules
 
