@@ -172,6 +172,9 @@ def test_tables_on_a_terminal_keep_to_its_width(
     assert max(map(len, lines)) <= width
     assert lines[0].count("█") == (12 if width == 40 else 40)
     assert wrapped(histogram).count("abc") == 20
+    again = render_table("", ["metric", "n" * 30], [["a" * 9, "1"], ["", "2"]], width=20)
+    assert again.count("\n\n") == 2
+    assert "\n\n\n" not in again
     small = render_table("title", ["name", "n"], [["a", "1"]])
     assert small == render_table("title", ["name", "n"], [["a", "1"]], width=1000)
 

@@ -94,6 +94,25 @@ def test_a_narrow_screen_has_the_first_metrics_whole(width: int, shown: int) -> 
     assert "123,000" in picture
 
 
+def test_ctrl_c_leaves_a_whole_table() -> None:
+    stream = Terminal()
+    places: list[int] = []
+
+    def training() -> None:
+        with LiveProgress(Console(file=stream, width=80, force_terminal=True)) as progress:
+            progress.scored(1200, {"loss": 1.1, "exact_match": 61.25}, best=True)
+            progress.step(STATUS)
+            places.append(stream.tell())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        training()
+    left = stream.getvalue()[places[0] :]
+    for words in ("exact_match", "61.25", "best", "step 1,200", "4:30 left"):
+        assert words in left
+    assert left.endswith("\n\x1b[?25h")  # the cursor is back, on a line of its own
+
+
 def test_live_display_keeps_to_the_last_scorings() -> None:
     stream = Terminal()
     progress = LiveProgress(Console(file=stream, width=120, force_terminal=True), scorings=2)

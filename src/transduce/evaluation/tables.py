@@ -114,7 +114,7 @@ def _stacked(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) 
     name = min(max(map(_cells, columns), default=0), width // 2)
     lines = []
     for row in rows:
-        lines += ["", _shortened(f"  {row[0]}", width)]
+        lines += ["", *([_shortened(f"  {row[0]}", width)] if row[0] else [])]
         for column, cell in zip(columns[1:], row[1:], strict=True):
             if cell:
                 head = _shortened(column, name)

@@ -197,10 +197,10 @@ class LiveProgress:
 
     def _fitting(self, names: list[str]) -> list[str]:
         """The metrics that stand beside each other on this screen, from the first on."""
-        free = self._console.width - len("100,000 ") - len("best")
+        free = self._console.width - len("100,000") - len("  best")
         fitting = []
         for name in names:
-            free -= 1 + max(len(name), len("100.00"))
+            free -= len("  ") + max(len(name), len("100.00"))
             if free < 0:
                 break
             fitting.append(name)
