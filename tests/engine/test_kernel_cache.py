@@ -62,13 +62,13 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Machine
 
 
 class Lines:
-    """What the log says from here on."""
+    """What the log says from here on, but that the kernels are being compiled."""
 
     def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
         self._caplog = caplog
 
     def take(self) -> list[str]:
-        found = self._caplog.messages
+        found = [text for text in self._caplog.messages if text != library.COMPILING]
         self._caplog.clear()
         return found
 

@@ -10,7 +10,7 @@ import torch
 from reversal_run import Run
 from transduce import Transducer
 from transduce.commands import show
-from transduce.config import Config, SearchConfig
+from transduce.config import Config, NeighboursConfig, SearchConfig
 from transduce.errors import ConfigError
 from transduce.interfaces import Memory, Source
 from transduce.reading.pair_files import Example
@@ -130,4 +130,4 @@ def test_options_of_a_search_by_name() -> None:
 def test_form_of_nothing_made_is_forgotten_quietly(run: Run) -> None:
     form = FastForm(TrainedModel.load(run.folder).model)
     form.forget()
-    assert form.stepper("reference") is form.model
+    assert form.stepper("reference", NeighboursConfig()) is form.model

@@ -25,10 +25,10 @@ from transduce.kernels.cache import (
 )
 from transduce.kernels.compiler import Compiler, find_compiler
 
-__all__ = ["Functions", "Library", "has_library", "load_library"]
+__all__ = ["COMPILING", "Functions", "Library", "has_library", "load_library"]
 
 _DISABLED = "TRANSDUCE_NATIVE"  # 0: act as if there were no compiler
-_COMPILING = "native kernels are compiled for this machine, once; this may take a minute"
+COMPILING = "native kernels are compiled for this machine, once; this may take a minute"
 _LOG = logging.getLogger("transduce")
 
 _Pointer, _Int, _Long, _Float = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, ctypes.c_float
@@ -121,9 +121,7 @@ def _ensure_compiled(compiler: Compiler, path: Path) -> None:
     if not is_ours_and_whole(path):
         with replacing_library(path) as aside:
             # A warning: what is quieter nobody sees, and a wait without a word looks like an end.
-            _LOG.warning(
-                "native kernels are compiled for this machine, once; this may take a minute"
-            )
+            _LOG.warning(COMPILING)
             compiler.compile(aside)
 
 

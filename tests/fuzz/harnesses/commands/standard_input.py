@@ -55,7 +55,7 @@ def feed(files: Files, folder: Path) -> object:
         failure = error
     out.flush()
     said = out.buffer.getvalue()  # type: ignore[attr-defined]
-    rows = data.split(b"\n")
+    rows = data.split(b"\n" if b"\n" in data else b"\r")
     expected = len(rows) - (not rows[-1])
     if data[:2] not in (b"\xff\xfe", b"\xfe\xff") and said.count(b"\n") != expected:
         raise WrongAnswerError(f"{expected} lines in, {said.count(10)} out; {failure}")
