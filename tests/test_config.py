@@ -107,7 +107,7 @@ REFUSED: list[tuple[dict[Any, Any], str]] = [
     ({"training": {"max_minute": 1}}, "training.max_minute must be a known key; "
      "did you mean max_minutes?"),
     ({"evaluation": {"zzz": 1}}, "evaluation.zzz must be a known key; "
-     "known here: metrics, bleu_tokenizer"),
+     "known here: metrics, bleu_tokenizer, confidence"),
     ({"data": {"train": ["a", {"sourc": "b", "target": "c"}]}},
      "data.train.1.sourc must be a known key; did you mean source?"),
     ({"data": {"source": {"tag": 1}}}, "data.source.tag must be a known key; did you mean tags?"),
