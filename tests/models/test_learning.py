@@ -22,7 +22,7 @@ pytestmark = pytest.mark.learning
 
 LIMIT = 1000
 WIDTH = 32
-FIRST, LAST = END + 1, END + 4  # the symbols of the strings
+FIRST, LAST = END + 1, END + 3  # the symbols of the strings
 
 # An encoder without positions hands over a bag of symbols, which has no reverse.
 OTHERS = {"transformer-none", *OVER_FRAMES}
