@@ -203,6 +203,22 @@ def test_an_index_is_of_one_model(folder: Path) -> None:
     assert fingerprint_of(trained.model) != before
 
 
+def test_pairs_beyond_the_positions_are_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    stack = {"kind": "transformer", "positions": "learned", "max_positions": 6, "width": 8}
+    stack |= {"heads": 2, "feedforward": 8, "layers": 1}
+    data = {"train": write_reversals(tmp_path / "train.tsv", ["ab", "ba", "abc"] * 3)}
+    data["dev"] = write_reversals(tmp_path / "dev.tsv", ["ab", "b"])
+    config = tiny(data, 1, model={"encoder": stack, "decoder": stack}, search={"max_length": 5})
+    trained, _ = train_tiny(config, tmp_path / "run")
+    fitting, longer = "abcab", "abcabc"  # with their ends six symbols, and seven
+    examples = [Example(fitting, ("b",)), Example(longer, ("b",)), Example("b", (longer,))]
+    index = make_index(trained, examples)
+    assert index.texts == [(fitting, "b")]
+    assert "the index is without 2 of 3 pairs" in caplog.text
+
+
 def test_options_without_an_index_are_refused() -> None:
     with pytest.raises(ConfigError, match="index must be given for share; got none"):
         tiny({}, neighbours={"share": 0.5})

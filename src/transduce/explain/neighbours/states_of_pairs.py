@@ -74,10 +74,11 @@ def _within_positions(
         return pairs
     own = coder(trained.target_tokenizer, part.name)
     lengths = trained.reader.lengths([part.source(source) for source, _ in pairs], part.name)
+    end = 0 if trained.reader.in_files else 1  # of a text, which its length does not count
     kept = [
         pair
         for pair, length in zip(pairs, lengths, strict=True)
-        if (longest is None or length <= longest)
+        if (longest is None or length + end <= longest)
         and (most is None or len(own.encode(part.target(pair[1]))) < most)
     ]
     if len(kept) < len(pairs):
