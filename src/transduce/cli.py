@@ -280,8 +280,8 @@ def show(
     print(show_model(model, output, part, engine=engine))
 
 
-app.command()(explain)
-app.command()(index)
+app.command(no_args_is_help=True)(explain)
+app.command(no_args_is_help=True)(index)
 
 
 @app.command(no_args_is_help=True)

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from transduce.cli import app, main
+from transduce.reference.open_sections import OPEN_SECTIONS
 
 RUNNER = CliRunner()
 
@@ -102,7 +103,23 @@ def test_nothing_heavy_is_loaded_for_an_answer() -> None:
     assert found.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("command", ["train", "check", "evaluate", "predict", "compare", "show"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "train",
+        "tune",
+        "check",
+        "evaluate",
+        "calibrate",
+        "predict",
+        "compare",
+        "show",
+        "explain",
+        "index",
+        "export",
+        "import",
+    ],
+)
 def test_a_command_alone_shows_its_help(command: str) -> None:
     found = RUNNER.invoke(app, [command], prog_name="transduce")
     assert found.exit_code == 2
@@ -116,3 +133,10 @@ def test_usage_is_the_same_by_python_m(
     with pytest.raises(SystemExit):
         main()
     assert "Usage: transduce train" in capsys.readouterr().out
+
+
+def test_all_that_a_trained_model_can_be_told_is_offered() -> None:
+    found = {text.rstrip(".=") for text in offered("transduce", "predict", "RUN", "") if text}
+    assert found >= set(OPEN_SECTIONS)
+    assert "neighbours.index=" in " ".join(offered("transduce", "predict", "RUN", "neighbours.i"))
+    assert not [text for text in found if text.startswith(("training", "model"))]

@@ -18,7 +18,7 @@ from transduce.reading.pair_files import Example
 from transduce.reading.parts import part_tags, parts_of
 from transduce.reading.problems import Problems
 from transduce.training.record.progress import Progress
-from transduce.workflow.corpora.corpora import examples_from_files, held_out_test, open_corpora
+from transduce.workflow.corpora.corpora import open_corpora, test_set_of
 from transduce.workflow.corpora.in_memory import (
     DevPairs,
     corpora_of,
@@ -84,10 +84,8 @@ def _scored(trained: TrainedModel, examples: list[Example], folder: Path) -> Eva
 def _examples(config: Config) -> tuple[list[Example], str]:
     part, problems = parts_of(config)[""], Problems("skip")
     tags = part_tags(parts_of(config))
-    if part.data.test is not None:
-        return examples_from_files(part.data.test, part.data, problems, tags), "test"
-    if part.data.test_fraction:
-        return held_out_test(part, problems, tags), "test, which training never saw"
+    if (examples := test_set_of(part, problems, tags)) is not None:
+        return examples, "test" if part.data.test is not None else "test, which training never saw"
     return open_corpora(config).dev, "dev, which the model was chosen by, because there is no test"
 
 

@@ -100,7 +100,7 @@ def explain(
         )
         return
     if beam_tree or prefix is not None:
-        others = (target, method, against, every, neighbours)
+        others = (target, method, against, every)
         if not beam_tree or measure or any(other is not None for other in others):
             raise ConfigError(
                 "--beam-tree must be asked alone, but for --prefix, --output and --part"

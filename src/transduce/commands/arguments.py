@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from transduce.config import Config, Files, parse_override
-from transduce.errors import ConfigError
+from transduce.errors import ConfigError, DataError
+from transduce.files import write_text
 from transduce.reading.pair_files import Example
-from transduce.reading.parts import Part, find_part, part_tags, parts_of
+from transduce.reading.parts import find_part, part_tags, parts_of
 from transduce.reading.problems import Problems
 from transduce.reference import find_recipe
-from transduce.workflow.corpora.corpora import examples_from_files, held_out_test
+from transduce.reference.open_sections import OPEN_SECTIONS
+from transduce.workflow.corpora.corpora import examples_from_files, test_set_of
 
 __all__ = [
-    "is_recipe",
     "recipe_or_data",
     "require_file_place",
+    "require_output",
     "split_overrides",
     "test_examples",
     "test_parts",
     "updated",
+    "write_json",
 ]
-
-# What a trained model can still be told; its other sections made it what it is.
-_OPEN = ("data", "search", "neighbours", "evaluation", "engine")
 
 
 def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -33,11 +35,6 @@ def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     # os.path.exists says no, and does not raise, where a text is too long for a name
     overrides = [text for text in arguments if "=" in text and not os.path.exists(text)]
     return [text for text in arguments if text not in overrides], overrides
-
-
-def is_recipe(path: str) -> bool:
-    """Whether a file's name says that it is YAML."""
-    return Path(path).suffix.lower() in (".yaml", ".yml")
 
 
 def recipe_or_data(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -50,8 +47,9 @@ def updated(config: Config, overrides: Sequence[str]) -> Config:
     """A trained model's config with ``KEY=VALUE`` applied. Raises ConfigError."""
     values = dict(parse_override(text) for text in overrides)
     for key in values:
-        if key.partition(".")[0] not in _OPEN:
-            raise ConfigError(f"option of a trained model must be of {', '.join(_OPEN)}; got {key}")
+        if key.partition(".")[0] not in OPEN_SECTIONS:
+            known = ", ".join(OPEN_SECTIONS)
+            raise ConfigError(f"option of a trained model must be of {known}; got {key}")
     return config.updated(values)
 
 
@@ -63,33 +61,25 @@ def test_examples(
     ``name`` is the part of a mixture that they are of.
     """
     part = find_part(config, name)
-    return _part_examples(config, part, part.data.test if files is None else files, problems)
+    tags = part_tags(parts_of(config))
+    if files is not None:
+        return examples_from_files(files, part.data, problems, tags)
+    if (examples := test_set_of(part, problems, tags)) is None:
+        key = f"data.parts.{part.name}.test" if part.name else "data.test"
+        raise ConfigError(f"{key} must name a file with pairs, or DATA be given; got neither")
+    return examples
 
 
 def test_parts(config: Config, problems: Problems) -> dict[str, list[Example]]:
     """The examples of each part of a mixture that has a test set. Raises ConfigError."""
-    found = {
-        part.name: _part_examples(config, part, part.data.test, problems)
-        for part in parts_of(config).values()
-        if part.data.test is not None or part.data.test_fraction
-    }
+    parts = parts_of(config)
+    sets = {name: test_set_of(part, problems, part_tags(parts)) for name, part in parts.items()}
+    found = {name: examples for name, examples in sets.items() if examples is not None}
     if not found:
         raise ConfigError(
             "data.parts.NAME.test must name a file with pairs, for one part at least; got none"
         )
     return found
-
-
-def _part_examples(
-    config: Config, part: Part, files: Files | None, problems: Problems
-) -> list[Example]:
-    tags = part_tags(parts_of(config))
-    if files is None and part.data.test_fraction:
-        return held_out_test(part, problems, tags)
-    if files is None:
-        key = f"data.parts.{part.name}.test" if part.name else "data.test"
-        raise ConfigError(f"{key} must name a file with pairs, or DATA be given; got neither")
-    return examples_from_files(files, part.data, problems, tags)
 
 
 def require_file_place(path: Path | None, option: str) -> None:
@@ -100,3 +90,18 @@ def require_file_place(path: Path | None, option: str) -> None:
         raise ConfigError(f"{option} must be a file; got the folder {path}")
     if not os.path.isdir(path.parent):
         raise ConfigError(f"{option} must be in a folder that exists; got {path}")
+
+
+def require_output(path: Path | None, kinds: Collection[str], where: str = "") -> None:
+    """Likewise for ``--output``, whose name has to end in one of ``kinds``."""
+    if path is not None and path.suffix.lower() not in kinds:
+        raise ConfigError(f"--output must end in {', '.join(kinds)}{where}; got {path}")
+    require_file_place(path, "--output")
+
+
+def write_json(path: Path, values: Mapping[str, Any], option: str = "--output") -> None:
+    """Write the file that an option names. Raises DataError where that cannot be."""
+    try:
+        write_text(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise DataError(f"{option} must be writable; got {error.strerror}", file=path) from None

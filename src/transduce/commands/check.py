@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from transduce.checks.doctor import examine
-from transduce.commands.arguments import is_recipe, recipe_or_data
+from transduce.commands.arguments import recipe_or_data
 from transduce.config import Config, load_config, parse_override
 from transduce.errors import ConfigError, DataError
 from transduce.evaluation.tables import wrapped
+from transduce.reference import is_recipe
 
 __all__ = ["check"]
 

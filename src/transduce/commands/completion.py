@@ -14,12 +14,13 @@ from typing import Any
 
 from typer import Context
 
+from transduce.reference.open_sections import OPEN_SECTIONS
 from transduce.reference.shipped_recipes import recipe_names
 
 __all__ = ["formats", "recipe_and_options", "recipes", "search_options"]
 
 _SCHEMA = Path(__file__).parent.parent / "recipes" / "schema.json"
-_OPEN = ("data.", "search.", "evaluation.", "engine=")  # what a trained model can be told
+_OPEN = tuple(f"{name}{mark}" for name in OPEN_SECTIONS for mark in ".=")
 
 
 def recipe_and_options(ctx: Context, incomplete: str) -> list[str]:

@@ -11,10 +11,11 @@ from typing import Any
 
 from transduce.automatic.planning import plan_files, require_minutes
 from transduce.automatic.runs import RECIPE, ending, free_folder, keep_recipe
-from transduce.commands.arguments import is_recipe, recipe_or_data
+from transduce.commands.arguments import recipe_or_data
 from transduce.config import Config, load_config, parse_override
 from transduce.errors import ConfigError
 from transduce.pretrained.published_model import read_pretrained
+from transduce.reference import is_recipe
 from transduce.training.distributed import launched_processes
 from transduce.training.record.progress import choose_progress, shown_number
 from transduce.workflow.corpora.corpora import open_corpora

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from transduce.errors import ConfigError, did_you_mean
 
-__all__ = ["about", "find_recipe", "recipe_names", "recipe_text"]
+__all__ = ["about", "find_recipe", "is_recipe", "recipe_names", "recipe_text"]
 
 _FOLDER = Path(str(resources.files("transduce"))) / "recipes"
 _SCHEMA = "schema.json"
@@ -25,6 +25,11 @@ def find_recipe(given: str) -> Path | None:
     if os.path.exists(given) or given not in recipe_names():
         return None
     return _FOLDER / f"{given}.yaml"
+
+
+def is_recipe(path: str) -> bool:
+    """Whether a file's name says that it is YAML."""
+    return Path(path).suffix.lower() in (".yaml", ".yml")
 
 
 def about(name: str) -> str:

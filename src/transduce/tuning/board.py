@@ -14,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from transduce.training.record.progress import shown_number
+from transduce.training.record.progress import clock, shown_number
 from transduce.tuning.space.tuned_values import TunedOption, shown_value
 from transduce.tuning.trials.study import TrialRecord
 
@@ -59,13 +59,6 @@ class Standing:
             f"{self.count('ended early')} ended early{failed}, {self.count('running')} running · "
             f"{clock(left)} left"
         )
-
-
-def clock(minutes: float) -> str:
-    """Minutes and seconds, hours where there are such."""
-    hours, seconds = divmod(round(minutes * 60), 3600)
-    rest = f"{seconds // 60:02d}:{seconds % 60:02d}"
-    return f"{hours}:{rest}" if hours else rest
 
 
 def described(trial: TrialRecord, options: Sequence[TunedOption]) -> str:

@@ -14,10 +14,10 @@ import torch
 
 from transduce.errors import CheckpointError, ConfigError, ModelError
 from transduce.files import locked, write_text
-from transduce.reference import find_recipe
+from transduce.reference import find_recipe, is_recipe
 from transduce.tuning.space.search_space import SearchSpace, choose_space
 from transduce.tuning.trials.trial_minutes import Shares, share_minutes
-from transduce.tuning.untuned import Untuned, is_recipe, read_untuned
+from transduce.tuning.untuned import Untuned, read_untuned
 from transduce.untrusted.json import read_object
 from transduce.workflow.fitting.run_folder import explained
 from transduce.workflow.predicting.source_limits import available_memory

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from transduce.config import Config, SearchConfig
 from transduce.errors import ConfigError, SearchError
@@ -16,7 +17,7 @@ from transduce.tuning.space.tuned_values import TunedOption
 from transduce.workflow.evaluate import metric_names, score_outputs
 from transduce.workflow.trained import TrainedModel
 
-__all__ = ["Examples", "SearchTrial", "text_metric", "tune_search"]
+__all__ = ["Examples", "SearchTrial", "search_values", "text_metric", "tune_search"]
 
 Examples = Mapping[str, Sequence[Example]]  # by the part of a mixture; "" where there are none
 
@@ -27,6 +28,15 @@ class SearchTrial:
 
     places: tuple[int, ...]
     score: float
+
+
+def search_values(options: Sequence[TunedOption], places: Sequence[int]) -> dict[str, Any]:
+    """What ``Config.searching`` is told where each option has the value at its place."""
+    return {
+        key.removeprefix("search."): value
+        for option, place in zip(options, places, strict=True)
+        for key, value in option.values[place].given.items()
+    }
 
 
 def text_metric(config: Config) -> str:
@@ -90,13 +100,8 @@ def _search(
     config: Config, options: Sequence[TunedOption], places: Sequence[int]
 ) -> SearchConfig | None:
     """None where the values contradict each other."""
-    given = {
-        key.removeprefix("search."): value
-        for option, place in zip(options, places, strict=True)
-        for key, value in option.values[place].given.items()
-    }
     try:
-        search = config.searching(given)
+        search = config.searching(search_values(options, places))
     except (ConfigError, SearchError):
         return None
     return None if search.refusal() is not None else search

@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from transduce.automatic.choosing.recipe_lines import RecipeLine, nested
@@ -15,9 +14,10 @@ from transduce.config import Config, parse_override, require_agreement
 from transduce.config.yaml import read_recipe, set_dotted
 from transduce.errors import ConfigError
 from transduce.pretrained.published_model import read_pretrained
+from transduce.reference import is_recipe
 from transduce.workflow.fitting.beginning import choose_beginning
 
-__all__ = ["Untuned", "is_recipe", "read_untuned"]
+__all__ = ["Untuned", "read_untuned"]
 
 _OPAQUE = "data.parts"  # whose names a person chose
 
@@ -56,11 +56,6 @@ class Untuned:
     def of_list(cls, lines: Sequence[Sequence[Any]]) -> Untuned:
         """What ``to_list`` gave."""
         return cls.of([RecipeLine(key, value, reason) for key, value, reason in lines])
-
-
-def is_recipe(path: str) -> bool:
-    """Whether a name is that of a recipe, not of data."""
-    return Path(path).suffix.lower() in (".yaml", ".yml")
 
 
 def read_untuned(paths: Sequence[str], options: Mapping[str, Any], minutes: float) -> Untuned:

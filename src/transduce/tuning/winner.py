@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from transduce.automatic.choosing.recipe_lines import nested
 from transduce.automatic.runs import RECIPE
 from transduce.config import Config
 from transduce.config.search import SearchConfig
@@ -19,14 +20,14 @@ from transduce.files import write_text
 from transduce.metrics.known import METRICS
 from transduce.reading.parts import part_tags, parts_of
 from transduce.reading.problems import Problems
-from transduce.tuning.search_tuning import Examples, SearchTrial, tune_search
+from transduce.tuning.search_tuning import Examples, SearchTrial, search_values, tune_search
 from transduce.tuning.space.search_space import SearchSpace
 from transduce.tuning.space.tuned_values import TunedOption, shown_value
 from transduce.tuning.trials.study import TrialRecord, TuningStudy
 from transduce.tuning.trials.tuner import Ended, trial_folder
 from transduce.tuning.tuned_recipe import tuned_lines, tuned_text
 from transduce.tuning.untuned import Untuned
-from transduce.workflow.corpora.corpora import Corpora, examples_from_files, held_out_test
+from transduce.workflow.corpora.corpora import Corpora, test_set_of
 from transduce.workflow.evaluate import evaluate, spread
 from transduce.workflow.trained import TrainedModel
 
@@ -155,8 +156,6 @@ class Winner:
         return Tuned(**{**tuned.__dict__, "picture": picture})
 
     def _config(self, chosen: Sequence[tuple[TunedOption, int]]) -> Config:
-        from transduce.automatic.choosing.recipe_lines import nested
-
         return Config.from_mapping(nested(tuned_lines(self.untuned.lines, chosen)))
 
     # ---------------------------------------------------------------- measuring
@@ -173,7 +172,7 @@ class Winner:
                 noted["test"],
             )
         model = TrainedModel.load(trial_folder(self.folder, best.number))
-        dev = self._dev_examples()
+        dev: Examples = self.corpora.dev_by_part()
         searches = []
         if self.space.search:
             most = self.untuned.config.training.dev_sentences
@@ -181,11 +180,7 @@ class Winner:
             searches = tune_search(model, few, self.space.search, seconds, self.say)
         search = model.config.search
         if searches:
-            given = {
-                key.removeprefix("search."): value
-                for option, place in zip(self.space.search, searches[-1].places, strict=True)
-                for key, value in option.values[place].given.items()
-            }
+            given = search_values(self.space.search, searches[-1].places)
             search = model.config.searching(given)
         first = model
         if own.number != best.number:
@@ -205,22 +200,12 @@ class Winner:
         self.study.note("measured", measured)
         return searches, found[0], found[1]
 
-    def _dev_examples(self) -> Examples:
-        if not self.corpora.parts:
-            return {"": self.corpora.dev}
-        return {part.part.name: part.dev for part in self.corpora.parts if part.dev}
-
     def _test_examples(self) -> Examples:
         """Of each part that has a test set."""
         parts = parts_of(self.untuned.config)
         tags, problems = part_tags(parts), Problems("skip")
-        found = {}
-        for name, part in parts.items():
-            if part.data.test is not None:
-                found[name] = examples_from_files(part.data.test, part.data, problems, tags)
-            elif part.data.test_fraction:
-                found[name] = held_out_test(part, problems, tags)
-        return found
+        found = {name: test_set_of(part, problems, tags) for name, part in parts.items()}
+        return {name: examples for name, examples in found.items() if examples is not None}
 
     # ---------------------------------------------------------------- writing
 

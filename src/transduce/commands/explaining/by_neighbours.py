@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from transduce.commands.arguments import (
     require_file_place,
+    require_output,
     split_overrides,
     test_examples,
     updated,
+    write_json,
 )
 from transduce.config import Files
 from transduce.errors import ConfigError, DataError
 from transduce.explain.neighbours.nearest_pairs import nearest_pairs
 from transduce.explain.neighbours.states_of_pairs import make_index
 from transduce.explain.neighbours.table_of_pairs import table_of_pairs
-from transduce.files import write_text
 from transduce.neighbours import Nearest, StateIndex
 from transduce.pretrained.published_model import load_trained
 from transduce.reading.parts import find_part
@@ -60,9 +60,7 @@ def explain_by_neighbours(
     overrides: Sequence[str] = (),
 ) -> None:
     """Print the nearest pairs of each token, or write them as JSON."""
-    if output is not None and output.suffix.lower() != ".json":
-        raise ConfigError(f"--output must end in .json for neighbours; got {output}")
-    require_file_place(output, "--output")
+    require_output(output, (".json",), " for neighbours")
     trained = load_trained(model)
     trained.config = updated(trained.config, overrides)
     read = StateIndex.load(index)
@@ -71,9 +69,5 @@ def explain_by_neighbours(
     if output is None:
         print(table_of_pairs(found))
         return
-    text = json.dumps(found.to_dict(), indent=2, ensure_ascii=False) + "\n"
-    try:
-        write_text(output, text)
-    except OSError as error:
-        raise DataError(f"--output must be writable; got {error.strerror}", file=output) from None
+    write_json(output, found.to_dict())
     print(f"{found.output}\nneighbours written to {output}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transduce.commands.arguments import require_file_place, updated
+from transduce.commands.arguments import require_file_place, require_output, updated
 from transduce.commands.explaining.progress_bar import shown
 from transduce.errors import ConfigError, DataError
 from transduce.explain.explaining import explain as weigh
@@ -77,13 +77,13 @@ def explain(request: ExplainRequest) -> None:
     if request.every is not None:
         _explain_all(request, request.every)
         return
-    writer = _writer(request.output)
+    require_output(request.output, _WRITERS)
     trained, method = _opened(request)
     found = request.explanation(trained, request.source or "", method)
-    if writer is None or request.output is None:
+    if request.output is None:
         print_explanation(found)
     else:
-        writer(found, request.output)
+        _WRITERS[request.output.suffix.lower()](found, request.output)
         print(f"{found.output}\nexplanation written to {request.output}")
 
 
@@ -136,14 +136,3 @@ def _explain_all(request: ExplainRequest, file: str) -> None:
         print(f"{len(sources) - failed:,} explanations written to {request.output}")
     if failed:
         print(f"not explained: {failed:,} of {len(sources):,}", file=sys.stderr)
-
-
-def _writer(output: Path | None) -> Callable[[Explanation, Path], Any] | None:
-    """What writes files of this kind; none: the terminal shows it. Raises ConfigError."""
-    if output is None:
-        return None
-    kind = output.suffix.lower()
-    if kind not in _WRITERS:
-        raise ConfigError(f"--output must end in {', '.join(_WRITERS)}; got {output}")
-    require_file_place(output, "--output")
-    return _WRITERS[kind]

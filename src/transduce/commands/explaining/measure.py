@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from transduce.commands.arguments import require_file_place, test_examples, updated
+from transduce.commands.arguments import require_output, test_examples, updated, write_json
 from transduce.commands.explaining.explain import split_options
 from transduce.commands.explaining.progress_bar import shown
 from transduce.config import Files
-from transduce.errors import ConfigError, DataError
+from transduce.errors import DataError
 from transduce.explain.known_methods import METHODS, method_with, named
 from transduce.explain.measuring.measurement_plot import draw_measurement
 from transduce.explain.measuring.measuring_run import measure_methods
 from transduce.explain.method import Method
-from transduce.files import write_text
 from transduce.pretrained.published_model import load_trained
 from transduce.reading.problems import Problems
+from transduce.workflow.evaluate import spread
 
 __all__ = ["measure"]
 
@@ -37,20 +36,17 @@ def measure(
     taken, evenly from first to last. ``method`` alone is measured where it is named. Raises
     ConfigError.
     """
-    if output is not None and output.suffix.lower() not in (".json", ".png"):
-        raise ConfigError(f"--output must end in .json, .png where --measure is; got {output}")
-    require_file_place(output, "--output")
+    require_output(output, (".json", ".png"), " where --measure is")
     options, others = split_options(overrides)
     chosen = method_with(method, options)
     trained = load_trained(model)
     trained.config = updated(trained.config, others)
     problems = Problems(trained.config.data.on_error)
     files: Files | None = None if data is None else Path(data)
-    every = [example.source for example in test_examples(trained.config, files, problems, part)]
-    if not every:
+    examples = spread(test_examples(trained.config, files, problems, part), count)
+    if not examples:
         raise DataError("data must hold at least one source; got none", file=data)
-    taken = min(count, len(every))
-    sources = [every[number * len(every) // taken] for number in range(taken)]
+    sources = [example.source for example in examples]
     measured = measure_methods(trained, shown(sources, "measuring"), _methods(chosen), part=part)
     print(measured.table(), end="")
     if output is None:
@@ -58,11 +54,7 @@ def measure(
     if output.suffix.lower() == ".png":
         draw_measurement(measured, output)
     else:
-        try:
-            write_text(output, json.dumps(measured.to_dict(), indent=2, ensure_ascii=False) + "\n")
-        except OSError as error:
-            message = f"--output must be writable; got {error.strerror}"
-            raise DataError(message, file=output) from None
+        write_json(output, measured.to_dict())
     print(f"written to {output}")
 
 

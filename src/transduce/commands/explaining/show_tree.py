@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from transduce.commands.arguments import require_file_place, updated
+from transduce.commands.arguments import require_output, updated
 from transduce.errors import ConfigError
 from transduce.explain.beam_tree import BeamTree, beam_tree
 from transduce.pretrained.published_model import load_trained
@@ -31,9 +31,7 @@ def show_beam_tree(
     """
     if source is None:
         raise ConfigError("SOURCE must be given with --beam-tree; got none")
-    if output is not None and output.suffix.lower() not in _KINDS:
-        raise ConfigError(f"--output must end in {', '.join(_KINDS)}; got {output}")
-    require_file_place(output, "--output")
+    require_output(output, _KINDS)
     trained = load_trained(model)
     config = updated(trained.config, overrides)
     if prefix is not None:

@@ -46,7 +46,4 @@ def _examples(
         return {part or "": test_examples(config, [*map(Path, files)], problems, part)}
     if part is not None:
         raise ConfigError(f"--part must be named with DATA; got {part} alone")
-    corpora = open_corpora(config)
-    if corpora.parts:
-        return {own.part.name: own.dev for own in corpora.parts if own.dev}
-    return {"": corpora.dev}
+    return open_corpora(config).dev_by_part()

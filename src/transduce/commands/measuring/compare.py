@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from transduce.commands.arguments import require_file_place, test_examples, test_parts
+from transduce.commands.arguments import require_file_place, test_examples, test_parts, write_json
 from transduce.config import Config, Files, parse_override
 from transduce.drawing.speed import draw_quality_against_speed
-from transduce.errors import ConfigError, DataError
+from transduce.errors import ConfigError
 from transduce.evaluation.compare import Comparison, System, compare_systems, render_parts
-from transduce.files import write_text
 from transduce.pretrained.published_model import load_trained
 from transduce.reading.pair_files import Example
 from transduce.reading.parts import find_part
@@ -62,7 +60,8 @@ def compare(
             draw_quality_against_speed(comparison, plot)
     if problems.total:
         print(f"not tested: {problems.summary()}")
-    _write(values, output)
+    if output is not None:
+        write_json(output, values, "--json")
 
 
 def _compared(
@@ -109,12 +108,3 @@ def _system(
         words_per_second=words / max(evaluation.report.seconds, 1e-9),
         sentences_per_second=evaluation.sentences_per_second,
     )
-
-
-def _write(values: dict[str, Any], output: Path | None) -> None:
-    if output is None:
-        return
-    try:
-        write_text(output, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
-    except OSError as error:
-        raise DataError(f"--json must be writable; got {error.strerror}", file=output) from None

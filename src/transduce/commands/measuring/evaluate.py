@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,10 +14,11 @@ from transduce.commands.arguments import (
     test_examples,
     test_parts,
     updated,
+    write_json,
 )
 from transduce.drawing.risk import draw_risk
-from transduce.errors import BusyError, ConfigError, DataError
-from transduce.files import changing, write_text
+from transduce.errors import BusyError, ConfigError
+from transduce.files import changing
 from transduce.pretrained.foreign.foreign_model import AdaptedModel
 from transduce.pretrained.published_model import load_trained
 from transduce.reading.pair_files import Example
@@ -98,10 +98,7 @@ def evaluate(
         _keep(trained, model, _without_cases(values))
     if output is not None:
         values = {"model": str(model), **({"part": part} if part else {}), **values}
-        try:
-            write_text(output, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
-        except OSError as error:
-            raise DataError(f"--json must be writable; got {error.strerror}", file=output) from None
+        write_json(output, values, "--json")
 
 
 def _confidence(

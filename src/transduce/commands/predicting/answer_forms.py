@@ -13,7 +13,7 @@ from transduce.audio.word_times import Word
 from transduce.reading.tables.whole_rows import TableRow
 from transduce.workflow.predicting.output import Output
 
-__all__ = ["FORMS", "Answer", "Form"]
+__all__ = ["FORMS", "Answer", "Form", "csv_line"]
 
 _WHERE_THERE = {
     "words", "language", "error", "confidence", "word_confidence", "withheld",
@@ -37,6 +37,11 @@ class Answer:
     in_file: bool = False
     row: TableRow | None = None
     extras: Sequence[str] = ()
+
+    def texts(self) -> list[str]:
+        """As many as there may be hypotheses, whatever was found."""
+        found = [output.text for output in self.outputs]
+        return found + [""] * (self.nbest - len(found))
 
     def extra(self, name: str) -> str:
         """One of ``extras`` of the first output, as text; "" where there is none."""
@@ -115,7 +120,7 @@ def _columns(nbest: int, extras: Sequence[str]) -> list[str]:
 
 
 def _csv_head(nbest: int, extras: Sequence[str] = ()) -> str:
-    return _csv_line(_columns(nbest, extras))
+    return csv_line(_columns(nbest, extras))
 
 
 def _tsv_head(nbest: int, extras: Sequence[str] = ()) -> str:
@@ -128,15 +133,15 @@ def _vtt_head(nbest: int, extras: Sequence[str] = ()) -> str:
 
 def _row(answer: Answer) -> list[str]:
     """As many columns as the head has, whatever was found."""
-    texts = [output.text for output in answer.outputs]
-    texts += [""] * (answer.nbest - len(texts))
     extras = map(answer.extra, answer.extras)
-    return [answer.source or "", *texts, *extras, answer.outputs[0].error]
+    return [answer.source or "", *answer.texts(), *extras, answer.outputs[0].error]
 
 
-def _csv_line(cells: Sequence[str]) -> str:
+def csv_line(cells: Sequence[str], delimiter: str = ",") -> str:
+    """A line of CSV, its end included."""
     line = io.StringIO()
-    csv.writer(line, lineterminator="\r\n").writerow(cells)  # so that it quotes "\r" as well
+    # "\r" inside a cell is quoted only where it ends lines
+    csv.writer(line, lineterminator="\r\n", delimiter=delimiter).writerow(cells)
     return line.getvalue()[:-2] + "\n"
 
 
@@ -195,7 +200,7 @@ def _clock(milliseconds: int, mark: str) -> str:
 FORMS: dict[str, Form] = {
     "text": Form(".txt", _text),
     "jsonl": Form(".jsonl", _jsonl),
-    "csv": Form(".csv", lambda a: _csv_line(_row(a)), _csv_head),
+    "csv": Form(".csv", lambda a: csv_line(_row(a)), _csv_head),
     "tsv": Form(".tsv", lambda a: _tsv_line(_row(a)), _tsv_head),
     "srt": Form(".srt", _srt, timed=True, alone=True),
     "vtt": Form(".vtt", _vtt, _vtt_head, timed=True, alone=True),

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from transduce.commands.predicting.answer_forms import Answer, Form
+from transduce.commands.predicting.answer_forms import Answer, Form, csv_line
 from transduce.config import DataConfig
 from transduce.errors import ConfigError, DataError
 from transduce.reading.columns import layout_of
@@ -104,11 +102,6 @@ def _form(table: Table, form: str | None) -> Form:
     )
 
 
-def _texts(answer: Answer) -> list[str]:
-    texts = [output.text for output in answer.outputs]
-    return texts + [""] * (answer.nbest - len(texts))
-
-
 def _row(answer: Answer) -> TableRow:
     if answer.row is None:
         raise TypeError("an answer of a table must have its row")
@@ -118,7 +111,7 @@ def _row(answer: Answer) -> TableRow:
 def _json(answer: Answer, added: Sequence[str]) -> str:
     """``error`` only where there is one and the row has no such key."""
     row = _row(answer)
-    values: dict[str, object] = dict(zip(added, _texts(answer), strict=True))
+    values: dict[str, object] = dict(zip(added, answer.texts(), strict=True))
     if (error := answer.outputs[0].error) and "error" not in row.record:
         values["error"] = error
     values = {key: value for key, value in values.items() if key not in row.record}
@@ -129,14 +122,11 @@ def _cells(answer: Answer, table: Table) -> list[str]:
     """The row with its outputs; one that has more cells than the table has columns as it was."""
     row = _row(answer)
     cells = row.cells(table.names)
-    return cells if row.too_long else [*cells, *_texts(answer)]
+    return cells if row.too_long else [*cells, *answer.texts()]
 
 
 def _line(cells: Sequence[str], delimiter: str) -> str:
     """Of TSV, which has no quotes: tabs and ends of lines inside a cell become spaces."""
     if delimiter == "\t":
         return "\t".join(cell.translate(_AS_SPACES) for cell in cells) + "\n"
-    line = io.StringIO()
-    # "\r" inside a cell is quoted only where it ends lines
-    csv.writer(line, lineterminator="\r\n", delimiter=delimiter).writerow(cells)
-    return line.getvalue()[:-2] + "\n"
+    return csv_line(cells, delimiter)

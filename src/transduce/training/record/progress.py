@@ -22,6 +22,7 @@ __all__ = [
     "Silence",
     "Status",
     "choose_progress",
+    "clock",
     "shown_number",
 ]
 
@@ -53,7 +54,7 @@ class Status:
         return (
             f"step {self.step:,}  epoch {self.epoch:.2f}  loss {self.loss:.3f}  "
             f"{self.tokens_per_second:,.0f} tokens/s  rate {self.learning_rate:.2e}  "
-            f"{_clock(self.minutes)} used, {'?' if left is None else _clock(left)} left"
+            f"{clock(self.minutes)} used, {'?' if left is None else clock(left)} left"
         )
 
 
@@ -224,7 +225,8 @@ def shown_number(value: float) -> str:
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.2f}"
 
 
-def _clock(minutes: float) -> str:
+def clock(minutes: float) -> str:
+    """Minutes and seconds, hours where there are such."""
     seconds = round(minutes * 60)
     hours, rest = divmod(seconds, 3600)
     return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"

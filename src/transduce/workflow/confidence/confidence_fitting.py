@@ -10,6 +10,7 @@ from transduce.config import Config, SearchConfig
 from transduce.errors import DataError
 from transduce.reading.pair_files import Example
 from transduce.workflow.confidence.correctness import fitting_kind, qualities, right_words
+from transduce.workflow.evaluate import spread
 from transduce.workflow.predicting.details import Details, SeenSource
 from transduce.workflow.trained import TrainedModel
 
@@ -38,9 +39,11 @@ def fit_confidence_on(
     DataError where too few are left.
     """
     options = trained.config.search.model_copy(update={"nbest": 1})
-    tried: list[_Tried] = []
-    for part, own in examples.items():
-        tried += _tried(trained, _spread(own, most), options, part or None)
+    parts = (
+        _tried(trained, spread(own, most), options, part or None) for part, own in examples.items()
+    )
+    by_part = [own for own in parts if own]
+    tried = [one for own in by_part for one in own]
     if len(tried) < LEAST_EXAMPLES:
         raise DataError(
             f"confidence must be fitted on {LEAST_EXAMPLES} answered examples at least; "
@@ -49,18 +52,13 @@ def fit_confidence_on(
     config = trained.config
     kind = fitting_kind(config, [one.example for one in tried], [one.text for one in tried])
     answered = []
-    for one in tried:
-        (quality,) = qualities(one.config, kind, [one.example], [one.text])
-        answered.append(
-            Answered(
-                one.seen.found,
-                one.seen.length,
-                one.seen.skipped,
-                one.seen.words,
-                float(quality),
-                right_words(one.config, one.example, one.text),
+    for own in by_part:
+        quality = qualities(own[0].config, kind, [t.example for t in own], [t.text for t in own])
+        for one, right in zip(own, quality.tolist(), strict=True):
+            seen, words = one.seen, right_words(one.config, one.example, one.text)
+            answered.append(
+                Answered(seen.found, seen.length, seen.skipped, seen.words, right, words)
             )
-        )
     return fit_confidence(answered, kind, options.beam)
 
 
@@ -78,10 +76,3 @@ def _tried(
             tried.append(_Tried(config, example, noted[0], best.text))
         noted.clear()
     return tried
-
-
-def _spread(examples: Sequence[Example], count: int) -> list[Example]:
-    """At most ``count`` of them, evenly spaced."""
-    if len(examples) <= count:
-        return list(examples)
-    return [examples[number * len(examples) // count] for number in range(count)]

@@ -29,6 +29,7 @@ __all__ = [
     "held_out_test",
     "mixture_from_lists",
     "open_corpora",
+    "test_set_of",
 ]
 
 _MEMORY = Path("memory")  # in the place of a file whose pairs are given as a list
@@ -74,6 +75,16 @@ class Corpora:
         """All dev examples as pairs, as the model reads them."""
         parts = self.parts or (CorpusPart(self.whole, self.train, self.dev),)
         return chain.from_iterable(part.dev_pairs() for part in parts)
+
+    def train_by_part(self) -> dict[str, Callable[[], Iterator[Pair]]]:
+        """Streams of training pairs by the part's name, "" where there are no parts."""
+        return {part.part.name: part.train for part in self.parts} or {"": self.train}
+
+    def dev_by_part(self) -> dict[str, list[Example]]:
+        """Dev examples likewise, of the parts that have some."""
+        if not self.parts:
+            return {"": self.dev}
+        return {part.part.name: part.dev for part in self.parts if part.dev}
 
     @property
     def fingerprint(self) -> str:
@@ -146,6 +157,13 @@ def held_out_test(part: Part, problems: Problems, tags: frozenset[str]) -> list[
             f"{data.test_fraction:g}, which keeps none"
         )
     return examples
+
+
+def test_set_of(part: Part, problems: Problems, tags: frozenset[str]) -> list[Example] | None:
+    """The examples of a part's test set; None where its recipe has none. Raises DataError."""
+    if part.data.test is not None:
+        return examples_from_files(part.data.test, part.data, problems, tags)
+    return held_out_test(part, problems, tags) if part.data.test_fraction else None
 
 
 def corpora_from_lists(

@@ -72,8 +72,7 @@ def _portions(
 
     ``begin`` is called when the first pair of a part is there.
     """
-    streams = {part.part.name: part.train for part in corpora.parts} or {"": corpora.train}
-    for name, stream in streams.items():
+    for name, stream in corpora.train_by_part().items():
         pairs = stream()
         first = next(pairs, None)
         if first is not None:

@@ -205,7 +205,7 @@ def dev_scorer(trained: TrainedModel, corpora: Corpora) -> Score:
     """What scores a model on the dev data that its recipe names."""
     if not corpora.parts:
         return DevScorer(trained, corpora.dev)
-    return MixtureScorer(trained, {part.part.name: part.dev for part in corpora.parts if part.dev})
+    return MixtureScorer(trained, corpora.dev_by_part())
 
 
 def _confidence(
@@ -213,9 +213,7 @@ def _confidence(
 ) -> Confidence | None:
     """How sure it is of what it says to dev sources; None where these are too few to tell."""
     most = trained.config.evaluation.confidence
-    examples = {"": corpora.dev}
-    if corpora.parts:
-        examples = {part.part.name: part.dev for part in corpora.parts if part.dev}
+    examples = corpora.dev_by_part()
     count = sum(min(most, len(own)) for own in examples.values())
     if count < LEAST_EXAMPLES or record.stopped == "interrupted":
         return None
@@ -268,7 +266,7 @@ def _encode(
 
     Of recordings and pictures only paths, lengths and targets are held.
     """
-    streams = {part.part.name: part.train for part in corpora.parts} or {"": corpora.train}
+    streams = corpora.train_by_part()
 
     def build(cache: Cache | None) -> Corpus:
         return trained.reader.corpus(
