@@ -35,6 +35,7 @@ __all__ = [
     "note",
     "plain",
     "png",
+    "rgb",
     "save",
     "series",
 ]
@@ -81,6 +82,12 @@ def note(drawn: Figure, text: str) -> None:
     """What must be known of a picture, below it."""
     if text:
         drawn.supxlabel(text, x=0.01, ha="left", fontsize=_SMALL, color=SOFT)
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """``#b8452e`` as three numbers from 0 to 255."""
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return red, green, blue
 
 
 def bare(axes: Axes) -> None:
@@ -140,15 +147,22 @@ def key(axes: Axes, count: int) -> None:
 
 def png(drawn: Figure) -> bytes:
     """The picture as a PNG file holds it."""
+    return _as_file(drawn, "png")
+
+
+def _as_file(drawn: Figure, kind: str) -> bytes:
     data = BytesIO()
     with quiet():
-        drawn.savefig(data, format="png", facecolor="white")
+        drawn.savefig(data, format=kind, facecolor="white")
     return data.getvalue()
 
 
 def save(drawn: Figure, path: str | Path) -> None:
-    """Write a PNG file, whole or not at all. Raises DataError where it cannot be written."""
-    data = png(drawn)
+    """Write a PNG file, or SVG where its name says so, whole or not at all.
+
+    Raises DataError where it cannot be written.
+    """
+    data = _as_file(drawn, "svg" if Path(path).suffix.lower() == ".svg" else "png")
     try:
         with replacing(path) as aside:
             aside.write_bytes(data)

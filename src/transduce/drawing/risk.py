@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from transduce.drawing.figures import FIRST, LINE, OTHER, SOFT, bare, figure, save
+from transduce.drawing.figures import FIRST, LINE, OTHER, SOFT, figure, heading, plain, save
 from transduce.drawing.labels import with_fonts
 from transduce.evaluation.confidence_report import ConfidenceReport
 
@@ -22,7 +22,6 @@ def draw_risk(report: ConfidenceReport, path: str | Path, title: str) -> None:
     """
     drawn = figure(6.4, 4.2)
     axes = drawn.subplots()
-    bare(axes)
     places = np.unique(np.linspace(0, report.count - 1, min(report.count, _POINTS)).astype(int))
     coverage = 100 * (places + 1) / report.count
     whole = 100 * report.risk[-1]
@@ -34,12 +33,10 @@ def draw_risk(report: ConfidenceReport, path: str | Path, title: str) -> None:
     ):
         axes.plot(coverage, 100 * risk[places], color=colour, linewidth=1.8, label=name)
     wrong = "wrong" if report.kind == "right" else "short of chrF 100"
-    axes.set_xlabel("surest outputs that are kept, %")
-    axes.set_ylabel(f"{wrong}, %")
+    plain(axes, across="surest outputs that are kept, %", up=f"{wrong}, %")
     axes.set_xlim(0, 100)
     axes.set_ylim(bottom=0)
-    axes.grid(color=LINE, linewidth=0.5)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, 0.9))
     [shown], families = with_fonts([title], longest=80)
-    axes.set_title(shown, family=families)
+    heading(drawn, shown.replace("␣", " "), families)
     save(drawn, path)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from transduce.drawing.figures import FIRST, INK, LINE, OTHER, SOFT, bare, figure, save
+from transduce.drawing.figures import FIRST, OTHER, figure, heading, logarithmic, plain, save
 from transduce.errors import DataError
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ __all__ = ["TriedOption", "TriedValue", "draw_trials"]
 
 _ACROSS = 3  # panels
 _WIDTH, _HEIGHT = 3.4, 2.7  # inches of one
+_ROOM = 1.3  # beside the ends of a logarithmic axis, a ratio
 _FAR = 10.0  # ratio of the values' ends from which on an axis is logarithmic
 
 
@@ -68,7 +69,7 @@ def draw_trials(
         _draw_option(panel, option, metric)
     for panel in axes[panels:]:
         panel.set_axis_off()
-    drawn.suptitle(title, x=0.01, ha="left", fontsize=11, color=INK)
+    heading(drawn, title)
     save(drawn, path)
 
 
@@ -78,8 +79,7 @@ def _draw_importances(axes: Axes, options: Sequence[TriedOption]) -> None:
     axes.barh(range(len(ordered)), shares, color=OTHER, height=0.6)
     axes.set_yticks(range(len(ordered)), [option.name for option in ordered])
     axes.set_xlim(0, max(1.0, *shares))
-    axes.set_xlabel("share in how much scores differ", color=SOFT, fontsize=9)
-    _plain(axes, "what mattered")
+    plain(axes, title="what mattered", across="share in how much scores differ")
 
 
 def _draw_option(axes: Axes, option: TriedOption, metric: str) -> None:
@@ -100,33 +100,15 @@ def _draw_option(axes: Axes, option: TriedOption, metric: str) -> None:
             zorder=3 if tried.is_best else 2,
         )
     if as_numbers and min(numbers) > 0 and max(numbers) / min(numbers) >= _FAR:
-        _logarithmic(axes)
+        logarithmic(axes, min(numbers) / _ROOM, max(numbers) * _ROOM)
     elif not as_numbers:
         shown = [f"{v:g}" if isinstance(v, int | float) else v for v in option.values]
         axes.set_xticks(places, shown)
         axes.set_xlim(-0.5, len(places) - 0.5)
-    axes.set_ylabel(metric, color=SOFT, fontsize=9)
     axes.margins(y=0.12)
-    axes.grid(color=LINE, linewidth=0.7)
-    axes.set_axisbelow(True)
-    _plain(axes, option.name)
+    plain(axes, title=option.name, up=metric)
 
 
 def _is_even(numbers: Sequence[float]) -> bool:
     """Whether there are enough values for an axis of numbers; of few each gets a tick."""
     return len(numbers) > 6
-
-
-def _logarithmic(axes: Axes) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator  # lazy for start-up time
-
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0)))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-
-
-def _plain(axes: Axes, title: str) -> None:
-    axes.set_title(title, loc="left", fontsize=10, color=INK)
-    axes.tick_params(length=0, labelsize=8, labelcolor=SOFT)
-    bare(axes)

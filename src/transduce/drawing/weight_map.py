@@ -6,17 +6,27 @@ import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from transduce.drawing.figures import FIRST, INK, LINE, LONGEST_SIDE, OTHER, SOFT, bare, figure
+from transduce.drawing.figures import (
+    FIRST,
+    INK,
+    LINE,
+    LONGEST_SIDE,
+    OTHER,
+    SOFT,
+    bare,
+    figure,
+    heading,
+    rgb,
+    save,
+)
 from transduce.drawing.labels import quiet, with_fonts
 from transduce.errors import DataError
-from transduce.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,7 +112,7 @@ def draw_weight_map(
         last = len(panels[-1].names) + 0.25
         columns[-1].text(last, place + 0.5, score, fontsize=0.85 * size, color=SOFT, va="center")
     _write_around(drawn, labels[-1] if title else "", note, families)
-    _save(drawn, path)
+    save(drawn, path)
 
 
 def _spaced(names: Sequence[str], labels: Sequence[str]) -> list[str]:
@@ -177,7 +187,7 @@ def draw_weights_on_picture(
     for axes in panels.flat[len(rows) :]:
         axes.set_axis_off()
     _write_around(drawn, labels[-1] if title else "", note, families)
-    _save(drawn, path)
+    save(drawn, path)
 
 
 def _fitting(aspect: float) -> tuple[float, float]:
@@ -196,7 +206,7 @@ def _on_picture(axes: Axes, backdrop: Backdrop, weights: NDArray[np.float64]) ->
     place = (0.0, right, 0.0, 1.0)
     axes.imshow(values * _FAINT + 1 - _FAINT, extent=place, aspect="auto", interpolation="nearest")
     glow = _colours()((weights + 1) / 2)
-    glow[..., :3] = np.where(weights[..., None] > 0, _rgb(FIRST), _rgb(OTHER))
+    glow[..., :3] = np.where(weights[..., None] > 0, rgb(FIRST), rgb(OTHER)) / 255
     glow[..., 3] = np.abs(weights) * _STRONGEST
     axes.imshow(glow, extent=place, aspect="auto", interpolation="nearest")
     axes.tick_params(length=0, labelsize=7, labelcolor=SOFT, pad=3)
@@ -219,18 +229,8 @@ def _colours() -> Any:
         return LinearSegmentedColormap.from_list("weights", [OTHER, "#ffffff", FIRST])
 
 
-def _rgb(colour: str) -> tuple[float, float, float]:
-    red, green, blue = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
-    return red, green, blue
-
-
 def _write_around(drawn: Figure, title: str, note: str, families: Sequence[str]) -> None:
-    options: dict[str, Any] = {"parse_math": False}
-    if title:
-        text = title.replace("␣", " ")
-        drawn.suptitle(
-            text, x=0.01, ha="left", fontsize=11, color=INK, fontfamily=list(families), **options
-        )
+    heading(drawn, title.replace("␣", " "), families)
     if note:
         letters = max(40, int(drawn.get_figwidth() * _LETTERS))
         drawn.supxlabel(
@@ -239,19 +239,5 @@ def _write_around(drawn: Figure, title: str, note: str, families: Sequence[str])
             ha="left",
             fontsize=7.5,
             color=SOFT,
-            **options,
+            parse_math=False,
         )
-
-
-def _save(drawn: Figure, path: str | Path) -> None:
-    """PNG or SVG, as the name ends."""
-    data = BytesIO()
-    kind = "svg" if Path(path).suffix.lower() == ".svg" else "png"
-    with quiet():
-        drawn.savefig(data, format=kind, facecolor="white")
-    try:
-        with replacing(path) as aside:
-            aside.write_bytes(data.getvalue())
-    except OSError as error:
-        message = f"picture must be a writable file; got {error.strerror}"
-        raise DataError(message, file=path) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,17 +14,15 @@ from transduce.errors import DataError
 from transduce.explain.records.tree_branch import TreeBranch, kind_of, note_of
 from transduce.explain.showing.tree_page import tree_fragment, tree_page
 from transduce.files import write_text
-from transduce.interfaces import END
 from transduce.reading.frames import FrameSource
 from transduce.reading.parts import find_part
 from transduce.search import SearchTree, Watch, Watched
 from transduce.tokenization.joint import Coder, coder
+from transduce.workflow.predicting.other_tokens import token_names
 from transduce.workflow.predicting.output import Output
 from transduce.workflow.trained import TrainedModel
 
 __all__ = ["BeamTree", "beam_tree"]
-
-_END = "end"
 
 
 @dataclass(frozen=True)
@@ -115,7 +113,7 @@ def beam_tree(
 
 
 def _named(tree: SearchTree, own: Coder) -> tuple[TreeBranch, ...]:
-    names = _names([branch.token for branch in tree.branches], own)
+    names = token_names([branch.token for branch in tree.branches], own)
     return tuple(
         TreeBranch(
             b.parent, b.step, b.lane, name, b.token, b.log_probability, b.total, b.fate,
@@ -123,7 +121,3 @@ def _named(tree: SearchTree, own: Coder) -> tuple[TreeBranch, ...]:
         )
         for b, name in zip(tree.branches, names, strict=True)
     )  # fmt: skip
-
-
-def _names(tokens: Sequence[int], own: Coder) -> list[str]:
-    return [_END if n == END else name for n, name in zip(tokens, own.symbols(tokens), strict=True)]

@@ -10,12 +10,11 @@ from transduce.interfaces import END, UNKNOWN
 from transduce.reading.frames import FrameSource
 from transduce.reading.parts import Part
 from transduce.tokenization.joint import Coder, coder
+from transduce.workflow.predicting.other_tokens import token_names
 from transduce.workflow.predicting.writer import Writer
 from transduce.workflow.trained import TrainedModel
 
 __all__ = ["Written", "given_output", "own_output", "questions"]
-
-_END = "end"
 
 
 @dataclass(frozen=True)
@@ -30,8 +29,7 @@ class Written:
     @classmethod
     def of(cls, text: str, tokens: list[int], forced: int, coder: Coder) -> Written:
         """With a name for each token."""
-        names = [_END if n == END else coder.symbols([n])[0] for n in tokens]
-        return cls(text, tuple(tokens), forced, tuple(names))
+        return cls(text, tuple(tokens), forced, tuple(token_names(tokens, coder)))
 
 
 def own_output(trained: TrainedModel, source: FrameSource, part: Part) -> Written:

@@ -36,8 +36,8 @@ Cells = tuple[int, int]  # columns and rows at most
 class Prepared:
     """A source that is read: what the model sees of it, and how a person sees that.
 
-    ``names`` are those of all units, of which the model sees the first ``kept`` of ``places``:
-    what is cut off because the source is too long has a name, and no weight.
+    ``names`` are those of all units, ``places`` which of them the model sees: what is cut off
+    because the source is too long has a name, and no weight.
     """
 
     kind: SourceKind
@@ -59,7 +59,7 @@ class Prepared:
         return Subject(stepper, model, self.source, question, self.units, self.blank, other, sizes)
 
     def on_all(self, weights: torch.Tensor) -> torch.Tensor:
-        """UnitWeights ``[Q, U]`` of what was seen as those of all that has a name."""
+        """Weights ``[Q, U]`` of what was seen as those of all that has a name."""
         if self.places is None:
             return weights
         found = weights.new_zeros(len(weights), len(self.names))

@@ -182,14 +182,7 @@ class Subject:
         self, vectors: Tensor, prefix: Tensor, which: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Gradients of :meth:`number` by both, ``[N, S, E]`` and ``[N, T, E]``, and it, ``[N]``."""
-        found = [own for _, *own in self.gradientblocks(vectors, prefix, which)]
-        by_source, by_prefix, numbers = (torch.cat(own) for own in zip(*found, strict=True))
-        return by_source, by_prefix, numbers
-
-    def gradientblocks(
-        self, vectors: Tensor, prefix: Tensor, which: Tensor
-    ) -> Iterator[tuple[slice, Tensor, Tensor, Tensor]]:
-        """The same for some rows after the other, with which they are."""
+        found = []
         for part in self.blocks(len(which)):
             own = _rows(vectors, part).detach().expand(len(which[part]), -1, -1)
             read = _rows(prefix, part).detach().expand(len(which[part]), -1, -1)
@@ -199,7 +192,18 @@ class Subject:
                 by_source, by_prefix = torch.autograd.grad(
                     numbers.sum(), (own, read), materialize_grads=True
                 )
-            yield part, by_source, by_prefix, numbers.detach()
+            found.append((by_source, by_prefix, numbers.detach()))
+        by_source, by_prefix, numbers = (torch.cat(own) for own in zip(*found, strict=True))
+        return by_source, by_prefix, numbers
+
+    def own_gradients(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Where the source and the prefix are: their vectors ``[1, S, E]`` and ``[1, T, E]``, and
+        the gradients of all Q numbers by them, ``[Q, S, E]`` and ``[Q, T, E]``.
+        """
+        vectors, prefix = self.vectors(self.source.values), self.prefix_vectors(self.prefix)
+        which = torch.arange(self.question.count, device=vectors.device)
+        by_source, by_prefix, _ = self.gradients(vectors, prefix, which)
+        return vectors, prefix, by_source, by_prefix
 
     # ------------------------------------------------ blocks
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
 from transduce.explain.asking.subject import Subject
 from transduce.explain.method import UnitWeights
 
@@ -24,10 +22,7 @@ class InputXGradient:
 
     def weigh(self, subject: Subject) -> UnitWeights:
         """One forward and one backward pass for each number."""
-        vectors = subject.vectors(subject.source.values)
-        prefix = subject.prefix_vectors(subject.prefix)
-        which = torch.arange(subject.question.count, device=vectors.device)
-        by_source, by_prefix, _ = subject.gradients(vectors, prefix, which)
+        vectors, prefix, by_source, by_prefix = subject.own_gradients()
         return UnitWeights(
             subject.units.sums((by_source * vectors).double()),
             (by_prefix * prefix).sum(-1).double(),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
 from transduce.explain.asking.subject import Subject
 from transduce.explain.method import UnitWeights
 
@@ -25,10 +23,7 @@ class Saliency:
 
     def weigh(self, subject: Subject) -> UnitWeights:
         """One forward and one backward pass for each number."""
-        vectors = subject.vectors(subject.source.values)
-        prefix = subject.prefix_vectors(subject.prefix)
-        which = torch.arange(subject.question.count, device=vectors.device)
-        by_source, by_prefix, _ = subject.gradients(vectors, prefix, which)
+        _, _, by_source, by_prefix = subject.own_gradients()
         return UnitWeights(
             subject.units.norms(by_source).double(), by_prefix.norm(dim=-1).double(), signed=False
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from transduce.drawing.figures import INK, LINE, SOFT, bare, figure, save
+from transduce.drawing.figures import INK, SOFT, figure, plain, save
 from transduce.explain.measuring.faithfulness import FRACTIONS, WAYS
 from transduce.explain.measuring.measurement import RANDOM, Measurement
 
@@ -58,8 +58,5 @@ def _panel(axes: Axes, measured: Measurement, kind: str, way: str) -> None:
             shares, curve, color=colour, marker=marker, markersize=4.5, linewidth=1.3,
             label=row.method,
         )  # fmt: skip
+    plain(axes, up="points of probability lost")
     axes.set_title(f"{way}: {_TITLES[kind]}", loc="left", fontsize=9, color=INK)
-    axes.set_ylabel("points of probability lost", color=SOFT, fontsize=8)
-    axes.grid(color=LINE, linewidth=0.7)
-    axes.tick_params(length=0, labelsize=8, labelcolor=SOFT)
-    bare(axes)

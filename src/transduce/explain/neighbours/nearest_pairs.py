@@ -10,11 +10,12 @@ import torch
 
 from transduce.explain.asking.outputs import given_output, own_output
 from transduce.explain.neighbours.states_of_pairs import decoder_states, model_of_ours
-from transduce.interfaces import BEGIN, END
+from transduce.interfaces import BEGIN
 from transduce.neighbours import Nearest, StateIndex
 from transduce.reading.frames import FrameSource
 from transduce.reading.parts import Part, find_part
 from transduce.tokenization.joint import coder
+from transduce.workflow.predicting.other_tokens import token_names
 from transduce.workflow.trained import TrainedModel
 
 __all__ = ["NearestPairs", "Neighbour", "nearest_pairs"]
@@ -76,8 +77,7 @@ def _neighbours(
     trained: TrainedModel, index: StateIndex, part: Part, distances: list[float], places: list[int]
 ) -> Iterator[Neighbour]:
     names = coder(trained.target_tokenizer, part.name)
-    for distance, place in zip(distances, places, strict=True):
-        token = int(index.tokens[place])
-        symbol = "end" if token == END else names.symbols([token])[0]
+    symbols = token_names(index.tokens[places].tolist(), names)
+    for distance, place, symbol in zip(distances, places, symbols, strict=True):
         source, target = index.texts[int(index.pairs[place])]
         yield Neighbour(distance, symbol, source, target, int(index.steps[place]))

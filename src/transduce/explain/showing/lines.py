@@ -49,7 +49,7 @@ def heading(explanation: Weighed) -> str:
 
 
 def tables(explanation: Weighed) -> str:
-    """UnitWeights as numbers: a line for each thing explained, a column for each unit."""
+    """Weights as numbers: a line for each thing explained, a column for each unit."""
     names, weights, title = _across(explanation)
     blocks = [_table(title, explanation, names, weights)]
     if explanation.prefix_weights is not None:

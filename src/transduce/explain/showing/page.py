@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from transduce.drawing.labels import readable
 from transduce.explain.records.weighed import Weighed
+from transduce.explain.showing.html_file import html_file
 from transduce.explain.showing.lines import heading
 from transduce.explain.showing.panels_of_cells import cell_figures
 from transduce.explain.showing.shades import hexadecimal, row_name, scaled, shade
@@ -40,14 +41,7 @@ _STYLE = """
 
 def page(explanation: Weighed, data: str) -> str:
     """The whole file; ``data`` is the explanation as JSON, for whoever reads it by program."""
-    title = escape(f"Why: {explanation.output}")
-    inert = data.replace("<", "\\u003c")
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{title}</title></head><body>\n<main>{fragment(explanation)}</main>\n"
-        f'<script type="application/json" id="explanation">{inert}</script>\n</body></html>\n'
-    )
+    return html_file(f"Why: {explanation.output}", fragment(explanation), data, "explanation")
 
 
 def fragment(explanation: Weighed) -> str:

@@ -1,4 +1,4 @@
-"""UnitWeights on a spectrogram or picture, in HTML: one panel for each thing explained."""
+"""Weights on a spectrogram or picture, in HTML: one panel for each thing explained."""
 
 from __future__ import annotations
 

@@ -1,15 +1,16 @@
-"""UnitWeights as colours: red speaks for, blue against, white says nothing."""
+"""Weights as colours: red speaks for, blue against, white says nothing."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from transduce.drawing.figures import FIRST, OTHER, rgb
 from transduce.drawing.labels import readable
 
 __all__ = ["AGAINST", "FOR", "hexadecimal", "row_name", "scaled", "shade"]
 
-FOR, AGAINST = (200, 85, 61), (43, 108, 176)  # those of all pictures: drawing/figures.py
+FOR, AGAINST = rgb(FIRST), rgb(OTHER)
 _WHITE = (255, 255, 255)
 
 
@@ -39,5 +40,5 @@ def row_name(name: str, longest: int = 60) -> str:
 
 
 def hexadecimal(colour: tuple[int, int, int]) -> str:
-    """``#c8553d``."""
+    """``#b8452e``."""
     return "#" + "".join(f"{part:02x}" for part in colour)

@@ -15,6 +15,7 @@ from transduce.drawing.figures import FIRST, INK, OTHER, SOFT
 from transduce.drawing.labels import readable
 from transduce.drawing.tree import Twig, placed
 from transduce.explain.records.tree_branch import TreeBranch
+from transduce.explain.showing.html_file import html_file
 
 __all__ = ["ShownTree", "tree_fragment", "tree_page"]
 
@@ -67,14 +68,8 @@ class ShownTree(Protocol):
 
 def tree_page(tree: ShownTree) -> str:
     """The whole file, with the tree as JSON in it for whoever reads it by program."""
-    title = escape(f"Beam tree: {tree.outputs[0] if tree.outputs else ''}")
-    inert = tree.to_json().replace("<", "\\u003c")
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{title}</title></head><body>\n<main>{tree_fragment(tree)}</main>\n"
-        f'<script type="application/json" id="beam-tree">{inert}</script>\n</body></html>\n'
-    )
+    title = f"Beam tree: {tree.outputs[0] if tree.outputs else ''}"
+    return html_file(title, tree_fragment(tree), tree.to_json(), "beam-tree")
 
 
 def tree_fragment(tree: ShownTree) -> str:

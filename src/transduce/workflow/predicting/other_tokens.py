@@ -10,7 +10,7 @@ from transduce.interfaces import END
 from transduce.search.hypothesis import Retraced
 from transduce.tokenization.joint import Coder
 
-__all__ = ["Alternative", "TokenAlternatives", "token_alternatives"]
+__all__ = ["Alternative", "TokenAlternatives", "token_alternatives", "token_names"]
 
 _END = "end"
 
@@ -43,19 +43,25 @@ def token_alternatives(
     ``read`` has at least one more at each token.
     """
     found = []
-    for place, token in enumerate(tokens):
+    for place, (token, name) in enumerate(zip(tokens, token_names(tokens, own), strict=True)):
         pairs = zip(read.best_tokens[place].tolist(), read.best_log_probs[place], strict=True)
         others = [(other, math.exp(log_prob)) for other, log_prob in pairs if other != token]
+        names = token_names([other for other, _ in others[:count]], own)
         found.append(
             TokenAlternatives(
-                _name(token, own),
+                name,
                 math.exp(read.log_probs[place]),
                 float(read.entropies[place]),
-                tuple(Alternative(_name(other, own), share) for other, share in others[:count]),
+                tuple(
+                    Alternative(other, share)
+                    for other, (_, share) in zip(names, others, strict=False)
+                ),
             )
         )
     return tuple(found)
 
 
-def _name(token: int, own: Coder) -> str:
-    return _END if token == END else own.symbols([token])[0]
+def token_names(tokens: Sequence[int], own: Coder) -> list[str]:
+    """As a person reads them: symbols, and the end."""
+    both = zip(tokens, own.symbols(tokens), strict=True)
+    return [_END if token == END else symbol for token, symbol in both]
