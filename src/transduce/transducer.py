@@ -30,7 +30,9 @@ from transduce.workflow.corpora.in_memory import (
     DevPairs,
     PartNames,
     corpora_of,
+    file_sources,
     part_names,
+    references,
     require_as_many,
     texts,
     with_parts,
@@ -228,12 +230,8 @@ class Transducer:
         """
         trained, options = self._trained(), self._search(search)
         details = confident(trained, minimum_confidence, confidence, alternatives)
-        if trained.config.data.input.kind == "text":
-            given: list[FrameSource] = [*texts(sources, "sources")]
-        elif isinstance(sources, str | Path):
-            raise DataError(f"sources must be a list of them; got {str(sources)!r} alone")
-        else:
-            given = list(sources)
+        is_text = trained.config.data.input.kind == "text"
+        given = [*texts(sources, "sources")] if is_text else file_sources(sources)
         names = part_names(part)
         if not isinstance(names, list):
             only = trained.predict(given, options, part=names, timings=timings, details=details)
@@ -257,11 +255,10 @@ class Transducer:
     ) -> float:
         """The share of sources, 0 to 1, whose output is exactly a target of theirs."""
         predicted = self.predict(sources, part=part, **search)
-        references = [[t] if isinstance(t, str) else list(t) for t in targets]
-        require_as_many(references, "targets", predicted)
+        wanted = references(targets, "targets", predicted)
         if not predicted:
             raise DataError("sources must hold at least one text; got none")
-        right = sum(text in among for text, among in zip(predicted, references, strict=True))
+        right = sum(text in among for text, among in zip(predicted, wanted, strict=True))
         return right / len(predicted)
 
     def attention(

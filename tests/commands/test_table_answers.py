@@ -133,7 +133,7 @@ def test_a_name_that_is_taken_and_rows_of_other_widths(
         (["t.csv", "--column", "word", "--output", "o.xlsx"], "--output must be named .csv, .tsv"),
         (["t.csv", "--column", "word", "--output-dir", "o"], "--output-dir must not be given with"),
         ([".", "--column", "word"], "--column must be one of a file with a table; got the folder"),
-        (["t.csv", "--column", "word", "data.source=[a,b]"], "source is one column; got one of a"),
+        (["t.csv", "--column", "word", "data.source=[a,b]"], "one of a, b: without --column these"),
         (["-", "--column", "word", "data.format=xlsx"], "xlsx must be a file; got standard input"),
     ],
 )

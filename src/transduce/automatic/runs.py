@@ -22,6 +22,7 @@ from transduce.workflow.corpora.corpora import open_corpora, test_set_of
 from transduce.workflow.corpora.in_memory import (
     DevPairs,
     corpora_of,
+    dev_lists,
     require_as_many,
     texts,
     with_parts,
@@ -102,14 +103,14 @@ def fit_pairs(
 
     ``arguments`` are those of Transducer that a person set. Raises TransduceError.
     """
+    dev = None if dev is None else dev_lists(dev)
     if part is not None or (dev is not None and len(dev) == 3):
         raise ConfigError("part must not be given where the model is auto; got the names of parts")
-    listed = [str(source) if isinstance(source, Path) else source for source in sources]
-    listed, wanted = texts(listed, "sources"), texts(targets, "targets")
+    listed, wanted = texts(sources, "sources", paths=True), texts(targets, "targets")
     require_as_many(wanted, "targets", listed)
     dev_sources = None
     if dev is not None:
-        dev = (list(dev[0]), list(dev[1]))
+        dev = (texts(dev[0], "sources of dev", paths=True), texts(dev[1], "targets of dev"))
         dev_sources = len(set(dev[0]))
     said = {_ARGUMENTS[name]: value for name, value in arguments.items() if name in _ARGUMENTS}
     minutes = require_minutes(arguments.get("max_minutes", _MINUTES), "max_minutes")

@@ -59,7 +59,8 @@ def asked_table(
     if not columns.is_plain:
         names = ", ".join(str(one.key) for one in columns.sources)
         raise ConfigError(
-            f"--column must be used with a model whose source is one column; got one of {names}"
+            f"--column must be used with a model whose source is one column; got one of {names}: "
+            "without --column these are read from the table (--format csv writes the source, too)"
         )
     if path == "-" and form is not None and data.format == "auto":
         data = data.model_copy(update={"format": form})

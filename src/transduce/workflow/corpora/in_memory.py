@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 from transduce.config import Config, DataConfig, PartConfig
 from transduce.errors import ConfigError, DataError
+from transduce.reading.frames import FrameSource
 from transduce.reading.parts import find_part, parts_of
 from transduce.workflow.corpora.corpora import Corpora, corpora_from_lists, mixture_from_lists
 
@@ -14,7 +16,10 @@ __all__ = [
     "DevPairs",
     "PartNames",
     "corpora_of",
+    "dev_lists",
+    "file_sources",
     "part_names",
+    "references",
     "require_as_many",
     "require_column",
     "texts",
@@ -63,6 +68,7 @@ def corpora_of(
 ) -> Corpora:
     """The pairs that are given, as training reads them. Raises DataError, ConfigError."""
     are_files = config.data.input.kind != "text"
+    dev = None if dev is None else dev_lists(dev)
     pairs = _zipped(sources, targets, are_files)
     dev_pairs = None if dev is None else _zipped(dev[0], dev[1], are_files)
     dev_names = None if dev is None or len(dev) == 2 else part_names(dev[2])
@@ -79,28 +85,78 @@ def corpora_of(
     return mixture_from_lists(*given, dev_fraction, parts_of(config))
 
 
-def texts(values: Iterable[object], name: str) -> list[str]:
-    """A list of texts. Raises DataError for a text alone and for what is none."""
+def dev_lists(dev: object) -> DevPairs:
+    """Columns of dev, unchecked. Raises DataError where there are not two or three of them."""
+    got = type(dev).__name__
+    if isinstance(dev, tuple | list):
+        if len(dev) in (2, 3):
+            return cast("DevPairs", tuple(dev))
+        got = f"{len(dev):,} of them"
+    if columns := _columns(dev):
+        named = ", ".join(f"table[{column!r}]" for column in columns[:2])
+        got = f"a table: give ({named}), or others of its columns"
+    raise DataError(f"dev must be (sources, targets) or (sources, targets, part); got {got}")
+
+
+def file_sources(values: Iterable[FrameSource]) -> list[FrameSource]:
+    """What a model of recordings or pictures is given. Raises DataError for one alone, a table."""
+    if isinstance(values, str | Path):
+        raise DataError(f"sources must be a list of them; got {str(values)!r} alone")
+    _require_no_table(values, "sources")
+    return list(values)
+
+
+def texts(values: Iterable[object], name: str, *, paths: bool = False) -> list[str]:
+    """A list of texts, of ``paths`` too. Raises DataError for a text alone and for what is none."""
     if isinstance(values, str):
         raise DataError(f"{name} must be a list of texts; got one text")
     require_column(values, name)
     if not isinstance(values, Iterable):
-        raise DataError(f"{name} must be a list of texts; got {type(values).__name__}")
+        raise DataError(f"{name} must be a list of texts; got {_no_list(values)}")
     found: list[str] = []
-    if callable(plain := getattr(values, "to_pylist", None)):  # pyarrow's columns hold no texts
-        values = plain()
-    for number, text in enumerate(values, 1):
-        if not isinstance(text, str):
-            got = type(text).__name__
-            if _is_missing(text):
-                got = f"a missing value, {text}"
-            raise DataError(f"{name} must be texts; got {got} (number {number})")
-        found.append(str(text))  # of numpy's texts a plain one
+    for number, text in enumerate(_plain(values), 1):
+        given = str(text) if paths and isinstance(text, Path) else text
+        found.append(_text(given, name, number))
     return found
+
+
+def references(values: Iterable[object], name: str, sources: Sequence[object]) -> list[list[str]]:
+    """One text or several for each source. Raises DataError for what is neither."""
+    if isinstance(values, str):
+        raise DataError(f"{name} must be a list of texts; got one text")
+    _require_no_table(values, name)
+    found = [
+        texts(value, f"{name}, number {number:,},")
+        if isinstance(value, Iterable) and not isinstance(value, str)
+        else [_text(value, name, number)]
+        for number, value in enumerate(_plain(values), 1)
+    ]
+    require_as_many(found, name, sources)
+    return found
+
+
+def _plain(values: Iterable[object]) -> Iterable[object]:
+    """Of pyarrow's columns, which hold no texts, a list of them."""
+    as_list: Callable[[], list[object]] | None = getattr(values, "to_pylist", None)
+    return values if as_list is None else as_list()
+
+
+def _text(value: object, name: str, number: int) -> str:
+    if not isinstance(value, str):
+        got = f"a missing value, {value}" if _is_missing(value) else type(value).__name__
+        raise DataError(f"{name} must be texts; got {got} (number {number})")
+    return str(value)  # of numpy's texts a plain one
+
+
+def _no_list(value: object) -> str:
+    is_lazy = callable(getattr(value, "collect", None))  # a frame of polars that is not read yet
+    return type(value).__name__ + (": give table.collect()['NAME']" if is_lazy else "")
 
 
 def _is_missing(value: object) -> bool:
     """Whether it is what tables hold where there is no value: None, NaN, pandas' NA."""
+    if hasattr(value, "__len__"):  # a list or an array, which compares each of its own
+        return False
     try:
         return value is None or bool(value != value)
     except TypeError:  # nobody knows whether pandas' NA equals anything
@@ -108,6 +164,17 @@ def _is_missing(value: object) -> bool:
 
 
 def require_column(values: object, name: str) -> None:
+    """Raise DataError for a table, or for an array of more dimensions than a column has."""
+    _require_no_table(values, name)
+    shape = getattr(values, "shape", None)  # of NumPy's, pandas' and polars' columns
+    if isinstance(shape, tuple) and len(shape) != 1:
+        raise DataError(
+            f"{name} must be one column; got an array of shape {shape}: "
+            "give array[:, 0], or another of them"
+        )
+
+
+def _require_no_table(values: object, name: str) -> None:
     """Raise DataError for a table, whose names of columns would be taken for its content."""
     if isinstance(values, Mapping):
         names = ", ".join(map(str, [*values][:5]))
@@ -115,15 +182,23 @@ def require_column(values: object, name: str) -> None:
             f"{name} must be a list; got a {type(values).__name__} of {names}: give one of its "
             f"values, as in {name}=table[{next(iter(values), 'NAME')!r}]"
         )
-    shape = getattr(values, "shape", None)  # of NumPy's, pandas' and polars' tables and columns
-    if not isinstance(shape, tuple) or len(shape) == 1:
+    if not (columns := _columns(values)):
         return
-    columns = [*getattr(values, "column_names", getattr(values, "columns", ()))]
-    what = f"a table of {shape[0]:,} rows" if columns else f"an array of shape {shape}"
-    if columns:
-        what += f" with the columns {', '.join(map(str, columns[:5]))}"
-    column = f"table[{columns[0]!r}]" if columns else "array[:, 0]"
-    raise DataError(f"{name} must be one column; got {what}: give {column}, or another of them")
+    what = f"a table of {getattr(values, 'shape', (0,))[0]:,} rows"
+    named = ", ".join(map(str, columns[:5]))
+    more = ", or another of them" if len(columns) > 1 else ""
+    raise DataError(
+        f"{name} must be one column; got {what} with the columns {named}: "
+        f"give table[{columns[0]!r}]{more}"
+    )
+
+
+def _columns(values: object) -> list[object]:
+    """The names of a table's columns: of pandas', polars' or pyarrow's; none of anything else."""
+    shape = getattr(values, "shape", None)
+    if not isinstance(shape, tuple) or len(shape) != 2:
+        return []
+    return [*getattr(values, "column_names", getattr(values, "columns", ()))]
 
 
 def require_as_many(given: Sequence[object], name: str, sources: Sequence[object]) -> None:
@@ -141,9 +216,7 @@ def _refuse_files(place: str, section: DataConfig | PartConfig) -> None:
 def _zipped(
     sources: Iterable[str | Path], targets: Iterable[str], are_files: bool
 ) -> list[tuple[str, str]]:
-    if are_files and not isinstance(sources, str):
-        sources = [str(source) if isinstance(source, Path) else source for source in sources]
-    left, right = texts(sources, "sources"), texts(targets, "targets")
+    left, right = texts(sources, "sources", paths=are_files), texts(targets, "targets")
     require_as_many(right, "targets", left)
     return list(zip(left, right, strict=True))
 
