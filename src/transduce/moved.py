@@ -10,10 +10,14 @@ import sys
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader, MetaPathFinder
+else:  # importlib.abc loads much, and the Tab key waits for it
+    Loader, MetaPathFinder = type("Loader", (), {}), type("MetaPathFinder", (), {})
 
 __all__ = ["MOVED", "find_moved"]
 

@@ -8,6 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from transduce.command_line.cli_options import INTERRUPTED
+from transduce.commands import completion
 
 __all__ = ["tune"]
 
@@ -19,6 +20,7 @@ def tune(
             metavar="RECIPE|DATA",
             help="A recipe (YAML), or files with pairs, for which one is chosen first; then "
             "options as KEY=VALUE.",
+            autocompletion=completion.recipe_and_options,
         ),
     ],
     output: Annotated[

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from importlib import resources
 from pathlib import Path
 
 from transduce.errors import ConfigError, did_you_mean
 
 __all__ = ["about", "find_recipe", "is_recipe", "recipe_names", "recipe_text"]
 
-_FOLDER = Path(str(resources.files("transduce"))) / "recipes"
+_FOLDER = Path(__file__).parent.parent / "recipes"
 _SCHEMA = "schema.json"
 _MARK = "# yaml-language-server: $schema="
 
