@@ -64,7 +64,7 @@ def _split(line: str) -> list[str]:
     return words
 
 
-class _Given:
+class _Typed:
     """The words of one command: options by their names, others in order."""
 
     def __init__(self) -> None:  # dataclasses take a fifth of the whole time to load
@@ -96,12 +96,12 @@ def _items(before: Sequence[str], incomplete: str) -> list[_Item]:
     return [(word, entry["help"]) for word, entry in found if word.startswith(incomplete)]
 
 
-def _read(command: Mapping[str, Any], words: Sequence[str], until_word: bool = False) -> _Given:
+def _read(command: Mapping[str, Any], words: Sequence[str], until_word: bool = False) -> _Typed:
     """What stands there; ``until_word``: all from the first word that is no option on is another's.
 
     Of bash, ``--format=csv`` is three words.
     """
-    given = _Given()
+    given = _Typed()
     for number, word in enumerate(words):
         if given.waiting is not None:
             if word != "=":
@@ -123,7 +123,7 @@ def _option(command: Mapping[str, Any], name: str) -> dict[str, Any] | None:
     return next((one for one in command["options"] if name in one["names"]), None)
 
 
-def _options(command: Mapping[str, Any], given: _Given, incomplete: str) -> list[_Item]:
+def _options(command: Mapping[str, Any], given: _Typed, incomplete: str) -> list[_Item]:
     """The names of options that may still come."""
     return [
         (name, one["help"])
