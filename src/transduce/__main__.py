@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from transduce.command_line.tab_key import ASKED, tab_answer
+from transduce.commands.completing.tab_key import ASKED, tab_answer
 
 __all__ = ["main"]
 

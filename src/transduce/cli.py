@@ -17,7 +17,7 @@ from transduce.command_line.cli_explain import explain
 from transduce.command_line.cli_neighbours import index
 from transduce.command_line.cli_options import INTERRUPTED, Json, ModelPath, PartName
 from transduce.command_line.cli_tune import tune
-from transduce.commands import completion
+from transduce.commands.completing import completion
 from transduce.errors import ConfigError
 from transduce.terminal import Commands, speaking
 

@@ -79,6 +79,66 @@ def test_flac_is_whole_or_refused(tmp_path: Path) -> None:
         read_samples(tmp_path / "b.flac", RATE)
 
 
+def told(flac: bytes, count: int) -> bytes:
+    """With another number of samples in the header."""
+    packed = int.from_bytes(flac[18:26], "big") >> 36 << 36 | count
+    return flac[:18] + packed.to_bytes(8, "big") + flac[26:]
+
+
+@pytest.mark.parametrize("count", [1000, 4096 * 3, 2 * RATE, 4096 * 200])
+def test_a_flac_holds_what_its_last_frame_says(tmp_path: Path, count: int) -> None:
+    """Frames of all sizes and, from the 128th on, with numbers of two bytes."""
+    flac = encoded("FLAC", count)
+    for fewer in (0, 1, count // 2, count - 1):
+        assert lengths(tmp_path / "a.flac", told(flac, fewer)) == {count}
+    tagged = told(flac, count // 2) + LAST_TAG
+    assert lengths(tmp_path / "a.flac", tagged) == {count}
+    with pytest.raises(DataError, match=rf"whole; got {count:,} of {count + 1:,} samples"):
+        read_samples(told(flac, count + 1), RATE)
+
+
+def test_a_frame_of_a_flac_has_a_checksum(tmp_path: Path) -> None:
+    """What only looks like the header of a frame is none."""
+    flac = encoded("FLAC")
+    rival = bytearray(flac[flac.rindex(b"\xff\xf8") :][:8])
+    rival[4] ^= 1  # another number, by the old checksum
+    assert lengths(tmp_path / "a.flac", told(flac, 100) + bytes(rival)) == {2 * RATE}
+
+
+def sized(form: str, endian: str, where: bytes, offset: int, size: bytes) -> bytes:
+    """A file of 32,000 samples with another size, so many bytes behind a name in its header."""
+    file = io.BytesIO()
+    soundfile.write(file, noise(2 * RATE), RATE, format=form, endian=endian)
+    data = file.getvalue()
+    place = data.index(where) + offset
+    return data[:place] + size + data[place + len(size) :]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        sized("WAV", "BIG", b"data", 4, struct.pack(">I", 4000)),  # RIFX
+        sized("RF64", "FILE", b"ds64", 16, struct.pack("<Q", 4000)),
+        sized("AIFF", "FILE", b"SSND", 4, struct.pack(">I", 4008)),
+        sized("AU", "BIG", b".snd", 8, struct.pack(">I", 4000)),
+        sized("AU", "BIG", b".snd", 8, struct.pack(">I", 0)),
+        FIRST_TAG + sized("AIFF", "FILE", b"SSND", 4, struct.pack(">I", 4008)),
+    ],
+    ids=["rifx", "rf64", "aiff", "au", "au-none", "aiff-tagged"],
+)
+def test_no_header_ends_a_recording_before_its_file(tmp_path: Path, data: bytes) -> None:
+    assert lengths(tmp_path / "a", data) == {2 * RATE}
+
+
+def test_chunks_behind_the_sound_of_an_aiff_are_none(tmp_path: Path) -> None:
+    whole = sized("AIFF", "FILE", b"SSND", 4, struct.pack(">I", 4 * RATE + 8))
+    note = b"ANNO" + struct.pack(">I", 4000) + bytes(4000)
+    assert lengths(tmp_path / "a", whole + note) == {2 * RATE}
+    short = whole[: whole.index(b"SSND") + 4] + struct.pack(">I", 4008)
+    short += whole[len(short) : len(short) + 4008] + note
+    assert lengths(tmp_path / "a", short) == {2000}
+
+
 def test_frames_of_an_mp3_are_counted() -> None:
     file = io.BytesIO(FIRST_TAG + encoded("MP3") + LAST_TAG)
     first = first_frame(file, len(FIRST_TAG))

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from transduce.__main__ import main as program
 from transduce.cli import app, main
-from transduce.command_line.command_words import words_of
-from transduce.command_line.tab_key import ASKED, tab_answer
+from transduce.command_line.command_words import WORDS, words_of
+from transduce.commands.completing.tab_key import ASKED, tab_answer
 from transduce.reference.open_sections import OPEN_SECTIONS
 
 RUNNER = CliRunner()
@@ -176,9 +175,8 @@ def test_a_quote_that_is_open_ends_with_the_line() -> None:
 
 
 def test_the_words_are_those_of_the_commands() -> None:
-    file = Path(sys.modules[tab_answer.__module__].__file__ or "").parent / "command_words.json"
-    again = f"python -m transduce.command_line.command_words > {file}"
-    assert json.loads(file.read_text(encoding="utf-8")) == words_of(app), again
+    again = "transduce.command_line.command_words.write_words(transduce.cli.app) writes it anew"
+    assert json.loads(WORDS.read_text(encoding="utf-8")) == words_of(app), again
 
 
 def test_the_program_answers_before_typer_is_loaded(

@@ -10,6 +10,7 @@ import os
 from typing import BinaryIO
 
 from transduce.audio.mpeg import counted, first_frame, stated, stating
+from transduce.audio.short_headers import header_mended
 from transduce.errors import DataError
 from transduce.untrusted.pieces import Piece, pieced
 
@@ -18,28 +19,25 @@ __all__ = ["mended"]
 _FEW = 1 << 10  # bytes that a header may be wrong by
 _SHARE = 100  # or a hundredth of the file
 _LAST_TAG = 128  # bytes of an ID3 tag behind the sound
-_MOST_CHUNKS = 1000
-_UNKNOWN = b"\xff\xff\xff\xff"
+_NAMED = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"FORM", b".snd")
 
 
 def mended(file: BinaryIO, name: str) -> BinaryIO:
     """The same file, or one to be read in its place.
 
     A WAV whose header was written before its samples, and never again, ends where the file does;
-    so does one whose sizes are too small for what follows them. An MP3 gets a first frame that
+    so does a WAV, AIFF, AU or FLAC that tells of less than it holds. An MP3 gets a first frame that
     says how many follow, where it has none or one that is wrong. An ID3 tag in front is left out.
     So is one behind an MP3. Raises DataError for an MP3 of which much is missing.
     """
     size = file.seek(0, os.SEEK_END)
     start = _behind_tag(file)
     file.seek(start)
-    head = file.read(12)
-    if head[:4] == b"RIFF" and head[8:] == b"WAVE":
-        pieces = _wav_pieces(file, start, size)
-    elif head[:1] == b"\xff" or (start and head[:4] not in (b"fLaC", b"OggS", b"FORM", b".snd")):
+    head = file.read(4)
+    if head[:1] == b"\xff" or (start and head[:4] not in _NAMED):
         pieces = _mp3_pieces(file, start, size, name)
     else:
-        pieces = None
+        pieces = header_mended(file, start, size)
     if pieces is not None:
         return pieced(file, pieces)
     file.seek(0)
@@ -56,35 +54,6 @@ def _behind_tag(file: BinaryIO) -> int:
     for byte in head[6:]:
         length = length << 7 | byte
     return 10 + length + (10 if head[5] & 0x10 else 0)
-
-
-def _wav_pieces(file: BinaryIO, start: int, size: int) -> list[Piece] | None:
-    """With sizes that say nothing, where those of the file are too small."""
-    place = start + 12
-    for _ in range(_MOST_CHUNKS):
-        file.seek(place)
-        head = file.read(8)
-        if len(head) < 8:
-            return None
-        length = int.from_bytes(head[4:], "little")
-        if head[:4] == b"data":
-            break
-        place += 8 + length + length % 2
-    else:
-        return None
-    begin, end = place + 8, place + 8 + length
-    file.seek(start + 4)
-    told = start + 8 + int.from_bytes(file.read(4), "little")
-    file.seek(end + length % 2)
-    follows = file.read(4)
-    never_told = length == 0 and told <= begin
-    if end + _FEW >= size and not (never_told and end < size):
-        return None
-    if not never_told and follows.isascii() and follows.decode().isprintable():
-        return None  # another chunk
-    return [
-        (start, start + 4), _UNKNOWN, (start + 8, place + 4), _UNKNOWN, (begin, size)
-    ]  # fmt: skip
 
 
 def _mp3_pieces(file: BinaryIO, start: int, size: int, name: str) -> list[Piece] | None:

@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from transduce.command_line.cli_options import INTERRUPTED
-from transduce.commands import completion
+from transduce.commands.completing import completion
 
 __all__ = ["tune"]
 

@@ -1,17 +1,16 @@
-"""The words of the command line as data, for the Tab key, which cannot wait for the commands.
-
-``python -m transduce.command_line.command_words`` prints what ``command_words.json`` holds.
-"""
+"""The words of the command line as data, for the Tab key, which cannot wait for the commands."""
 
 from __future__ import annotations
 
 import json
-import sys
+from pathlib import Path
 from typing import Any
 
 import typer
 
-__all__ = ["words_of"]
+__all__ = ["WORDS", "words_of", "write_words"]
+
+WORDS = Path(__file__).parents[1] / "commands" / "completing" / "command_words.json"
 
 _LONGEST = 80  # characters of what a command is for
 
@@ -25,6 +24,12 @@ def words_of(app: typer.Typer) -> dict[str, Any]:
         for name, command in group.commands.items()
     }
     return {**_of_command(group, context), "commands": commands}
+
+
+def write_words(app: typer.Typer) -> None:
+    """Bring the file up to date, after a command or an option has changed."""
+    text = json.dumps(words_of(app), indent=1, ensure_ascii=False)
+    WORDS.write_text(f"{text}\n", encoding="utf-8")
 
 
 def _of_command(command: Any, above: typer.Context) -> dict[str, Any]:
@@ -60,10 +65,3 @@ def _inner(asked: Any) -> Any:
     cells = (cell.cell_contents for cell in asked.__closure__ or ())
     functions = [one for one in cells if callable(one) and hasattr(one, "__name__")]
     return _inner(functions[0]) if functions else asked
-
-
-if __name__ == "__main__":
-    from transduce.cli import app as program
-
-    json.dump(words_of(program), sys.stdout, indent=1, ensure_ascii=False)
-    print()

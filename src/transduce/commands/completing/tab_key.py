@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from transduce.command_line.offered_words import OFFERS
+from transduce.commands.completing.offered_words import OFFERS
 
 __all__ = ["ASKED", "tab_answer"]
 

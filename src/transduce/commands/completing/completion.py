@@ -1,10 +1,10 @@
-"""What typer asks for at the Tab key, where :mod:`transduce.command_line.tab_key` is not asked."""
+"""What typer asks for at the Tab key, in a shell that ``tab_key`` does not know."""
 
 from __future__ import annotations
 
 from typer import Context
 
-from transduce.command_line import offered_words
+from transduce.commands.completing import offered_words
 
 __all__ = ["formats", "recipe_and_options", "recipes", "search_options"]
 

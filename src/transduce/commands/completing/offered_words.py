@@ -17,7 +17,7 @@ from transduce.reference.shipped_recipes import recipe_names
 
 __all__ = ["OFFERS", "formats", "recipe_and_options", "recipes", "search_options"]
 
-_SCHEMA = Path(__file__).parent.parent / "recipes" / "schema.json"
+_SCHEMA = Path(__file__).parents[2] / "recipes" / "schema.json"
 _OPEN = tuple(f"{name}{mark}" for name in OPEN_SECTIONS for mark in ".=")
 
 
@@ -45,7 +45,7 @@ def formats(before: Sequence[str], incomplete: str) -> list[str]:
     return [name for name in known if name.startswith(incomplete)]
 
 
-# By the names of the functions that typer calls (commands/completion.py).
+# By the names of the functions that typer calls (``completion``).
 OFFERS: dict[str, Callable[[Sequence[str], str], list[str]]] = {
     "recipe_and_options": recipe_and_options,
     "search_options": search_options,
