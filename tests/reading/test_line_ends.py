@@ -28,7 +28,7 @@ def pairs(path: Path, problems: Problems | None = None, **options: object) -> li
     return [(pair.source, pair.target or "") for pair in found]
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\r\r\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\r\r\n", "\n\r"])
 @pytest.mark.parametrize("block", [1, 3, 1 << 18])
 @pytest.mark.parametrize(("suffix", "between"), [("tsv", "\t"), ("csv", ","), ("txt", "\t")])
 def test_lines_end_as_each_system_ends_them(
@@ -43,7 +43,7 @@ def test_lines_end_as_each_system_ends_them(
         assert list(read_sources(path, DataConfig())) == ["a", "c", "e"]
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\r\r\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\r\r\n", "\n\r"])
 def test_parallel_files_of_two_systems_stay_side_by_side(tmp_path: Path, end: str) -> None:
     sides = [
         written(tmp_path / name, "".join(f"{text}{ending}" for text in texts))
@@ -52,6 +52,13 @@ def test_parallel_files_of_two_systems_stay_side_by_side(tmp_path: Path, end: st
     files = ParallelFiles(source=sides[0], target=sides[1])
     found = read_pairs(files, DataConfig(), Problems())
     assert [(pair.source, pair.target) for pair in found] == PAIRS
+
+
+def test_lines_may_end_in_several_ways_at_once(tmp_path: Path) -> None:
+    """A blank line is one wherever its \\r stands."""
+    path = written(tmp_path / "a.txt", "one\n\r\ntwo\n\r\n\rthree\r\n\r\nfour\n\r")
+    wanted = ["one", "", "two", "", "three", "", "four"]
+    assert list(read_sources(path, DataConfig())) == wanted
 
 
 def test_a_return_within_a_line_is_text(tmp_path: Path) -> None:

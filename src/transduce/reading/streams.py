@@ -1,9 +1,9 @@
 """From a file (plain, gzip, zstandard) or standard input to blocks of decoded lines.
 
 Whole blocks are decoded at once; only a block with undecodable bytes is looked
-at line by line. Lines end with ``\\n``, before which any ``\\r`` goes, and with nothing else:
-U+2028 and its like are text. Only where a file has no ``\\n`` at all does ``\\r`` end its lines, as
-once on the Macintosh.
+at line by line. Lines end with ``\\n``, before and behind which any ``\\r`` goes (some systems
+write ``\\n\\r``), and with nothing else: U+2028 and its like are text. Only where a file has no
+``\\n`` at all does ``\\r`` end its lines, as once on the Macintosh.
 
 A line may have 4 MiB (``LONGEST_LINE``); of a longer one no more is held. A packed file may
 unpack to 4 MiB, or to 100 times its size where that is more: text is packed to a third or a
@@ -187,6 +187,8 @@ def read_blocks(stream: Stream, name: str) -> Iterator[Block]:
         if data is None:
             block = _too_long(first)
         else:
+            if first > 1 and not data.strip(b"\r"):
+                return  # the other half of the last line's "\n\r"
             block = _decode(_without_mark(data, name) if first == 1 else data, first)
         first += len(block.lines)
         if block.lines:
@@ -295,4 +297,4 @@ def _split(text: str) -> list[str]:
     lines = text.split("\n")
     if not lines[-1]:
         lines.pop()
-    return [line.rstrip("\r") for line in lines] if "\r" in text else lines
+    return [line.strip("\r") for line in lines] if "\r" in text else lines

@@ -1,1 +1,0 @@
-"""What the shell offers at the Tab key."""
