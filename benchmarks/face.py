@@ -39,8 +39,9 @@ def main() -> None:
         systems = _Systems(options.model, Path(home))
         rows = [
             _compare(systems, texts, beam, single, options.rounds)
-            for beam in (1, 4)
+            for beam in options.beams
             for single in (True, False)
+            if options.sentences in (None, 1 if single else _MANY)
         ]
     for row in rows:
         print(
@@ -60,6 +61,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("model", type=Path, help="a trained model directory")
     parser.add_argument("--sources", type=Path, required=True, help="one sentence a line")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--beams", type=int, nargs="+", default=[1, 4], metavar="W")
+    parser.add_argument("--sentences", type=int, choices=[1, _MANY], help="at once; both if none")
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
 

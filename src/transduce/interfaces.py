@@ -8,7 +8,7 @@ width, H heads, V vocabulary.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
@@ -306,6 +306,11 @@ class BeamPlan:
     banned_first: tuple[int, ...] = ()
     stopping: Literal["bound", "generate", "generate-early", "generate-never"] = "bound"
     forced_end: bool = False
+
+    def select(self, sentences: Sequence[int]) -> BeamPlan:
+        """The search of some of the sentences."""
+        least = tuple(self.least[sentence] for sentence in sentences)
+        return replace(self, least=least, most=tuple(self.most[sentence] for sentence in sentences))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from transduce.errors import ModelError, SearchError
 from transduce.interfaces import BEGIN, END, BeamPlan, Ended
 from transduce.kernels.border import Checked
 
-__all__ = ["SearchedDecoder", "search"]
+__all__ = ["SearchedDecoder", "search", "search_groups"]
 
 _NOT_THERE = -1
 _STOPPING = {"bound": 0, "generate": 1, "generate-early": 2, "generate-never": 3}
@@ -26,6 +26,10 @@ _ENDLESS = 1 << 40
 # better read each weight once, unless the weights stay in the processor's caches anyway.
 _FEW_ROWS = 32
 _CACHED_BYTES = 8 << 20
+
+# Sentences that one thread decodes together, and each of several; more where weights come from memory
+# at each step. Fewer sentences of like length have less padding and stay in the processor's caches.
+_SENTENCES_ALONE, _SENTENCES_EACH, _SENTENCES_OF_LARGE = 32, 64, 128
 
 _Long, _Pointer = ctypes.c_int64, ctypes.c_void_p
 
@@ -156,6 +160,22 @@ def _together(runner: Runner, sentences: int, plan: BeamPlan) -> bool:
     if threads == 1 or runner.weight_bytes <= _CACHED_BYTES:
         return False
     return sentences < threads or sentences * plan.beam < _FEW_ROWS * threads
+
+
+def search_groups(runner: Runner, lengths: Sequence[int]) -> list[list[int]]:
+    """Places of the sentences that are best decoded together, those of like ``lengths``."""
+    threads = torch.get_num_threads()
+    each = _SENTENCES_ALONE if threads == 1 else _SENTENCES_EACH
+    if runner.weight_bytes > _CACHED_BYTES:
+        each = _SENTENCES_OF_LARGE
+    together = each * threads
+    if len(lengths) <= together:
+        return [[*range(len(lengths))]]
+    order = sorted(range(len(lengths)), key=lambda place: -lengths[place])
+    count = -(-len(order) // together)
+    return [
+        order[len(order) * n // count : len(order) * (n + 1) // count] for n in range(count)
+    ]
 
 
 def _slots(decoder: SearchedDecoder, rows: Mapping[str, Tensor]) -> tuple[_Slots, object]:

@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from transduce.engine.native_search import SearchedDecoder, search
+from transduce.engine.native_search import SearchedDecoder, search, search_groups
 from transduce.engine.programs.runner import Extent
 from transduce.errors import ModelError
 from transduce.interfaces import END, BeamPlan, Candidates, Ended, Memory, Source
@@ -216,6 +216,20 @@ class EngineStepper:
         """
         if self._copied is not None:
             return None
+        groups = search_groups(self._decoder.runner, source.lengths.tolist())
+        fits = len(plan.least) == len(plan.most) == len(source.lengths)
+        if state is not None or len(groups) == 1 or not fits:  # which is refused
+            return self._search(source, plan, state)
+        found: list[list[Ended]] = [[] for _ in range(len(source.lengths))]
+        for places in groups:
+            own = self._search(source.select(torch.tensor(places)), plan.select(places), None)
+            for place, ended in zip(places, own, strict=True):
+                found[place] = ended
+        return found
+
+    def _search(
+        self, source: Source, plan: BeamPlan, state: EngineState | None
+    ) -> list[list[Ended]]:
         memory = self._encoder(source) if state is None else state.decoder.memory
         prepared = self._prepared(memory) if state is None else state.decoder.sentences
         return search(
