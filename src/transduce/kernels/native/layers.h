@@ -106,15 +106,42 @@ struct Linear : Operation {
     const Buffer& to = at.buffer(out);
     const int rows = static_cast<int>(at.call.rows);
     at.convert(*weight, from);
-    multiply_share(
-        *weight, from.values.get(), from.stride, at.converted, rows, at.thread, at.threads,
-        [&](int row, int count, int panel, const float* tile) {
-          const int first = panel * kPanel, width = std::min(kPanel, to.width - first);
-          for (int r = 0; r < count; ++r) finish(tile + r * kPanel, to.row(row + r) + first, width);
-        });
+    share_panels(*weight, rows, at.thread, at.threads, [&](int panel, int first, int last) {
+      const int column = panel * kPanel, width = std::min(kPanel, to.width - column);
+      if (weight->number == Number::kInt8 && width == kPanel)
+        return write_panel(panel, at.converted, first, last, to);
+      multiply_rows(*weight, panel, from.values.get(), from.stride, at.converted, first, last,
+                    [&](int row, int count, const float* tile) {
+                      for (int r = 0; r < count; ++r)
+                        finish(tile + r * kPanel, to.row(row + r) + column, width);
+                    });
+    });
   }
 
  private:
+  // A whole panel in int8, straight from the registers to where it goes.
+  void write_panel(int panel, const Activations& converted, int first, int last,
+                   const Buffer& to) const {
+    float* const start = to.values.get() + panel * kPanel;
+    const int64_t stride = to.stride;
+    const auto put = [&](const auto& value_at) {
+      multiply_rows8(*weight, panel, converted, first, last,
+                     [&](int64_t row, int column, const Floats& value) {
+                       float* place = start + row * stride + column;
+                       store(place, value_at(place, value));
+                     });
+    };
+    if (activation == Activation::kNone && accumulate)
+      put([](const float* place, const Floats& value) { return load(place) + value; });
+    else if (activation == Activation::kNone)
+      put([](const float*, const Floats& value) { return value; });
+    else
+      put([&](const float* place, const Floats& value) {
+        const Floats active = activate(activation, value);
+        return accumulate ? load(place) + active : active;
+      });
+  }
+
   void finish(const float* tile, float* to, int width) const {
     int i = 0;
     for (; i + kLanes <= width; i += kLanes) {

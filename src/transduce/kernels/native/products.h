@@ -123,9 +123,10 @@ inline void product(const uint16_t* b, int groups, const uint16_t* a, int64_t st
   multiply16<R>(b, groups, a, stride, to, to_stride);
 }
 
-template <int R>
+// The same in int8, the bias added: ``take(r, column, value)`` gets each vector out of its register.
+template <int R, class Take>
 inline void multiply8(const Weight& w, int panel, const uint8_t* a, int64_t stride,
-                      const float* scale, float* to) {
+                      const float* scale, const Take& take) {
   Fours sums[R][kFours] = {};
   const int8_t* b = w.values8.get() + static_cast<int64_t>(panel) * w.groups * kPanel * 4;
   for (int k = 0; k < w.groups; ++k, b += kPanel * 4) {
@@ -146,9 +147,15 @@ inline void multiply8(const Weight& w, int panel, const uint8_t* a, int64_t stri
     const Integers shift = load<Integers, int32_t>(w.sums.get() + place);
     const Floats unit = load(w.scale.get() + place), bias = load(w.bias.get() + place);
     for (int r = 0; r < R; ++r)
-      store(to + r * kPanel + v * kLanes,
-            __builtin_convertvector(totals[r][v] - shift, Floats) * (unit * scale[r]) + bias);
+      take(r, v * kLanes,
+           __builtin_convertvector(totals[r][v] - shift, Floats) * (unit * scale[r]) + bias);
   }
+}
+
+template <int R, class Take>
+inline void multiply8(const Weight& w, int panel, const Activations& a, int row, const Take& take) {
+  multiply8<R>(w, panel, a.bytes() + int64_t{row} * w.stride(), w.stride(), a.scale() + row,
+               [&](int r, int column, const Floats& value) { take(row + r, column, value); });
 }
 
 template <int R>
@@ -163,8 +170,9 @@ inline void multiply(const Weight& w, int panel, const float* input, int64_t str
       return multiply16<R>(w.values16.get() + 2 * place, w.groups,
                            a.halves() + int64_t{row} * w.stride(), w.stride(), to, kPanel);
     case Number::kInt8:
-      return multiply8<R>(w, panel, a.bytes() + int64_t{row} * w.stride(), w.stride(),
-                          a.scale() + row, to);
+      return multiply8<R>(w, panel, a, row, [&](int r, int column, const Floats& value) {
+        store(to + (r - row) * kPanel + column, value);
+      });
   }
 }
 
@@ -201,22 +209,46 @@ void multiply_rows(const Weight& w, int panel, const float* input, int64_t strid
   }
 }
 
+// The same in int8: ``take(row, column, value)`` for each vector of the products, which are never
+// written in between.
+template <class Take>
+void multiply_rows8(const Weight& w, int panel, const Activations& a, int first, int last,
+                    const Take& take) {
+  int row = first;
+  for (; row + kTileRows <= last; row += kTileRows)
+    tile::multiply8<kTileRows>(w, panel, a, row, take);
+  switch (last - row) {
+    case 1: return tile::multiply8<1>(w, panel, a, row, take);
+    case 2: return tile::multiply8<2>(w, panel, a, row, take);
+    case 3: return tile::multiply8<3>(w, panel, a, row, take);
+    case 4: return tile::multiply8<4>(w, panel, a, row, take);
+    case 5: return tile::multiply8<5>(w, panel, a, row, take);
+  }
+}
+
 // How many pieces of work ``rows`` rows are.
 inline int row_blocks(int rows) { return (rows + kRowBlock - 1) / kRowBlock; }
 
-// One thread's share of input [M, K] times weights: ``take(row, rows, panel, tile)`` for each tile.
+// One thread's share of ``rows`` rows times weights: ``work(panel, first, last)`` for each piece.
 // Panels are contiguous for a thread, so that each reads its own share of the weights once.
-template <class Take>
-void multiply_share(const Weight& w, const float* input, int64_t stride, const Activations& a,
-                    int rows, int thread, int threads, const Take& take) {
+template <class Work>
+void share_panels(const Weight& w, int rows, int thread, int threads, const Work& work) {
   const int blocks = row_blocks(rows);
   const Share share(static_cast<int64_t>(w.panels) * blocks, thread, threads);
   for (int64_t item = share.begin; item < share.end; ++item) {
-    const int panel = static_cast<int>(item / blocks);
     const int first = static_cast<int>(item % blocks) * kRowBlock;
-    multiply_rows(w, panel, input, stride, a, first, std::min(rows, first + kRowBlock),
-                  [&](int row, int count, const float* tile) { take(row, count, panel, tile); });
+    work(static_cast<int>(item / blocks), first, std::min(rows, first + kRowBlock));
   }
+}
+
+// One thread's share of input [M, K] times weights: ``take(row, rows, panel, tile)`` for each tile.
+template <class Take>
+void multiply_share(const Weight& w, const float* input, int64_t stride, const Activations& a,
+                    int rows, int thread, int threads, const Take& take) {
+  share_panels(w, rows, thread, threads, [&](int panel, int first, int last) {
+    multiply_rows(w, panel, input, stride, a, first, last,
+                  [&](int row, int count, const float* tile) { take(row, count, panel, tile); });
+  });
 }
 
 }  // namespace transduce

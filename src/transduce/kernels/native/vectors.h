@@ -96,6 +96,11 @@ inline Floats sums(const Floats (&vectors)[kLanes]) {
 inline float largest(const Floats& vector) {
 #if defined(__AVX512F__)
   return _mm512_reduce_max_ps((__m512)vector);
+#elif defined(__AVX2__)
+  const __m256 both = (__m256)vector;
+  __m128 half = _mm_max_ps(_mm256_castps256_ps128(both), _mm256_extractf128_ps(both, 1));
+  half = _mm_max_ps(half, _mm_movehl_ps(half, half));
+  return _mm_cvtss_f32(_mm_max_ss(half, _mm_movehdup_ps(half)));
 #else
   float best = vector[0];
   for (int lane = 1; lane < kLanes; ++lane) best = vector[lane] > best ? vector[lane] : best;
@@ -207,6 +212,8 @@ inline Floats scaled_exponential(const Floats& x, float exponent) {
 inline bool some_above(const Floats& values, float bound) {
 #if defined(__AVX512F__)
   return _mm512_cmp_ps_mask((__m512)values, _mm512_set1_ps(bound), _CMP_GT_OQ) != 0;
+#elif defined(__AVX2__)
+  return _mm256_movemask_ps(_mm256_cmp_ps((__m256)values, _mm256_set1_ps(bound), _CMP_GT_OQ)) != 0;
 #else
   return largest(values) > bound;
 #endif
