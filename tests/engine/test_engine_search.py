@@ -90,10 +90,11 @@ def searches(draw: st.DrawFn) -> dict[str, Any]:
     sentences=st.integers(1, len(SOURCES)),
     team=st.integers(1, 3),
     together=st.booleans(),
+    each=st.sampled_from([1, 2, 64]),
 )
 @settings(max_examples=100, deadline=None)
 def test_every_search_finds_what_its_steps_find(
-    name, values, prefix, free, banned_first, seed, end, scale, sentences, team, together
+    name, values, prefix, free, banned_first, seed, end, scale, sentences, team, together, each
 ):
     kernels()
     longest = max(values["max_length"], values["min_length"], len(prefix))
@@ -106,6 +107,8 @@ def test_every_search_finds_what_its_steps_find(
     expected = decode(Stepwise(engine), source, options, constraints)
     with torch_threads(team), pytest.MonkeyPatch.context() as patch:
         patch.setattr(native_search, "_together", lambda *_: together)
+        for name in ("_SENTENCES_ALONE", "_SENTENCES_EACH"):
+            patch.setattr(native_search, name, each)
         found = decode(engine, source, options, constraints)
     assert_same(found, expected)
 

@@ -227,7 +227,7 @@ class SearchConfig(Section):
         return {
             name: beside
             for name, beside in _BESIDE.items()
-            if getattr(self, beside.name) in beside.idle_at and self.is_set(name)
+            if self.is_set(name) and getattr(self, beside.name) in beside.idle_at
         }
 
     @property

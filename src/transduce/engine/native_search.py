@@ -27,8 +27,8 @@ _ENDLESS = 1 << 40
 _FEW_ROWS = 32
 _CACHED_BYTES = 8 << 20
 
-# Sentences that one thread decodes together, and each of several; more where weights come from memory
-# at each step. Fewer sentences of like length have less padding and stay in the processor's caches.
+# Sentences that one thread decodes together, and each of several; more where weights come from
+# memory at each step. Fewer of like length have less padding, and what they need stays in caches.
 _SENTENCES_ALONE, _SENTENCES_EACH, _SENTENCES_OF_LARGE = 32, 64, 128
 
 _Long, _Pointer = ctypes.c_int64, ctypes.c_void_p
@@ -162,7 +162,7 @@ def _together(runner: Runner, sentences: int, plan: BeamPlan) -> bool:
     return sentences < threads or sentences * plan.beam < _FEW_ROWS * threads
 
 
-def search_groups(runner: Runner, lengths: Sequence[int]) -> list[list[int]]:
+def search_groups(runner: Runner, lengths: Tensor) -> list[list[int]]:
     """Places of the sentences that are best decoded together, those of like ``lengths``."""
     threads = torch.get_num_threads()
     each = _SENTENCES_ALONE if threads == 1 else _SENTENCES_EACH
@@ -171,11 +171,9 @@ def search_groups(runner: Runner, lengths: Sequence[int]) -> list[list[int]]:
     together = each * threads
     if len(lengths) <= together:
         return [[*range(len(lengths))]]
-    order = sorted(range(len(lengths)), key=lambda place: -lengths[place])
+    order: list[int] = lengths.argsort(descending=True, stable=True).tolist()
     count = -(-len(order) // together)
-    return [
-        order[len(order) * n // count : len(order) * (n + 1) // count] for n in range(count)
-    ]
+    return [order[len(order) * n // count : len(order) * (n + 1) // count] for n in range(count)]
 
 
 def _slots(decoder: SearchedDecoder, rows: Mapping[str, Tensor]) -> tuple[_Slots, object]:
@@ -257,4 +255,5 @@ class _Outputs:
 
 
 def _at(array: npt.NDArray[Any]) -> int:
-    return array.ctypes.data
+    where: int = array.__array_interface__["data"][0]  # a tenth of the time of ``ctypes.data``
+    return where

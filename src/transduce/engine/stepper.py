@@ -216,7 +216,7 @@ class EngineStepper:
         """
         if self._copied is not None:
             return None
-        groups = search_groups(self._decoder.runner, source.lengths.tolist())
+        groups = search_groups(self._decoder.runner, source.lengths)
         fits = len(plan.least) == len(plan.most) == len(source.lengths)
         if state is not None or len(groups) == 1 or not fits:  # which is refused
             return self._search(source, plan, state)

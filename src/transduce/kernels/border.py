@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from torch import Tensor
 
@@ -31,11 +31,22 @@ _BITS: dict[Any, int] = {ctypes.c_int: 32, ctypes.c_int64: 64}
 class Checked(ctypes.Structure):
     """A structure whose integers are refused where they do not fit."""
 
+    _limits: ClassVar[list[tuple[int, str, int]]]  # place, name and bits of each integer
+
+    def __init_subclass__(cls) -> None:
+        cls._limits = [
+            (place, field[0], _BITS[field[1]])
+            for place, field in enumerate(cls._fields_)
+            if field[1] in _BITS
+        ]
+
     @classmethod
     def of(cls, *values: Any) -> Self:
         """Of a value for each field, in order. Raises EngineError."""
-        for (name, kind, *_), value in zip(cls._fields_, values, strict=True):
-            _check(kind, value, name)
+        if len(values) != len(cls._fields_):
+            raise TypeError(f"{cls.__name__} has {len(cls._fields_)} fields; got {len(values)}")
+        for place, name, bits in cls._limits:
+            _check(bits, values[place], name)
         return cls(*values)
 
 
@@ -73,26 +84,24 @@ def given(names: Mapping[str, int], tensors: Mapping[str, Tensor]) -> ctypes.Arr
             continue
         if not tensor.is_contiguous() or not tensor.is_cpu:
             raise EngineError(f"{name} must be contiguous, on the CPU")
-        place = found[number]
-        place.memory, place.bytes = tensor.data_ptr(), tensor.nbytes
+        found[number] = (tensor.data_ptr(), tensor.nbytes)
     return found
 
 
 def checked(function: Any, kinds: Sequence[Any]) -> Callable[..., Any]:
     """A function of the library that takes no integer that ctypes would cut."""
-    integers = [(place, kind) for place, kind in enumerate(kinds) if kind in _BITS]
+    integers = [(place, _BITS[kind]) for place, kind in enumerate(kinds) if kind in _BITS]
 
     def call(*arguments: Any) -> Any:
-        for place, kind in integers:
-            _check(kind, arguments[place], "number")
+        for place, bits in integers:
+            _check(bits, arguments[place], "number")
         return function(*arguments)
 
     return call
 
 
-def _check(kind: Any, value: Any, name: str) -> None:
-    bits = _BITS.get(kind)
-    if bits is not None and not -(1 << bits - 1) <= value < 1 << bits - 1:
+def _check(bits: int, value: Any, name: str) -> None:
+    if not -(1 << bits - 1) <= value < 1 << bits - 1:
         raise EngineError(f"{name} must be a number of {bits} bits; got {value}")
 
 

@@ -67,7 +67,7 @@ class NativeTransformerEncoder:
     def __call__(self, source: Source) -> Memory:
         """Encode a padded batch."""
         entered, source = self._entrance.enter(source)
-        B, S = source.mask.shape
+        B, S = source.values.shape[:2]
         layers = self._encoder.layers
         first = layers[0] if len(layers) else None
         width = first.attention.head_width if isinstance(first, EncoderLayer) else 0

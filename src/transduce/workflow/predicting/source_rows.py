@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol, runtime_checkable
+from functools import lru_cache
+from typing import Protocol, cast, runtime_checkable
 
 from transduce.config import SearchConfig
 from transduce.errors import DataError
@@ -32,7 +33,7 @@ def read_ahead(
     """The next sources, as many as ``window`` and memory allow and as have arrived."""
     ahead: list[FrameSource | DataError] = []
     characters = 0
-    arriving = sources if isinstance(sources, Arriving) else None
+    arriving = cast(Arriving, sources) if _arrive(type(sources)) else None
     while len(ahead) < window and characters < _CHARACTERS_AHEAD:
         if ahead and arriving is not None and arriving.pausing():
             break  # who writes them may wait for an answer
@@ -42,6 +43,11 @@ def read_ahead(
         ahead.append(source)
         characters += len(source) if isinstance(source, str) else 0
     return ahead
+
+
+@lru_cache(maxsize=64)  # what a protocol takes to answer is felt by a single short sentence
+def _arrive(kind: type) -> bool:
+    return issubclass(kind, Arriving)
 
 
 def source_rows(
