@@ -37,21 +37,24 @@ def main() -> None:
     texts = options.sources.read_text(encoding="utf-8").splitlines()[:_MANY]
     with tempfile.TemporaryDirectory() as home:
         systems = _Systems(options.model, Path(home))
-        rows = [
-            _compare(systems, texts, beam, single, options.rounds)
-            for beam in options.beams
-            for single in (True, False)
-            if options.sentences in (None, 1 if single else _MANY)
-        ]
-    for row in rows:
-        print(
-            f"beam {row['beam']}, {row['sentences']:>3} sentences at once: "
-            f"ours {row['milliseconds']:.2f} ms; {row['times_ctranslate2']:.2f} x CTranslate2 "
-            f"({row['least']:.2f} to {row['most']:.2f}, its batch {row['batch']}); "
-            f"face {row['times_engine']:.3f} x engine"
-        )
+        rows = []
+        for beam in options.beams:
+            for single in (True, False):
+                if options.sentences in (None, 1 if single else _MANY):
+                    rows.append(_compare(systems, texts, beam, single, options.rounds))
+                    _show(rows[-1])
     if options.json:
         options.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+
+
+def _show(row: dict[str, Any]) -> None:
+    print(
+        f"beam {row['beam']}, {row['sentences']:>3} sentences at once: "
+        f"ours {row['milliseconds']:.2f} ms; {row['times_ctranslate2']:.2f} x CTranslate2 "
+        f"({row['least']:.2f} to {row['most']:.2f}, its batch {row['batch']}); "
+        f"face {row['times_engine']:.3f} x engine",
+        flush=True,
+    )
 
 
 def _arguments() -> argparse.Namespace:
