@@ -84,7 +84,7 @@ def given(names: Mapping[str, int], tensors: Mapping[str, Tensor]) -> ctypes.Arr
             continue
         if not tensor.is_contiguous() or not tensor.is_cpu:
             raise EngineError(f"{name} must be contiguous, on the CPU")
-        found[number] = (tensor.data_ptr(), tensor.nbytes)
+        found[number] = Given(tensor.data_ptr(), tensor.nbytes)
     return found
 
 
