@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from transduce.audio.decoder_notes import DecoderNotes
 from transduce.audio.log_mel import Samples
 from transduce.audio.mended import mended
 from transduce.errors import DataError
@@ -292,30 +293,23 @@ def _decoded(file: SoundFile, told: int | None) -> Iterator[Samples]:
 def _opened(path: str | Path | bytes) -> Iterator[SoundFile]:
     """The file, only its header read yet; errors of any use become DataError."""
     soundfile = _library()
-    if isinstance(path, bytes):
-        _refuse_other(path[:4], _CONTENT)
-        try:
-            with _forward(soundfile)(mended(io.BytesIO(path), _CONTENT)) as file:
-                yield file
-        except soundfile.LibsndfileError as error:
-            raise _damaged(error.error_string.rstrip("."), _CONTENT) from None
-        return
+    name = _CONTENT if isinstance(path, bytes) else path
     try:
-        with open_regular(path) as stream:
-            _refuse_other(stream.read(4), path)
-            whole = mended(stream, str(path))
-            if whole is stream:
+        with io.BytesIO(path) if isinstance(path, bytes) else open_regular(path) as stream:
+            notes = DecoderNotes(head := stream.read(4))
+            _refuse_other(head, name)
+            whole: Any = mended(stream, str(name))
+            if whole is stream and not isinstance(path, bytes):
                 os.lseek(stream.fileno(), 0, os.SEEK_SET)
-                opened = _forward(soundfile)(stream.fileno(), closefd=False)
-            else:
-                opened = _forward(soundfile)(whole)
-            with opened as file:
+                whole = stream.fileno()
+            with _forward(soundfile, notes)(whole, closefd=False) as file:
                 yield file
     except OSError as error:
         message = f"recording must be a readable file; got {error.strerror or error}"
-        raise DataError(message, file=path) from None
+        raise DataError(message, file=name) from None
     except soundfile.LibsndfileError as error:
-        raise _damaged(error.error_string.rstrip("."), path) from None
+        raise _damaged(error.error_string.rstrip("."), name) from None
+    notes.tell(name if isinstance(path, bytes) else Path(path))
 
 
 def _refuse_other(head: bytes, path: str | Path) -> None:
@@ -327,12 +321,20 @@ def _refuse_other(head: bytes, path: str | Path) -> None:
         raise _damaged("Format not recognised", path)
 
 
-def _forward(soundfile: Any) -> Any:
+def _forward(soundfile: Any, notes: DecoderNotes) -> Any:
     """The library's class, which after each block seeks to where it is: some files permit none."""
 
     class ForwardOnly(soundfile.SoundFile):  # type: ignore[misc]
+        def __init__(self, *given: Any, **options: Any) -> None:
+            with notes.caught():
+                super().__init__(*given, **options)
+
         def seekable(self) -> bool:
             return False
+
+        def read(self, *given: Any, **options: Any) -> Any:
+            with notes.caught():
+                return super().read(*given, **options)
 
     return ForwardOnly
 
