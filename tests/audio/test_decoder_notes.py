@@ -72,9 +72,9 @@ def test_a_closed_stream_stays_closed() -> None:
     before = os.dup(2)
     os.close(2)
     try:
-        with DecoderNotes(b"ID3\x04").caught():
-            with pytest.raises(OSError, match="Bad file descriptor"):
-                os.fstat(2)
+        closed = pytest.raises(OSError, match="Bad file descriptor")
+        with DecoderNotes(b"ID3\x04").caught(), closed:
+            os.fstat(2)
     finally:
         os.dup2(before, 2)
         os.close(before)
