@@ -302,7 +302,7 @@ def _opened(path: str | Path | bytes) -> Iterator[SoundFile]:
             if whole is stream and not isinstance(path, bytes):
                 os.lseek(stream.fileno(), 0, os.SEEK_SET)
                 whole = stream.fileno()
-            with _forward(soundfile, notes)(whole, closefd=False) as file:
+            with _forward(soundfile, notes)(whole) as file:
                 yield file
     except OSError as error:
         message = f"recording must be a readable file; got {error.strerror or error}"
@@ -325,16 +325,16 @@ def _forward(soundfile: Any, notes: DecoderNotes) -> Any:
     """The library's class, which after each block seeks to where it is: some files permit none."""
 
     class ForwardOnly(soundfile.SoundFile):  # type: ignore[misc]
-        def __init__(self, *given: Any, **options: Any) -> None:
+        def __init__(self, file: Any) -> None:
             with notes.caught():
-                super().__init__(*given, **options)
+                super().__init__(file, closefd=False)
 
         def seekable(self) -> bool:
             return False
 
-        def read(self, *given: Any, **options: Any) -> Any:
+        def read(self, frames: int, dtype: str, always_2d: bool) -> Any:
             with notes.caught():
-                return super().read(*given, **options)
+                return super().read(frames, dtype, always_2d)
 
     return ForwardOnly
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
 from transduce.batches.mixture_sampler import shares
+from transduce.checks.beyond_positions import UNLIMITED, BeyondPositions, Positions, sides_beyond
 from transduce.checks.doctor_report import (
     CheckReport,
     FrameReport,
@@ -45,13 +47,15 @@ _ODD_CHARACTERS = 10
 _FIRST = 100  # pairs that a header is told by
 
 
-def examine(config: DataConfig, recipe: Config | None = None) -> CheckReport:
+def examine(
+    config: DataConfig, recipe: Config | None = None, positions: Positions = UNLIMITED
+) -> CheckReport:
     """Read all of train, dev and test once (the first pairs a second time, for examples).
 
-    ``recipe`` says by its tokenizers what a symbol is; none: a character. Bad lines are always
-    counted, never raised. Of a mixture each part is examined by itself,
-    under names such as ``ice train``. Memory: 24 bytes a pair and the vocabulary. Raises
-    ConfigError where there is nothing to examine.
+    ``recipe`` says by its tokenizers what a symbol is; none: a character. What is longer than the
+    ``positions`` of its model is told. Bad lines are always counted, never raised. Of a mixture
+    each part is examined by itself, under names such as ``ice train``. Memory: 24 bytes a pair and
+    the vocabulary. Raises ConfigError where there is nothing to examine.
     """
     sets: dict[str, SplitReport] = {}
     leakage: dict[str, Leakage] = {}
@@ -62,7 +66,8 @@ def examine(config: DataConfig, recipe: Config | None = None) -> CheckReport:
             raise ConfigError(f"data.parts.{name}.train must be given to be checked; got none")
         prefix = f"{name} " if name else ""
         rules = _rules(None if recipe is None else recipe.for_part(name))
-        own, leaks, told = _examine_set(data, tags, rules)
+        beyond = partial(sides_beyond, recipe, name, positions)
+        own, leaks, told = _examine_set(data, tags, rules, beyond)
         sets |= {f"{prefix}{kind}": report for kind, report in own.items()}
         said += [f"{prefix}{line}" for line in told]
         leakage |= {f"{prefix}{kind}": leak for kind, leak in leaks.items()}
@@ -72,6 +77,7 @@ def examine(config: DataConfig, recipe: Config | None = None) -> CheckReport:
     return CheckReport(sets, leakage, warnings, _mixture(config, sets))
 
 
+_Beyond = tuple[BeyondPositions, BeyondPositions]
 Rules = tuple[SymbolRule | None, SymbolRule | None]
 
 
@@ -83,7 +89,7 @@ def _rules(recipe: Config | None) -> Rules:
 
 
 def _examine_set(
-    data: DataConfig, tags: frozenset[str], rules: Rules
+    data: DataConfig, tags: frozenset[str], rules: Rules, beyond: Callable[[str], _Beyond]
 ) -> tuple[dict[str, SplitReport], dict[str, Leakage], list[str]]:
     """Train, dev and test of one data set, as far as they are given, and what to warn of."""
     given = {"train": data.train, "dev": data.dev, "test": data.test}
@@ -91,8 +97,10 @@ def _examine_set(
     for name, files in given.items():
         if files is not None:
             beside = examinations.get("train")
-            examinations[name] = _Examination(files, data, tags, rules, beside)
+            examinations[name] = _Examination(files, data, tags, rules, beyond(name), beside)
     said = [f"{name} {line}" for name, each in examinations.items() for line in each.warnings()]
+    for name, each in examinations.items():
+        said += [f"{name} {line}" for side in each.beyond for line in side.warning(name)]
     if (dev := examinations.get("dev")) and (test := examinations.get("test")):
         shared, _ = test.fingerprints.leaks_from(dev.fingerprints)
         if shared:
@@ -149,6 +157,7 @@ class _Examination:
         config: DataConfig,
         tags: frozenset[str],
         rules: Rules,
+        beyond: _Beyond,
         train: _Examination | None,
     ) -> None:
         self._files = files
@@ -164,6 +173,7 @@ class _Examination:
         self._leaks: npt.NDArray[np.intp] = np.empty(0, dtype=np.intp)
         self._has_leakage = False
         self._error: str | None = None
+        self.beyond = beyond
         self._train = train
         known: tuple[Unseen | None, Unseen | None] = (None, None) if train is None else train.unseen
         self.unseen: tuple[Unseen, Unseen] = (
@@ -204,6 +214,7 @@ class _Examination:
                 strange, longer = unseen.with_strange, unseen.longer
                 found[f"{side} with symbols not in train"] = (len(strange), strange)
                 found[f"{side} longer than all in train"] = (len(longer), longer)
+        found |= {one.name: (len(one.found), one.found) for one in self.beyond if one.most}
         if self._has_leakage:
             found["sources also in train"] = (len(self._leaks), self._leaks)
         return SplitReport(
@@ -236,6 +247,8 @@ class _Examination:
             if self._reader is None:
                 self.unseen[0].add(sources, lengths[0], start)
             self.unseen[1].add(targets, lengths[1], start)
+            self.beyond[0].add(sources, lengths[0], start)
+            self.beyond[1].add(targets, lengths[1], start)
             self._first += portion[: _FIRST - len(self._first)]
 
     def warnings(self) -> Iterator[str]:

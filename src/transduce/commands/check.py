@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from transduce.checks.beyond_positions import UNLIMITED, Positions
 from transduce.checks.doctor import examine
 from transduce.commands.arguments import recipe_or_data
 from transduce.config import Config, load_config, parse_override
 from transduce.errors import ConfigError, DataError
 from transduce.evaluation.tables import wrapped
 from transduce.reference import is_recipe
+from transduce.workflow.fitting.pair_limits import target_positions
+from transduce.workflow.predicting.source_limits import longest_source
 
 __all__ = ["check"]
 
@@ -17,7 +20,9 @@ __all__ = ["check"]
 def check(arguments: Sequence[str]) -> None:
     """Print what was found. Raises ConfigError, and DataError where a split cannot be used."""
     recipe = _recipe(arguments)
-    report = examine(recipe.data, recipe)
+    model = recipe.model
+    positions = Positions(longest_source(model), target_positions(model))
+    report = examine(recipe.data, recipe, UNLIMITED if model.from_ else positions)
     print(wrapped(report.render()))
     for split in report.splits.values():
         if split.error:
