@@ -15,7 +15,13 @@ from transduce import __version__
 from transduce.command_line.cli_evaluate import calibrate, evaluate
 from transduce.command_line.cli_explain import explain
 from transduce.command_line.cli_neighbours import index
-from transduce.command_line.cli_options import INTERRUPTED, Json, ModelPath, PartName
+from transduce.command_line.cli_options import (
+    INTERRUPTED,
+    Download,
+    Json,
+    ModelPath,
+    PartName,
+)
 from transduce.command_line.cli_tune import tune
 from transduce.commands.completing import completion
 from transduce.errors import ConfigError
@@ -116,11 +122,12 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue from the last checkpoint.")
     ] = False,
+    download: Download = False,
 ) -> None:
     """Train a model from a recipe, or choose a recipe for the data."""
     from transduce.commands.train import train
 
-    if not train(arguments, output, minutes, resume=resume):
+    if not train(arguments, output, minutes, resume=resume, download=download):
         raise typer.Exit(INTERRUPTED)
 
 
@@ -326,10 +333,7 @@ def import_model(
         bool,
         typer.Option("--legacy-weights", help="Read the tensors of pytorch_model.bin as data."),
     ] = False,
-    download: Annotated[
-        bool,
-        typer.Option("--download", help="Download a name that is not in the hub's cache."),
-    ] = False,
+    download: Download = False,
 ) -> None:
     """Convert a published model (T5, BART, Marian, NLLB, …) to a model directory."""
     from transduce.commands.importing import import_model

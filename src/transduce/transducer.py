@@ -22,7 +22,8 @@ from transduce.explain.beam_tree import BeamTree, beam_tree
 from transduce.explain.explaining import explain
 from transduce.explain.explanation import Explanation
 from transduce.explain.method import Method
-from transduce.pretrained.published_model import load_trained, read_pretrained
+from transduce.pretrained.hub import fetching
+from transduce.pretrained.published_model import load_trained, read_base, read_pretrained
 from transduce.reading.frames import FrameSource
 from transduce.workflow.attention_picture import AttentionWeights, attention_of, draw_attention_of
 from transduce.workflow.confidence.confidence_scores import confident
@@ -161,6 +162,7 @@ class Transducer:
         dev: DevPairs | None = None,
         output: str | Path | None = None,
         on_interrupt: Literal["raise", "keep"] = "raise",
+        download: bool = False,
     ) -> Self:
         """Train on pairs; the best model on ``dev`` is kept (a share of the pairs if none).
 
@@ -171,7 +173,7 @@ class Transducer:
         and told apart ``options`` say: ``{"data.temperature": 5, "data.parts.ice.weight": 2}``.
         ``output`` keeps the run's directory with checkpoints and log. After Ctrl-C this holds the
         best model so far; KeyboardInterrupt is raised then, unless ``on_interrupt`` is ``keep``.
-        Raises TransduceError.
+        ``download`` permits to fetch the name that ``model`` is ``from``. Raises TransduceError.
 
         >>> words = [a + b + c for a in "bdg" for b in "aeiou" for c in "lmn"]
         >>> both = Transducer("gru-tiny", max_steps=1, dev_fraction=0.3)
@@ -185,7 +187,7 @@ class Transducer:
             )
         names = part_names(part)
         progress = choose_display(self.verbose)
-        with tempfile.TemporaryDirectory() as folder:
+        with fetching(download), tempfile.TemporaryDirectory() as folder:
             run = Path(folder) / "run" if output is None else Path(output)
             if self.model == "auto":
                 pairs = (sources, targets, names, dev)
@@ -193,7 +195,7 @@ class Transducer:
             else:
                 config = with_parts(config_of(self.get_params(deep=False)), names)
                 corpora = corpora_of(config, sources, targets, names, dev, self.dev_fraction)
-                base = None if config.model.from_ is None else read_pretrained(config.model.from_)
+                base = read_base(config)
                 trained = fit(config, corpora, run, base=base, progress=progress, say=progress.say)
         self.trained_ = trained
         if trained.report["training"]["stopped"] == "interrupted" and on_interrupt == "raise":

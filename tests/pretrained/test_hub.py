@@ -15,6 +15,7 @@ import pytest
 from families import FAMILIES
 
 from transduce import Transducer, pipeline
+from transduce.cli import app
 from transduce.commands.importing import import_model
 from transduce.errors import ConfigError, ModelError, NoModelError
 from transduce.pretrained.hub import HubAccess, model_folder
@@ -123,6 +124,10 @@ def hub(published: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     thread.join()
 
 
+def command(*words: str) -> None:
+    app(list(words), standalone_mode=False)
+
+
 def test_a_name_is_found_in_the_cache(cache: Path, published: Path, hub: Hub) -> None:
     folder = kept(cache, published)
     assert model_folder(NAME) == folder
@@ -191,3 +196,47 @@ def test_what_is_no_name(tmp_path: Path, cache: Path) -> None:
         model_folder("t5")
     with pytest.raises(ModelError, match="model must be a folder, or a name in the hub's cache"):
         Transducer.from_pretrained("t5-base")
+
+
+PAIRS = (["abc", "cab"] * 4, ["a", "c"] * 4)
+
+
+def test_training_starts_from_a_name_in_the_cache(cache: Path, published: Path, hub: Hub) -> None:
+    kept(cache, published)
+    model = Transducer({"from": NAME}, max_steps=1, dev_fraction=0.5, verbose=0)
+    assert model.fit(*PAIRS).trained_.config.model.from_ == Path(NAME)
+    assert not hub.asked
+
+
+def test_training_fetches_a_name_only_where_it_is_allowed(
+    cache: Path,
+    hub: Hub,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model = Transducer({"from": NAME}, max_steps=1, dev_fraction=0.5, verbose=0)
+    (tmp_path / "pairs.tsv").write_text("abc\ta\n" * 8)
+    words = ("pairs.tsv", f"model.from={NAME}", "data.dev=pairs.tsv", "training.max_steps=1")
+    monkeypatch.chdir(tmp_path)
+    for ask in (
+        lambda: model.fit(*PAIRS),
+        lambda: model.fit(*PAIRS, download=False),
+        lambda: command("train", *words),
+        lambda: command("tune", *words, "--jobs", "1"),
+    ):
+        with pytest.raises(NoModelError, match=f"got '{NAME}' .download=True, or --download"):
+            ask()
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(NoModelError, match="a name in the hub's cache"):
+        model.fit(*PAIRS, download=True)
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    assert not hub.asked
+    command("train", *words, "--download", "--output", "run")
+    assert hub.asked
+    assert "model: run" in capsys.readouterr().out
+    hub.asked.clear()
+    model.fit(*PAIRS)  # it is in the cache now
+    assert not hub.asked
+    with pytest.raises(NoModelError, match="nobody/nothing: the model must be on the hub"):
+        Transducer({"from": "nobody/nothing"}, max_steps=1).fit(*PAIRS, download=True)

@@ -13,7 +13,7 @@ from transduce.automatic.planning import plan_pairs, require_minutes
 from transduce.config import Config
 from transduce.errors import CheckpointError, ConfigError
 from transduce.files import write_text
-from transduce.pretrained.published_model import read_pretrained
+from transduce.pretrained.published_model import read_base
 from transduce.reading.pair_files import Example
 from transduce.reading.parts import part_tags, parts_of
 from transduce.reading.problems import Problems
@@ -122,7 +122,7 @@ def fit_pairs(
     if plan.trains_on_all and dev is None:
         dev = (listed, wanted)
     corpora = corpora_of(config, listed, wanted, None, dev, config.data.dev_fraction)
-    base = None if config.model.from_ is None else read_pretrained(config.model.from_)
+    base = read_base(config)
     trained = fit(config, corpora, output, base=base, progress=progress, say=progress.say)
     if corpora.test and trained.report["training"]["stopped"] != "interrupted":
         _scored(trained, corpora.test, output)

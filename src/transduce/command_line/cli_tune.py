@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from transduce.command_line.cli_options import INTERRUPTED
+from transduce.command_line.cli_options import INTERRUPTED, Download
 from transduce.commands.completing import completion
 
 __all__ = ["tune"]
@@ -45,9 +45,10 @@ def tune(
             "may be repeated. All that matters if none.",
         ),
     ] = None,
+    download: Download = False,
 ) -> None:
     """Find better options for a recipe; the same command goes on where it was stopped."""
     from transduce.commands.tune import tune
 
-    if not tune(arguments, output, minutes, jobs, tried or []):
+    if not tune(arguments, output, minutes, jobs, tried or [], download=download):
         raise typer.Exit(INTERRUPTED)

@@ -14,7 +14,8 @@ from transduce.automatic.runs import RECIPE, ending, free_folder, keep_recipe
 from transduce.commands.arguments import recipe_or_data
 from transduce.config import Config, load_config, parse_override
 from transduce.errors import ConfigError
-from transduce.pretrained.published_model import read_pretrained
+from transduce.pretrained.hub import fetching
+from transduce.pretrained.published_model import read_base
 from transduce.reference import is_recipe
 from transduce.training.distributed import launched_processes
 from transduce.training.record.progress import choose_progress, shown_number
@@ -28,9 +29,21 @@ _MINUTES = 10.0  # where data is given and nobody says
 
 
 def train(
-    arguments: Sequence[str], output: Path | None, minutes: float | None, *, resume: bool
+    arguments: Sequence[str],
+    output: Path | None,
+    minutes: float | None,
+    *,
+    resume: bool,
+    download: bool = False,
 ) -> bool:
     """Train and say where the model is; false where somebody stopped it."""
+    with fetching(download):
+        return _train(arguments, output, minutes, resume=resume)
+
+
+def _train(
+    arguments: Sequence[str], output: Path | None, minutes: float | None, *, resume: bool
+) -> bool:
     inputs, overrides = recipe_or_data(arguments)
     if not inputs:
         raise ConfigError("train must be given a recipe, or files with pairs; got neither")
@@ -98,7 +111,7 @@ def _by_recipe(config: Config, folder: Path, *, resume: bool) -> bool:
 
 def _trained(config: Config, folder: Path, *, resume: bool) -> TrainedModel | None:
     """None where somebody stopped it."""
-    base = None if config.model.from_ is None else read_pretrained(config.model.from_)
+    base = read_base(config)
     trained = fit(
         config,
         open_corpora(config),

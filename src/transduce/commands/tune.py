@@ -8,6 +8,7 @@ from pathlib import Path
 
 from transduce.commands.arguments import split_overrides
 from transduce.config import parse_override
+from transduce.pretrained.hub import fetching
 from transduce.tuning.board import choose_board
 from transduce.tuning.tune_recipe import run_tuning
 
@@ -20,18 +21,21 @@ def tune(
     minutes: float,
     jobs: int | None,
     tried: Sequence[str],
+    *,
+    download: bool = False,
 ) -> bool:
     """Print what was found and what to type next; false where somebody stopped it."""
     inputs, overrides = split_overrides(arguments)
-    tuned = run_tuning(
-        inputs,
-        output,
-        minutes=minutes,
-        jobs=jobs,
-        tried=tried,
-        options=dict(parse_override(text) for text in overrides),
-        board=choose_board(1),
-    )
+    with fetching(download):
+        tuned = run_tuning(
+            inputs,
+            output,
+            minutes=minutes,
+            jobs=jobs,
+            tried=tried,
+            options=dict(parse_override(text) for text in overrides),
+            board=choose_board(1),
+        )
     if tuned is not None:
         print(tuned.table())
         print(f"recipe: {tuned.recipe}")

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,7 @@ from typing import Any
 from transduce.errors import ConfigError, ModelError, NoModelError
 from transduce.untrusted.json import read_object
 
-__all__ = ["HubAccess", "model_folder"]
+__all__ = ["HubAccess", "fetching", "model_folder"]
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.\-]{0,95}(?:/[A-Za-z0-9][\w.\-]{0,95})?")
 _FETCHED = (
@@ -29,6 +32,7 @@ _WEIGHTS, _INDEX, _PICKLED = (
     "model.safetensors.index.json",
     "pytorch_model.bin",
 )
+_PERMITTED = ContextVar("_PERMITTED", default=False)
 _YES, _NO = {"1", "on", "yes", "true"}, {"0", "off", "no", "false"}
 
 
@@ -45,13 +49,23 @@ class HubAccess:
     local_only: bool = False
 
     def permits(self) -> bool:
-        """Whether something may be fetched: by the caller, or by ``HF_HUB_OFFLINE=0``; never where
-        that variable says 1.
+        """Whether something may be fetched: by the caller, within ``fetching(True)``, or by
+        ``HF_HUB_OFFLINE=0``; never where that variable says 1.
         """
         said = os.environ.get("HF_HUB_OFFLINE", "").strip().lower()
         if self.local_only or said in _YES:
             return False
-        return self.download or said in _NO
+        return self.download or _PERMITTED.get() or said in _NO
+
+
+@contextmanager
+def fetching(permitted: bool) -> Iterator[None]:
+    """Whether names that recipes have in ``model.from`` may be fetched in the block."""
+    before = _PERMITTED.set(permitted)
+    try:
+        yield
+    finally:
+        _PERMITTED.reset(before)
 
 
 def model_folder(

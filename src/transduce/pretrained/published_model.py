@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from transduce.config import Config
 from transduce.errors import ModelError, TransduceError, naming
 from transduce.files import place, read_as_one
 from transduce.pretrained.checkpoint.conversion import Conversion, trained_model
@@ -27,7 +28,7 @@ from transduce.pretrained.hub import HubAccess, model_folder
 from transduce.workflow.model_folder import CONFIG, PUBLISHED, checked, checked_export
 from transduce.workflow.trained import TrainedModel, choose_device, read_report
 
-__all__ = ["FAMILIES", "load_trained", "read_pretrained"]
+__all__ = ["FAMILIES", "load_trained", "read_base", "read_pretrained"]
 
 FAMILIES: dict[str, Callable[[PublishedCheckpoint], Conversion]] = {
     "t5": convert_t5,
@@ -64,6 +65,14 @@ def _load(folder: Path, device: str) -> TrainedModel:
     trained.report |= read_report(folder)
     trained.model.to(choose_device(device)).eval()
     return trained
+
+
+def read_base(config: Config) -> TrainedModel | None:
+    """What ``model.from`` names, a folder or a name on the hub; None where it names nothing.
+
+    Raises ModelError as ``read_pretrained``, and NoModelError where nothing has the name.
+    """
+    return None if config.model.from_ is None else read_pretrained(str(config.model.from_))
 
 
 def read_pretrained(

@@ -140,7 +140,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     },
     "ModelConfig": {
         "preset": "A family and a size that set the other keys of this section.",
-        "from": "A trained or published model to start from.",
+        "from": "A trained or published model to start from: a directory or a name on the hub.",
         "new_symbols": "With `from`: symbols that are added to its vocabulary.",
         "embedding_width": "Size of an embedding; if none, the width of encoder and decoder.",
         "scale_embeddings": "Whether embeddings are multiplied by the square root of their width.",

@@ -141,7 +141,7 @@ SENTENCES_ZH: Mapping[str, Mapping[str, str]] = {
     },
     "ModelConfig": {
         "preset": "模型系列和大小，用来设定本节的其他键。",
-        "from": "从哪个已训练或已发布的模型开始。",
+        "from": "从哪个已训练或已发布的模型开始：其目录，或其在 hub 上的名称。",
         "new_symbols": "与 `from` 一起使用：加入词表的新符号。",
         "embedding_width": "词嵌入的维数；none 为编码器和解码器的维数。",
         "scale_embeddings": "词嵌入是否乘以其维数的平方根。",

@@ -13,7 +13,7 @@ from transduce.automatic.planning import plan_files
 from transduce.config import Config, parse_override, require_agreement
 from transduce.config.yaml import read_recipe, set_dotted
 from transduce.errors import ConfigError
-from transduce.pretrained.published_model import read_pretrained
+from transduce.pretrained.published_model import read_base
 from transduce.reference import is_recipe
 from transduce.workflow.fitting.beginning import choose_beginning
 
@@ -38,7 +38,7 @@ class Untuned:
         """Raises ConfigError, and ModelError where ``model.from`` cannot be read."""
         config = Config.from_mapping(nested(lines))
         require_agreement(config)
-        base = None if config.model.from_ is None else read_pretrained(config.model.from_)
+        base = read_base(config)
         return cls(tuple(lines), choose_beginning(config, base).config(config), tuple(said))
 
     @property

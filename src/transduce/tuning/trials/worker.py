@@ -19,7 +19,7 @@ from typing import Any, TextIO
 
 from transduce.config import Config
 from transduce.errors import TransduceError
-from transduce.pretrained.published_model import read_pretrained
+from transduce.pretrained.published_model import read_base
 from transduce.training.record.progress import Silence, Status
 from transduce.tuning.trials.study import SCORINGS
 from transduce.workflow.corpora.corpora import Corpora, open_corpora
@@ -69,7 +69,7 @@ class _Trials:
         self._ask = ask
         self._shared = SharedData(folder)
         self._corpora: tuple[str, Corpora] | None = None
-        self._base: tuple[Path, TrainedModel] | None = None
+        self._base: tuple[Path | None, TrainedModel | None] | None = None
 
     def run(self, recipe: Mapping[str, Any], folder: Path) -> Message:
         """What became of a trial."""
@@ -107,10 +107,8 @@ class _Trials:
 
     def _base_of(self, config: Config) -> TrainedModel | None:
         path = config.model.from_
-        if path is None:
-            return None
         if self._base is None or self._base[0] != path:
-            self._base = path, read_pretrained(path)
+            self._base = path, read_base(config)
         return self._base[1]
 
 
