@@ -205,6 +205,13 @@ def predict(
     alternatives: Annotated[
         int, typer.Option(metavar="N", help="Other tokens at each token (with jsonl).")
     ] = 0,
+    alignments: Annotated[
+        bool, typer.Option("--alignments", help="Pairs of positions: 0-0 1-2 (source-output).")
+    ] = False,
+    align_by: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="HOW", help="attention, or replacement: slower, better, any model."),
+    ] = None,
 ) -> None:
     """Write the model's output for each record of the input, one line for each."""
     from transduce.commands.arguments import split_overrides
@@ -229,6 +236,7 @@ def predict(
             confidence,
             minimum_confidence,
             alternatives,
+            align_by or alignments,
         )
     )
 

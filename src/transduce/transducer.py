@@ -25,8 +25,8 @@ from transduce.explain.method import Method
 from transduce.pretrained.hub import fetching
 from transduce.pretrained.published_model import load_trained, read_base, read_pretrained
 from transduce.reading.frames import FrameSource
+from transduce.workflow.asked_details import asked_details
 from transduce.workflow.attention_picture import AttentionWeights, attention_of, draw_attention_of
-from transduce.workflow.confidence.confidence_scores import confident
 from transduce.workflow.corpora.in_memory import (
     DevPairs,
     PartNames,
@@ -223,15 +223,17 @@ class Transducer:
         confidence: bool = False,
         minimum_confidence: float | None = None,
         alternatives: int = 0,
+        alignments: bool | str = False,
         **search: Any,
     ) -> list[list[Output]]:
         """The n-best outputs of each source, with scores.
 
         Asked for, an output has ``words`` (of a recording, ``timings``), a ``confidence`` (below
-        ``minimum_confidence``: ``withheld``) and so many ``alternatives`` of each token.
+        ``minimum_confidence``: ``withheld``), ``alternatives`` of each token, ``alignments``.
         """
         trained, options = self._trained(), self._search(search)
-        details = confident(trained, minimum_confidence, confidence, alternatives)
+        sure = confidence, minimum_confidence
+        details = asked_details(trained, *sure, alternatives=alternatives, alignments=alignments)
         is_text = trained.config.data.input.kind == "text"
         given = [*texts(sources, "sources")] if is_text else file_sources(sources)
         names = part_names(part)
@@ -381,8 +383,6 @@ class Transducer:
         )
         loaded.trained_ = trained
         return loaded
-
-    # -------------------------------------------------------- inside
 
     trained_: TrainedModel
     recipe_: str  # of a model that was chosen, with a reason beside each line

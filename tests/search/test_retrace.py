@@ -81,3 +81,20 @@ def test_nothing_is_read_twice_where_nobody_asks() -> None:
     steps = len(model.steps)
     list(decode_all(model, SOURCES, options, Constraints()))
     assert len(model.steps) == 2 * steps
+
+
+def test_sentences_whose_outputs_are_all_alike_are_read_with_their_own_sources() -> None:
+    """Of two the second is the shorter: they are read together, and not exchanged."""
+    model, sources = TableStepper(size=9), [[4, 5, 6], [7, 5]]
+    outputs = [
+        [Hypothesis((6, 5, 4), 0.0, 0.0, (), False)],
+        [Hypothesis((7, 5), 0.0, 0.0, (), False)],
+    ]
+    asked = Retracing(attention=True)
+    found = module.retrace(model, make_source(sources), outputs, asked)
+    for source, [output] in zip(sources, found, strict=True):
+        tokens = [*output.tokens, END]
+        wanted = [model.log_probs(source, tokens[:n])[token] for n, token in enumerate(tokens)]
+        assert read(output).log_probs == pytest.approx(np.array(wanted), abs=1e-5)
+        assert read(output).attention is not None
+        assert read(output).attention.shape == (len(tokens), len(source) + 1)  # type: ignore[union-attr]

@@ -77,7 +77,10 @@ def retrace(
 
 
 def _alike(lengths: Sequence[int]) -> list[list[int]]:
-    """Places of sentences whose outputs are about equally long: what is padded costs as much."""
+    """Places of sentences whose outputs are about equally long: what is padded costs as much.
+
+    In order inside each group, so that one of all sentences has them as their state does.
+    """
     order = sorted(range(len(lengths)), key=lambda place: lengths[place])
     groups: list[list[int]] = []
     for place in order:
@@ -86,7 +89,7 @@ def _alike(lengths: Sequence[int]) -> list[list[int]]:
             group.append(place)
         else:
             groups.append([place])
-    return groups
+    return [sorted(group) for group in groups]
 
 
 def _length(hypothesis: Hypothesis) -> int:

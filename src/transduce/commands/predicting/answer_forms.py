@@ -11,13 +11,14 @@ from typing import Protocol
 
 from transduce.audio.word_times import Word
 from transduce.reading.tables.whole_rows import TableRow
+from transduce.workflow.predicting.alignments import alignment_text
 from transduce.workflow.predicting.output import Output
 
 __all__ = ["FORMS", "Answer", "Form", "csv_line"]
 
 _WHERE_THERE = {
     "words", "language", "error", "confidence", "word_confidence", "withheld",
-    "alternatives",
+    "alternatives", "alignments",
 }  # fmt: skip
 _CUE_LETTERS, _CUE_SECONDS, _PAUSE = 84, 7.0, 0.8  # two lines of 42, as broadcasters have them
 
@@ -28,7 +29,7 @@ class Answer:
 
     ``source`` is a text, or the path of a recording or picture (``in_file``), or None where
     nothing could be read. ``row`` is that of the table where it stands (``--column``);
-    ``extras`` were asked for beside the texts: ``confidence``.
+    ``extras`` were asked for beside the texts: ``confidence``, ``alignments``.
     """
 
     source: str | None
@@ -45,6 +46,8 @@ class Answer:
 
     def extra(self, name: str) -> str:
         """One of ``extras`` of the first output, as text; "" where there is none."""
+        if name == "alignments":
+            return alignment_text(self.outputs[0].alignments)
         sure = self.outputs[0].confidence
         return "" if sure is None else f"{sure:.4f}"
 
@@ -78,9 +81,13 @@ class Form:
 def _text(answer: Answer) -> str:
     """One line a source; with several hypotheses, tab-separated on that line, best first.
 
-    How sure the model is comes before them.
+    How sure the model is comes before them, the alignments of each behind it.
     """
-    lines = [" ".join(output.text.splitlines()) for output in answer.outputs]
+    lines = []
+    for output in answer.outputs:
+        lines.append(" ".join(output.text.splitlines()))
+        if "alignments" in answer.extras:
+            lines.append(alignment_text(output.alignments))
     if "confidence" in answer.extras:
         lines = [answer.extra("confidence"), *lines]
     if len(lines) > 1:

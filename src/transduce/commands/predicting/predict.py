@@ -29,7 +29,7 @@ from transduce.config import Config, SearchConfig
 from transduce.errors import ConfigError, DataError
 from transduce.pretrained.published_model import load_trained
 from transduce.reading.parts import find_part
-from transduce.workflow.confidence.confidence_scores import confident
+from transduce.workflow.asked_details import asked_details
 from transduce.workflow.predicting.output import Output
 from transduce.workflow.trained import TrainedModel
 
@@ -59,6 +59,7 @@ class Request:
     confidence: bool = False
     least: float | None = None
     alternatives: int = 0
+    alignments: bool | str = False
 
 
 def predict(request: Request) -> None:
@@ -70,7 +71,7 @@ def predict(request: Request) -> None:
 def _predict(request: Request, files: contextlib.ExitStack) -> None:
     form = _form(request)
     _check_places(request)
-    _check_confidence(request, form)
+    _check_asked(request, form)
     trained = load_trained(request.model)
     config = trained.config = updated(trained.config, request.overrides)
     if request.source_language is not None:
@@ -79,8 +80,12 @@ def _predict(request: Request, files: contextlib.ExitStack) -> None:
     in_files = trained.reader.in_files
     _require_recordings(request, form, trained)
     timings = request.timings or form.timed
-    details = confident(
-        trained, request.least, asked=request.confidence, alternatives=request.alternatives
+    details = asked_details(
+        trained,
+        confidence=request.confidence,
+        least=request.least,
+        alternatives=request.alternatives,
+        alignments=request.alignments,
     )
     part = find_part(config, request.part)
     interactive = from_a_terminal(request.sources)
@@ -118,7 +123,10 @@ def _predict(request: Request, files: contextlib.ExitStack) -> None:
         )
     withheld = _Withheld(request.least)
     refused = _Refused(at_once=interactive)
-    extras = ["confidence"] if request.confidence else []
+    extras = [
+        *(["confidence"] if request.confidence else []),
+        *(["alignments"] if request.alignments else []),
+    ]
     places = request.output, request.output_folder
     with opened_answers(form, *places, options.nbest, extras) as answers:
         for outputs in found:
@@ -223,19 +231,24 @@ def _form(request: Request) -> Form:
     return form
 
 
-def _check_confidence(request: Request, form: Form) -> None:
+def _check_asked(request: Request, form: Form) -> None:
+    """Raise ConfigError where what is asked beside outputs has no place, or no model."""
     least = request.least
     if least is not None and not 0 <= least <= 1:
         raise ConfigError(f"--minimum-confidence must be from 0 to 1; got {least:g}")
-    if request.confidence and form.timed:
-        raise ConfigError(
-            f"--confidence must be asked for with --format jsonl, csv, tsv or text; got "
-            f"{request.form}"
-        )
-    if request.confidence and request.column is not None:
-        raise ConfigError(
-            f"--confidence must be asked for without --column; got {request.column!r} too"
-        )
+    asked = {"--confidence": request.confidence, "--alignments": bool(request.alignments)}
+    for name in [name for name, is_asked in asked.items() if is_asked]:
+        if form.timed:
+            raise ConfigError(
+                f"{name} must be asked for with --format jsonl, csv, tsv or text; got "
+                f"{request.form}"
+            )
+        if request.column is not None:
+            raise ConfigError(
+                f"{name} must be asked for without --column; got {request.column!r} too"
+            )
+    if request.ensemble and request.alignments:
+        raise ConfigError("--alignments must be asked of one model; got several (--ensemble)")
     if request.alternatives and (request.form or "text") != "jsonl":
         raise ConfigError(
             f"--alternatives must be asked for with --format jsonl; got {request.form or 'text'}"

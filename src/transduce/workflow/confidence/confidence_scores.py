@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -11,12 +10,10 @@ from transduce.errors import ConfigError, ModelError
 from transduce.evaluation.confidence_report import ConfidenceReport, report_confidence
 from transduce.workflow.confidence.correctness import qualities, right_words
 from transduce.workflow.evaluate import Evaluation
-from transduce.workflow.predicting.details import PLAIN, Details
+from transduce.workflow.predicting.details import Details
 from transduce.workflow.trained import TrainedModel
 
-__all__ = ["confident", "confident_details", "measure_confidence"]
-
-_MOST = 100  # alternatives of a token
+__all__ = ["confident_details", "measure_confidence"]
 
 
 def confident_details(trained: TrainedModel, least: float = 0.0) -> Details:
@@ -32,19 +29,6 @@ def confident_details(trained: TrainedModel, least: float = 0.0) -> Details:
             "`transduce calibrate MODEL` fits it on the recipe's dev data"
         )
     return Details(confidence=trained.confidence, least=least)
-
-
-def confident(
-    trained: TrainedModel, least: float | None, asked: bool, alternatives: int = 0
-) -> Details:
-    """The same where a confidence is ``asked`` for, or a ``least`` one, or ``alternatives``; else
-    nothing is.
-    """
-    if not 0 <= alternatives <= _MOST:
-        raise ConfigError(f"alternatives must be from 0 to {_MOST}; got {alternatives}")
-    sure = asked or least is not None
-    details = confident_details(trained, least or 0.0) if sure else PLAIN
-    return replace(details, alternatives=alternatives) if alternatives else details
 
 
 def measure_confidence(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from transduce.confidence.confidence import Confidence
 from transduce.config import SearchConfig
 from transduce.search import Hypothesis, Retracing
+from transduce.workflow.predicting.alignments import Aligner
 from transduce.workflow.predicting.output import EMPTY, Output, WordConfidence, joined
 from transduce.workflow.predicting.writer import Writer
 
@@ -35,13 +36,14 @@ class Details:
 
     ``confidence`` says how sure the first output of each source is, and each of its words; outputs
     that are less sure than ``least`` have no text and are ``withheld``. ``alternatives`` asks for
-    so many other tokens at each token of every output. ``note`` is told what was seen, before the
-    output is given.
+    so many other tokens at each token of every output, ``aligner`` says which part of a text each
+    part of it was written from. ``note`` is told what was seen, before the output is given.
     """
 
     confidence: Confidence | None = None
     least: float = 0.0
     alternatives: int = 0
+    aligner: Aligner | None = None
     note: Callable[[SeenSource], None] | None = None
 
     @property
@@ -50,8 +52,9 @@ class Details:
 
     def retracing(self) -> Retracing | None:
         """What a second reading has to say; None: there needs to be none."""
-        if self.alternatives:
-            return Retracing(self.alternatives + 1, best_only=False)
+        attention = self.aligner is not None and self.aligner.reads_attention
+        if self.alternatives or attention:
+            return Retracing(max(2, self.alternatives + 1), attention, best_only=False)
         return Retracing() if self._looks else None
 
     def searching(self, options: SearchConfig) -> SearchConfig:
@@ -93,7 +96,9 @@ class Details:
             outputs[0] = replace(outputs[0], confidence=sure)
         if (outputs[0].confidence or 0.0) >= self.least:
             return outputs
-        return [replace(output, text="", words=(), withheld=True) for output in outputs]
+        return [
+            replace(output, text="", words=(), alignments=(), withheld=True) for output in outputs
+        ]
 
     def blank(self) -> list[Output]:
         """The output of a source with nothing in it: nothing, for sure."""

@@ -31,8 +31,9 @@ class Output:
     none and the other sources were to be answered nevertheless. ``confidence`` is how sure the
     model is of the output, 0 to 1, and ``word_confidence`` of each word, where that was asked for;
     ``withheld``: less sure than was wanted, so there is no text. ``alternatives`` are what else
-    the model was about to write at each token and at the end, where asked for. ``numbers`` are
-    those of the tokens in the target's vocabulary.
+    the model was about to write at each token and at the end, where asked for; ``alignments`` are
+    pairs of positions, in the source and in the text. ``numbers`` are those of the tokens in the
+    target's vocabulary.
     """
 
     text: str
@@ -49,6 +50,7 @@ class Output:
     word_confidence: tuple[WordConfidence, ...] = ()
     withheld: bool = False
     alternatives: tuple[TokenAlternatives, ...] = ()
+    alignments: tuple[tuple[int, int], ...] = ()
     numbers: tuple[int, ...] = field(default=(), repr=False, compare=False)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -13,8 +13,9 @@ from transduce.config import SearchConfig
 from transduce.errors import DataError
 from transduce.interfaces import Stepper
 from transduce.reading.frames import FrameSource
-from transduce.search import Constraints, decode_all
+from transduce.search import Constraints, Hypothesis, decode_all
 from transduce.tokenization.joint import Coder
+from transduce.workflow.predicting.alignments import aligned, positions
 from transduce.workflow.predicting.details import PLAIN, Details
 from transduce.workflow.predicting.output import Output, unanswered
 from transduce.workflow.predicting.predictor import explained
@@ -85,4 +86,24 @@ class TextPredictor:
                 else:
                     found = next(answers)
                     outputs = details.outputs(self.writer, found, len(row) + 1, options.nbest)
+                    if details.aligner is not None:
+                        outputs = self._aligned(row, outputs, found)
                     yield details.whole([outputs])
+
+    def _aligned(
+        self, row: list[int], outputs: list[Output], found: Sequence[Hypothesis]
+    ) -> list[Output]:
+        """The outputs of a source in symbols, with their alignments."""
+        own, writer, align = self.tokenizer, self.writer, self.details.aligner
+        if align is None:
+            return outputs
+        prefix = writer.part.data.source_prefix
+        ends = len(own.encode_phrase(prefix)) if prefix else 0, len(own.closing)
+        source = positions(own, row, *(ends[::-1] if own.config.right_to_left else ends))
+        found_pairs = []
+        for output, hypothesis in zip(outputs, found, strict=False):
+            tokens = writer.read(hypothesis)
+            target = positions(writer.tokenizer, tokens, writer.unwritten())
+            weights = align(row, tokens, hypothesis)
+            found_pairs.append(replace(output, alignments=aligned(weights, source, target)))
+        return found_pairs
