@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks import decode_results, train_results
+from benchmarks import decode_picture, decode_results, train_results
 from benchmarks.decode_results import Spread
 from benchmarks.train_protocol import Ready
 
@@ -102,6 +102,20 @@ def test_benchmarks_are_drawn(tmp_path: Path) -> None:
     train_results.draw(tmp_path / "train.png", trained, machine)
     for name in ("decode.png", "train.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_picture_of_decoding_is_that_of_the_page() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "measurements" / "speed.md").read_text()
+    large, trained = decode_picture.panels(page)[:2]
+    assert trained.title == "translate-en-de, trained"
+    assert [len(panel.rows) for panel in (large, trained)] == [4, 4]
+    table = "| model | Transduce | theirs |\n|---|---:|---:|\n| greedy | 1,200 | 400 (3.00, 2.00–4.00) |\n"
+    [panel] = decode_picture.panels(f"text\n\n{table}\n| a | b |\n|---|---|\n| c | d |\n")
+    assert panel.rows == [
+        PointRow("greedy", [Point("Transduce", 1200.0), Point("theirs", 400.0, 300.0, 600.0)])
+    ]
+    with pytest.raises(ValueError, match="cell must be RATE"):
+        decode_picture.panels(table + "| beam 4 | 1,200 | 400 |\n")
 
 
 def test_names_of_systems_stand_in_the_picture_apart_from_each_other() -> None:
