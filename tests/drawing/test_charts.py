@@ -109,7 +109,8 @@ def test_the_picture_of_decoding_is_that_of_the_page() -> None:
     large, trained = decode_picture.panels(page)[:2]
     assert trained.title == "translate-en-de, trained"
     assert [len(panel.rows) for panel in (large, trained)] == [4, 4]
-    table = "| model | Transduce | theirs |\n|---|---:|---:|\n| greedy | 1,200 | 400 (3.00, 2.00–4.00) |\n"
+    table = "| model | Transduce | theirs |\n|---|---:|---:|\n"
+    table += "| greedy | 1,200 | 400 (3.00, 2.00–4.00) |\n"
     [panel] = decode_picture.panels(f"text\n\n{table}\n| a | b |\n|---|---|\n| c | d |\n")
     assert panel.rows == [
         PointRow("greedy", [Point("Transduce", 1200.0), Point("theirs", 400.0, 300.0, 600.0)])
