@@ -22,6 +22,7 @@ FLOORS = [
     ["interfaces", "files", "untrusted"],
     ["metrics"],
     ["config", "kernels"],
+    ["compress"],
     ["reference"],
     ["tokenization", "audio"],
     ["image"],

@@ -22,6 +22,7 @@ from transduce.command_line.cli_options import (
     ModelPath,
     PartName,
 )
+from transduce.command_line.cli_shrink import shrink
 from transduce.command_line.cli_tune import tune
 from transduce.commands.completing import completion
 from transduce.errors import ConfigError
@@ -297,6 +298,7 @@ def show(
 
 app.command(no_args_is_help=True)(explain)
 app.command(no_args_is_help=True)(index)
+app.command(no_args_is_help=True)(shrink)
 
 
 @app.command(no_args_is_help=True)

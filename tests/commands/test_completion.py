@@ -217,6 +217,7 @@ def test_nothing_heavy_is_loaded_for_help() -> None:
         "show",
         "explain",
         "index",
+        "shrink",
         "export",
         "import",
     ],

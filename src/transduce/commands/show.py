@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from transduce.commands.shrink import kept_kinds
 from transduce.engine import engine_of
 from transduce.errors import ConfigError
 from transduce.evaluation.by_part import parted, table_by_part
@@ -19,6 +20,7 @@ from transduce.reading.parts import parts_of
 from transduce.tokenization.joint import JointTokenizer
 from transduce.tokenization.tokenizer import Tokenizer
 from transduce.workflow.model_folder import PUBLISHED, WEIGHTS
+from transduce.workflow.shrinking import weight_sizes
 from transduce.workflow.tokenizer_files import SideTokenizer
 from transduce.workflow.trained import TrainedModel
 
@@ -123,7 +125,28 @@ def _parameters(trained: TrainedModel, folder: Path) -> str:
     file = Path(PUBLISHED) / WEIGHTS if isinstance(trained, AdaptedModel) else Path(WEIGHTS)
     size = place(folder, str(file)).stat().st_size
     rows.append([str(file), "", "", _megabytes(size)])
-    return render_table("parameters", ["module", "parameters", "share", "MB in float32"], rows)
+    table = render_table("parameters", ["module", "parameters", "share", "MB in float32"], rows)
+    return table + ("" if trained.config.weights == "float32" else "\n" + _weights(trained))
+
+
+def _weights(trained: TrainedModel) -> str:
+    """What is stored in which numbers."""
+    sizes = weight_sizes(trained)
+    rows = [
+        [
+            trained.config.weights,
+            f"{sizes.rounded:,}",
+            _bytes_each(sizes.rounded_bytes, sizes.rounded),
+        ],
+        ["float32", f"{sizes.floats:,}", _bytes_each(sizes.float_bytes, sizes.floats)],
+        ["all", f"{sizes.rounded + sizes.floats:,}", f"{sizes.bytes_each:.3f}"],
+    ]
+    table = render_table("weights", ["numbers", "weights", "bytes of one"], rows)
+    return table + f"in float32: {kept_kinds(sizes)}\n"
+
+
+def _bytes_each(size: int, count: int) -> str:
+    return f"{size / count:.3f}" if count else "-"
 
 
 def _vocabulary(trained: TrainedModel) -> str:

@@ -28,6 +28,7 @@ from transduce.config.recipe import (
     Config,
     EngineChoice,
     EvaluationConfig,
+    WeightNumber,
     load_config,
     require_agreement,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "TrainingConfig",
     "TransformerDecoderConfig",
     "TransformerEncoderConfig",
+    "WeightNumber",
     "load_config",
     "parse_override",
     "require_agreement",

@@ -26,10 +26,12 @@ __all__ = [
     "Config",
     "EngineChoice",
     "EvaluationConfig",
+    "WeightNumber",
     "load_config",
     "require_agreement",
 ]
 
+WeightNumber = Literal["float32", "bfloat16", "int8", "int4"]
 EngineChoice = Literal["auto", "reference", "float32", "bfloat16", "int8"]
 
 
@@ -71,6 +73,9 @@ class Config(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
     # What predicts: the fastest form that this machine has, the model itself, or named numbers.
     engine: EngineChoice = "auto"
+    weights: WeightNumber = (
+        "float32"  # what matrices are stored in; others `transduce shrink` makes
+    )
 
     @model_validator(mode="after")
     def _agree(self) -> Config:

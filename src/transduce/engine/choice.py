@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from transduce.compress import Shrunk
 from transduce.config import EngineChoice
 from transduce.engine.frontends.entrance import Entrance
 from transduce.engine.programs.weights import Number
@@ -24,6 +25,7 @@ from transduce.interfaces import Stepper
 from transduce.kernels.library import Library, load_library
 from transduce.models.recurrent import RecurrentDecoder, RecurrentEncoder
 from transduce.models.seq2seq import Seq2Seq
+from transduce.models.storage import restore_floats
 from transduce.models.transformer import TransformerDecoder, TransformerEncoder
 
 __all__ = ["Engine", "choose_engine", "engine_of", "fast_stepper"]
@@ -98,7 +100,7 @@ def engine_of(
     engine = choose_engine(choice, model.device)
     _refuse_what_is_no_number(model)
     if engine.number is None:
-        return engine, model
+        return engine, in_floats(model)
     if model.device.type != "cpu":
         return engine, in_bfloat16(model)
     try:
@@ -106,7 +108,7 @@ def engine_of(
     except NoProgramError as error:
         if choice != "auto":
             raise
-        return Engine(None, str(error), engine.kernels), model
+        return Engine(None, str(error), engine.kernels), in_floats(model)
 
 
 def _native(library: Library, number: Number, model: Seq2Seq) -> EngineStepper:
@@ -117,6 +119,15 @@ def _native(library: Library, number: Number, model: Seq2Seq) -> EngineStepper:
         copied=None if model.pointer is None else model.pointer.symbols.clone(),
         listener=None if model.ctc is None else NativeCTC(library, model.ctc),
     )
+
+
+def in_floats(model: Seq2Seq) -> Seq2Seq:
+    """The model, or a copy with floats where its weights are shrunk, as PyTorch needs them."""
+    if not any(isinstance(weight, Shrunk) for weight in model.parameters()):
+        return model
+    model = copy.deepcopy(model)
+    restore_floats(model)
+    return model
 
 
 def in_bfloat16(model: Seq2Seq) -> Seq2Seq:
@@ -144,8 +155,8 @@ def _decoder(library: Library, number: Number, model: Seq2Seq) -> NativeDecoder:
 
 def _refuse_what_is_no_number(model: Seq2Seq) -> None:
     for name, weights in model.named_parameters():
-        if math.isfinite(float(weights.detach().sum())):
-            continue  # as a sum of which one is not would be none
+        if isinstance(weights, Shrunk) or math.isfinite(float(weights.detach().sum())):
+            continue  # seen when it was read; as a sum of which one is not would be none
         wrong = weights.detach()[~weights.detach().isfinite()]
         if len(wrong):
             raise ModelError(f"weights must be finite numbers; got {float(wrong[0])} in {name}")

@@ -16,6 +16,7 @@ __all__ = [
     "Checked",
     "Given",
     "Numbers",
+    "bytes_of",
     "checked",
     "given",
     "numbers_of",
@@ -73,6 +74,11 @@ class _Report(ctypes.Structure):
 def numbers_of(tensor: Tensor | None) -> Numbers:
     """Contiguous float32 on the CPU as the kernels take it; None: none."""
     return Numbers(None, 0) if tensor is None else Numbers(tensor.data_ptr(), tensor.numel())
+
+
+def bytes_of(tensor: Tensor) -> Given:
+    """A contiguous tensor on the CPU as memory and its size."""
+    return Given(tensor.data_ptr(), tensor.nbytes)
 
 
 def given(names: Mapping[str, int], tensors: Mapping[str, Tensor]) -> ctypes.Array[Given]:

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from transduce.errors import EngineError
-from transduce.kernels.border import Numbers, checked
+from transduce.kernels.border import Given, Numbers, checked
 from transduce.kernels.cache import (
     CacheError,
     cache_folders,
@@ -155,11 +155,13 @@ _DECLARED: dict[str, tuple[Any, list[Any]]] = {
     "use_openmp": (None, [_Pointer] * 3),
     "report": (None, [_Pointer]),
     "weight": (_Int, [_Int, Numbers, Numbers, _Int, _Int, _Float, _Pointer]),
+    "weight_of_codes": (_Int, [Given, Numbers, Numbers, _Int, _Int, _Float, _Pointer]),
     "free_weight": (None, [_Pointer]),
     "program": (_Pointer, []),
     "free_program": (None, [_Pointer]),
     "buffer": (_Int, [_Pointer, _Int, _Pointer]),
     "embed": (_Int, [_Pointer, _Int, _Int, _Long, Numbers, _Float]),
+    "packed_embed": (_Int, [_Pointer, _Int, _Int, _Pointer, _Float]),
     "positions": (_Int, [_Pointer, _Int, _Int, _Int]),
     "linear": (_Int, [_Pointer, _Int, _Int, _Pointer, _Int, _Int]),
     "norm": (_Int, [_Pointer, _Int, _Int, Numbers, Numbers, _Float, _Int]),

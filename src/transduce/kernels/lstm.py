@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from transduce.errors import EngineError
@@ -43,6 +43,8 @@ def has_native_lstm(vectors: Tensor, weights: Sequence[Tensor]) -> bool:
         return False
     if any(weight.dtype != torch.float32 for weight in weights):
         return False
+    if any(type(weight) not in (Tensor, nn.Parameter) for weight in weights):
+        return False  # made of other numbers wherever they are used
     if _in_bfloat16() and "amx_bf16" in processor_features():
         return False
     if units % _LANES or inputs % 2 or rows < _LEAST_ROWS * torch.get_num_threads() or not length:

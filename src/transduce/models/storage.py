@@ -13,15 +13,21 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from transduce.compress.rounding import is_rounded
+from transduce.compress.shrunk import Shrunk, floats_of
+from transduce.compress.shrunk_files import read_shrunk, require_shrunk
+from transduce.config import WeightNumber
 from transduce.errors import ModelError, naming
 from transduce.files import named, replacing
 from transduce.untrusted.tensors import TensorFile, require_finite
 
 __all__ = [
+    "adopt_weights",
     "as_system_error",
     "load_weights",
     "named_weights",
     "read_weights",
+    "restore_floats",
     "save_weights",
     "set_weights",
     "write_weights",
@@ -48,7 +54,7 @@ def set_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
     for name, tensor in given.items():
         require_finite(name, tensor)
     if any(tensor.is_meta for tensor in own.values()):
-        _adopt(model, given)
+        adopt_weights(model, given)
         return
     for name, tensor in own.items():
         tensor.copy_(given[name])
@@ -62,12 +68,28 @@ def save_weights(weights: Mapping[str, Tensor], path: str | Path) -> None:
 
 def write_weights(weights: Mapping[str, Tensor], path: Path) -> None:
     """Write a safetensors file, to a place where nobody reads it yet. Raises OSError."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    tensors = {
+        name + behind: stored.detach().cpu().contiguous()
+        for name, tensor in weights.items()
+        for behind, stored in _stored(tensor).items()
+    }
     with named(path):
         try:
             save_file(tensors, path, metadata={"format": "pt"})
         except SafetensorError as error:
             raise as_system_error(error, path) from None
+
+
+def _stored(tensor: Tensor) -> dict[str, Tensor]:
+    """What a file holds of a tensor, by what follows its name."""
+    return tensor.numbers.tensors() if isinstance(tensor, Shrunk) else {"": tensor}
+
+
+def restore_floats(model: nn.Module) -> None:
+    """Give a model floats where its weights were shrunk: such learn nothing and cannot be moved."""
+    weights = named_weights(model)
+    if any(isinstance(weight, Shrunk) for weight in weights.values()):
+        adopt_weights(model, {name: floats_of(weight) for name, weight in weights.items()})
 
 
 def as_system_error(error: Exception, path: Path) -> OSError:
@@ -84,12 +106,30 @@ def load_weights(model: nn.Module, path: str | Path) -> None:
         read_weights(model, file)
 
 
-def read_weights(model: nn.Module, file: TensorFile) -> None:
-    """Likewise from an open file; nothing is read of one that does not fit the model."""
+def read_weights(model: nn.Module, file: TensorFile, number: WeightNumber = "float32") -> None:
+    """Likewise from an open file; nothing is read of one that does not fit the model.
+
+    ``number`` is what the file holds matrices in; of another than float32 they stay as they are
+    stored, which only a model on the meta device takes.
+    """
     with naming(file.path):
-        entries = file.entries.items()
-        _require_alike(named_weights(model), {name: (e.type, e.shape) for name, e in entries})
-        set_weights(model, {name: file.read(name) for name, _ in entries})
+        own = named_weights(model)
+        given = {name: (entry.type, entry.shape) for name, entry in file.entries.items()}
+        if number == "float32":
+            _require_alike(own, given)
+            set_weights(model, {name: file.read(name) for name in given})
+            return
+        plain = {name: tensor for name, tensor in own.items() if not is_rounded(tensor)}
+        _require_alike(plain, require_shrunk(own, given, number))
+        weights = {
+            name: file.read(name).to(tensor.dtype)
+            if name in plain
+            else read_shrunk(name, tuple(tensor.shape), file, number)
+            for name, tensor in own.items()
+        }
+        for name in plain:
+            require_finite(name, weights[name])
+        adopt_weights(model, weights)
 
 
 _Kind = tuple[torch.dtype, tuple[int, ...]]
@@ -115,11 +155,13 @@ def _said(kind: torch.dtype) -> str:
     return str(kind).removeprefix("torch.")
 
 
-def _adopt(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Put tensors in the place of parameters and buffers, tied ones wherever they stand."""
+def adopt_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Put tensors by name in the place of parameters and buffers, tied ones wherever they stand."""
     made: dict[Tensor, Tensor] = {}
     for name, parameter in model.named_parameters():
-        made[parameter] = nn.Parameter(weights[name], requires_grad=parameter.requires_grad)
+        made[parameter] = nn.Parameter(
+            weights[name], parameter.requires_grad and not isinstance(weights[name], Shrunk)
+        )
     made |= {buffer: weights[name] for name, buffer in model.named_buffers()}
     for module in model.modules():
         own = (

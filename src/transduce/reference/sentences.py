@@ -33,6 +33,7 @@ _TRANSFORMER = {
 SENTENCES: Mapping[str, Mapping[str, str]] = {
     "Config": {
         "name": "The name of the run in reports and pictures.",
+        "weights": "What matrices are stored in; `transduce shrink` makes others than float32.",
         "engine": "What predicts: the fastest form for this machine, PyTorch, or a precision.",
     },
     "NeighboursConfig": {

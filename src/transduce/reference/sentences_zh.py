@@ -35,6 +35,7 @@ SENTENCES_ZH: Mapping[str, Mapping[str, str]] = {
     "Config": {
         "name": "运行的名称，用于报告和图。",
         "engine": "用什么预测：本机最快的方式、PyTorch，或指定的精度。",
+        "weights": "矩阵以什么数存储；float32 以外的由 `transduce shrink` 生成。",
     },
     "NeighboursConfig": {
         "index": "`transduce index` 写出的文件；none 则不参考近邻。",

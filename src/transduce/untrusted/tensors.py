@@ -3,7 +3,7 @@
 A file is a length (uint64, little-endian), so many bytes of JSON that give each tensor a name, a
 type, a shape and its bytes, and the bytes. Read here, not by the package: nothing is mapped (a
 file that is cut while it is mapped ends the process), and what was checked and what is read are
-one open file.
+one open file, from which tensors can also be read later (``unread.py``).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from transduce.errors import ModelError
 from transduce.untrusted.bounded import MEGABYTE
 from transduce.untrusted.json import parse_json
 from transduce.untrusted.opening import open_regular
+from transduce.untrusted.unread import HeldFile, Unread
 
 __all__ = ["TensorEntry", "TensorFile", "read_tensors", "require_finite"]
 
@@ -61,6 +62,7 @@ class TensorFile:
     def __init__(self, path: str | Path) -> None:
         """Read the header and hold it against the file's size. Raises ModelError."""
         self.path = Path(path)
+        self._held: HeldFile | None = None
         try:
             self._file = open_regular(self.path)
         except OSError as error:
@@ -106,6 +108,17 @@ class TensorFile:
             self._file.seek(entry.start)
             self._fill(tensor.flatten().view(torch.uint8).numpy().data, name)
         return tensor
+
+    def later(self, name: str) -> Unread:
+        """One tensor that is read when somebody asks, each time anew, also when this file is closed
+        or another has taken its place in the folder. Raises ModelError.
+        """
+        entry = self.entries[name]
+        if not hasattr(os, "preadv"):
+            return Unread(None, name, entry.type, entry.shape, entry.start, self.read(name))
+        if self._held is None:
+            self._held = HeldFile(self.path, self._file.fileno())
+        return Unread(self._held, name, entry.type, entry.shape, entry.start)
 
     def _fill(self, buffer: memoryview, name: str) -> None:
         done = 0

@@ -25,7 +25,7 @@ from transduce.models.blueprint import blueprint
 from transduce.models.build import build_model
 from transduce.models.copying import copy_map
 from transduce.models.seq2seq import Seq2Seq
-from transduce.models.storage import named_weights, read_weights, write_weights
+from transduce.models.storage import named_weights, read_weights, restore_floats, write_weights
 from transduce.reading.frames import FrameReader, FrameSource
 from transduce.reading.parts import find_part
 from transduce.search import Ensemble
@@ -166,10 +166,13 @@ class TrainedModel:
             with TensorFile(place(folder, WEIGHTS)) as file:
                 with naming(folder), blueprint(len(file.entries), folder):
                     trained = cls.fresh(config, source, target)
-                read_weights(trained.model, file)
+                read_weights(trained.model, file, config.weights)
             if extra:
                 trained.confidence = read_confidence(place(folder, CONFIDENCE))
-        trained.model.to(choose_device(device)).eval()
+        chosen = choose_device(device)
+        if chosen.type != "cpu":
+            restore_floats(trained.model)
+        trained.model.to(chosen).eval()
         trained.report = read_report(folder)
         return trained
 

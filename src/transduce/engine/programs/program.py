@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from transduce.engine.programs.weights import Number, Weights, plain
+from transduce.engine.programs.weights import Number, Weights, plain, table_number
 from transduce.errors import EngineError
 from transduce.kernels.border import Numbers, numbers_of, raise_refusal
 from transduce.kernels.library import Library
@@ -44,6 +44,7 @@ class Program:
         self.half = (memory or number) != "float32"  # caches and memories hold bfloat16
         self._functions = library.functions
         self._kept: list[object] = []  # what the operations point to
+        self._shared: tuple[Tensor, Weights] | None = None
         self._names: dict[str, int] = {}
         self._free = library.functions.free_program
         self._handle: int | None = self._functions.program()
@@ -77,8 +78,17 @@ class Program:
     # ------------------------------------------------------------ operations
 
     def embed(self, out: int, tokens: str, table: Tensor, scale: float) -> None:
-        """``out = scale · table[tokens]``; tokens int64 ``[N]``."""
+        """``out = scale · table[tokens]``; tokens int64 ``[N]``. A shrunk table stays packed."""
+        if (number := table_number(table)) is not None:
+            packed = self._packed(table, None, number)
+            self._add("packed_embed", out, self.tensor(tokens), packed, scale)
+            return
         self._add("embed", out, self.tensor(tokens), len(table), self._numbers(table), scale)
+
+    def share(self, weight: Tensor, bias: Tensor) -> None:
+        """Pack a shrunk table once that is embedded from and, with a bias, multiplied with."""
+        if table_number(weight) == self.number:
+            self._shared = weight, Weights(self.library, self.number, weight, bias)
 
     def positions(self, out: int, table: str, *, step: bool) -> None:
         """Add rows of float32 ``[P, W]``: of the step's position, or of each source position."""
@@ -263,7 +273,10 @@ class Program:
             raise_refusal(self._functions)
 
     def _packed(self, weight: Tensor, bias: Tensor | None, number: Number | None = None) -> int:
-        packed = Weights(self.library, number or self.number, weight, bias)
+        number = number or self.number
+        if self._shared is not None and weight is self._shared[0] and number == self.number:
+            return self._shared[1].handle
+        packed = Weights(self.library, number, weight, bias)
         self._kept.append(packed)
         return packed.handle
 

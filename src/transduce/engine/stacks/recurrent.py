@@ -123,6 +123,8 @@ class NativeRecurrentDecoder:
         self.prepare = read_memory(library, number, decoder)
         self._first = FirstStates(library, decoder)
         program = self._program = Program(library, number)
+        if output.weight is embedding.weight:
+            program.share(output.weight, output.bias)
         width = embedding.weight.shape[1]
         embedded = program.buffer(width)
         program.embed(embedded, "tokens", embedding.weight, embedding.scale)

@@ -14,7 +14,7 @@ from transduce.engine.frontends.entrance import Entrance, write_embedding
 from transduce.engine.programs.blocks import Blocks, heads_of, norm, write_copying, write_output
 from transduce.engine.programs.program import Program
 from transduce.engine.programs.runner import Extent, Runner
-from transduce.engine.programs.weights import Number
+from transduce.engine.programs.weights import Number, plain
 from transduce.engine.stacks.memory import KeysAndValues
 from transduce.interfaces import Memory, Source
 from transduce.kernels.library import Library
@@ -144,6 +144,8 @@ class NativeTransformerDecoder:
         program = Program(library, number)
         decoder = self._decoder
         blocks = Blocks(program, decoder.width, _all_heads(decoder.layers))
+        if output.weight is embedding.weight:
+            program.share(output.weight, output.bias)
         read = partial(write_embedding, embedding)
         blocks.enter_stack(decoder.entry, embedding.width, read, step=True)
         queries = program.buffer(_all_heads(decoder.layers) or decoder.width)
@@ -227,6 +229,8 @@ class _Positions:
     def __init__(self, positions: nn.Module | None) -> None:
         self._positions = positions
         self._tables: tuple[int, dict[str, Tensor]] = (0, {})
+        if isinstance(positions, LearnedPositions):
+            self._tables = len(positions.weight), {"positions": plain(positions.weight)}
 
     @property
     def known(self) -> int | None:
@@ -242,7 +246,7 @@ class _Positions:
         """
         if isinstance(self._positions, LearnedPositions):
             self._positions.refuse_beyond(count)
-            return {"positions": self._positions.weight.detach().float().contiguous()}
+            return dict(self._tables[1])
         if self._tables[0] < count:
             room = _rounded(count)
             self._tables = room, self._made(room, width, head_width)

@@ -4,6 +4,7 @@
 #include "convolution.h"
 #include "copy.h"
 #include "ctc.h"
+#include "embedding.h"
 #include "guard.h"
 #include "layers.h"
 #include "loss.h"
@@ -113,6 +114,11 @@ int transduce_weight(int number, Numbers weight, Numbers bias, int columns, int 
   });
 }
 
+int transduce_weight_of_codes(Given codes, Numbers units, Numbers bias, int columns, int depth,
+                              float padding, void** to) {
+  return guarded([&] { *to = new Weight(codes, units, bias, columns, depth, padding); });
+}
+
 void transduce_free_weight(void* weight) { delete static_cast<Weight*>(weight); }
 
 void* transduce_program() { return new (std::nothrow) Program(); }
@@ -125,6 +131,10 @@ int transduce_buffer(void* program, int width, int* to) {
 
 int transduce_embed(void* program, int out, int tokens, int64_t symbols, Numbers table, float scale) {
   return add<Embed>(program, out, tokens, symbols, table, scale);
+}
+
+int transduce_packed_embed(void* program, int out, int tokens, const void* table, float scale) {
+  return add<PackedEmbed>(program, out, tokens, static_cast<const Weight*>(table), scale);
 }
 
 int transduce_positions(void* program, int out, int table, int step) {

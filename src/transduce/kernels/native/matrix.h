@@ -149,11 +149,42 @@ struct Weight {
   Weight(Number number, Numbers weight, Numbers bias_from, int columns, int depth, float padding)
       : number(number), columns(columns), depth(depth) {
     require(number >= Number::kFloat32 && number <= Number::kInt8, Fault::kOperation);
+    make_room(bias_from, padding);
+    require(weight.count == product({columns, depth}), Fault::kOperation);
+    require(weight.holds(weight.count), Fault::kNumbers);
+    for (int n = 0; n < columns; ++n) pack_column(weight.values + int64_t{n} * depth, n);
+  }
+
+  // Of int8 [N, K] and what one unit of each column is worth, as they are.
+  Weight(Given codes, Numbers units, Numbers bias_from, int columns, int depth, float padding)
+      : number(Number::kInt8), columns(columns), depth(depth) {
+    make_room(bias_from, padding);
+    require(codes.memory != nullptr && codes.bytes == product({columns, depth}), Fault::kOperation);
+    require(units.count == columns, Fault::kOperation);
+    require(units.holds(columns), Fault::kNumbers);
+    const int8_t* from = static_cast<const int8_t*>(codes.memory);
+    for (int n = 0; n < columns; ++n) {
+      require(units.values[n] > 0, Fault::kNumbers);
+      scale[n] = units.values[n];
+      pack_codes(from + int64_t{n} * depth, n);
+    }
+  }
+
+  // Column n as ``scale`` times its numbers; not of float32.
+  void unpack(int n, float factor, float* to) const {
+    const int size = group(number);
+    int64_t place = (static_cast<int64_t>(n / kPanel) * groups * kPanel + n % kPanel) * size;
+    for (int k = 0; k < depth; place += kPanel * size)
+      for (int i = 0; i < size && k < depth; ++i, ++k)
+        to[k] = factor * (number == Number::kInt8 ? scale[n] * static_cast<float>(values8[place + i])
+                                                  : from_bfloat16(values16[place + i]));
+  }
+
+ private:
+  void make_room(Numbers bias_from, float padding) {
     require(columns > 0 && columns <= Widths::kMost && depth > 0 && depth <= Widths::kMost,
             Fault::kOperation);
-    require(weight.count == product({columns, depth}), Fault::kOperation);
     require(bias_from.values == nullptr || bias_from.count == columns, Fault::kOperation);
-    require(weight.holds(weight.count), Fault::kNumbers);
     require(bias_from.values == nullptr || bias_from.holds(columns), Fault::kNumbers);
     const int size = group(number);
     panels = (columns + kPanel - 1) / kPanel;
@@ -170,10 +201,18 @@ struct Weight {
       scale = allocate<float>(padded);
       sums = allocate<int32_t>(padded);
     }
-    for (int n = 0; n < columns; ++n) pack_column(weight.values + int64_t{n} * depth, n);
   }
 
- private:
+  void pack_codes(const int8_t* column, int n) {
+    const int panel = n / kPanel, lane = n % kPanel, whole = depth / 4;
+    int8_t* to = values8.get() + (static_cast<int64_t>(panel) * groups * kPanel + lane) * 4;
+    int32_t total = 0;
+    for (int k = 0; k < depth; ++k) total += column[k];
+    for (int k = 0; k < whole; ++k) std::memcpy(to + int64_t{k} * kPanel * 4, column + 4 * k, 4);
+    if (whole < groups) std::memcpy(to + int64_t{whole} * kPanel * 4, column + 4 * whole, depth % 4);
+    sums[n] = kShift * total;
+  }
+
   void pack_column(const float* column, int n) {
     const int size = group(number), panel = n / kPanel, lane = n % kPanel;
     float unit = 1.0f;

@@ -8,12 +8,14 @@ by (Hewitt 2021), with a little noise to tell them apart.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 import torch
 from tokenizers import models
 from torch import Tensor
 
+from transduce.compress import floats_of
 from transduce.config import Config
 from transduce.config.data import InputConfig
 from transduce.errors import ConfigError, ModelError
@@ -112,7 +114,11 @@ class FromModel:
 
     def fill(self, trained: TrainedModel) -> None:
         """Give a fresh model the base's weights. Raises ModelError where they do not fit."""
-        before = named_weights(self._base.model)
+        stored = self._base.config.weights
+        if stored != "float32":
+            message = "model.from has %s weights: training goes on in float32"
+            logging.getLogger("transduce").warning(message, stored)
+        before = {name: floats_of(w) for name, w in named_weights(self._base.model).items()}
         own = dict(named_weights(trained.model))
         target = _origins(self._target, _plain(trained.target_tokenizer))
         rows: dict[str, list[int | None]] = {

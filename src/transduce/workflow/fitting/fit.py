@@ -73,6 +73,11 @@ def fit(
     ``shared`` is what runs before this one in the same process left of the same pairs.
     Raises TransduceError.
     """
+    if config.weights != "float32":
+        raise ConfigError(
+            f"weights must be float32 where a model is trained; got {config.weights}: "
+            "`transduce shrink` stores a trained model in it"
+        )
     beginning = choose_beginning(config, base)
     config = beginning.config(config)
     require_agreement(config)
