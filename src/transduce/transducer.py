@@ -296,6 +296,7 @@ class Transducer:
         quantity: Quantity = "token",
         unit: str = "symbol",
         part: str | None = None,
+        alternatives: int = 0,
     ) -> Explanation:
         """What in a source made the model write ``target`` (None: what it writes by itself).
 
@@ -310,9 +311,8 @@ class Transducer:
             quantity=quantity,
             unit=unit,
             part=part,
+            alternatives=alternatives,
         )
-
-    # -------------------------------------------------------- directories
 
     def save(self, folder: str | Path) -> None:
         """Write the model directory, over a model that is there, in one change.

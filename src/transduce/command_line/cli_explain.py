@@ -85,6 +85,13 @@ def explain(
         Optional[str],  # noqa: UP045
         typer.Option(metavar="TEXT", help="With --beam-tree: what outputs have to begin with."),
     ] = None,
+    alternatives: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(
+            metavar="N",
+            help="Other tokens at each place, with what comes then; 3 in .html and .json, 0: none.",
+        ),
+    ] = None,
 ) -> None:
     """Say what in a source made the model write what it writes."""
     given = list(arguments or [])
@@ -136,5 +143,6 @@ def explain(
             part,
             every,
             tuple(given),
+            alternatives,
         )
     )

@@ -10,6 +10,7 @@ from typing import Any
 from transduce.errors import DataError
 from transduce.explain.records.canvas import Canvas
 from transduce.explain.records.checked_record import Record
+from transduce.explain.records.continuation import continuations_of
 from transduce.explain.records.weighed import Weighed
 from transduce.explain.showing.page import fragment, page
 from transduce.files import write_text
@@ -48,6 +49,7 @@ class Explanation(Weighed):
             "prefix": list(self.prefix),
             "prefix_weights": None if prefix is None else prefix.tolist(),
             "canvas": None if self.canvas is None else self.canvas.to_dict(),
+            "continuations": [other.to_dict() for other in self.continuations],
         }
 
     def to_json(self) -> str:
@@ -60,7 +62,8 @@ class Explanation(Weighed):
         record = Record.parsed(text, name, version=_VERSION)
         source, target, rows = (record.texts(key) for key in ("source", "target", "rows"))
         prefix = record.texts("prefix")
-        canvas = record.values["canvas"]
+        canvas = record.values.get("canvas")
+        others = record.of_type("continuations", list) if "continuations" in record.values else []
         return cls(
             kind=record.one_of("kind", ("text", "audio", "image")),  # type: ignore[arg-type]
             source=source,
@@ -80,6 +83,7 @@ class Explanation(Weighed):
             seconds=record.number("seconds"),
             figures=record.figures("figures"),
             canvas=None if canvas is None else Canvas.from_dict(canvas, name, len(source)),
+            continuations=continuations_of(others, name, len(target)),
             given=record.of_type("given", str),
         )
 

@@ -26,6 +26,7 @@ from transduce.workflow.trained import TrainedModel
 __all__ = ["ExplainRequest", "explain", "split_options"]
 
 _OPTION = "method."
+_ALTERNATIVES = 3  # of each token, whose continuations a page shows
 _WRITERS: dict[str, Callable[[Explanation, Path], Any]] = {
     ".html": Explanation.save_page,
     ".json": Explanation.save,
@@ -49,6 +50,7 @@ class ExplainRequest:
     part: str | None = None
     every: str | None = None
     overrides: tuple[str, ...] = ()
+    alternatives: int | None = None
 
     def explanation(
         self, trained: TrainedModel, source: FrameSource, method: str | Method | None
@@ -63,7 +65,16 @@ class ExplainRequest:
             quantity=self.quantity,  # type: ignore[arg-type]
             unit=self.unit,
             part=self.part,
+            alternatives=self._alternatives,
         )
+
+    @property
+    def _alternatives(self) -> int:
+        """As asked; else a few for a page and JSON of one source, and none where none are seen."""
+        if self.alternatives is not None:
+            return self.alternatives
+        kind = "" if self.output is None else self.output.suffix.lower()
+        return _ALTERNATIVES if self.every is None and kind in (".html", ".json") else 0
 
 
 def explain(request: ExplainRequest) -> None:

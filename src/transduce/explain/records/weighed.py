@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from transduce.explain.records.canvas import Canvas
+from transduce.explain.records.continuation import Continuation
 
 __all__ = ["SourceKind", "Weighed"]
 
@@ -27,7 +28,8 @@ class Weighed:
     the weights are ``signed``, those below zero speak against. ``log_probabilities`` are the
     model's, of each token (nats); ``scores`` the Q numbers themselves. ``figures`` are what the
     method says of itself: ``completeness_gap`` is a share. ``canvas`` is the spectrogram or
-    picture that cells lie on, column after column. ``seconds`` is how long it took.
+    picture that cells lie on, column after column. ``continuations`` say how the output would have
+    gone on after other tokens, where that was asked for. ``seconds`` is how long the method took.
     """
 
     kind: SourceKind
@@ -48,6 +50,7 @@ class Weighed:
     seconds: float
     figures: Mapping[str, float] = field(default_factory=dict)
     canvas: Canvas | None = None
+    continuations: tuple[Continuation, ...] = ()
     given: str = ""  # the source as it was given: a text, a path
 
     @property

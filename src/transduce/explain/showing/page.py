@@ -17,6 +17,7 @@ from transduce.explain.showing.html_file import html_file
 from transduce.explain.showing.lines import heading
 from transduce.explain.showing.panels_of_cells import cell_figures
 from transduce.explain.showing.shades import hexadecimal, row_name, scaled, shade
+from transduce.explain.showing.what_if import WHAT_IF_STYLE, what_if
 
 __all__ = ["fragment", "page"]
 
@@ -52,7 +53,7 @@ def fragment(explanation: Weighed) -> str:
         if explanation.signed
         else "The redder, the more it has to do with it."
     )
-    blocks = [f"<style>{_STYLE}</style><h1>{escape(output)}</h1>"]
+    blocks = [f"<style>{_STYLE}{WHAT_IF_STYLE}</style><h1>{escape(output)}</h1>"]
     if explanation.given:
         blocks.append(f"<p>of <q>{escape(explanation.given)}</q></p>")
     blocks += [f'<p class="note">{escape(line)}</p>' for line in rest]
@@ -66,6 +67,7 @@ def fragment(explanation: Weighed) -> str:
         names = list(explanation.prefix)
         before = _table("Written before", explanation, names, explanation.prefix_weights)
     blocks.append(f'<div class="sides">{source}{before}</div>{_probabilities(explanation)}')
+    blocks.append(what_if(explanation))
     return f'<section class="transduce" aria-label="explanation">{"".join(blocks)}</section>'
 
 
