@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from transduce.automatic.planning import plan_files, require_minutes
 from transduce.automatic.runs import RECIPE, ending, free_folder, keep_recipe
@@ -28,6 +28,14 @@ __all__ = ["train"]
 _MINUTES = 10.0  # where data is given and nobody says
 
 
+class _Asked(NamedTuple):
+    """What to train and where; ``chosen``: the recipe was, for data alone."""
+
+    config: Config
+    folder: Path
+    chosen: bool
+
+
 def train(
     arguments: Sequence[str],
     output: Path | None,
@@ -37,81 +45,10 @@ def train(
     download: bool = False,
 ) -> bool:
     """Train and say where the model is; false where somebody stopped it."""
+    asked = _asked(arguments, output, minutes, resume=resume)
+    config, folder = asked.config, asked.folder
     with fetching(download):
-        return _train(arguments, output, minutes, resume=resume)
-
-
-def _train(
-    arguments: Sequence[str], output: Path | None, minutes: float | None, *, resume: bool
-) -> bool:
-    inputs, overrides = recipe_or_data(arguments)
-    if not inputs:
-        raise ConfigError("train must be given a recipe, or files with pairs; got neither")
-    if minutes is not None:
-        require_minutes(minutes)
-    if resume and output is None:
-        raise ConfigError("--output must name the run that --resume continues; got none")
-    if not any(map(is_recipe, inputs)):
-        return _by_data(inputs, overrides, output, minutes, resume=resume)
-    if len(inputs) > 1:
-        for given in inputs:
-            if not is_recipe(given) and not os.path.exists(given):
-                parse_override(given)  # which says what an option looks like
-        raise ConfigError(f"RECIPE must stand alone; got {len(inputs)} files")
-    if minutes is not None:
-        overrides = [f"training.max_minutes={minutes!r}", *overrides]
-    config = load_config(inputs[0], overrides)
-    folder = free_folder(config.name) if output is None else output
-    return _by_recipe(config, folder, resume=resume)
-
-
-def _by_data(
-    paths: Sequence[str],
-    overrides: Sequence[str],
-    output: Path | None,
-    minutes: float | None,
-    *,
-    resume: bool,
-) -> bool:
-    """Look, choose, say what was chosen, train, test."""
-    if output is not None and resume and (output / RECIPE).is_file():
-        config, folder = load_config(output / RECIPE, overrides), output
-    else:
-        given = dict(parse_override(text) for text in overrides)
-        plan = plan_files(paths, given, _MINUTES if minutes is None else minutes)
-        config = plan.config
-        folder = free_folder(config.name) if output is None else output
-        for line in plan.lines:
-            _say(line)
-        again = f"transduce train {shlex.quote(str(folder / RECIPE))}"
-        if not (folder / "training").exists() and launched_processes()[0] == 0:
-            keep_recipe(folder, plan.recipe(again))
-            _say(f"recipe: {folder / RECIPE}, chosen in {plan.seconds:.1f} s")
-    trained = _trained(config, folder, resume=resume)
-    if trained is None:
-        return False
-    if launched_processes()[0] == 0:
-        ending(trained, folder, print)
-    return True
-
-
-def _by_recipe(config: Config, folder: Path, *, resume: bool) -> bool:
-    """Train, and say what to type next."""
-    if _trained(config, folder, resume=resume) is None:
-        return False
-    if launched_processes()[0] == 0:
-        model = shlex.quote(str(folder))
-        tested = config.data.test is not None or config.data.test_fraction or config.data.parts
-        print("what you can type next:")
-        print(f"  transduce evaluate {model}{'' if tested else ' DATA'}")
-        print(f"  transduce predict {model} INPUT")
-        print(f"  transduce show {model}")
-    return True
-
-
-def _trained(config: Config, folder: Path, *, resume: bool) -> TrainedModel | None:
-    """None where somebody stopped it."""
-    base = read_base(config)
+        base = read_base(config)
     trained = fit(
         config,
         open_corpora(config),
@@ -121,17 +58,79 @@ def _trained(config: Config, folder: Path, *, resume: bool) -> TrainedModel | No
         progress=choose_progress(),
         say=_say,
     )
-    record = trained.report["training"]
-    finished = record["stopped"] != "interrupted"
     if launched_processes()[0] == 0:
-        print(
-            f"{record['stopped']} after {record['minutes']:.1f} minutes, {record['steps']:,} steps"
-        )
-        print(_best(record, config.training.metric))
-        print(f"model: {folder}")
-        if not finished:
-            print(f"go on: {_again(folder)}")
-    return trained if finished else None
+        _say_end(trained, asked)
+    return _is_finished(trained)
+
+
+def _asked(
+    arguments: Sequence[str], output: Path | None, minutes: float | None, *, resume: bool
+) -> _Asked:
+    """The recipe that is named, or one that is chosen."""
+    inputs, overrides = recipe_or_data(arguments)
+    if not inputs:
+        raise ConfigError("train must be given a recipe, or files with pairs; got neither")
+    if minutes is not None:
+        require_minutes(minutes)
+    if resume and output is None:
+        raise ConfigError("--output must name the run that --resume continues; got none")
+    if not any(map(is_recipe, inputs)):
+        return _chosen(inputs, overrides, output, minutes, resume=resume)
+    if len(inputs) > 1:
+        for given in inputs:
+            if not is_recipe(given) and not os.path.exists(given):
+                parse_override(given)  # which says what an option looks like
+        raise ConfigError(f"RECIPE must stand alone; got {len(inputs)} files")
+    if minutes is not None:
+        overrides = [f"training.max_minutes={minutes!r}", *overrides]
+    config = load_config(inputs[0], overrides)
+    return _Asked(config, free_folder(config.name) if output is None else output, chosen=False)
+
+
+def _chosen(
+    paths: Sequence[str],
+    overrides: Sequence[str],
+    output: Path | None,
+    minutes: float | None,
+    *,
+    resume: bool,
+) -> _Asked:
+    """Look at the data, choose, keep the recipe and say what was chosen."""
+    if output is not None and resume and (output / RECIPE).is_file():
+        return _Asked(load_config(output / RECIPE, overrides), output, chosen=True)
+    given = dict(parse_override(text) for text in overrides)
+    plan = plan_files(paths, given, _MINUTES if minutes is None else minutes)
+    folder = free_folder(plan.config.name) if output is None else output
+    for line in plan.lines:
+        _say(line)
+    again = f"transduce train {shlex.quote(str(folder / RECIPE))}"
+    if not (folder / "training").exists() and launched_processes()[0] == 0:
+        keep_recipe(folder, plan.recipe(again))
+        _say(f"recipe: {folder / RECIPE}, chosen in {plan.seconds:.1f} s")
+    return _Asked(plan.config, folder, chosen=True)
+
+
+def _is_finished(trained: TrainedModel) -> bool:
+    return bool(trained.report["training"]["stopped"] != "interrupted")
+
+
+def _say_end(trained: TrainedModel, asked: _Asked) -> None:
+    """Where the model is, how good, and what to type next; of a chosen recipe it is tested."""
+    config, folder, record = asked.config, asked.folder, trained.report["training"]
+    print(f"{record['stopped']} after {record['minutes']:.1f} minutes, {record['steps']:,} steps")
+    print(_best(record, config.training.metric))
+    print(f"model: {folder}")
+    if not _is_finished(trained):
+        print(f"go on: {_again(folder)}")
+    elif asked.chosen:
+        ending(trained, folder, print)
+    else:
+        model = shlex.quote(str(folder))
+        tested = config.data.test is not None or config.data.test_fraction or config.data.parts
+        print("what you can type next:")
+        print(f"  transduce evaluate {model}{'' if tested else ' DATA'}")
+        print(f"  transduce predict {model} INPUT")
+        print(f"  transduce show {model}")
 
 
 def _best(record: Mapping[str, Any], metric: str) -> str:
