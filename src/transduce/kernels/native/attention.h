@@ -34,8 +34,10 @@ class Query {
   Query(float* values, int count, int width, std::vector<uint16_t>& memory) : values_(values) {
     const float factor = 1.0f / std::sqrt(static_cast<float>(width));
     for (int i = 0; i < count; ++i) values[i] *= factor;
+#if defined(__AVX512BF16__)
     halves_ = Scratch::sized(memory, count);
     write(halves_, values, count);
+#endif
   }
 
   // Whether ``products`` takes whole vectors of such keys.
@@ -71,7 +73,7 @@ class Query {
   static constexpr int kHalves = kLanes;
 #endif
   const float* values_;
-  uint16_t* halves_;
+  uint16_t* halves_ = nullptr;
 };
 
 // Queries | keys | values in one buffer, [N, (H + 2 G) d]. Keys and values go to the cache

@@ -102,7 +102,7 @@ struct PairedMemory {
 
   static void multiply(const float* query, const uint16_t* keys, int d, int P, float factor,
                        float* scores, int padded, Scratch& scratch) {
-    const uint16_t* pairs = in_twos(query, d, scratch);
+    const Factor* pairs = in_twos(query, d, scratch);
     const int count = (d + 1) / 2, row = 2 * P;
     int s = 0;
     for (; s + 2 * kLanes <= padded; s += 2 * kLanes) {
@@ -110,14 +110,14 @@ struct PairedMemory {
       const uint16_t* from = keys + 2 * s;
       int i = 0;
       for (; i + 2 <= count; i += 2, from += 2 * row) {
-        totals[0] = add_pairs(totals[0], from, pair_at(pairs, 2 * i));
-        totals[1] = add_pairs(totals[1], from + 2 * kLanes, pair_at(pairs, 2 * i));
-        totals[2] = add_pairs(totals[2], from + row, pair_at(pairs, 2 * (i + 1)));
-        totals[3] = add_pairs(totals[3], from + row + 2 * kLanes, pair_at(pairs, 2 * (i + 1)));
+        totals[0] = add_pairs(totals[0], from, pairs + 2 * i);
+        totals[1] = add_pairs(totals[1], from + 2 * kLanes, pairs + 2 * i);
+        totals[2] = add_pairs(totals[2], from + row, pairs + 2 * (i + 1));
+        totals[3] = add_pairs(totals[3], from + row + 2 * kLanes, pairs + 2 * (i + 1));
       }
       if (i < count) {
-        totals[0] = add_pairs(totals[0], from, pair_at(pairs, 2 * i));
-        totals[1] = add_pairs(totals[1], from + 2 * kLanes, pair_at(pairs, 2 * i));
+        totals[0] = add_pairs(totals[0], from, pairs + 2 * i);
+        totals[1] = add_pairs(totals[1], from + 2 * kLanes, pairs + 2 * i);
       }
       store(scores + s, (totals[0] + totals[2]) * factor);
       store(scores + s + kLanes, (totals[1] + totals[3]) * factor);
@@ -128,9 +128,9 @@ struct PairedMemory {
       int i = 0;
       for (; i + 4 <= count; i += 4, from += 4 * row)
         for (int j = 0; j < 4; ++j)
-          totals[j] = add_pairs(totals[j], from + j * row, pair_at(pairs, 2 * (i + j)));
+          totals[j] = add_pairs(totals[j], from + j * row, pairs + 2 * (i + j));
       for (; i < count; ++i, from += row)
-        totals[0] = add_pairs(totals[0], from, pair_at(pairs, 2 * i));
+        totals[0] = add_pairs(totals[0], from, pairs + 2 * i);
       store(scores + s, ((totals[0] + totals[1]) + (totals[2] + totals[3])) * factor);
     }
   }
@@ -151,7 +151,7 @@ struct PairedMemory {
   // Beyond ``count`` the weights are 0, up to ``padded``.
   static void weigh(float* to, const float* weights, const uint16_t* values, int count, int padded,
                     int e, Scratch& scratch) {
-    const uint16_t* pairs = in_twos(weights, padded, scratch);
+    const Factor* pairs = in_twos(weights, padded, scratch);
     const int steps = (count + 1) / 2;
     constexpr int kSums = 4;
     int i = 0;
@@ -160,14 +160,14 @@ struct PairedMemory {
       for (int s = 0; s < steps; ++s) {
         const uint16_t* from = values + (int64_t{s} * e + i) * 2;
         for (int v = 0; v < kSums; ++v)
-          totals[v] = add_pairs(totals[v], from + 2 * v * kLanes, pair_at(pairs, 2 * s));
+          totals[v] = add_pairs(totals[v], from + 2 * v * kLanes, pairs + 2 * s);
       }
       for (int v = 0; v < kSums; ++v) store(to + i + v * kLanes, totals[v]);
     }
     for (; i + kLanes <= e; i += kLanes) {
       Floats total{};
       for (int s = 0; s < steps; ++s)
-        total = add_pairs(total, values + (int64_t{s} * e + i) * 2, pair_at(pairs, 2 * s));
+        total = add_pairs(total, values + (int64_t{s} * e + i) * 2, pairs + 2 * s);
       store(to + i, total);
     }
     for (; i < e; ++i) {
@@ -178,11 +178,11 @@ struct PairedMemory {
   }
 
  private:
-  static const uint16_t* in_twos(const float* values, int count, Scratch& scratch) {
-    uint16_t* halves = Scratch::sized(scratch.halves, count + 1);
-    write(halves, values, count);
-    halves[count] = 0;
-    return halves;
+  static const Factor* in_twos(const float* values, int count, Scratch& scratch) {
+    Factor* factors = Scratch::sized(scratch.factors, count + 1);
+    write_factors(factors, values, count);
+    factors[count] = 0;
+    return factors;
   }
 };
 
@@ -266,7 +266,7 @@ struct MemoryAttention : Operation {
     const int64_t padded = round_up(call.source, kLanes);
     for (Scratch& own : workspace.team) {
       Scratch::sized(own.first, padded);
-      Scratch::sized(own.halves, std::max<int64_t>(look.heads.width, padded) + 1);
+      Scratch::sized(own.factors, std::max<int64_t>(look.heads.width, padded) + 1);
     }
   }
 

@@ -64,6 +64,7 @@ struct Scratch {
   std::vector<float> first, second;
   std::vector<float> shares;  // zero between runs
   std::vector<uint16_t> halves;
+  std::vector<Factor> factors;
   std::vector<int64_t> places;
   std::vector<float> values;  // of ``best``, as are the tokens
   std::vector<int64_t> tokens;

@@ -208,14 +208,16 @@ inline Floats scaled_exponential(const Floats& x, float exponent) {
 #endif
 }
 
-// Whether some lane is above ``bound``.
-inline bool some_above(const Floats& values, float bound) {
+// Bit n says whether lane n is above ``bound``.
+inline uint32_t lanes_above(const Floats& values, float bound) {
 #if defined(__AVX512F__)
-  return _mm512_cmp_ps_mask((__m512)values, _mm512_set1_ps(bound), _CMP_GT_OQ) != 0;
+  return _mm512_cmp_ps_mask((__m512)values, _mm512_set1_ps(bound), _CMP_GT_OQ);
 #elif defined(__AVX2__)
-  return _mm256_movemask_ps(_mm256_cmp_ps((__m256)values, _mm256_set1_ps(bound), _CMP_GT_OQ)) != 0;
+  return _mm256_movemask_ps(_mm256_cmp_ps((__m256)values, _mm256_set1_ps(bound), _CMP_GT_OQ));
 #else
-  return largest(values) > bound;
+  uint32_t lanes = 0;
+  for (int lane = 0; lane < kLanes; ++lane) lanes |= uint32_t{values[lane] > bound} << lane;
+  return lanes;
 #endif
 }
 
@@ -339,17 +341,33 @@ inline Vector kept(Vector vector) {
   return vector;
 }
 
-// total + the products of 16 pairs of bfloat16, side by side, with one pair.
-inline Floats add_pairs(const Floats& total, const uint16_t* pairs, uint32_t factors) {
+// What pairs of bfloat16 are multiplied by: such pairs where one instruction takes them, else the same
+// numbers as floats, which need not be widened at each use.
 #if defined(__AVX512BF16__)
+using Factor = uint16_t;
+
+// total + the products of 16 pairs of bfloat16, side by side, with one pair.
+inline Floats add_pairs(const Floats& total, const uint16_t* pairs, const Factor* factors) {
   return (Floats)_mm512_dpbf16_ps((__m512)total, (__m512bh)_mm512_loadu_si512(pairs),
-                                  (__m512bh)_mm512_set1_epi32(static_cast<int>(factors)));
-#else
-  const Words both = load<Words, uint16_t>(pairs);
-  return total + from_bfloat16(static_cast<uint16_t>(factors)) * first_of_pairs(both) +
-         from_bfloat16(static_cast<uint16_t>(factors >> 16)) * second_of_pairs(both);
-#endif
+                                  (__m512bh)_mm512_set1_epi32(static_cast<int>(pair_at(factors, 0))));
 }
+
+inline void write_factors(Factor* to, const float* from, int count) { write(to, from, count); }
+#else
+using Factor = float;
+
+inline Floats add_pairs(const Floats& total, const uint16_t* pairs, const Factor* factors) {
+  const Words both = load<Words, uint16_t>(pairs);
+  return total + factors[0] * first_of_pairs(both) + factors[1] * second_of_pairs(both);
+}
+
+inline void write_factors(Factor* to, const float* from, int count) {
+  int i = 0;
+  for (; i + kLanes <= count; i += kLanes)
+    store(to + i, from_bfloat16(to_bfloat16(load(from + i))));
+  for (; i < count; ++i) to[i] = from_bfloat16(to_bfloat16(from[i]));
+}
+#endif
 
 // to = Σ_t weights[t] · row(t), the sums kept in registers.
 template <class Row>

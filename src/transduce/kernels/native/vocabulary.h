@@ -118,10 +118,11 @@ struct Vocabulary : Operation {
     for (int v = 1; v < kPanelVectors; ++v) most = larger(most, load(logits_of_panel + v * kLanes));
     // The largest of all is at least the least of the best: where none is above that, nothing
     // changes but the sum.
-    if (some_above(most, best.values[best.count - 1])) admit(best, most, logits_of_panel, panel);
+    if (lanes_above(most, best.values[best.count - 1]) != 0) admit(best, most, logits_of_panel, panel);
     const auto add = [&](const auto& power) {
-      for (int v = 0; v < kPanelVectors; ++v)
-        best.totals += power(load(logits_of_panel + v * kLanes));
+      Floats powers[kPanelVectors];
+      for (int v = 0; v < kPanelVectors; ++v) powers[v] = power(load(logits_of_panel + v * kLanes));
+      for (int v = 0; v < kPanelVectors; ++v) best.totals += powers[v];
     };
     if (is_extreme(best.exponent))
       add(difference);
@@ -147,8 +148,14 @@ struct Vocabulary : Operation {
     const int first = panel * kPanel;
     const int width = std::min(kPanel, weight->columns - first);
     // PADDING, UNKNOWN and BEGIN stand before END in every vocabulary, and are never written.
-    for (int i = std::max(0, end_token - first); i < width; ++i)
-      best.take(logits_of_panel[i], first + i);
+    const int start = std::max(0, end_token - first);
+    const float least = best.values[best.count - 1];  // which only rises
+    for (int v = 0; v < kPanelVectors; ++v)
+      for (uint32_t left = lanes_above(load(logits_of_panel + v * kLanes), least); left != 0;
+           left &= left - 1) {
+        const int i = v * kLanes + __builtin_ctz(left);
+        if (i >= start && i < width) best.take(logits_of_panel[i], first + i);
+      }
   }
 
   void merge(const Context& at) const {
