@@ -52,6 +52,7 @@ def test_there_and_back(tmp_path: Path) -> None:
         (FIRST, True, "must be a number"),
         (FIRST, 1e300, "must be a number within"),
         ((*FIRST[:-1], "scale"), 0, "judges.output.features must be of scales above 0"),
+        ((*FIRST[:-1], "scale"), 1e-310, "judges.output.features must be of scales above 0"),
         (("judges", "output", "bias"), None, "judges.output.bias must be a number"),
         (("judges", "word", "curve", "places"), [0.5, 0.5], "shares from 0 to 1, in rising order"),
         (("judges", "word", "curve", "heights"), [0.9, 0.1], "in rising order"),

@@ -17,6 +17,7 @@ from published import TEXTS
 from typer.testing import CliRunner
 
 from transduce import Transducer, cli, pipeline
+from transduce.confidence.record import confidence_json
 from transduce.errors import ConfigError, DataError, EngineError, ModelError
 from transduce.pretrained.foreign.foreign_model import AdaptedModel
 from transduce.pretrained.published_model import load_trained, read_pretrained
@@ -223,3 +224,24 @@ def test_what_the_library_cannot_save_is_said(gpt2, tmp_path, monkeypatch):
     with pytest.raises(ModelError, match=r"transformers must be able to save it; no such thing$"):
         model.save(tmp_path / "saved")
     assert not (tmp_path / "saved" / "config.yaml").exists()
+
+
+def test_how_sure_it_is_stays_with_it(bert_to_gpt2: tuple[Path, Path], tmp_path: Path) -> None:
+    _, ours = bert_to_gpt2
+    pairs = tmp_path / "pairs.tsv"
+    words = " ".join(TEXTS).split()
+    texts = [f"{one} {other}" for one in words for other in words]
+    pairs.write_text("".join(f"{text}\t{text}\n" for text in texts))
+    run("calibrate", ours, pairs, SHORT)
+    trained = load_trained(ours)
+    assert trained.confidence is not None
+    trained.save(tmp_path / "again")
+    again = load_trained(tmp_path / "again")
+    assert again.confidence is not None
+    assert confidence_json(again.confidence) == confidence_json(trained.confidence)
+    [[output]] = Transducer.load(tmp_path / "again")([TEXTS[0]], confidence=True, max_length=8)
+    assert 0 <= output.confidence <= 1
+    path = tmp_path / "again" / "confidence.json"
+    path.write_text(path.read_text().replace("confidence", "other", 1))
+    with pytest.raises(ModelError):
+        load_trained(tmp_path / "again")

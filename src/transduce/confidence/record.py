@@ -85,7 +85,7 @@ class _ConfidenceFile:
             feature = self._mapping(features[name], place, columns)
             for column, numbers in columns.items():
                 numbers.append(self._number(feature[column], f"{place}.{column}"))
-        if min(columns["scale"]) <= 0:
+        if min(columns["scale"]) < 1 / _LARGEST:  # what is divided by it stays finite
             raise self._error(f"{key}.features", "of scales above 0")
         curve = self._mapping(own["curve"], f"{key}.curve", ("places", "heights"))
         places = self._shares(curve["places"], f"{key}.curve.places", rising="strictly")

@@ -106,7 +106,7 @@ class AdaptedModel(TrainedModel):
         return count_by_module(self._network())
 
     def save(self, folder: str | Path) -> None:
-        """Write config.yaml, the report and the published model, in one change.
+        """Write config, report, confidence and the published model, in one change.
 
         ``transduce.pretrained.published_model.load_trained`` reads it. Raises ModelError,
         BusyError, OSError.
@@ -116,6 +116,7 @@ class AdaptedModel(TrainedModel):
         with replacing_model(folder) as change:
             write_published(self._network(), self.files, change)
             change.write_text(CONFIG, _NOTE + self.config.to_yaml())
+            self.write_confidence(change)
             self.write_report(change)
 
     def _network(self) -> Any:
