@@ -23,7 +23,7 @@ from transduce.explain.explaining import explain
 from transduce.explain.explanation import Explanation
 from transduce.explain.method import Method
 from transduce.pretrained.hub import fetching
-from transduce.pretrained.published_model import load_trained, read_base, read_pretrained
+from transduce.pretrained.published_model import load_trained, read_learnt_from, read_pretrained
 from transduce.reading.frames import FrameSource
 from transduce.workflow.asked_details import asked_details
 from transduce.workflow.attention_picture import AttentionWeights, attention_of, draw_attention_of
@@ -195,8 +195,8 @@ class Transducer:
             else:
                 config = with_parts(config_of(self.get_params(deep=False)), names)
                 corpora = corpora_of(config, sources, targets, names, dev, self.dev_fraction)
-                base = read_base(config)
-                trained = fit(config, corpora, run, base=base, progress=progress, say=progress.say)
+                known, say = read_learnt_from(config), progress.say
+                trained = fit(config, corpora, run, learnt_from=known, progress=progress, say=say)
         self.trained_ = trained
         if trained.report["training"]["stopped"] == "interrupted" and on_interrupt == "raise":
             raise KeyboardInterrupt("the best model so far is kept")

@@ -134,6 +134,20 @@ def test_training_fits_one_where_there_is_dev_data(tmp_path: Path) -> None:
     assert other.confidence is None
 
 
+@pytest.mark.learning
+def test_what_was_learnt_says_nothing_of_how_sure_it_is(tmp_path: Path) -> None:
+    learnt, others = words(1, 80), words(2, 120)
+    data = {"train": write_reversals(tmp_path / "train.tsv", learnt)}
+    data["dev"] = write_reversals(tmp_path / "dev.tsv", [*learnt, *others])
+    trained, _ = train_tiny(tiny(data), tmp_path / "run")
+    assert trained.confidence is not None
+    assert trained.confidence.examples == len(set(others) - set(learnt))
+    few = {**data, "dev": write_reversals(tmp_path / "few.tsv", [*learnt, *others[:5]])}
+    trained, _ = train_tiny(tiny(few), tmp_path / "few")
+    assert trained.confidence is not None  # of all, as the others are too few
+    assert trained.confidence.examples > 50
+
+
 # ------------------------------------------------ what is right
 
 

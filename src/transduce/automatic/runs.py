@@ -13,7 +13,7 @@ from transduce.automatic.planning import plan_pairs, require_minutes
 from transduce.config import Config
 from transduce.errors import CheckpointError, ConfigError
 from transduce.files import write_text
-from transduce.pretrained.published_model import read_base
+from transduce.pretrained.published_model import read_learnt_from
 from transduce.reading.pair_files import Example
 from transduce.reading.parts import part_tags, parts_of
 from transduce.reading.problems import Problems
@@ -122,8 +122,8 @@ def fit_pairs(
     if plan.trains_on_all and dev is None:
         dev = (listed, wanted)
     corpora = corpora_of(config, listed, wanted, None, dev, config.data.dev_fraction)
-    base = read_base(config)
-    trained = fit(config, corpora, output, base=base, progress=progress, say=progress.say)
+    known, say = read_learnt_from(config), progress.say
+    trained = fit(config, corpora, output, learnt_from=known, progress=progress, say=say)
     if corpora.test and trained.report["training"]["stopped"] != "interrupted":
         _scored(trained, corpora.test, output)
     keep_recipe(output, recipe := plan.recipe())

@@ -184,6 +184,10 @@ class EncodedCorpus:
         """The same in every epoch."""
         return self
 
+    def unchanged(self) -> EncodedCorpus:
+        """As it is: nothing is augmented."""
+        return self
+
     def batch(self, indices: Sequence[int] | Integers) -> Batch:
         """Some pairs, padded; no pairs give tensors of no rows and one column of tokens."""
         self._stay_flat()

@@ -115,6 +115,10 @@ class FrameCorpus:
         """The corpus as it is in an epoch: augmented otherwise than in the others."""
         return replace(self, epoch=epoch)
 
+    def unchanged(self) -> Self:
+        """The corpus without augmentation."""
+        return replace(self, augment=False)
+
     def name(self, index: int) -> str:
         """The path of one source."""
         start = int(self.name_ends[index - 1]) if index else 0

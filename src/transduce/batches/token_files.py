@@ -25,7 +25,7 @@ class TokenFile:
         self._file: BinaryIO = path.open("xb")
         self._hash = hashlib.blake2b(digest_size=16)
 
-    def append(self, array: Integers) -> None:
+    def append(self, array: Integers | NDArray[np.floating[Any]]) -> None:
         """Write an array's numbers behind the others."""
         self._file.write(array.data)
         self._hash.update(array.data)

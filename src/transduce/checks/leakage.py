@@ -120,6 +120,11 @@ class LeakageCounter:
         self._found_sources.update(source for source, _ in known)
         self._found_pairs.update(known)
 
+    @property
+    def sources(self) -> frozenset[str]:
+        """Sources of dev that train has too, so far."""
+        return frozenset(self._found_sources)
+
     def leakage(self) -> Leakage:
         """What was found so far."""
         return Leakage(

@@ -15,7 +15,7 @@ from transduce.commands.arguments import recipe_or_data
 from transduce.config import Config, load_config, parse_override
 from transduce.errors import ConfigError
 from transduce.pretrained.hub import fetching
-from transduce.pretrained.published_model import read_base
+from transduce.pretrained.published_model import read_learnt_from
 from transduce.reference import is_recipe
 from transduce.training.distributed import launched_processes
 from transduce.training.record.progress import choose_progress, shown_number
@@ -48,12 +48,12 @@ def train(
     asked = _asked(arguments, output, minutes, resume=resume)
     config, folder = asked.config, asked.folder
     with fetching(download):
-        base = read_base(config)
+        learnt_from = read_learnt_from(config)
     trained = fit(
         config,
         open_corpora(config),
         folder,
-        base=base,
+        learnt_from=learnt_from,
         resume=resume,
         progress=choose_progress(),
         say=_say,

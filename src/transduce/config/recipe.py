@@ -193,6 +193,7 @@ def require_agreement(config: Config) -> None:
 
     A model that goes on from another has that one's frontend.
     """
+    _refuse_unasked(config.training)
     kind, frontend = config.data.input.kind, config.model.frontend.kind
     known = config.model.from_ is None
     if kind == "text":
@@ -219,6 +220,18 @@ def require_agreement(config: Config) -> None:
     for key, wrong, wanted in refused:
         if wrong:
             raise ConfigError(f"{key} must be {wanted} where data.input is {kind}")
+
+
+def _refuse_unasked(training: TrainingConfig) -> None:
+    """Options of a teacher where there is none."""
+    if training.teacher:
+        return
+    for name in ("teacher_weight", "teacher_temperature", "teacher_outputs"):
+        value = getattr(training, name)
+        if value != TrainingConfig.model_fields[name].default:
+            raise ConfigError(
+                f"training.{name} must be left out without training.teacher; got {value}"
+            )
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:

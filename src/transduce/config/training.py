@@ -9,6 +9,7 @@ from pydantic import Field
 from transduce.config.base import (
     Bounds,
     Count,
+    FilePath,
     Name,
     PositiveInt,
     Probability,
@@ -40,6 +41,11 @@ class TrainingConfig(Section):
     clip_norm: Annotated[float, Bounds(gt=0, le=1e6)] | None = 1.0
     label_smoothing: Probability = 0.1
     ctc_weight: Probability = 0.3  # model.ctc: share of the loss that it is, beside the decoder's
+    # Trained models that it learns from (Hinton et al. 2015); several are an ensemble
+    teacher: Annotated[tuple[FilePath, ...], Field(max_length=100)] = ()
+    teacher_weight: Annotated[float, Bounds(gt=0, le=1)] = 0.5  # the rest is the references'
+    teacher_temperature: Annotated[float, Bounds(gt=0, le=100)] = 1.0  # of both distributions
+    teacher_outputs: Count = 16  # tokens kept of each distribution of the teacher, the likeliest
     # Parts that do not learn: encoder, decoder.layers.0, …
     freeze: Annotated[tuple[Name, ...], Field(max_length=10_000)] = ()
     lora_rank: Width | None = None  # only changes of this rank are learnt (Hu et al. 2021)

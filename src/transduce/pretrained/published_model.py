@@ -26,10 +26,11 @@ from transduce.pretrained.families.whisper import read_whisper
 from transduce.pretrained.foreign.foreign_model import read_adapted
 from transduce.pretrained.foreign.published_files import holds_published, published_files
 from transduce.pretrained.hub import HubAccess, model_folder
+from transduce.workflow.fitting.beginning import LearntFrom
 from transduce.workflow.model_folder import CONFIG, PUBLISHED, checked, checked_export
 from transduce.workflow.trained import TrainedModel, choose_device, read_report
 
-__all__ = ["FAMILIES", "load_trained", "read_base", "read_pretrained"]
+__all__ = ["FAMILIES", "load_trained", "read_learnt_from", "read_pretrained"]
 
 FAMILIES: dict[str, Callable[[PublishedCheckpoint], Conversion]] = {
     "t5": convert_t5,
@@ -71,12 +72,13 @@ def _load(folder: Path, device: str) -> TrainedModel:
     return trained
 
 
-def read_base(config: Config) -> TrainedModel | None:
-    """What ``model.from`` names, a folder or a name on the hub; None where it names nothing.
+def read_learnt_from(config: Config) -> LearntFrom:
+    """What ``model.from`` and ``training.teacher`` name: folders or names on the hub.
 
     Raises ModelError as ``read_pretrained``, and NoModelError where nothing has the name.
     """
-    return None if config.model.from_ is None else read_pretrained(str(config.model.from_))
+    base = None if config.model.from_ is None else read_pretrained(str(config.model.from_))
+    return LearntFrom(base, tuple(read_pretrained(str(path)) for path in config.training.teacher))
 
 
 def read_pretrained(

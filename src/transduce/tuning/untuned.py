@@ -13,7 +13,7 @@ from transduce.automatic.planning import plan_files
 from transduce.config import Config, parse_override, require_agreement
 from transduce.config.yaml import read_recipe, set_dotted
 from transduce.errors import ConfigError
-from transduce.pretrained.published_model import read_base
+from transduce.pretrained.published_model import read_learnt_from
 from transduce.reference import is_recipe
 from transduce.workflow.fitting.beginning import choose_beginning
 
@@ -38,8 +38,8 @@ class Untuned:
         """Raises ConfigError, and ModelError where ``model.from`` cannot be read."""
         config = Config.from_mapping(nested(lines))
         require_agreement(config)
-        base = read_base(config)
-        return cls(tuple(lines), choose_beginning(config, base).config(config), tuple(said))
+        known = read_learnt_from(config)
+        return cls(tuple(lines), choose_beginning(config, known).config(config), tuple(said))
 
     @property
     def recipe(self) -> dict[str, Any]:

@@ -330,6 +330,14 @@ class TrainedModel:
         """Predict with the weights that ``model`` has now."""
         self._fast.forget()
 
+    def other_side(self, other: TrainedModel) -> Side | None:
+        """The side that another model reads or writes otherwise; None where both are alike."""
+        if self.reader.fingerprint() != other.reader.fingerprint():
+            return "source"
+        if self.target_tokenizer.to_json() != other.target_tokenizer.to_json():
+            return "target"
+        return None
+
     @staticmethod
     def ensemble(
         members: Sequence[TrainedModel], part: str | None = None, *, timings: bool = False
@@ -341,16 +349,11 @@ class TrainedModel:
         """
         for number, member in enumerate(members, 1):
             first = members[0]
-            both_sides = (
-                ("source", member.reader.fingerprint(), first.reader.fingerprint()),
-                ("target", member.target_tokenizer.to_json(), first.target_tokenizer.to_json()),
-            )
-            for side, own, shared in both_sides:
-                if own != shared:
-                    raise ModelError(
-                        f"models of an ensemble must share their {side} tokenizer; "
-                        f"got another one in model {number}"
-                    )
+            if (side := member.other_side(first)) is not None:
+                raise ModelError(
+                    f"models of an ensemble must share their {side} tokenizer; "
+                    f"got another one in model {number}"
+                )
             member.model.to(first.model.device)
         stepper = Ensemble([member.stepper() for member in members])
         limits = reduce(SourceLimits.plus, (member.limits() for member in members))

@@ -12,6 +12,7 @@ from transduce.errors import ConfigError
 from transduce.models.lora import add_low_rank, merge_low_rank, merged_weights
 from transduce.models.storage import named_weights
 from transduce.workflow.corpora.corpora import corpora_from_lists
+from transduce.workflow.fitting.beginning import LearntFrom
 from transduce.workflow.fitting.fit import fit
 from transduce.workflow.trained import TrainedModel
 
@@ -40,7 +41,7 @@ def continued(base: TrainedModel, folder: Path, model: dict, **training: object)
          "engine": "reference"}
     )  # fmt: skip
     data = corpora_from_lists(SECOND, SECOND[:2], 0.1)
-    return fit(config, data, folder / "continued", base=base)
+    return fit(config, data, folder / "continued", learnt_from=LearntFrom(base))
 
 
 @pytest.fixture
@@ -123,9 +124,10 @@ def test_resumes(options, transformer, tmp_path):
         )
 
     data = corpora_from_lists(SECOND, SECOND[:2], 0.1)
-    whole = fit(config(4), data, tmp_path / "whole", base=transformer)
-    fit(config(2), data, tmp_path / "parts", base=transformer)
-    parts = fit(config(4), data, tmp_path / "parts", base=transformer, resume=True)
+    base = LearntFrom(transformer)
+    whole = fit(config(4), data, tmp_path / "whole", learnt_from=base)
+    fit(config(2), data, tmp_path / "parts", learnt_from=base)
+    parts = fit(config(4), data, tmp_path / "parts", learnt_from=base, resume=True)
     assert parts.report["training"]["steps"] == 4
     expected, found = named_weights(whole.model), named_weights(parts.model)
     assert expected.keys() == found.keys()

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from transduce.checks.leakage import LeakageCounter
 from transduce.commands.arguments import split_overrides, test_examples, updated
 from transduce.errors import ConfigError
 from transduce.files import changing
 from transduce.pretrained.published_model import load_trained
 from transduce.reading.pair_files import Example
 from transduce.reading.problems import Problems
-from transduce.workflow.confidence.confidence_fitting import fit_confidence_on
+from transduce.workflow.confidence.confidence_fitting import LEAST_EXAMPLES, fit_confidence_on
 from transduce.workflow.corpora.corpora import open_corpora
 from transduce.workflow.trained import TrainedModel
 
@@ -46,4 +47,8 @@ def _examples(
         return {part or "": test_examples(config, [*map(Path, files)], problems, part)}
     if part is not None:
         raise ConfigError(f"--part must be named with DATA; got {part} alone")
-    return open_corpora(config).dev_by_part()
+    corpora = open_corpora(config)
+    leaks = LeakageCounter(corpora.dev_pairs())
+    for stream in corpora.train_by_part().values():
+        leaks.add(stream())
+    return corpora.unlearnt_dev(leaks.sources, LEAST_EXAMPLES)

@@ -19,14 +19,14 @@ from typing import Any, TextIO
 
 from transduce.config import Config
 from transduce.errors import TransduceError
-from transduce.pretrained.published_model import read_base
+from transduce.pretrained.published_model import read_learnt_from
 from transduce.training.record.progress import Silence, Status
 from transduce.tuning.trials.study import SCORINGS
 from transduce.workflow.corpora.corpora import Corpora, open_corpora
 from transduce.workflow.evaluate import spread
+from transduce.workflow.fitting.beginning import LearntFrom
 from transduce.workflow.fitting.fit import dev_scorer, fit
 from transduce.workflow.fitting.shared_data import SharedData
-from transduce.workflow.trained import TrainedModel
 
 __all__ = ["main", "serve"]
 
@@ -69,7 +69,7 @@ class _Trials:
         self._ask = ask
         self._shared = SharedData(folder)
         self._corpora: tuple[str, Corpora] | None = None
-        self._base: tuple[Path | None, TrainedModel | None] | None = None
+        self._models: tuple[str, LearntFrom] | None = None
 
     def run(self, recipe: Mapping[str, Any], folder: Path) -> Message:
         """What became of a trial."""
@@ -77,12 +77,12 @@ class _Trials:
         try:
             config = Config.from_mapping(recipe)
             progress = _Asking(config.training.metric, self._ask)
-            corpora = self._opened(config)
+            corpora, models = self._opened(config), self._learnt_from(config)
             trained = fit(
                 config,
                 _with_few(corpora),
                 folder,
-                base=self._base_of(config),
+                learnt_from=models,
                 progress=progress,
                 shared=self._shared,
             )
@@ -105,11 +105,11 @@ class _Trials:
             self._corpora = key, open_corpora(config)
         return self._corpora[1]
 
-    def _base_of(self, config: Config) -> TrainedModel | None:
-        path = config.model.from_
-        if self._base is None or self._base[0] != path:
-            self._base = path, read_base(config)
-        return self._base[1]
+    def _learnt_from(self, config: Config) -> LearntFrom:
+        key = f"{config.model.from_} {config.training.teacher}"
+        if self._models is None or self._models[0] != key:
+            self._models = key, read_learnt_from(config)
+        return self._models[1]
 
 
 def _with_few(corpora: Corpora) -> Corpora:

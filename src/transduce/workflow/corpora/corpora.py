@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import chain
@@ -85,6 +85,18 @@ class Corpora:
         if not self.parts:
             return {"": self.dev}
         return {part.part.name: part.dev for part in self.parts if part.dev}
+
+    def unlearnt_dev(self, leaked: Collection[str], least: int) -> dict[str, list[Example]]:
+        """``dev_by_part`` without the ``leaked`` sources, those that train has too; all of it
+        where so fewer than ``least`` examples would be left.
+        """
+        parts = {part.part.name: part.part for part in self.parts} or {"": self.whole}
+        whole = self.dev_by_part()
+        unlearnt = {
+            name: [one for one in dev if parts[name].source(one.source) not in leaked]
+            for name, dev in whole.items()
+        }
+        return whole if sum(map(len, unlearnt.values())) < least else unlearnt
 
     @property
     def fingerprint(self) -> str:

@@ -31,11 +31,12 @@ _FIRST_CHARACTERS = 1 << 22
 
 @dataclass(frozen=True)
 class Seen:
-    """What the pass saw: how much of dev the training pairs hold, a sketch of them all, and the
-    first of each part by its name ("" where there are none).
+    """What the pass saw: how much of dev the training pairs hold and which of its sources, a sketch
+    of them all, and the first of each part by its name ("" where there are none).
     """
 
     leakage: Leakage
+    leaked: frozenset[str]
     sketch: PairSketch
     first: Mapping[str, Sequence[Pair]]
 
@@ -101,7 +102,9 @@ class _Looking:
             first.append(pair)
 
     def seen(self) -> Seen:
-        return Seen(self._leakage.leakage(), self._pairs.sketch(), self._first)
+        return Seen(
+            self._leakage.leakage(), self._leakage.sources, self._pairs.sketch(), self._first
+        )
 
 
 class _Learning:

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from transduce.config import Config
 from transduce.errors import ConfigError
 from transduce.workflow.corpora.survey import Tokenizers
 from transduce.workflow.fitting.continuing import FromModel
+from transduce.workflow.fitting.taught import FromTeacher
 from transduce.workflow.trained import TrainedModel
 
-__all__ = ["Beginning", "FromData", "choose_beginning"]
+__all__ = ["Beginning", "FromData", "LearntFrom", "choose_beginning"]
+
+
+@dataclass(frozen=True, slots=True)
+class LearntFrom:
+    """The models that a recipe names, read: ``base`` by ``model.from``, ``teachers`` by
+    ``training.teacher``.
+    """
+
+    base: TrainedModel | None = None
+    teachers: tuple[TrainedModel, ...] = ()
 
 
 class Beginning(Protocol):
@@ -61,8 +73,14 @@ class FromData:
         return False
 
 
-def choose_beginning(config: Config, base: TrainedModel | None) -> Beginning:
-    """``base`` is what ``model.from`` names, read. Raises ConfigError where it does not fit."""
+def choose_beginning(config: Config, learnt_from: LearntFrom) -> Beginning:
+    """What a run of this recipe begins with. Raises ConfigError where the models do not fit it."""
+    base, teachers = learnt_from.base, learnt_from.teachers
+    if len(config.training.teacher) != len(teachers):
+        raise ConfigError(
+            f"training.teacher must have been read; got {len(teachers)} of "
+            f"{len(config.training.teacher)} models"
+        )
     if base is not None:
         return FromModel(base)
     if config.model.from_ is not None:
@@ -71,4 +89,4 @@ def choose_beginning(config: Config, base: TrainedModel | None) -> Beginning:
         raise ConfigError(
             f"model.new_symbols must be none without model.from; got {config.model.new_symbols[0]}"
         )
-    return FromData()
+    return FromTeacher(teachers[0]) if teachers else FromData()

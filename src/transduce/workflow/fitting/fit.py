@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -38,11 +38,12 @@ from transduce.workflow.confidence.confidence_fitting import LEAST_EXAMPLES, fit
 from transduce.workflow.corpora.corpora import Corpora
 from transduce.workflow.corpora.survey import Seen, Tokenizers, survey
 from transduce.workflow.evaluate import DevScorer
-from transduce.workflow.fitting.beginning import Beginning, choose_beginning
+from transduce.workflow.fitting.beginning import Beginning, LearntFrom, choose_beginning
 from transduce.workflow.fitting.misfits import misfits
 from transduce.workflow.fitting.pair_limits import refuse_beyond_positions, refuse_long_pairs
 from transduce.workflow.fitting.run_folder import run_fingerprint, taken
 from transduce.workflow.fitting.shared_data import SharedData
+from transduce.workflow.fitting.teaching import teach
 from transduce.workflow.fitting.training_limits import refuse_large_model
 from transduce.workflow.mixture_scores import MixtureScorer
 from transduce.workflow.model_folder import CONFIG, WEIGHTS, replacing_model
@@ -53,7 +54,7 @@ from transduce.workflow.trained import TrainedModel, choose_device
 __all__ = ["dev_scorer", "fit"]
 
 _IN_MEMORY = 64 << 20  # bytes of training text; more is encoded into files and mapped
-_PAUSE = 0.5  # seconds between two looks
+_NOTHING = LearntFrom()
 
 
 def fit(
@@ -61,7 +62,7 @@ def fit(
     corpora: Corpora,
     folder: str | Path,
     *,
-    base: TrainedModel | None = None,
+    learnt_from: LearntFrom = _NOTHING,
     resume: bool = False,
     progress: Progress | None = None,
     say: Callable[[str], None] = lambda line: None,
@@ -69,7 +70,7 @@ def fit(
 ) -> TrainedModel:
     """Train as the config says; the model directory is ``folder``, which this run alone writes.
 
-    ``base`` is what ``model.from`` names, read. ``say`` receives plain lines about the data.
+    ``learnt_from`` are the models that it names. ``say`` receives plain lines about the data.
     ``shared`` is what runs before this one in the same process left of the same pairs.
     Raises TransduceError.
     """
@@ -78,7 +79,7 @@ def fit(
             f"weights must be float32 where a model is trained; got {config.weights}: "
             "`transduce shrink` stores a trained model in it"
         )
-    beginning = choose_beginning(config, base)
+    beginning = choose_beginning(config, learnt_from)
     config = beginning.config(config)
     require_agreement(config)
     if (reason := config.search.refusal()) is not None:
@@ -108,9 +109,11 @@ def fit(
         if main and not (resume and (folder / CONFIG).is_file()):
             with _explained(folder), replacing_model(folder) as change:
                 trained.write_frame(change)
+        teachers, heard = learnt_from.teachers, say if main else None
+        teaching = teach(trained, teachers, corpus, folder, fingerprint, heard)
         record = train(
             trained.model,
-            choose_objectives(config.training, trained.model),
+            choose_objectives(config.training, trained.model, teaching),
             _batches(corpus, trained, sampler),
             config.training,
             folder,
@@ -126,7 +129,7 @@ def fit(
         trained.refresh()
         trained.report = _report(trained, data_report, record)
         if main:
-            trained.confidence = _confidence(trained, corpora, record)
+            trained.confidence = _confidence(trained, corpora, record, seen.leaked)
             with _explained(folder), changing(folder) as change:
                 trained.write_frame(change)  # whose limits a resume may have moved
                 trained.write_confidence(change)
@@ -214,11 +217,13 @@ def dev_scorer(trained: TrainedModel, corpora: Corpora) -> Score:
 
 
 def _confidence(
-    trained: TrainedModel, corpora: Corpora, record: TrainingRecord
+    trained: TrainedModel, corpora: Corpora, record: TrainingRecord, leaked: Collection[str]
 ) -> Confidence | None:
-    """How sure it is of what it says to dev sources; None where these are too few to tell."""
+    """How sure it is of what it says to dev sources that it has not learnt, or to all where these
+    are too few; None where all are too few to tell.
+    """
     most = trained.config.evaluation.confidence
-    examples = corpora.dev_by_part()
+    examples = corpora.unlearnt_dev(leaked, LEAST_EXAMPLES)
     count = sum(min(most, len(own)) for own in examples.values())
     if count < LEAST_EXAMPLES or record.stopped == "interrupted":
         return None
