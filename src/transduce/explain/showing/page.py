@@ -34,7 +34,8 @@ _STYLE = """
 .transduce td{font-size:.72em;text-align:right;padding:.4em;min-width:2.8em;color:#1f2933}
 .transduce td.dark{color:#fff}
 .transduce td.plain{background:none}
-.transduce figure{margin:0 0 1em;display:inline-block;vertical-align:top}
+.transduce figure{margin:0 0 1em;display:inline-block;vertical-align:top;max-width:100%}
+.transduce figure svg{max-width:100%;height:auto}
 .transduce figcaption{font-weight:600}
 .transduce .note{color:#52606d}
 """

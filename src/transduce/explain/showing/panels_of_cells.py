@@ -70,7 +70,8 @@ def _drawn(canvas: Canvas, picture: str, strength: NDArray[np.float64], name: st
     room = (wide + 60, high + 18) if canvas.upwards else (wide, high)
     return (
         f'<svg role="img" aria-label="weights of {name}" width="{room[0]:.0f}" '
-        f'height="{room[1]:.0f}" font-size="11" fill="currentColor">'
+        f'height="{room[1]:.0f}" viewBox="0 0 {room[0]:.0f} {room[1]:.0f}" font-size="11" '
+        'fill="currentColor">'
         f'<image href="data:image/png;base64,{picture}" width="{wide:.1f}" height="{high:.1f}" '
         'preserveAspectRatio="none" opacity="0.55" style="image-rendering:pixelated"/>'
         f"{''.join(rects)}{axes}</svg>"

@@ -28,7 +28,7 @@ _STYLE = f"""
 .transduce-tree summary:focus{{outline:2px solid {OTHER}}}
 .transduce-tree table{{border-collapse:collapse;margin:.5em 0}}
 .transduce-tree th,.transduce-tree td{{padding:.15em .6em;text-align:right;background:none}}
-.transduce-tree th{{border-bottom:1px solid {SOFT}}}
+.transduce-tree thead th{{border-bottom:1px solid {SOFT}}}
 .transduce-tree td.text{{text-align:left;white-space:pre-wrap}}
 .transduce-tree tr.output{{color:{FIRST};font-weight:600}}
 .transduce-tree tr.dropped{{color:{SOFT}}}
