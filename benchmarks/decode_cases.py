@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks import peers_ctranslate2, peers_huggingface
 from benchmarks.random_models import random_model, random_sources
+from transduce.compress import shrunk
 from transduce.config import ModelConfig
 from transduce.errors import ConfigError
 from transduce.models.seq2seq import Seq2Seq
@@ -84,7 +85,10 @@ def write_case(case: Case, folder: Path) -> dict[str, str]:
     sizes = [len(case.model.source_embedding.weight), len(case.model.target_embedding.weight)]
     description = {"model": case.config.model_dump(mode="json", by_alias=True), "sizes": sizes}
     (folder / "case.json").write_text(json.dumps(description), encoding="utf-8")
-    save_weights(named_weights(case.model), folder / "model.safetensors")
+    weights = named_weights(case.model)
+    save_weights(weights, folder / "model.safetensors")
+    smaller = {name: shrunk(weight, "int8") for name, weight in weights.items()}
+    save_weights(smaller, folder / "model.int8.safetensors")
     left_out = {}
     for name, peer in (("ctranslate2", peers_ctranslate2), ("huggingface", peers_huggingface)):
         if reason := peer.unfit(case.config):

@@ -6,6 +6,7 @@ unlike one, a file that somebody cuts is an error and does not end the process.
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,19 +25,19 @@ class HeldFile:
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self._path = path
-        self._descriptor = os.dup(descriptor)
+        self._file = io.FileIO(os.dup(descriptor))
 
     def __del__(self) -> None:
         """Let go."""
-        if hasattr(self, "_descriptor"):
-            os.close(self._descriptor)
+        if hasattr(self, "_file"):
+            self._file.close()
 
     def read(self, buffer: memoryview, start: int, name: str) -> None:
         """Fill a buffer from byte ``start`` on. Raises ModelError."""
         done = 0
         while done < len(buffer):
             try:
-                count = os.preadv(self._descriptor, [buffer[done:]], start + done)
+                count = os.preadv(self._file.fileno(), [buffer[done:]], start + done)
             except OSError as error:
                 raise self._broken(error.strerror or "it cannot be read") from None
             if not count:

@@ -13,9 +13,10 @@ import torch
 
 from fuzz.feeding.texts import TEXTS
 from fuzz.harness import Files, WrongAnswerError
-from transduce.config import Config, SearchConfig
+from transduce.config import Config, SearchConfig, WeightNumber
 from transduce.reading.frames import FrameReader, frame_reader
 from transduce.tokenization.tokenizer import Tokenizer
+from transduce.workflow.shrinking import shrink
 from transduce.workflow.trained import TrainedModel
 
 __all__ = ["SENTENCES", "ask", "files_in", "require_undamaged", "saved_model"]
@@ -53,7 +54,7 @@ _MODELS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def saved_model(kind: str) -> Files:
+def saved_model(kind: str, weights: WeightNumber = "float32") -> Files:
     """The directory of a model, with checksums and a report."""
     config = Config.from_mapping(_MODELS[kind])
     torch.manual_seed(1)
@@ -72,6 +73,8 @@ def saved_model(kind: str) -> Files:
         "test": {"exact_match": 50.0},
     }
     with tempfile.TemporaryDirectory() as home:
+        if weights != "float32":
+            trained = shrink(trained, weights)
         trained.save(Path(home) / "model")
         return files_in(Path(home) / "model")
 

@@ -23,7 +23,8 @@ _SUMS = "SHA256SUMS"
 
 
 def _samples() -> list[Files]:
-    return [saved_model(kind) for kind in ("gru", "transformer", "copy", "speech", "picture")]
+    floats = [saved_model(kind) for kind in ("gru", "transformer", "copy", "speech", "picture")]
+    return [*floats, saved_model("transformer", "int8"), saved_model("speech", "int4")]
 
 
 def feed(files: Files, folder: Path) -> object:
