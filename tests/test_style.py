@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import tokenize
 from collections.abc import Callable, Iterator
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-MODULES = sorted((ROOT / "src" / "transduce").rglob("*.py"))
+PACKAGE = ROOT / "src" / "transduce"
+MODULES = sorted(PACKAGE.rglob("*.py"))
 LONGEST = 400
 
 # Files of one name: rooms built alike, for one subject each. All others have a name of their own.
@@ -128,58 +130,91 @@ def defined_names(tree: ast.Module) -> set[str]:
     return names
 
 
-@pytest.fixture(params=MODULES, ids=lambda path: str(path.relative_to(ROOT / "src")))
-def module(request: pytest.FixtureRequest) -> Path:
-    path: Path = request.param
-    return path
+def unspoken_names(path: Path, tree: ast.Module) -> Iterator[str]:
+    """What a module does not say of what it is and gives."""
+    if not tree.body and path.name == "__init__.py":
+        return  # a folder that only holds its modules
+    if not ast.get_docstring(tree):
+        yield "a module begins with a docstring"
+    names = public_names(tree)
+    if names is None and path.name != "__main__.py":
+        yield "a module has __all__"
+    if path != PACKAGE / "__init__.py":  # may give names when first asked
+        yield from (f"__all__ names {n}" for n in set(names or ()) - defined_names(tree))
 
 
+def too_long(path: Path, tree: ast.Module) -> Iterator[str]:
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    if lines > LONGEST:
+        yield f"{lines} lines: give its second subject a file of its own"
+
+
+def code_out_of_files(path: Path, tree: ast.Module) -> Iterator[str]:
+    return unsafe_uses(tree)
+
+
+def keywords_passed_on(path: Path, tree: ast.Module) -> Iterator[str]:
+    """But for scikit-learn's set_params(**params) and generate's options, whose names are
+    checked there.
+    """
+    if path.name in ("transducer.py", "make_pipeline.py", "task_pipeline.py", "moved.py"):
+        return iter(())
+    return blind_keywords(tree)
+
+
+def asserts(path: Path, tree: ast.Module) -> Iterator[str]:
+    """An assert vanishes under ``python -O``, and its message names no key, file or line."""
+    return (f"line {node.lineno}" for node in ast.walk(tree) if isinstance(node, ast.Assert))
+
+
+def empty_names(path: Path, tree: ast.Module) -> Iterator[str]:
+    if path.stem in {"utils", "util", "helpers", "misc", "common"}:
+        yield "a module is named by its subject"
+
+
+@functools.cache
 def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
-def test_module_says_what_it_is_and_gives(module: Path) -> None:
-    tree = parsed(module)
-    if not tree.body and module.name == "__init__.py":
-        return  # a folder that only holds its modules
-    assert ast.get_docstring(tree), "a module begins with a docstring"
-    names = public_names(tree)
-    assert names is not None or module.name == "__main__.py", "a module has __all__"
-    missing = set(names or ()) - defined_names(tree)
-    if module != ROOT / "src" / "transduce" / "__init__.py":  # may give names when first asked
-        assert not missing, "__all__ names what the module defines"
+@pytest.mark.parametrize(
+    "rule",
+    [unspoken_names, too_long, code_out_of_files, keywords_passed_on, asserts, empty_names],
+    ids=lambda rule: rule.__name__,
+)
+def test_every_module_keeps(rule: Callable[[Path, ast.Module], Iterator[str]]) -> None:
+    found = {str(path.relative_to(PACKAGE)): list(rule(path, parsed(path))) for path in MODULES}
+    assert {path: broken for path, broken in found.items() if broken} == {}
 
 
-def test_module_is_short(module: Path) -> None:
-    lines = len(module.read_text(encoding="utf-8").splitlines())
-    assert lines <= LONGEST, f"{lines} lines: give its second subject a file of its own"
-
-
-def test_module_runs_no_code_out_of_files(module: Path) -> None:
-    assert list(unsafe_uses(parsed(module))) == []
-
-
-def test_module_passes_no_keywords_on_blind(module: Path) -> None:
-    if module.name in ("transducer.py", "make_pipeline.py", "task_pipeline.py", "moved.py"):
-        return  # scikit-learn's set_params(**params), generate's options: names are checked there
-    assert list(blind_keywords(parsed(module))) == []
-
-
-def test_module_raises_instead_of_asserting(module: Path) -> None:
-    """An assert vanishes under ``python -O``, and its message names no key, file or line."""
-    asserts = [node.lineno for node in ast.walk(parsed(module)) if isinstance(node, ast.Assert)]
-    assert asserts == []
-
-
-def test_module_name_says_its_subject(module: Path) -> None:
-    assert module.stem not in {"utils", "util", "helpers", "misc", "common"}
+@pytest.mark.parametrize(
+    ("rule", "name", "code", "broken"),
+    [
+        (unspoken_names, "a.py", "x = 1", 2),
+        (unspoken_names, "a.py", "'A.'\n__all__ = ['f', 'g']\ndef g(): ...", 1),
+        (unspoken_names, "__init__.py", "", 0),
+        (unspoken_names, "__main__.py", "'A.'", 0),
+        (too_long, "a.py", "x = 1\n" * (LONGEST + 1), 1),
+        (asserts, "a.py", "def f(x):\n    assert x", 1),
+        (empty_names, "utils.py", "", 1),
+    ],
+)
+def test_a_module_that_breaks_a_rule_is_seen(
+    rule: Callable[[Path, ast.Module], Iterator[str]],
+    name: str,
+    code: str,
+    broken: int,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / name).write_text(code)
+    assert len(list(rule(tmp_path / name, ast.parse(code)))) == broken
 
 
 def test_a_file_has_its_name_alone() -> None:
     rooms: dict[str, set[str]] = {}
     for path in MODULES:
         if path.name != "__init__.py":
-            room = path.parent.relative_to(ROOT / "src" / "transduce")
+            room = path.parent.relative_to(PACKAGE)
             rooms.setdefault(path.name, set()).add(str(room))
     assert {name: where for name, where in rooms.items() if len(where) > 1} == TWINS
 
@@ -201,7 +236,7 @@ def test_a_class_has_its_name_alone() -> None:
 
 @pytest.mark.parametrize("room", ["modules", "models", "search"])
 def test_shapes_stand_where_axes_change(room: str) -> None:
-    for path in sorted((ROOT / "src" / "transduce" / room).rglob("*.py")):
+    for path in sorted((PACKAGE / room).rglob("*.py")):
         assert list(silent_shapes(path.read_text(encoding="utf-8"))) == [], path
 
 

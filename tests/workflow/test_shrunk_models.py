@@ -22,6 +22,7 @@ from transduce.errors import ConfigError, ModelError
 from transduce.files import SUMS
 from transduce.transducer import Transducer
 from transduce.workflow.corpora.corpora import open_corpora
+from transduce.workflow.fitting.beginning import LearntFrom
 from transduce.workflow.fitting.fit import fit
 from transduce.workflow.shrinking import shrink, weight_sizes
 from transduce.workflow.trained import TrainedModel
@@ -100,8 +101,8 @@ def test_training_goes_on_in_floats(
             "training": {"max_steps": 1, "batch_tokens": 64, "precision": "float32"},
         }
     )
-    base = TrainedModel.load(whole / "int8", "cpu")
-    trained = fit(config, open_corpora(config), tmp_path / "run", base=base)
+    base = LearntFrom(TrainedModel.load(whole / "int8", "cpu"))
+    trained = fit(config, open_corpora(config), tmp_path / "run", learnt_from=base)
     assert trained.config.weights == "float32"
     assert not any(isinstance(weight, Shrunk) for weight in trained.model.parameters())
     assert "model.from has int8 weights: training goes on in float32" in caplog.text
