@@ -134,7 +134,7 @@ def test_the_command(
     assert call(monkeypatch, "shrink", whole / "model", "-o", out) != 0
     assert "--output must be a new directory" in capsys.readouterr().err
     assert call(monkeypatch, "shrink", whole / "model", "-o", out, "--weights", "int3") != 0
-    assert "--weights must be bfloat16, int8, int4; got 'int3'" in capsys.readouterr().err
+    assert "--weights must be one of bfloat16, int8, int4; got 'int3'" in capsys.readouterr().err
 
 
 # ------------------------------------------------ files that lie

@@ -23,7 +23,7 @@ def shrink_model(model: Path, output: Path, weights: str) -> None:
     Raises ConfigError, also for an ``output`` that holds something, ModelError, BusyError, OSError.
     """
     if weights not in _NUMBERS:
-        raise ConfigError(f"--weights must be {', '.join(_NUMBERS)}; got {weights!r}")
+        raise ConfigError(f"--weights must be one of {', '.join(_NUMBERS)}; got {weights!r}")
     if output.exists() and not (output.is_dir() and is_free(output)):
         clear_left(output)
         raise ConfigError(f"--output must be a new directory; got {output}, which exists")
