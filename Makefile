@@ -41,7 +41,7 @@ kills: $(READY_DEV) ## kills and write errors at every change of a file (half an
 fuzz: $(READY_DEV) ## damaged inputs for every reader, MINUTES=10 of them
 	$(BIN)/python tests/fuzz run --minutes $(MINUTES)
 
-sanitize: $(READY_DEV) ## the native engine's tests under the sanitizers of g++ (half an hour)
+sanitize: $(READY_DEV) ## the native engine's tests under the sanitizers of g++ (ten minutes)
 	$(BIN)/python tests/sanitize.py
 	$(BIN)/python tests/sanitize.py --threads
 
