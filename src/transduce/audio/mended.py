@@ -10,14 +10,13 @@ import os
 from typing import BinaryIO
 
 from transduce.audio.mpeg import counted, first_frame, stated, stating
-from transduce.audio.short_headers import header_mended
+from transduce.audio.short_headers import FEW, header_mended
 from transduce.errors import DataError
 from transduce.untrusted.pieces import Piece, pieced
 
 __all__ = ["mended"]
 
-_FEW = 1 << 10  # bytes that a header may be wrong by
-_SHARE = 100  # or a hundredth of the file
+_SHARE = 100  # a header may be wrong by FEW bytes, or by a hundredth of the file
 _LAST_TAG = 128  # bytes of an ID3 tag behind the sound
 _NAMED = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"FORM", b".snd")
 
@@ -67,7 +66,7 @@ def _mp3_pieces(file: BinaryIO, start: int, size: int, name: str) -> list[Piece]
     there = end - first
     if told is not None:
         bytes_told = there if told[1] is None else told[1]
-        if there + max(_FEW, bytes_told // _SHARE) < bytes_told:
+        if there + max(FEW, bytes_told // _SHARE) < bytes_told:
             raise DataError(
                 f"recording must be whole; got {there:,} of {bytes_told:,} bytes", file=name
             )

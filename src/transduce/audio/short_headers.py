@@ -10,9 +10,9 @@ from typing import BinaryIO, Literal, NamedTuple
 
 from transduce.untrusted.pieces import Piece
 
-__all__ = ["header_mended"]
+__all__ = ["FEW", "header_mended"]
 
-_FEW = 1 << 10  # bytes that a header may be wrong by
+FEW = 1 << 10  # bytes that a header may be wrong by
 _MOST_CHUNKS = 1000
 _UNKNOWN = b"\xff\xff\xff\xff"
 _Order = Literal["little", "big"]
@@ -82,7 +82,7 @@ def _wav(file: BinaryIO, start: int, size: int, order: _Order) -> list[Piece] | 
         length = int.from_bytes(file.read(8), order)
     begin, end = data.place + 8, data.place + 8 + length
     never_told = length == 0 and told <= begin
-    if end + _FEW >= size and not (never_told and end < size):
+    if end + FEW >= size and not (never_told and end < size):
         return None
     if not never_told and _another_follows(file, end + length % 2):
         return None
@@ -95,7 +95,7 @@ def _aiff(file: BinaryIO, start: int, size: int) -> list[Piece] | None:
     if sound is None:
         return None
     begin, end = sound.place + 8, sound.place + 8 + sound.length
-    if end + _FEW >= size or _another_follows(file, end + sound.length % 2):
+    if end + FEW >= size or _another_follows(file, end + sound.length % 2):
         return None
     whole, inside = (
         min(n, 0xFFFFFFFE).to_bytes(4, "big") for n in (size - start - 8, size - begin)
@@ -108,7 +108,7 @@ def _au(file: BinaryIO, start: int, size: int) -> list[Piece] | None:
     file.seek(start + 4)
     begin = start + int.from_bytes(file.read(4), "big")
     length = int.from_bytes(file.read(4), "big")
-    if begin + length + (_FEW if length else 0) >= size:
+    if begin + length + (FEW if length else 0) >= size:
         return None
     return [(start, start + 8), _UNKNOWN, (start + 12, size)]
 

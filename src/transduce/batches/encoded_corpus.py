@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from transduce.batches.encoded_files import Counts, Integers, Sink, read_folder, write_folder
 from transduce.batches.length_limits import LengthLimits
 from transduce.batches.padding import pad_source, pad_target
+from transduce.batches.token_files import token_type
 from transduce.config import DataConfig
 from transduce.errors import DataError
 from transduce.interfaces import END, Batch
@@ -129,7 +130,7 @@ class EncodedCorpus:
         """
         limits = LengthLimits(config or DataConfig())
         sizes = [max(part.tokenizers[side].size for part in parts) for side in (0, 1)]
-        types = [np.dtype("<u2" if size <= 1 << 16 else "<u4") for size in sizes]
+        types = [token_type(size) for size in sizes]
         if folder is None:
             held: list[list[Integers]] = [[], []]
             sinks = [pieces.append for pieces in held]

@@ -21,7 +21,9 @@ from transduce.batches.token_files import (
     Integers,
     TokenFile,
     digest_of,
+    holds_symbols,
     lengths_file,
+    mapped,
     tokens_file,
 )
 from transduce.errors import ModelError
@@ -36,7 +38,6 @@ SIDES = ("source", "target")
 _MANIFEST = "corpus.json"
 _VERSION = 3
 _TYPES = ("<u2", "<u4")
-_PORTION = 1 << 22  # tokens looked at together
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +133,9 @@ def _mapped(folder: Path, side: str, state: Mapping[str, Any], size: int) -> Map
         raise ValueError(f"{paths[1]} must be of {count} tokens")
     if not count:
         return MappedSide(np.empty(0, kind), lengths, None)
-    with paths[0].open("rb") as file:
-        mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    tokens = np.frombuffer(mapping, kind)
-    for start in range(0, count, _PORTION):
-        if tokens[start : start + _PORTION].max() >= size:
-            raise ValueError(f"{paths[0]} must hold symbols of the vocabulary")
+    tokens, mapping = mapped(paths[0], kind)
+    if not holds_symbols(tokens, size):
+        raise ValueError(f"{paths[0]} must hold symbols of the vocabulary")
     return MappedSide(tokens, lengths, mapping)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from transduce.interfaces import BEGIN, PADDING, Source
 
-__all__ = ["pad_source", "pad_target"]
+__all__ = ["pad_source", "pad_target", "row_places"]
 
 Integers = NDArray[np.integer[Any]]
 
@@ -33,6 +33,14 @@ def pad_target(
     return torch.from_numpy(rows), _lengths(lengths)
 
 
+def row_places(starts: Integers, lengths: Integers) -> NDArray[np.int64]:
+    """Where the numbers of all rows ``start : start + length`` stand, row after row."""
+    # Number k of all stands at k plus what its row's start is ahead of its place.
+    ahead = starts.astype(np.int64) - (np.cumsum(lengths) - lengths)
+    places: NDArray[np.int64] = np.arange(int(lengths.sum())) + np.repeat(ahead, lengths)
+    return places
+
+
 def _lengths(lengths: Integers) -> torch.Tensor:
     return torch.from_numpy(lengths.astype(np.int64))
 
@@ -43,8 +51,6 @@ def _padded(tokens: Integers, starts: Integers, lengths: Integers, first: int) -
     width = max(1, int(lengths.max(initial=1)))
     rows = np.full((len(lengths), first + width), PADDING, dtype=np.int64)
     if len(lengths):
-        # Token k of the batch stands at k plus what its row's start is ahead of its place.
-        ahead = starts.astype(np.int64) - (np.cumsum(lengths) - lengths)
-        places = np.arange(int(lengths.sum())) + np.repeat(ahead, lengths)
-        rows[:, first:][np.arange(width) < lengths[:, None]] = tokens[places]
+        real = np.arange(width) < lengths[:, None]
+        rows[:, first:][real] = tokens[row_places(starts, lengths)]
     return rows

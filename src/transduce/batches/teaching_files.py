@@ -8,7 +8,6 @@ tokens of the corpus, in its order. ``teacher.json``, written last, makes them v
 from __future__ import annotations
 
 import json
-import mmap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from transduce.batches.token_files import Integers, TokenFile, digest_of
+from transduce.batches.padding import row_places
+from transduce.batches.token_files import (
+    Integers,
+    TokenFile,
+    digest_of,
+    holds_symbols,
+    mapped,
+    token_type,
+)
 from transduce.errors import ModelError
 from transduce.files import write_bytes
 from transduce.untrusted.json import read_object
@@ -30,7 +37,6 @@ _MANIFEST = "teacher.json"
 _TOKENS, _LOG_PROBS = "teacher.tokens", "teacher.log_probs"
 _VERSION = 1
 _FLOAT = np.dtype("<f2")
-_PORTION = 1 << 20  # rows looked at together
 
 Told = tuple[Integers, NDArray[np.floating[Any]]]  # tokens and log-probabilities, ``[n, K]``
 
@@ -55,8 +61,7 @@ class TeachingFiles:
         shape = max(1, len(numbers)), width, K
         tokens, log_probs = np.zeros(shape, np.int64), np.zeros(shape, np.float32)
         if len(numbers):
-            ahead = self.starts[numbers] - (np.cumsum(lengths) - lengths)
-            places = np.arange(int(lengths.sum())) + np.repeat(ahead, lengths)
+            places = row_places(self.starts[numbers], lengths)
             real = np.arange(width) < lengths[:, None]
             tokens[real], log_probs[real] = self.tokens[places], self.log_probs[places]
         return torch.from_numpy(tokens), torch.from_numpy(log_probs)
@@ -106,15 +111,14 @@ class TeachingFiles:
             log_probs = _mapped(folder / _LOG_PROBS, _FLOAT, shape)
         except (ModelError, OSError, ValueError, KeyError, TypeError):
             return None
-        for start in range(0, len(tokens), _PORTION):
-            if tokens[start : start + _PORTION].max(initial=0) >= vocabulary:
-                return None
+        if not holds_symbols(tokens, vocabulary):
+            return None
         return cls(tokens, log_probs, _starts(lengths), lengths.astype(np.int64))
 
 
 def _layout(lengths: Integers, vocabulary: int, outputs: int) -> dict[str, Any]:
     return {
-        "type": "<u2" if vocabulary <= 1 << 16 else "<u4",
+        "type": token_type(vocabulary).str,
         "rows": int(lengths.sum(dtype=np.int64)),
         "outputs": min(outputs, vocabulary),
     }
@@ -128,6 +132,4 @@ def _mapped(path: Path, kind: np.dtype[Any], shape: tuple[int, int]) -> NDArray[
     """Raises ValueError where the file is not of this size."""
     if path.stat().st_size != kind.itemsize * shape[0] * shape[1]:
         raise ValueError(f"{path} must hold {shape} numbers")
-    with path.open("rb") as file:
-        mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    return np.frombuffer(mapping, kind).reshape(shape)
+    return mapped(path, kind)[0].reshape(shape)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
 from pathlib import Path
 from types import TracebackType
@@ -11,9 +12,20 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Integers", "TokenFile", "digest_of", "lengths_file", "tokens_file"]
+__all__ = [
+    "Integers",
+    "TokenFile",
+    "digest_of",
+    "holds_symbols",
+    "lengths_file",
+    "mapped",
+    "token_type",
+    "tokens_file",
+]
 
 Integers = NDArray[np.integer[Any]]
+
+_PORTION = 1 << 22  # numbers looked at together
 
 
 class TokenFile:
@@ -50,6 +62,24 @@ class TokenFile:
                 os.fsync(self._file.fileno())
         finally:
             self._file.close()
+
+
+def token_type(size: int) -> np.dtype[Any]:
+    """What holds the symbols of a vocabulary of this size, little-endian."""
+    return np.dtype("<u2" if size <= 1 << 16 else "<u4")
+
+
+def mapped(path: Path, kind: np.dtype[Any]) -> tuple[NDArray[Any], mmap.mmap]:
+    """The numbers of a file, and what maps them. Raises OSError, ValueError for an empty file."""
+    with path.open("rb") as file:
+        mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return np.frombuffer(mapping, kind), mapping
+
+
+def holds_symbols(tokens: Integers, size: int) -> bool:
+    """Whether all are of a vocabulary of this size; a portion is looked at after the other."""
+    starts = range(0, len(tokens), _PORTION)
+    return all(tokens[n : n + _PORTION].max() < size for n in starts)
 
 
 def digest_of(path: Path) -> str:

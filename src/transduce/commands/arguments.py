@@ -10,7 +10,7 @@ from typing import Any
 
 from transduce.config import Config, Files, parse_override
 from transduce.errors import ConfigError, DataError
-from transduce.files import write_text
+from transduce.files import clear_left, is_free, write_text
 from transduce.reading.pair_files import Example
 from transduce.reading.parts import find_part, part_tags, parts_of
 from transduce.reading.problems import Problems
@@ -21,6 +21,7 @@ from transduce.workflow.corpora.corpora import examples_from_files, test_set_of
 __all__ = [
     "recipe_or_data",
     "require_file_place",
+    "require_new_folder",
     "require_output",
     "split_overrides",
     "test_examples",
@@ -90,6 +91,13 @@ def require_file_place(path: Path | None, option: str) -> None:
         raise ConfigError(f"{option} must be a file; got the folder {path}")
     if not os.path.isdir(path.parent):
         raise ConfigError(f"{option} must be in a folder that exists; got {path}")
+
+
+def require_new_folder(path: Path) -> None:
+    """Before any work: is ``--output`` free? Raises ConfigError."""
+    if path.exists() and not (path.is_dir() and is_free(path)):
+        clear_left(path)
+        raise ConfigError(f"--output must be a new directory; got {path}, which exists")
 
 
 def require_output(path: Path | None, kinds: Collection[str], where: str = "") -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from transduce.errors import ConfigError
-from transduce.files import clear_left, is_free
+from transduce.commands.arguments import require_new_folder
 from transduce.pretrained.published_model import read_pretrained
 
 __all__ = ["import_model"]
@@ -25,9 +24,7 @@ def import_model(
     One that a killed import left is written once more.
     Raises ConfigError, ModelError, BusyError, OSError.
     """
-    if output.exists() and not (output.is_dir() and is_free(output)):
-        clear_left(output)
-        raise ConfigError(f"--output must be a new directory; got {output}, which exists")
+    require_new_folder(output)
     trained = read_pretrained(
         path,
         device="cpu",

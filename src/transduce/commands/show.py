@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from transduce.commands.shrink import kept_kinds
 from transduce.engine import engine_of
 from transduce.errors import ConfigError
 from transduce.evaluation.by_part import parted, table_by_part
@@ -142,7 +141,7 @@ def _weights(trained: TrainedModel) -> str:
         ["all", f"{sizes.rounded + sizes.floats:,}", f"{sizes.bytes_each:.3f}"],
     ]
     table = render_table("weights", ["numbers", "weights", "bytes of one"], rows)
-    return table + f"in float32: {kept_kinds(sizes)}\n"
+    return table + f"in float32: {sizes.kept_kinds}\n"
 
 
 def _bytes_each(size: int, count: int) -> str:

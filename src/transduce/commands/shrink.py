@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast, get_args
 
+from transduce.commands.arguments import require_new_folder
 from transduce.config import WeightNumber
 from transduce.errors import ConfigError
-from transduce.files import clear_left, is_free, place
+from transduce.files import place
 from transduce.pretrained.published_model import load_trained
-from transduce.workflow.shrinking import WeightSizes, shrink, weight_sizes
+from transduce.workflow.shrinking import shrink, weight_sizes
 from transduce.workflow.trained import WEIGHTS
 
-__all__ = ["kept_kinds", "shrink_model"]
+__all__ = ["shrink_model"]
 
 _NUMBERS = [number for number in get_args(WeightNumber) if number != "float32"]
 
@@ -24,9 +25,7 @@ def shrink_model(model: Path, output: Path, weights: str) -> None:
     """
     if weights not in _NUMBERS:
         raise ConfigError(f"--weights must be one of {', '.join(_NUMBERS)}; got {weights!r}")
-    if output.exists() and not (output.is_dir() and is_free(output)):
-        clear_left(output)
-        raise ConfigError(f"--output must be a new directory; got {output}, which exists")
+    require_new_folder(output)
     trained = load_trained(model, "cpu")
     smaller = shrink(trained, cast(WeightNumber, weights))
     smaller.save(output)
@@ -36,17 +35,4 @@ def shrink_model(model: Path, output: Path, weights: str) -> None:
         f"model: {output} ({before / 1e6:.2f} to {after / 1e6:.2f} MB, "
         f"{after / (sizes.rounded + sizes.floats):.3f} bytes a weight)"
     )
-    print(f"{weights}: {sizes.rounded:,} weights; float32: {sizes.floats:,} ({kept_kinds(sizes)})")
-
-
-def kept_kinds(sizes: WeightSizes) -> str:
-    """What stays float32, by the last words of the names."""
-    kinds = dict.fromkeys(
-        "biases" if name.rpartition(".")[2].startswith("bias") else _kind(name)
-        for name in sizes.kept
-    )
-    return ", ".join(kinds) or "none"
-
-
-def _kind(name: str) -> str:
-    return "norms" if name.endswith("norm.weight") else name
+    print(f"{weights}: {sizes.rounded:,} weights; float32: {sizes.floats:,} ({sizes.kept_kinds})")

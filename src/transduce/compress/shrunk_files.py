@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 import torch
@@ -17,7 +17,7 @@ from transduce.compress.shrunk import Shrunk
 from transduce.config import WeightNumber
 from transduce.errors import ModelError
 
-__all__ = ["SCALE", "read_shrunk", "require_shrunk"]
+__all__ = ["SCALE", "read_shrunk", "require_kind", "require_shrunk"]
 
 SCALE = ".scale"  # behind the name of the tensor that it belongs to
 
@@ -46,7 +46,7 @@ def require_shrunk(
             place = name + behind
             if place not in left:
                 raise ModelError(f"weights must hold {place}, as weights: {number} says")
-            _require(place, left.pop(place), kind, shape)
+            require_kind(place, left.pop(place), shape, kind)
     return left
 
 
@@ -79,9 +79,16 @@ def _expected(shape: tuple[int, ...], number: WeightNumber) -> dict[str, _Kind]:
     return {"": (torch.bfloat16, shape)}
 
 
-def _require(name: str, found: _Kind, kind: torch.dtype, shape: tuple[int, ...]) -> None:
+def require_kind(
+    name: str,
+    found: _Kind,
+    shape: tuple[int, ...],
+    kind: torch.dtype,
+    known: Collection[torch.dtype] = (),
+) -> None:
+    """Raise ModelError for another shape, or a type that is neither ``kind`` nor ``known``."""
     if found[1] != shape:
         raise ModelError(f"{name} must be of shape {list(shape)}; got {list(found[1])}")
-    if found[0] != kind:
+    if found[0] != kind and found[0] not in known:
         said, got = (str(each).removeprefix("torch.") for each in (kind, found[0]))
         raise ModelError(f"{name} must be of type {said}; got {got}")

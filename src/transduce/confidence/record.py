@@ -13,9 +13,16 @@ from numpy.typing import NDArray
 from transduce.confidence.confidence import NAMES, Confidence, Kind
 from transduce.confidence.judge import Judge
 from transduce.errors import ModelError
+from transduce.files import place
 from transduce.untrusted.json import read_object
 
-__all__ = ["CONFIDENCE", "confidence_json", "read_confidence"]
+__all__ = [
+    "CONFIDENCE",
+    "confidence_file",
+    "confidence_json",
+    "confidence_of",
+    "read_confidence",
+]
 
 CONFIDENCE = "confidence.json"
 
@@ -48,6 +55,16 @@ def _written(judge: Judge) -> dict[str, Any]:
         "bias": judge.bias,
         "curve": {"places": judge.places.tolist(), "heights": judge.heights.tolist()},
     }
+
+
+def confidence_file(folder: Path) -> list[str]:
+    """The name of the file in a model directory; none where it has none."""
+    return [CONFIDENCE] if place(folder, CONFIDENCE).is_file() else []
+
+
+def confidence_of(folder: Path) -> Confidence | None:
+    """That of a model directory, where it has one. Raises ModelError."""
+    return read_confidence(place(folder, CONFIDENCE)) if confidence_file(folder) else None
 
 
 def read_confidence(path: str | Path) -> Confidence:

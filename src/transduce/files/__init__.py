@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from transduce.files.change import Change, changing
 from transduce.files.committed import clear_left, finish, is_free, place
-from transduce.files.lock import locked
+from transduce.files.lock import locked, locked_in_turn
 from transduce.files.reading import read_as_one
 from transduce.files.replace import aside_name, clear_asides, replacing, write_bytes, write_text
 from transduce.files.sums import SUMS, Sums, damaged, digest
@@ -25,6 +25,7 @@ __all__ = [
     "finish",
     "is_free",
     "locked",
+    "locked_in_turn",
     "named",
     "place",
     "read_as_one",

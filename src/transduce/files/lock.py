@@ -8,8 +8,9 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from transduce.files.sync import named
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["locked", "try_lock"]
+__all__ = ["locked", "locked_in_turn", "try_lock"]
+
+_PAUSE = 0.2  # seconds between two looks at a folder that another process writes
 
 
 @dataclass(slots=True)
@@ -50,6 +53,19 @@ def locked(folder: Path) -> Iterator[bool]:
         yield _held[key].alone
     finally:
         _give_back(key)
+
+
+@contextmanager
+def locked_in_turn(folder: Path) -> Iterator[bool]:
+    """Likewise, once no other writer is at work. Raises OSError."""
+    with ExitStack() as held:
+        while True:
+            try:
+                alone = held.enter_context(locked(folder))
+                break
+            except BusyError:
+                time.sleep(_PAUSE)
+        yield alone
 
 
 def try_lock(descriptor: int) -> bool | None:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from transduce.compress.rounding import is_rounded
 from transduce.compress.shrunk import Shrunk, floats_of
-from transduce.compress.shrunk_files import read_shrunk, require_shrunk
+from transduce.compress.shrunk_files import read_shrunk, require_kind, require_shrunk
 from transduce.config import WeightNumber
 from transduce.errors import ModelError, naming
 from transduce.files import named, replacing
@@ -142,17 +142,9 @@ def _require_alike(own: Mapping[str, Tensor], given: Mapping[str, _Kind]) -> Non
     if unknown := sorted(given.keys() - own.keys()):
         raise ModelError(f"weights must fit the model's config; got an unknown {unknown[0]}")
     for name, tensor in own.items():
-        kind, shape = given[name]
-        if tensor.shape != shape:
-            raise ModelError(f"{name} must be of shape {list(tensor.shape)}; got {list(shape)}")
         # of floats any but float8, which nobody reads back as the numbers that it was
-        known = _FLOATS if tensor.is_floating_point() else (tensor.dtype,)
-        if kind not in known:
-            raise ModelError(f"{name} must be of type {_said(tensor.dtype)}; got {_said(kind)}")
-
-
-def _said(kind: torch.dtype) -> str:
-    return str(kind).removeprefix("torch.")
+        known = _FLOATS if tensor.is_floating_point() else ()
+        require_kind(name, given[name], tuple(tensor.shape), tensor.dtype, known)
 
 
 def adopt_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:

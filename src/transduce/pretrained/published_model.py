@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from transduce.confidence.record import CONFIDENCE, read_confidence
+from transduce.confidence.record import confidence_file, confidence_of
 from transduce.config import Config
 from transduce.errors import ModelError, TransduceError, naming
 from transduce.files import place, read_as_one
@@ -60,13 +60,12 @@ def _load(folder: Path, device: str) -> TrainedModel:
     if not holds_published(folder):
         return TrainedModel.load(folder, device)
     config = TrainedModel.read_config(folder)
-    extra = [name for name in (CONFIDENCE,) if place(folder, name).is_file()]
-    with checked(folder, [*published_files(folder), *extra]), naming(folder):
+    files = [*published_files(folder), *confidence_file(folder)]
+    with checked(folder, files), naming(folder):
         checkpoint = PublishedCheckpoint(place(folder, PUBLISHED))
         with closing(checkpoint.weights):
             trained = read_adapted(checkpoint, config)
-        if extra:
-            trained.confidence = read_confidence(place(folder, CONFIDENCE))
+        trained.confidence = confidence_of(folder)
     trained.report |= read_report(folder)
     trained.model.to(choose_device(device)).eval()
     return trained

@@ -34,6 +34,17 @@ class WeightSizes:
         """Bytes of a weight, all of them taken together."""
         return (self.rounded_bytes + self.float_bytes) / max(1, self.rounded + self.floats)
 
+    @property
+    def kept_kinds(self) -> str:
+        """What stays float32, by the last words of the names."""
+        return ", ".join(dict.fromkeys(map(_kind, self.kept))) or "none"
+
+
+def _kind(name: str) -> str:
+    if name.rpartition(".")[2].startswith("bias"):
+        return "biases"
+    return "norms" if name.endswith("norm.weight") else name
+
 
 def shrink(trained: TrainedModel, number: WeightNumber) -> TrainedModel:
     """The same model with its matrices rounded into ``number``; ``trained`` stays what it is.

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from transduce.confidence.confidence import Confidence
-from transduce.confidence.record import CONFIDENCE, confidence_json, read_confidence
+from transduce.confidence.record import CONFIDENCE, confidence_file, confidence_json, confidence_of
 from transduce.config import Config, SearchConfig, load_config
 from transduce.config.image import ImageConfig
 from transduce.errors import DataError, ModelError, naming
@@ -160,15 +160,13 @@ class TrainedModel:
         config = cls.read_config(folder)
         tokenizers = [file for side in _SIDES for file in tokenizer_files(config, side).values()]
         require_files(folder, tokenizers)
-        extra = [name for name in (CONFIDENCE,) if place(folder, name).is_file()]
-        with checked(folder, [*tokenizers, WEIGHTS, *extra]):
+        with checked(folder, [*tokenizers, WEIGHTS, *confidence_file(folder)]):
             source, target = load_source(folder, config), load_side(folder, config, "target")
             with TensorFile(place(folder, WEIGHTS)) as file:
                 with naming(folder), blueprint(len(file.entries), folder):
                     trained = cls.fresh(config, source, target)
                 read_weights(trained.model, file, config.weights)
-            if extra:
-                trained.confidence = read_confidence(place(folder, CONFIDENCE))
+            trained.confidence = confidence_of(folder)
         chosen = choose_device(device)
         if chosen.type != "cpu":
             restore_floats(trained.model)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from math import exp
 
+from transduce.drawing.figures import OTHER
 from transduce.drawing.labels import readable
 from transduce.explain.records.weighed import Weighed
 
@@ -17,10 +18,10 @@ WHAT_IF_STYLE = """
 .transduce ol.steps b{min-width:6em}
 .transduce ol.steps details{max-width:100%}
 .transduce ol.steps details[open]{flex-basis:100%}
-.transduce ol.steps summary{cursor:pointer;color:#2b6cb0}
-.transduce summary:focus{outline:2px solid #2b6cb0}
+.transduce ol.steps summary{cursor:pointer;color:OTHER}
+.transduce summary:focus{outline:2px solid OTHER}
 .transduce ol.steps p{margin:.2em 0 .4em 1em;overflow-wrap:anywhere}
-"""
+""".replace("OTHER", OTHER)
 
 
 def what_if(explanation: Weighed) -> str:

@@ -27,7 +27,7 @@ from transduce.tokenization.tokenizer import Tokenizer
 from transduce.workflow.corpora.survey import Tokenizers
 from transduce.workflow.trained import TrainedModel
 
-__all__ = ["FromModel"]
+__all__ = ["FromModel", "require_same_input"]
 
 _LISTED = ("character", "whitespace", "word")  # kinds whose symbols are a list that can grow
 _NOISE = 0.1  # of the standard deviation of a table's entries
@@ -57,11 +57,7 @@ class FromModel:
         base = self._base.config
         for section in ("model", "tokenizer"):
             _refuse_own(config, section)
-        if config.data.input.kind != base.data.input.kind:
-            raise ConfigError(
-                f"data.input.kind must be {base.data.input.kind}, as of model.from; "
-                f"got {config.data.input.kind}"
-            )
+        require_same_input(config, base, "model.from")
         start = {"from_": config.model.from_, "new_symbols": config.model.new_symbols}
         given = config.training.model_fields_set
         kept = {name: getattr(base.training, name) for name in _KEPT if name not in given}
@@ -138,6 +134,13 @@ class FromModel:
             own[name] = _grown(table, rows[name]) if name in rows else table
         with torch.no_grad():
             set_weights(trained.model, own)
+
+
+def require_same_input(config: Config, other: Config, key: str) -> None:
+    """Raise ConfigError where the model that ``key`` names reads other sources than the recipe."""
+    own, wanted = config.data.input.kind, other.data.input.kind
+    if own != wanted:
+        raise ConfigError(f"data.input.kind must be {wanted}, as of {key}; got {own}")
 
 
 def _sizes(trained: TrainedModel) -> list[int]:

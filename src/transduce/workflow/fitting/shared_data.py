@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from transduce.config import Config
-from transduce.errors import BusyError
-from transduce.files import locked
+from transduce.files import locked_in_turn
 from transduce.workflow.corpora.corpora import Corpora, digest
 from transduce.workflow.corpora.survey import Seen, Tokenizers, survey
 from transduce.workflow.readers.source_reader import Cache, Corpus
 
 __all__ = ["SharedData"]
-
-_PAUSE = 0.2  # seconds between two looks at a folder that another process writes
 
 
 class SharedData:
@@ -56,12 +52,8 @@ class SharedData:
         """One process writes the files, the others wait and open them."""
         folder = self._folder / key
         folder.mkdir(parents=True, exist_ok=True)
-        while True:
-            try:
-                with locked(folder):
-                    return build(Cache(folder, key))
-            except BusyError:
-                time.sleep(_PAUSE)
+        with locked_in_turn(folder):
+            return build(Cache(folder, key))
 
 
 def _key(config: Config, corpora: Corpora) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from transduce.config import Config
 from transduce.errors import ConfigError
 from transduce.workflow.corpora.survey import Tokenizers
+from transduce.workflow.fitting.continuing import require_same_input
 from transduce.workflow.trained import TrainedModel
 
 __all__ = ["FromTeacher"]
@@ -26,11 +27,7 @@ class FromTeacher:
         Raises ConfigError where the recipe says another.
         """
         teacher = self._teacher.config
-        if config.data.input.kind != teacher.data.input.kind:
-            raise ConfigError(
-                f"data.input.kind must be {teacher.data.input.kind}, as of training.teacher; "
-                f"got {config.data.input.kind}"
-            )
+        require_same_input(config, teacher, "training.teacher")
         for key in ("source", "target", "shared"):
             own = getattr(config.tokenizer, key)
             said = key in config.tokenizer.model_fields_set

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from transduce.batches.teaching_files import TeachingFiles, Told
-from transduce.errors import BusyError, CheckpointError, ConfigError
-from transduce.files import locked
+from transduce.errors import CheckpointError, ConfigError
+from transduce.files import locked_in_turn
 from transduce.interfaces import Batch
 from transduce.models.storage import named_weights
 from transduce.search import Ensemble
@@ -25,7 +25,6 @@ from transduce.workflow.trained import TrainedModel
 __all__ = ["teach"]
 
 _WINDOW = 1 << 14  # pairs that are sorted by length together
-_PAUSE = 0.5  # seconds between two looks at a folder that another process writes
 _OFTEN = 10.0  # seconds between two lines
 
 Say = Callable[[str], None]
@@ -58,18 +57,20 @@ def teach(
     own = digest("\n".join([fingerprint, *map(_weights_digest, teachers)]))
     place = folder / "training" / "teacher"
     layout = corpus.target_lengths, vocabulary, outputs
-    while (found := TeachingFiles.open(place, own, *layout)) is None:
-        try:
-            place.mkdir(parents=True, exist_ok=True)
-            with locked(place):
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        with locked_in_turn(place):  # of several processes of this run one asks
+            found = TeachingFiles.open(place, own, *layout)
+            if found is None:
                 told = _told(trained, teachers, corpus, outputs, say)
                 TeachingFiles.write(place, own, *layout, told)
-        except BusyError:  # another process of this run asks them
-            time.sleep(_PAUSE)
-        except OSError as error:
-            raise CheckpointError(
-                f"{place}: what the teacher says cannot be written ({error.strerror})"
-            ) from None
+                found = TeachingFiles.open(place, own, *layout)
+    except OSError as error:
+        raise CheckpointError(
+            f"{place}: what the teacher says cannot be written ({error.strerror})"
+        ) from None
+    if found is None:
+        raise CheckpointError(f"{place}: what the teacher says must stay as written; it changed")
     return found
 
 
