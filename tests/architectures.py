@@ -50,9 +50,19 @@ def _transformer(*, model: dict | None = None, **options) -> dict:
     return {"encoder": stack, "decoder": stack, **(model or {})}
 
 
+def _ssru(*, model: dict | None = None, encoder: dict | None = None, **options) -> dict:
+    """A Transformer's encoder, or another, before a decoder of simple recurrent units."""
+    stacks = _transformer(**options)
+    decoder = {**stacks["decoder"], "kind": "ssru"}
+    return {"encoder": encoder or stacks["encoder"], "decoder": decoder, **(model or {})}
+
+
 def _mixed(encoder: dict, decoder: dict, **model) -> dict:
     return {"encoder": encoder["encoder"], "decoder": decoder["decoder"], **model}
 
+
+_NO_FEEDFORWARD = _ssru()
+_NO_FEEDFORWARD["decoder"] |= {"feedforward": 0, "layers": 1}
 
 ARCHITECTURES = {
     # every recurrent kind and every attention
@@ -107,6 +117,14 @@ ARCHITECTURES = {
     ),
     "transformer-marian": _transformer(norm_position="post", activation="silu", head_width=3),
     "transformer-fairseq": _transformer(positions="fairseq"),
+    # simple recurrent units in the place of a decoder's self-attention
+    "ssru": _ssru(),
+    "ssru-post-rms": _ssru(norm_position="post", norm="rms", activation="swiglu", bias=False),
+    "ssru-copy": _ssru(positions="learned", key_value_heads=2, model={"copy": True}),
+    "ssru-no-feedforward": _NO_FEEDFORWARD,
+    "lstm-to-ssru": _ssru(
+        encoder=_recurrent("lstm")["encoder"], positions="none", model={"tie": "target"}
+    ),
     # encoders and decoders of different kinds
     "transformer-to-gru": _mixed(_transformer(), _recurrent("gru")),
     "transformer-to-lstm-none": _mixed(_transformer(), _recurrent("lstm", attention="none")),
@@ -154,6 +172,7 @@ OVER_FRAMES = {
     "subsampling-transformer-rotary": _transformer(
         positions="rotary", model={"frontend": {"kind": "subsampling", "channels": 4}}
     ),
+    "linear-ssru": _ssru(model={"frontend": {"kind": "linear"}}),
     "linear-lstm-ctc": {**_recurrent("lstm"), "frontend": {"kind": "linear"}, "ctc": True},
     "subsampling-to-gru": _mixed(
         _transformer(positions="relative"),

@@ -19,6 +19,7 @@ from transduce.config import (
     ParallelFiles,
     RecurrentDecoderConfig,
     RecurrentEncoderConfig,
+    SSRUDecoderConfig,
     TagColumn,
     TransformerDecoderConfig,
     TransformerEncoderConfig,
@@ -72,6 +73,21 @@ def test_kind_chooses_the_options(kind: str) -> None:
     else:
         assert isinstance(config.model.encoder, RecurrentEncoderConfig)
         assert isinstance(config.model.decoder, RecurrentDecoderConfig)
+
+
+def test_a_decoder_of_simple_recurrent_units() -> None:
+    config = Config.from_mapping({"model": {"decoder": {"kind": "ssru", "feedforward": 0}}})
+    assert isinstance(config.model.decoder, SSRUDecoderConfig)
+    assert config.model.decoder.feedforward == 0
+    for decoder, said in (
+        (
+            {"kind": "ssru", "positions": "rotary"},
+            "positions must be one of .*, none; got 'rotary'",
+        ),
+        ({"kind": "transformer", "feedforward": 0}, "feedforward must be at least 1; got 0"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            Config.from_mapping({"model": {"decoder": decoder}})
 
 
 def test_copy_is_the_key_of_copy_source() -> None:
@@ -139,7 +155,7 @@ REFUSED: list[tuple[dict[Any, Any], str]] = [
     ({"model": {"encoder": {"kind": "foo"}}},
      f"model.encoder.kind must be one of {KINDS}; got 'foo'"),
     ({"model": {"decoder": {"kind": None}}},
-     f"model.decoder.kind must be one of {KINDS}; got None"),
+     f"model.decoder.kind must be one of {KINDS}, ssru; got None"),
     ({"model": {"encoder": {"width": 3}}}, f"model.encoder.kind must be given: one of {KINDS}"),
     ({"data": {"input": {"height": 3}}},
      "data.input.kind must be given: one of text, audio, image"),
@@ -235,7 +251,8 @@ def test_any_key_with_a_letter_missing_is_suggested(key: tuple[str, ...]) -> Non
 def test_a_preset_is_a_whole_model_section(name: str) -> None:
     config = Config.from_mapping({"model": {"preset": name}})
     kind = name.partition("-")[0]
-    assert config.model.encoder.kind == config.model.decoder.kind == kind
+    kinds = ("transformer", "ssru") if kind == "student" else (kind, kind)
+    assert (config.model.encoder.kind, config.model.decoder.kind) == kinds
     wanted = PRESETS[name]
     assert config.model.encoder.width == wanted["model"]["encoder"]["width"]
     assert config.training.learning_rate == wanted["training"]["learning_rate"]
@@ -452,10 +469,11 @@ share = st.floats(0, 0.99)
 
 @st.composite
 def stacks(draw: st.DrawFn, *, decoder: bool) -> dict[str, Any]:
-    kind = draw(st.sampled_from(["rnn", "lstm", "gru", "transformer"]))
+    kinds = ["rnn", "lstm", "gru", "transformer", *(["ssru"] if decoder else [])]
+    kind = draw(st.sampled_from(kinds))
     heads = draw(st.integers(1, 4))
     options: dict[str, st.SearchStrategy[Any]] = {"layers": st.integers(1, 1024), "dropout": share}
-    if kind == "transformer":
+    if kind in ("transformer", "ssru"):
         options |= {"norm": st.sampled_from(["layer", "rms"]), "bias": st.booleans()}
         fixed = {"heads": st.just(heads), "width": st.integers(1, 8).map(lambda n: 2 * n * heads)}
     else:

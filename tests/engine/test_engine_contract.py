@@ -29,7 +29,7 @@ TOLERANCE = {"float32": 2e-5, "bfloat16": 0.06, "int8": 0.2}
 SOURCES = sentences(6, 2, 20, 0, seed=1)
 TARGETS = sentences(5, 3, 36, 1, seed=2)  # more than a cache has room for at first
 FRAMED = ("convolution-transformer", "convolution-lstm-feeding", "subsampling-gru")
-SEARCHED = ("lstm-dot", "gru-cosine", "transformer-rotary", "transformer-copy", *FRAMED)
+SEARCHED = ("lstm-dot", "gru-cosine", "transformer-rotary", "transformer-copy", "ssru", *FRAMED)
 
 
 @pytest.fixture(params=ARCHITECTURES)

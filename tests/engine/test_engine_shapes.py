@@ -55,9 +55,12 @@ def transformers(draw: st.DrawFn) -> dict[str, Any]:
         "bias": draw(st.booleans()),
         "dropout": 0.0,
     }
+    decoder = {**stack, "layers": draw(layers)}
+    if positions not in ("rotary", "relative") and draw(st.booleans()):
+        decoder |= {"kind": "ssru", "feedforward": draw(st.integers(0, 70))}
     return {
         "encoder": {**stack, "layers": draw(layers)},
-        "decoder": {**stack, "layers": draw(layers)},
+        "decoder": decoder,
         "tie": draw(st.sampled_from(["none", "target"])),
     }
 

@@ -29,6 +29,10 @@ Patch = pytest.MonkeyPatch
             "model.decoder.kind must be transformer for ctranslate2; got gru",
         ),
         (
+            {"preset": "student-small"},
+            "model.decoder.kind must be transformer for ctranslate2; got ssru",
+        ),
+        (
             {"preset": "transformer-tiny", "copy": True},
             "model.copy must be false for ctranslate2; got true",
         ),

@@ -34,6 +34,7 @@ COPYING = [
     "lstm-copy",
     "transformer",
     "transformer-to-gru",
+    "ssru",
 ]
 
 

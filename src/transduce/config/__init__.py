@@ -21,8 +21,10 @@ from transduce.config.model import (
     ModelConfig,
     RecurrentDecoderConfig,
     RecurrentEncoderConfig,
+    SSRUDecoderConfig,
     TransformerDecoderConfig,
     TransformerEncoderConfig,
+    TransformerOptions,
 )
 from transduce.config.recipe import (
     Config,
@@ -51,6 +53,7 @@ __all__ = [
     "PartConfig",
     "RecurrentDecoderConfig",
     "RecurrentEncoderConfig",
+    "SSRUDecoderConfig",
     "SearchConfig",
     "TagColumn",
     "TokenizerConfig",
@@ -58,6 +61,7 @@ __all__ = [
     "TrainingConfig",
     "TransformerDecoderConfig",
     "TransformerEncoderConfig",
+    "TransformerOptions",
     "WeightNumber",
     "load_config",
     "parse_override",

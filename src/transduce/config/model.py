@@ -24,8 +24,10 @@ __all__ = [
     "ModelConfig",
     "RecurrentDecoderConfig",
     "RecurrentEncoderConfig",
+    "SSRUDecoderConfig",
     "TransformerDecoderConfig",
     "TransformerEncoderConfig",
+    "TransformerOptions",
 ]
 
 
@@ -55,10 +57,10 @@ class RecurrentDecoderConfig(Section):
 class TransformerOptions(Section):
     """What encoder and decoder of a Transformer have in common."""
 
-    kind: Literal["transformer"]
+    kind: Literal["transformer", "ssru"]
     layers: Count = 3
     width: Width = 256
-    feedforward: Width = 1024
+    feedforward: Annotated[int, Bounds(ge=0, le=65_536)] = 1024
     heads: Count = 4
     key_value_heads: Count | None = None  # fewer than heads: grouped-query attention
     head_width: Width | None = None  # none: width / heads
@@ -94,16 +96,33 @@ class TransformerOptions(Section):
 class TransformerEncoderConfig(TransformerOptions):
     """A Transformer encoder (Vaswani et al. 2017)."""
 
+    kind: Literal["transformer"]
+    feedforward: Width = 1024
+
 
 class TransformerDecoderConfig(TransformerOptions):
     """A Transformer decoder (Vaswani et al. 2017)."""
+
+    kind: Literal["transformer"]
+    feedforward: Width = 1024
+
+
+class SSRUDecoderConfig(TransformerOptions):
+    """A Transformer decoder with simple recurrent units for self-attention (Kim et al. 2019).
+
+    ``feedforward`` 0: layers have no feed-forward block.
+    """
+
+    kind: Literal["ssru"]
+    positions: Literal["sinusoidal", "fairseq", "learned", "none"] = "sinusoidal"
 
 
 EncoderConfig = Annotated[
     RecurrentEncoderConfig | TransformerEncoderConfig, Field(discriminator="kind")
 ]
 DecoderConfig = Annotated[
-    RecurrentDecoderConfig | TransformerDecoderConfig, Field(discriminator="kind")
+    RecurrentDecoderConfig | TransformerDecoderConfig | SSRUDecoderConfig,
+    Field(discriminator="kind"),
 ]
 
 

@@ -21,6 +21,11 @@ _TRANSFORMER = {
     "small": (256, 1024, 4, 3, 0.1, 1.5e-3),
     "base": (512, 2048, 8, 6, 0.1, 7e-4),
 }
+# the same of the encoder; the decoder has 2 layers
+_STUDENT = {
+    "small": (256, 1024, 4, 6, 0.1, 1e-3),
+    "base": (512, 2048, 8, 6, 0.1, 7e-4),
+}
 
 
 def _recurrent(kind: str, size: str) -> dict[str, Any]:
@@ -51,6 +56,21 @@ def _transformer(size: str) -> dict[str, Any]:
     }
 
 
+def _student(size: str) -> dict[str, Any]:
+    """The encoder reads once, the decoder runs once a token: a deep one over a shallow, light one.
+
+    Kasai et al. 2021, "Deep encoder, shallow decoder"; the decoder is Kim et al.'s (2019).
+    """
+    width, feedforward, heads, layers, dropout, learning_rate = _STUDENT[size]
+    stack = {"width": width, "heads": heads, "dropout": dropout}
+    encoder = {"kind": "transformer", "layers": layers, "feedforward": feedforward, **stack}
+    decoder = {"kind": "ssru", "layers": 2, "feedforward": 0, **stack}
+    return {
+        "model": {"encoder": encoder, "decoder": decoder, "tie": "target"},
+        "training": {"learning_rate": learning_rate, "schedule": "cosine", "warmup_steps": 400},
+    }
+
+
 PRESETS: dict[str, dict[str, Any]] = {
     **{
         f"{kind}-{size}": _recurrent(kind, size)
@@ -58,6 +78,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         for size in _RECURRENT
     },
     **{f"transformer-{size}": _transformer(size) for size in _TRANSFORMER},
+    **{f"student-{size}": _student(size) for size in _STUDENT},
 }
 
 

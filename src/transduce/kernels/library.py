@@ -171,6 +171,7 @@ _DECLARED: dict[str, tuple[Any, list[Any]]] = {
     "move": (_Int, [_Pointer, _Int, _Int, _Int, _Int, _Int]),
     "cell": (_Int, [_Pointer, _Int, _Int, _Int, _Int, _Int]),
     "recurrence": (_Int, [_Pointer, _Int, _Int, _Pointer, *[_Int] * 7]),
+    "simple_recurrence": (_Int, [_Pointer, *[_Int] * 5]),
     "ancestry_attention": (_Int, [_Pointer, *[_Int] * 12]),
     "source_attention": (_Int, [_Pointer, *[_Int] * 10]),
     "windows": (_Int, [_Pointer, *[_Int] * 9]),

@@ -10,8 +10,10 @@ from transduce.config import (
     ModelConfig,
     RecurrentDecoderConfig,
     RecurrentEncoderConfig,
+    SSRUDecoderConfig,
     TransformerDecoderConfig,
     TransformerEncoderConfig,
+    TransformerOptions,
 )
 from transduce.config.frontend import (
     ConvolutionConfig,
@@ -153,9 +155,13 @@ def _build_decoder(
             return TransformerDecoder(
                 input_width, _stack_options(config), memory_width=memory_width
             )
+        case SSRUDecoderConfig():
+            return TransformerDecoder(
+                input_width, _stack_options(config), memory_width=memory_width, recurrent=True
+            )
 
 
-def _stack_options(config: TransformerEncoderConfig | TransformerDecoderConfig) -> StackOptions:
+def _stack_options(config: TransformerOptions) -> StackOptions:
     return StackOptions(
         width=config.width,
         layers=config.layers,
@@ -194,7 +200,7 @@ def _build_pointer(
 
 def _embedding_dropout(stack: EncoderConfig | DecoderConfig) -> float:
     # A Transformer drops the sum of embedding and position, inside its own stack.
-    return 0.0 if stack.kind == "transformer" else stack.dropout
+    return 0.0 if isinstance(stack, TransformerOptions) else stack.dropout
 
 
 def _summary_layers(config: ModelConfig) -> int:

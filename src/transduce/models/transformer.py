@@ -16,7 +16,13 @@ from transduce.modules.positions import (
     SinusoidalPositions,
     fairseq_table,
 )
-from transduce.modules.transformer import DecoderLayer, EncoderLayer, StackOptions
+from transduce.modules.transformer import (
+    AnyDecoderLayer,
+    DecoderLayer,
+    EncoderLayer,
+    RecurrentDecoderLayer,
+    StackOptions,
+)
 
 __all__ = ["Entry", "TransformerDecoder", "TransformerEncoder", "memory_of"]
 
@@ -61,17 +67,26 @@ class TransformerDecoder(nn.Module):
 
     The state keeps, for layer i, ``key.i`` and ``value.i`` ``[N, G, t, d]`` of the t
     tokens read and ``memory_key.i`` and ``memory_value.i`` ``[B, G, S, d]``, where G
-    is ``key_value_heads``. Attention, where the state keeps it, is the last layer's over the
-    memory, averaged over heads.
+    is ``key_value_heads``. ``recurrent`` layers have a simple recurrent unit in the place of
+    self-attention (Kim et al. 2019), and ``cell.i`` ``[N, D]`` in that of keys and values.
+    Attention, where the state keeps it, is the last layer's over the memory, averaged over heads.
     """
 
-    def __init__(self, input_width: int, options: StackOptions, *, memory_width: int) -> None:
+    def __init__(
+        self,
+        input_width: int,
+        options: StackOptions,
+        *,
+        memory_width: int,
+        recurrent: bool = False,
+    ) -> None:
         super().__init__()
+        make_layer = RecurrentDecoderLayer if recurrent else DecoderLayer
         self.width = options.width
         self.entry = Entry(input_width, options)
         self.relative = _relative_bias(options, bidirectional=False)
         self.layers = nn.ModuleList(
-            DecoderLayer(options, memory_width=memory_width) for _ in range(options.layers)
+            make_layer(options, memory_width=memory_width) for _ in range(options.layers)
         )
         self.norm = _final_norm(options)
 
@@ -92,13 +107,13 @@ class TransformerDecoder(nn.Module):
         N, T, _ = vectors.shape
         vectors = self.entry(vectors, state.position)
         bias = self._bias(T, state.position, vectors.device)
-        rows = {}
+        rows: dict[str, Tensor] = {}
         weights = None
         for number, layer in enumerate(self._layers()):
             past = None
             if state.position:
-                past = state.rows[f"key.{number}"], state.rows[f"value.{number}"]
-            vectors, (key, value), weights = layer(
+                past = tuple(state.rows[f"{name}.{number}"] for name in layer.past_names)
+            vectors, past, weights = layer(
                 vectors,
                 past,
                 (
@@ -108,7 +123,7 @@ class TransformerDecoder(nn.Module):
                 bias=bias,
                 memory_bias=state.sentences["memory_bias"],
             )
-            rows[f"key.{number}"], rows[f"value.{number}"] = key, value
+            rows |= {f"{n}.{number}": kept for n, kept in zip(layer.past_names, past, strict=True)}
         attention = None
         if state.keep_attention and weights is not None:
             # [B, H, K·T, S] → [B, K·T, S] → [N, T, S]
@@ -124,8 +139,8 @@ class TransformerDecoder(nn.Module):
             bias = relative if bias is None else relative + bias
         return bias
 
-    def _layers(self) -> list[DecoderLayer]:
-        return [layer for layer in self.layers if isinstance(layer, DecoderLayer)]
+    def _layers(self) -> list[AnyDecoderLayer]:
+        return [layer for layer in self.layers if isinstance(layer, AnyDecoderLayer)]
 
 
 class Entry(nn.Module):

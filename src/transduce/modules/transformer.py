@@ -21,13 +21,16 @@ from transduce.modules.functional import (
     make_norm,
 )
 from transduce.modules.positions import rotate
+from transduce.modules.ssru import SimpleRecurrentUnit
 
 __all__ = [
+    "AnyDecoderLayer",
     "DecoderLayer",
     "EncoderLayer",
     "FeedForward",
     "NormPosition",
     "Positions",
+    "RecurrentDecoderLayer",
     "Residual",
     "StackOptions",
 ]
@@ -35,6 +38,7 @@ __all__ = [
 NormPosition = Literal["pre", "post"]
 Positions = Literal["sinusoidal", "fairseq", "learned", "rotary", "relative", "none"]
 KeysValues = tuple[Tensor, Tensor]
+Past = tuple[Tensor, ...]  # what a layer keeps of the tokens that it has read
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +158,8 @@ class EncoderLayer(nn.Module):
 class DecoderLayer(nn.Module):
     """Self-attention over what was read so far, attention over the memory, feed-forward."""
 
+    past_names = ("key", "value")
+
     def __init__(self, options: StackOptions, *, memory_width: int) -> None:
         super().__init__()
         gain = options.output_gain(branches=3)
@@ -165,15 +171,20 @@ class DecoderLayer(nn.Module):
         self.feedforward_residual = Residual(options)
         self.rotary = options.positions == "rotary"
 
+    @property
+    def past_values(self) -> nn.Module:
+        """What later tokens read of each token, before it is weighed."""
+        return self.attention.value
+
     def forward(
         self,
         vectors: Tensor,
-        past: KeysValues | None,
+        past: Past | None,
         memory: KeysValues,
         *,
         bias: Tensor | None,
         memory_bias: Tensor,
-    ) -> tuple[Tensor, KeysValues, Tensor]:
+    ) -> tuple[Tensor, Past, Tensor]:
         """``[N, T, D]`` to ``[N, T, D]``, the keys and values so far, and the memory's weights.
 
         ``past`` holds keys and values ``[N, G, t, d]`` of the t tokens before, none at
@@ -190,12 +201,63 @@ class DecoderLayer(nn.Module):
         attended, _ = self.attention.attend(queries, keys, values, bias)
         vectors = self.attention_residual.leave(vectors, attended)
 
-        queries = self.memory_attention.project_queries(self.memory_residual.enter(vectors))
-        attended, weights = self.memory_attention.attend(queries, *memory, memory_bias)
-        vectors = self.memory_residual.leave(vectors, attended)
-
+        vectors, weights = _over_memory(
+            vectors, self.memory_attention, self.memory_residual, memory, memory_bias
+        )
         vectors = _feed_forward(vectors, self.feedforward, self.feedforward_residual)
         return vectors, (keys, values), weights
+
+
+class RecurrentDecoderLayer(nn.Module):
+    """A simple recurrent unit over what was read, attention over the memory, feed-forward if any.
+
+    Kim et al. 2019, section 3.1. ``feedforward`` 0 leaves that sub-layer out.
+    """
+
+    past_names = ("cell",)
+
+    def __init__(self, options: StackOptions, *, memory_width: int) -> None:
+        super().__init__()
+        gain = options.output_gain(branches=3 if options.feedforward else 2)
+        self.recurrence = SimpleRecurrentUnit(options.width, bias=options.bias, gain=gain)
+        self.recurrence_residual = Residual(options)
+        self.memory_attention = _attention(options, memory_width, gain)
+        self.memory_residual = Residual(options)
+        self.feedforward: FeedForward | None = None
+        if options.feedforward:
+            self.feedforward = FeedForward(options, output_gain=gain)
+            self.feedforward_residual = Residual(options)
+
+    @property
+    def past_values(self) -> nn.Module:
+        """As of :class:`DecoderLayer`."""
+        return self.recurrence.value
+
+    def forward(
+        self,
+        vectors: Tensor,
+        past: Past | None,
+        memory: KeysValues,
+        *,
+        bias: Tensor | None,
+        memory_bias: Tensor,
+    ) -> tuple[Tensor, Past, Tensor]:
+        """As :class:`DecoderLayer`, whose ``bias`` means nothing here; ``past`` is the cell
+        ``[N, D]``.
+        """
+        read, cell = self.recurrence(
+            self.recurrence_residual.enter(vectors), None if past is None else past[0]
+        )
+        vectors = self.recurrence_residual.leave(vectors, read)
+        vectors, weights = _over_memory(
+            vectors, self.memory_attention, self.memory_residual, memory, memory_bias
+        )
+        if self.feedforward is not None:
+            vectors = _feed_forward(vectors, self.feedforward, self.feedforward_residual)
+        return vectors, (cell,), weights
+
+
+AnyDecoderLayer = DecoderLayer | RecurrentDecoderLayer
 
 
 def _attention(options: StackOptions, memory_width: int, gain: float) -> MultiHeadAttention:
@@ -219,6 +281,18 @@ def _project(
     if rotary:
         queries, keys = rotate(queries, start), rotate(keys, start)
     return queries, keys, values
+
+
+def _over_memory(
+    vectors: Tensor,
+    attention: MultiHeadAttention,
+    residual: Residual,
+    memory: KeysValues,
+    bias: Tensor,
+) -> tuple[Tensor, Tensor]:
+    queries = attention.project_queries(residual.enter(vectors))
+    attended, weights = attention.attend(queries, *memory, bias)
+    return residual.leave(vectors, attended), weights
 
 
 def _feed_forward(vectors: Tensor, feedforward: FeedForward, residual: Residual) -> Tensor:

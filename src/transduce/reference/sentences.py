@@ -190,6 +190,11 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     },
     "TransformerEncoderConfig": _TRANSFORMER,
     "TransformerDecoderConfig": _TRANSFORMER,
+    "SSRUDecoderConfig": {
+        **_TRANSFORMER,
+        "kind": "Layers of a Transformer with simple recurrent units in place of self-attention.",
+        "feedforward": "Size of the hidden layer of each feed-forward block; 0: there are none.",
+    },
     "TrainingConfig": {
         "seed": "Seed of the random numbers; the same seed gives the same run.",
         "max_minutes": "Minutes after which training ends.",

@@ -191,6 +191,11 @@ SENTENCES_ZH: Mapping[str, Mapping[str, str]] = {
     },
     "TransformerEncoderConfig": _TRANSFORMER,
     "TransformerDecoderConfig": _TRANSFORMER,
+    "SSRUDecoderConfig": {
+        **_TRANSFORMER,
+        "kind": "Transformer 的层，以简单循环单元代替自注意力。",
+        "feedforward": "前馈网络隐藏层的维数；0 表示没有前馈网络。",
+    },
     "TrainingConfig": {
         "seed": "随机种子；相同的种子得到相同的运行。",
         "max_minutes": "训练多少分钟后结束。",

@@ -15,11 +15,17 @@ from transduce.models.seq2seq import Embedding, OutputLayer
 from transduce.models.transformer import Entry
 from transduce.modules.attention import MultiHeadAttention
 from transduce.modules.functional import RMSNorm, gelu_tanh
-from transduce.modules.transformer import DecoderLayer, EncoderLayer, FeedForward, Residual
+from transduce.modules.transformer import (
+    AnyDecoderLayer,
+    EncoderLayer,
+    FeedForward,
+    RecurrentDecoderLayer,
+    Residual,
+)
 
 __all__ = ["Blocks", "heads_of", "joined", "norm", "write_copying", "write_output"]
 
-Layer = EncoderLayer | DecoderLayer
+Layer = EncoderLayer | AnyDecoderLayer
 
 
 class Blocks:
@@ -62,8 +68,21 @@ class Blocks:
     def leave(self, residual: Residual, source: int, output: nn.Linear) -> None:
         """Add the sub-layer's last affine map to the stream."""
         self.program.linear(source, self.stream, output.weight, output.bias, add=True)
+        self._close(residual)
+
+    def _close(self, residual: Residual) -> None:
         if not residual.pre:
             norm(self.program, residual.norm, self.stream, self.stream)
+
+    def recur(self, layer: RecurrentDecoderLayer, place: int, layers: int) -> None:
+        """The sub-layer that is a recurrent unit, the ``place``-th of ``layers``."""
+        source, unit = self.enter(layer.recurrence_residual), layer.recurrence
+        sums = self.program.buffer(2 * self.width)
+        self.program.linear(source, sums, *joined((unit.value, unit.forget)))
+        self.program.simple_recurrence(
+            sums, self.stream, "cells", offset=place * self.width, stride=layers * self.width
+        )
+        self._close(layer.recurrence_residual)
 
     def queries_keys_values(self, attention: MultiHeadAttention, source: int) -> int:
         """One product for all three."""
@@ -73,8 +92,10 @@ class Blocks:
         return out
 
     def feed_forward(self, layer: Layer) -> None:
-        """The feed-forward sub-layer."""
+        """The feed-forward sub-layer, where there is one."""
         program, feed = self.program, layer.feedforward
+        if feed is None:
+            return
         source = self.enter(layer.feedforward_residual)
         width = feed.inner.weight.shape[0]
         inner = program.buffer(width)

@@ -167,6 +167,12 @@ class Program:
             self.tensor(lengths), self.tensor(last), last_offset, last_stride, backwards,
         )  # fmt: skip
 
+    def simple_recurrence(
+        self, sums: int, out: int, cells: str, *, offset: int, stride: int
+    ) -> None:
+        """One step of a simple recurrent unit, added to ``out``; see native/simple_recurrence.h."""
+        self._add("simple_recurrence", sums, out, self.tensor(cells), offset, stride)
+
     def ancestry_attention(
         self,
         source: int,

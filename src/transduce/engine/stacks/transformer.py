@@ -27,7 +27,7 @@ from transduce.modules.positions import (
     SinusoidalPositions,
     rotary_table,
 )
-from transduce.modules.transformer import DecoderLayer, EncoderLayer
+from transduce.modules.transformer import AnyDecoderLayer, DecoderLayer, EncoderLayer
 
 __all__ = ["NativeTransformerDecoder", "NativeTransformerEncoder"]
 
@@ -91,7 +91,8 @@ class NativeTransformerDecoder:
     """A :class:`TransformerDecoder` between embedding and output, one token at a time.
 
     Keys and values of tokens read are written once and stay where they are; a table says for each
-    row where its ancestors wrote, and that alone is reordered with the beams.
+    row where its ancestors wrote, and that alone is reordered with the beams. Where layers are
+    recurrent, the rows' ``cells`` ``[N, L, D]`` are all that is kept.
     """
 
     attends = True
@@ -105,13 +106,14 @@ class NativeTransformerDecoder:
         output: OutputLayer,
         pointer: PointerGenerator | None = None,
     ) -> None:
-        layers = [layer for layer in decoder.layers if isinstance(layer, DecoderLayer)]
+        layers = [layer for layer in decoder.layers if isinstance(layer, AnyDecoderLayer)]
         self._decoder = decoder
+        self._recurrent = sum(not isinstance(layer, DecoderLayer) for layer in layers)
         self._positions = _Positions(decoder.entry.positions)
         self.positions = self._positions.known
         self._distances: Tensor | None = None
-        self.layers = len(layers)
-        self.heads = heads_of(layers[0].attention)
+        self.layers = len(layers) - self._recurrent
+        self.heads = heads_of(layers[0].memory_attention)
         self.stored = torch.float32 if number == "float32" else torch.bfloat16
         self.prepare = self._keys_and_values(library, number, layers)
         self.runner = Runner(
@@ -119,7 +121,7 @@ class NativeTransformerDecoder:
         )
 
     def _keys_and_values(
-        self, library: Library, number: Number, layers: list[DecoderLayer]
+        self, library: Library, number: Number, layers: list[AnyDecoderLayer]
     ) -> KeysAndValues:
         """Keys and values of the memory for every layer, in one product."""
         attentions = [layer.memory_attention for layer in layers]
@@ -137,33 +139,24 @@ class NativeTransformerDecoder:
         library: Library,
         number: Number,
         embedding: Embedding,
-        layers: list[DecoderLayer],
+        layers: list[AnyDecoderLayer],
         output: OutputLayer,
         pointer: PointerGenerator | None,
     ) -> Program:
         program = Program(library, number)
         decoder = self._decoder
-        blocks = Blocks(program, decoder.width, _all_heads(decoder.layers))
+        all_heads = self.heads[0] * self.heads[2]
+        blocks = Blocks(program, decoder.width, all_heads)
         if output.weight is embedding.weight:
             program.share(output.weight, output.bias)
         read = partial(write_embedding, embedding)
         blocks.enter_stack(decoder.entry, embedding.width, read, step=True)
-        queries = program.buffer(_all_heads(decoder.layers) or decoder.width)
+        queries = program.buffer(all_heads)
         for place, layer in enumerate(layers):
-            source = blocks.enter(layer.attention_residual)
-            together = blocks.queries_keys_values(layer.attention, source)
-            program.ancestry_attention(
-                together,
-                blocks.attended,
-                layer=place,
-                heads=heads_of(layer.attention),
-                cache="cache",
-                table="table",
-                rotary=("cosines", "sines") if layer.rotary else None,
-                bias="bias" if decoder.relative is not None else None,
-            )
-            blocks.leave(layer.attention_residual, blocks.attended, layer.attention.output)
-
+            if isinstance(layer, DecoderLayer):
+                self._attend_ancestry(blocks, layer, place)
+            else:
+                blocks.recur(layer, place, len(layers))
             source, attention = blocks.enter(layer.memory_residual), layer.memory_attention
             program.linear(source, queries, attention.query.weight, attention.query.bias)
             program.memory_attention(
@@ -185,9 +178,26 @@ class NativeTransformerDecoder:
             write_copying(program, pointer, embedding, blocks.entered)
         return program
 
+    def _attend_ancestry(self, blocks: Blocks, layer: DecoderLayer, place: int) -> None:
+        source = blocks.enter(layer.attention_residual)
+        together = blocks.queries_keys_values(layer.attention, source)
+        blocks.program.ancestry_attention(
+            together,
+            blocks.attended,
+            layer=place,
+            heads=heads_of(layer.attention),
+            cache="cache",
+            table="table",
+            rotary=("cosines", "sines") if layer.rotary else None,
+            bias="bias" if self._decoder.relative is not None else None,
+        )
+        blocks.leave(layer.attention_residual, blocks.attended, layer.attention.output)
+
     def first_rows(self, memory: Memory) -> dict[str, Tensor]:
-        """A Transformer has no state before the first token."""
-        return {}
+        """The cells of recurrent layers, zero; else there is no state before the first token."""
+        if not self._recurrent:
+            return {}
+        return {"cells": torch.zeros(len(memory.mask), self._recurrent, self._decoder.width)}
 
     def run(self, tensors: Mapping[str, Tensor], extent: Extent) -> None:
         """One token of every row; raises ModelError beyond the last learned position."""
@@ -218,7 +228,7 @@ def _rounded(count: int) -> int:
 def _all_heads(layers: nn.ModuleList) -> int | None:
     """The width of a layer's heads together; None where there is no layer."""
     for layer in layers:
-        if isinstance(layer, EncoderLayer | DecoderLayer):
+        if isinstance(layer, EncoderLayer):
             return layer.attention.heads * layer.attention.head_width
     return None
 

@@ -18,6 +18,7 @@ from transduce.models.seq2seq import Seq2Seq
 from transduce.models.transformer import TransformerDecoder, TransformerEncoder
 from transduce.modules.attention_scores import MultiHead
 from transduce.modules.patches import PatchFrontend
+from transduce.modules.transformer import DecoderLayer
 
 __all__ = ["Looks", "listen", "on_units", "over_memory", "recorded"]
 
@@ -42,7 +43,11 @@ def listen(subject: Subject, tokens: Tensor) -> Looks:
     """
     model = subject.modules
     encoder = [layer.attention.dropout for layer in _encoder_layers(model)]
-    own = [layer.attention.dropout for layer in _decoder_layers(model)]
+    own = [
+        layer.attention.dropout
+        for layer in _decoder_layers(model)
+        if isinstance(layer, DecoderLayer)
+    ]
     cross = over_memory(model)
     with recorded([*encoder, *own, *cross]) as found, torch.no_grad():
         run(model, subject.source, tokens)

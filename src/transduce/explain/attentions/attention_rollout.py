@@ -12,6 +12,7 @@ from transduce.errors import ModelError
 from transduce.explain.asking.subject import Subject
 from transduce.explain.attentions.attention_maps import Looks, listen, on_units
 from transduce.explain.method import UnitWeights
+from transduce.models.recurrent import RecurrentDecoder
 from transduce.models.transformer import TransformerEncoder
 
 __all__ = ["AttentionRollout", "asked_rows", "encoder_rollout"]
@@ -24,6 +25,7 @@ class AttentionRollout:
     Abnar & Zuidema 2020, "Quantifying attention flow in transformers", section 3. In a decoder
     each layer has two such steps, over what was written before and over the memory, whose own
     rollout over the source comes first; so a row over the prefix and the source sums to one.
+    Simple recurrent units have no such weights, and are taken to mix nothing.
     """
 
     name = "attention-rollout"
@@ -36,21 +38,23 @@ class AttentionRollout:
                 "got a recurrent one, which has attention alone"
             )
         looks = listen(subject, subject.prefix)
-        source, before = self._rollout(looks)
+        recurrent = isinstance(subject.modules.decoder, RecurrentDecoder)
+        source, before = self._rollout(looks, recurrent)
         asked = asked_rows(subject, source)
         rows = on_units(subject, asked)
         return UnitWeights(
             rows, None if before is None else asked_rows(subject, before), signed=False
         )
 
-    def _rollout(self, looks: Looks) -> tuple[Tensor, Tensor | None]:
+    def _rollout(self, looks: Looks, recurrent: bool) -> tuple[Tensor, Tensor | None]:
         """Over the source ``[T, S]``, and over the prefix ``[T, T]`` where the decoder has that."""
         memory = encoder_rollout([_halved(layer.mean(0)) for layer in looks.encoder])
-        if not looks.own:
+        if recurrent:
             return looks.cross[0].mean(0) @ memory, None
-        steps = looks.own[0].shape[1]
+        steps = looks.cross[0].shape[1]
         before, source = torch.eye(steps, dtype=memory.dtype), memory.new_zeros(steps, len(memory))
-        for own, cross in zip(looks.own, looks.cross, strict=True):
+        unmixed = (before[None],) * len(looks.cross)
+        for own, cross in zip(looks.own or unmixed, looks.cross, strict=True):
             flow = _halved(own.mean(0))
             before, source = flow @ before, flow @ source
             before, source = before / 2, (source + cross.mean(0) @ memory) / 2

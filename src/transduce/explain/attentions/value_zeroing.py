@@ -31,7 +31,8 @@ class ValueZeroing:
     layer's own output is compared. The matrices of the layers are multiplied as in attention
     rollout (there section 6). In a decoder a row is divided by the sum over the prefix and the
     memory together. Over a recurrent decoder's memory the output of its attention is compared; a
-    recurrent encoder, whose layers have no values, is taken to mix nothing.
+    recurrent encoder, whose layers have no values, is taken to mix nothing. The values of a simple
+    recurrent unit are what its cells are made of.
     """
 
     name = "value-zeroing"
@@ -169,7 +170,7 @@ def _decoder_layer(subject: Subject, layer: Any, heard: Any) -> tuple[Tensor, Te
     by_prefix, by_memory = [], []
     for part in subject.blocks(vectors.shape[1]):
         count = part.stop - part.start
-        with _zeroed(layer.attention.value, range(part.start, part.stop)):
+        with _zeroed(layer.past_values, range(part.start, part.stop)):
             changed = layer(vectors.expand(count, -1, -1), past, (keys, values), **named)[0]
         by_prefix.append(_distance(changed, own))
     for part in subject.blocks(values.shape[2]):

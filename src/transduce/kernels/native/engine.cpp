@@ -12,6 +12,7 @@
 #include "memory.h"
 #include "recurrence.h"
 #include "search.h"
+#include "simple_recurrence.h"
 #include "source_attention.h"
 #include "vocabulary.h"
 
@@ -178,6 +179,10 @@ int transduce_recurrence(void* program, int kind, int sums, const void* recurren
   return add<Recurrence>(program, static_cast<CellKind>(kind), sums,
                          static_cast<const Weight*>(recurrent), out, offset, lengths, last,
                          last_offset, last_stride, reversed != 0);
+}
+
+int transduce_simple_recurrence(void* program, int sums, int out, int cells, int offset, int stride) {
+  return add<SimpleRecurrence>(program, sums, out, cells, offset, stride);
 }
 
 int transduce_ancestry_attention(void* program, int half, int in, int out, int layer, int queries,

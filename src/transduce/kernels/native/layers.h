@@ -349,14 +349,11 @@ class CellStep {
  private:
   // Rows end in room for a whole vector, but gates begin anywhere: the last vector goes by pieces.
   static Floats piece(const float* from, int i, int width) {
-    if (i + kLanes <= width) return load(from + i);
-    float values[kLanes] = {};
-    std::memcpy(values, from + i, sizeof(float) * (width - i));
-    return load(values);
+    return load_some(from + i, width - i);
   }
 
   static void put(float* to, const Floats& value, int i, int width) {
-    std::memcpy(to + i, &value, sizeof(float) * std::min(kLanes, width - i));
+    store_some(to + i, value, width - i);
   }
 
   static void step(CellKind kind, const float* x, const float* u, float* h, float* c, int i,

@@ -44,6 +44,19 @@ inline void store(Scalar* to, const Vector& vector) {
   std::memcpy(to, &vector, sizeof(Vector));
 }
 
+// A whole vector, or the first ``count`` numbers where there are no more; what is not there is 0.
+inline Floats load_some(const float* from, int count) {
+  if (count >= kLanes) return load(from);
+  float values[kLanes] = {};
+  std::memcpy(values, from, sizeof(float) * count);
+  return load(values);
+}
+
+inline void store_some(float* to, const Floats& vector, int count) {
+  if (count >= kLanes) return store(to, vector);
+  std::memcpy(to, &vector, sizeof(float) * count);
+}
+
 inline float sum(const Floats& vector) {
 #if defined(__AVX512F__)
   return _mm512_reduce_add_ps((__m512)vector);

@@ -8,7 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from transduce.config import ModelConfig, TransformerDecoderConfig, TransformerEncoderConfig
+from transduce.config import (
+    ModelConfig,
+    TransformerDecoderConfig,
+    TransformerEncoderConfig,
+    TransformerOptions,
+)
 from transduce.errors import DataError
 from transduce.workflow.predicting.source_limits import (
     available_memory,
@@ -102,6 +107,7 @@ def _bytes(
     numbers += 2 * target * symbols
     if isinstance(encoder, TransformerEncoderConfig):
         numbers += above * encoder.heads * source * source
-    if isinstance(decoder, TransformerDecoderConfig):
-        numbers += below * decoder.heads * target * (source + target)
+    if isinstance(decoder, TransformerOptions):
+        before = target if isinstance(decoder, TransformerDecoderConfig) else 0  # self-attention
+        numbers += below * decoder.heads * target * (source + before)
     return _FLOAT * numbers

@@ -13,8 +13,8 @@ import torch
 from transduce.config import (
     ModelConfig,
     SearchConfig,
-    TransformerDecoderConfig,
     TransformerEncoderConfig,
+    TransformerOptions,
 )
 from transduce.config.frontend import (
     ConvolutionConfig,
@@ -140,7 +140,7 @@ UNLIMITED = SourceLimits()
 def longest_output(config: ModelConfig) -> int | None:
     """Tokens without END: of learned positions one is for BEGIN. None: any number."""
     decoder = config.decoder
-    if isinstance(decoder, TransformerDecoderConfig) and decoder.positions == "learned":
+    if isinstance(decoder, TransformerOptions) and decoder.positions == "learned":
         return max(1, decoder.max_positions - 1)
     return None
 

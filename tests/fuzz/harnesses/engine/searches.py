@@ -34,7 +34,8 @@ Numbers = Literal["float32", "bfloat16", "int8"]
 _KINDS = (
     *("gru-general", "lstm-none", "lstm-copy", "gru-copy-feeding", "lstm-feeding", "rnn-additive"),
     *("transformer-copy", "transformer-learned", "transformer-rotary", "transformer-relative"),
-    *("transformer-grouped", "convolution-transformer", "linear-lstm-ctc", "subsampling-gru"),
+    *("transformer-grouped", "ssru-no-feedforward", "convolution-transformer", "linear-lstm-ctc"),
+    *("subsampling-gru",),
 )
 _LENGTHS = ("max_length", "min_length", "no_repeat_ngram")
 _WIDTHS = ("beam", "nbest", "diverse_groups")

@@ -1,0 +1,46 @@
+// The simple recurrent unit of a decoder (Kim et al. 2019, section 3.1).
+#pragma once
+
+#include "layers.h"
+
+namespace transduce {
+
+// One step of every row from its sums [N, 2 W], W x and W_f x + b_f: with f = sigmoid of the second,
+// c = f ⊙ c + (1 - f) ⊙ W x in place and out += ReLU(c). ``cells`` is a tensor [N, stride], the
+// row's c at ``offset``.
+struct SimpleRecurrence : Operation {
+  int sums, out, cells, offset, stride;
+
+  SimpleRecurrence(int sums, int out, int cells, int offset, int stride)
+      : sums(sums), out(out), cells(cells), offset(offset), stride(stride) {}
+
+  void fits(const Widths& widths) override {
+    require(sums != out && widths[sums] == 2 * widths[out], Fault::kOperation);
+    require(offset >= 0 && offset + widths[out] <= stride, Fault::kOperation);
+  }
+
+  void admit(const Call& call) const override {
+    call.room(cells, {call.rows, stride}, sizeof(float));
+  }
+
+  void run(const Context& at) const override {
+    const int width = at.buffer(out).width;
+    const Share rows = at.share(at.call.rows);
+    for (int64_t row = rows.begin; row < rows.end; ++row) {
+      const float *values = at.buffer(sums).row(row), *forget = values + width;
+      float* to = at.buffer(out).row(row);
+      float* cell = at.tensor<float>(cells) + row * stride + offset;
+      for (int i = 0; i < width; i += kLanes) {
+        const int count = width - i;
+        const Floats fresh = load_some(values + i, count);
+        const Floats keep = sigmoid(load_some(forget + i, count));
+        const Floats value = fresh + keep * (load_some(cell + i, count) - fresh);
+        store_some(cell + i, value, count);
+        // what is no number stays none
+        store_some(to + i, load_some(to + i, count) + (value < Floats{} ? Floats{} : value), count);
+      }
+    }
+  }
+};
+
+}  // namespace transduce
