@@ -45,7 +45,7 @@ FLOORS = [
     ["transducer", "tasks"],
     ["moved", "forks"],
     ["__init__"],
-    ["demo"],
+    ["demo", "server"],
     ["commands"],
     ["terminal", "command_line"],
     ["cli"],

@@ -22,6 +22,7 @@ from transduce.command_line.cli_options import (
     ModelPath,
     PartName,
 )
+from transduce.command_line.cli_serve import serve
 from transduce.command_line.cli_shrink import shrink
 from transduce.command_line.cli_tune import tune
 from transduce.commands.completing import completion
@@ -299,6 +300,7 @@ def show(
 app.command(no_args_is_help=True)(explain)
 app.command(no_args_is_help=True)(index)
 app.command(no_args_is_help=True)(shrink)
+app.command(no_args_is_help=True)(serve)
 
 
 @app.command(no_args_is_help=True)

@@ -218,6 +218,7 @@ def test_nothing_heavy_is_loaded_for_help() -> None:
         "explain",
         "index",
         "shrink",
+        "serve",
         "export",
         "import",
     ],

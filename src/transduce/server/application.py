@@ -1,0 +1,34 @@
+"""The application: all interfaces side by side."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from transduce.server.exchange.replies import error_reply, plain_form
+from transduce.server.interfaces.health import health_routes
+from transduce.server.interfaces.libretranslate import libretranslate_routes
+from transduce.server.interfaces.predict_interface import predict_routes
+from transduce.server.limits.request_errors import RequestError
+from transduce.server.service import Service
+
+__all__ = ["application"]
+
+
+def application(service: Service) -> Starlette:
+    """An ASGI application around a service that has begun."""
+    routes = [
+        *predict_routes(service),
+        *libretranslate_routes(service),
+        *health_routes(service),
+    ]
+    return Starlette(routes=routes, exception_handlers={HTTPException: _no_such_address})
+
+
+async def _no_such_address(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    message = {404: "address must be one of the server's", 405: "method must be another"}
+    told = RequestError(message.get(status, "request must be another"), status)
+    return error_reply(told, plain_form)

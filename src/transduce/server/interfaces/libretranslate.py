@@ -1,0 +1,147 @@
+"""LibreTranslate's interface: its addresses, its fields, its errors (400 and never 422)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from transduce.server.exchange.bodies import check_texts
+from transduce.server.exchange.endpoint import Exchange, route
+from transduce.server.exchange.fields import given_fields
+from transduce.server.exchange.replies import json_reply
+from transduce.server.limits.keys import KeyRefusedError
+from transduce.server.limits.request_errors import RequestError
+from transduce.server.queue.asked import Asked
+from transduce.server.service import Service
+from transduce.server.shelf.languages import LanguagePairs
+from transduce.server.shelf.loaded_model import LoadedModel
+from transduce.server.texts.translating import translate
+
+__all__ = ["libretranslate_routes"]
+
+
+def libretranslate_routes(service: Service) -> list[Route]:
+    """All addresses of it."""
+    return [
+        route(service, "/translate", _translate, form=_form),
+        route(service, "/detect", _detect, form=_form),
+        route(service, "/languages", _languages, form=_form, methods=("GET",)),
+        route(service, "/frontend/settings", _settings, form=_form, methods=("GET",)),
+    ]
+
+
+def _form(error: RequestError) -> tuple[int, Mapping[str, Any]]:
+    """As their clients know it: 403 for a wrong key, 400 for none."""
+    if isinstance(error, KeyRefusedError):
+        if error.missing:
+            return 400, {"error": "Please contact the server operator to get an API key"}
+        return 403, {"error": "Invalid API key"}
+    return error.status, {"error": f"Slowdown: {error}" if error.status == 429 else str(error)}
+
+
+async def _translate(exchange: Exchange) -> Response:
+    fields = await given_fields(exchange)
+    exchange.admit(_key(fields))
+    q, source, target = (_needed(fields, name) for name in ("q", "source", "target"))
+    texts = _texts(q)
+    exchange.count(check_texts(texts, exchange.service.config.characters, "q"))
+    if len(texts) > exchange.service.config.sources:
+        raise RequestError(
+            f"q must have at most {exchange.service.config.sources:,} texts; got {len(texts):,}",
+            413,
+        )
+    html = _is_html(fields.get("format"))
+    count = _alternatives(fields.get("alternatives"), exchange.service.config.alternatives)
+    model = await exchange.service.shelf.get()
+    pairs = LanguagePairs.of(model)
+    asked = Asked(
+        model.searching({"nbest": count + 1} if count else {}),
+        languages=pairs.chosen(_text(source, "source"), _text(target, "target")),
+    )
+    found = await translate(exchange, model, asked, texts, html=html)
+    many = isinstance(q, list)
+    reply: dict[str, Any] = {"translatedText": [t.text for t in found] if many else found[0].text}
+    if source == "auto":
+        known = [pairs.detected(text)[0] for text in texts]
+        reply["detectedLanguage"] = known if many else known[0]
+    if count:
+        others = [list(t.alternatives)[:count] for t in found]
+        reply["alternatives"] = others if many else others[0]
+    return json_reply(reply)
+
+
+async def _detect(exchange: Exchange) -> Response:
+    fields = await given_fields(exchange)
+    exchange.admit(_key(fields))
+    text = _text(_needed(fields, "q"), "q")
+    check_texts([text], exchange.service.config.characters, "q")
+    model = await exchange.service.shelf.get()
+    return json_reply(LanguagePairs.of(model).detected(text))
+
+
+async def _languages(exchange: Exchange) -> Response:
+    model: LoadedModel = await exchange.service.shelf.get()
+    return json_reply(LanguagePairs.of(model).listed())
+
+
+async def _settings(exchange: Exchange) -> Response:
+    service = exchange.service
+    keyed = bool(service.ring.entries)
+    first = LanguagePairs.of(await service.shelf.get()).listed()
+    both = {"source": first[0], "target": first[-1]}
+    return json_reply(
+        {
+            "charLimit": service.config.characters,
+            "frontendTimeout": 500,
+            "apiKeys": keyed,
+            "keyRequired": keyed,
+            "suggestions": False,
+            "filesTranslation": True,
+            "supportedFilesFormat": [".txt", ".srt", ".html"],
+            "language": {
+                side: {"code": own["code"], "name": own["name"]} for side, own in both.items()
+            },
+        }
+    )
+
+
+def _key(fields: Mapping[str, Any]) -> str | None:
+    key = fields.get("api_key")
+    return key if isinstance(key, str) else None
+
+
+def _is_html(form: object) -> bool:
+    if form not in (None, "", "text", "html"):
+        raise RequestError(f"{str(form)[:50]} format is not supported")
+    return form == "html"
+
+
+def _needed(fields: Mapping[str, Any], name: str) -> Any:
+    if not fields.get(name):
+        raise RequestError(f"Invalid request: missing {name} parameter")
+    return fields[name]
+
+
+def _texts(q: object) -> list[str]:
+    texts = q if isinstance(q, list) else [q]
+    return [_text(text, "q") for text in texts]
+
+
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str):
+        raise RequestError(f"{name} must be text; got {type(value).__name__}")
+    return value
+
+
+def _alternatives(value: object, most: int) -> int:
+    if value in (None, "", 0, "0"):
+        return 0
+    text = str(value)
+    if isinstance(value, bool) or not text.isascii() or not text.isdecimal() or len(text) > 9:
+        raise RequestError(f"alternatives must be a whole number; got {text[:20]!r}")
+    if int(text) > most:
+        raise RequestError(f"alternatives must be at most {most}; got {int(text):,}")
+    return int(text)

@@ -1,0 +1,152 @@
+"""What waits for the engine: first come, first served, and nobody behind a whole document.
+
+There is no timer. When the engine is free it takes what waits: of the first request and of all that
+ask alike one source after another in turn, until the pack is full. What is left of a request goes
+to the end of the line, so a document never stands before a short request for longer than a pack.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from transduce.reading.frames import FrameSource
+from transduce.server.limits.request_errors import RequestError
+from transduce.server.queue.tickets import Ticket
+
+__all__ = ["Pack", "Share", "WaitingLine"]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What of a ticket is in a pack: ``count`` sources from number ``first`` on."""
+
+    ticket: Ticket
+    first: int
+    count: int
+
+    @property
+    def sources(self) -> Sequence[FrameSource]:
+        """These."""
+        return self.ticket.sources[self.first : self.first + self.count]
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """Sources that are answered together; ``cost`` tokens times beams."""
+
+    shares: Sequence[Share]
+    cost: int
+
+
+class WaitingLine:
+    """Tickets in the order of their coming, taken from by one thread, added to by others."""
+
+    def __init__(self, requests: int, held_bytes: int, pack_tokens: int) -> None:
+        """``requests`` and ``held_bytes`` bound what waits, ``pack_tokens`` a pack's tokens."""
+        self._line: deque[Ticket] = deque()
+        self._changed = threading.Condition()
+        self._requests, self._held_bytes, self._pack_tokens = requests, held_bytes, pack_tokens
+        self._closed = False
+        self._rate = 0.0  # tokens times beams a second, as lately seen
+        self.waiting_cost = 0
+        self.held = 0
+
+    def __len__(self) -> int:
+        return len(self._line)
+
+    def add(self, ticket: Ticket) -> None:
+        """Let it wait. Raises RequestError (503) where too much waits already."""
+        with self._changed:
+            if self._closed:
+                raise RequestError("server must be running; got a request while it ends", 503, 5)
+            if len(self._line) >= self._requests:
+                raise RequestError(
+                    f"queue must have room; got {len(self._line):,} requests that wait",
+                    503,
+                    self._seconds(),
+                )
+            if self.held + ticket.held > self._held_bytes:
+                raise RequestError(
+                    f"sources that wait must have at most {self._held_bytes:,} bytes together; "
+                    "got more",
+                    503,
+                    self._seconds(),
+                )
+            self.held += ticket.held
+            self.waiting_cost += sum(ticket.costs)
+            self._line.append(ticket)
+            self._changed.notify()
+
+    def leave(self, ticket: Ticket) -> None:
+        """Nobody waits for it any more, or it was answered: its place is free."""
+        with self._changed:
+            if ticket.waits:
+                self.waiting_cost -= sum(ticket.costs[ticket.taken :])
+            ticket.cancelled = True
+            self.held -= ticket.held
+            ticket.held = 0
+            if ticket in self._line:
+                self._line.remove(ticket)
+
+    def close(self) -> None:
+        """Nothing is added any more; ``take`` gives what waits, and then None."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def take(self) -> Pack | None:
+        """The next pack, as soon as there is one; None once the line is closed and empty."""
+        with self._changed:
+            while not self._line:
+                if self._closed:
+                    return None
+                self._changed.wait()
+            return self._pack()
+
+    def done(self, pack: Pack, seconds: float) -> None:
+        """Remember how fast a pack was answered."""
+        rate = pack.cost / max(seconds, 1e-6)
+        self._rate = rate if not self._rate else 0.8 * self._rate + 0.2 * rate
+
+    def _seconds(self) -> int:
+        """After which what waits now will be answered."""
+        return max(1, round(self.waiting_cost / self._rate)) if self._rate else 1
+
+    def _pack(self) -> Pack:
+        head = self._line[0]
+        alike = [t for t in self._line if t is head or t.key == head.key]
+        if head.asked.draws:  # whose outputs depend on which others of their request are there
+            alike = [head]
+        counts, cost = _shared(alike, self._pack_tokens, whole=head.asked.draws)
+        shares = [Share(t, t.taken, n) for t, n in zip(alike, counts, strict=True) if n]
+        for share in shares:
+            share.ticket.taken += share.count
+        self.waiting_cost -= cost
+        left = [share.ticket for share in shares if share.ticket.waits]
+        gone = {id(share.ticket) for share in shares}
+        self._line = deque([*(t for t in self._line if id(t) not in gone), *left])
+        return Pack(shares, cost)
+
+
+def _shared(tickets: Sequence[Ticket], room: int, *, whole: bool) -> tuple[list[int], int]:
+    """How many sources of each ticket fit, one of each in turn, the first always; their cost."""
+    counts, cost = [0] * len(tickets), 0
+    going_on = list(range(len(tickets)))
+    while going_on:
+        after = []
+        for number in going_on:
+            ticket = tickets[number]
+            place = ticket.taken + counts[number]
+            if place >= len(ticket.costs):
+                continue
+            own = ticket.costs[place]
+            if cost and cost + own > room and not whole:
+                return counts, cost
+            cost += own
+            counts[number] += 1
+            after.append(number)
+        going_on = after
+    return counts, cost

@@ -1,0 +1,120 @@
+"""A server from its first line to its last: it binds, answers, and ends when it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+
+import uvicorn
+
+from transduce.errors import ConfigError
+from transduce.server.application import application
+from transduce.server.connections import guarded_protocol
+from transduce.server.limits.serve_config import ServeConfig
+from transduce.server.service import Service
+from transduce.server.shelf.model_shelf import ModelShelf
+
+__all__ = ["Running", "bound_socket"]
+
+_LONGEST_HEADERS = 64 << 10  # bytes
+_BACKLOG = 1024
+_RENEWALS = 1.0  # seconds between two looks at the folders of models
+
+
+def bound_socket(host: str, port: int) -> socket.socket:
+    """A socket that listens. Raises ConfigError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+        bound.listen(_BACKLOG)
+    except OSError as error:
+        bound.close()
+        reason = error.strerror or str(error)
+        raise ConfigError(
+            f"--host and --port must be an address that is free; got {host}:{port} ({reason})"
+        ) from None
+    bound.setblocking(False)
+    return bound
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, whose process ends with 0 after a signal and not by it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Set ``should_exit`` at the first, ``force_exit`` at the second."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    def stop(self) -> None:
+        """Take nothing more, answer what was taken; asked twice, do not wait."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+class Running:
+    """One server. ``run`` ends after ``stop``, or a signal where it runs in the main thread."""
+
+    def __init__(self, shelf: ModelShelf, config: ServeConfig, bound: socket.socket) -> None:
+        self.service = Service(shelf, config)
+        self._config, self._socket = config, bound
+        self._server: _Server | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def run(self, begun: Callable[[], None]) -> None:
+        """Answer requests; ``begun`` is called when the first could come. Raises TransduceError."""
+        asyncio.run(self._run(begun))
+
+    def stop(self) -> None:
+        """From any thread: take nothing more, answer what was taken."""
+        if self._loop is not None and self._server is not None:
+            self._loop.call_soon_threadsafe(self._server.stop)
+
+    async def _run(self, begun: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        await self.service.begin()
+        config = self._config
+        self._server = _Server(
+            uvicorn.Config(
+                application(self.service),
+                http=guarded_protocol(config.header_seconds),
+                ws="none",
+                lifespan="off",
+                loop="asyncio",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                limit_concurrency=config.connections,
+                h11_max_incomplete_event_size=_LONGEST_HEADERS,
+                timeout_graceful_shutdown=int(config.seconds) + 5,
+            )
+        )
+        renewing = asyncio.create_task(self._renew()) if config.reload else None
+        begun()
+        try:
+            await self._server.serve(sockets=[self._socket])
+        finally:
+            if renewing is not None:
+                renewing.cancel()
+            await self.service.finish()
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(_RENEWALS)
+            await self.service.shelf.renew()

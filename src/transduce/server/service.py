@@ -1,0 +1,97 @@
+"""All that answers requests: models, the queue before the engine, limits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from transduce.reading.frames import FrameSource
+from transduce.server.limits.keys import KeyRing
+from transduce.server.limits.quotas import Quotas
+from transduce.server.limits.request_errors import ClientGoneError
+from transduce.server.limits.serve_config import ServeConfig
+from transduce.server.queue.asked import Asked
+from transduce.server.queue.engine_thread import EngineThread
+from transduce.server.queue.tickets import Ticket
+from transduce.server.queue.waiting_line import WaitingLine
+from transduce.server.shelf.loaded_model import LoadedModel
+from transduce.server.shelf.model_shelf import ModelShelf
+from transduce.workflow.predicting.output import Output
+
+__all__ = ["Service"]
+
+_AT_ONCE = 4000  # characters that the event loop itself may cut into tokens
+
+
+class Service:
+    """One for each server, used in the thread of its event loop."""
+
+    def __init__(self, shelf: ModelShelf, config: ServeConfig) -> None:
+        self.shelf = shelf
+        self.config = config
+        self.ring = KeyRing.read(config.keys)
+        self.quotas = Quotas(self.ring, config)
+        self.draining = False
+        self.line = WaitingLine(config.queue, config.held_bytes, config.pack_tokens)
+        self._engine: EngineThread | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether a request would be taken and answered at once."""
+        return self.shelf.ready and not self.draining
+
+    async def begin(self) -> None:
+        """Load the first model and start the engine."""
+        await self.shelf.get()
+        self._engine = EngineThread(self.line, asyncio.get_running_loop())
+        self._engine.start()
+
+    async def finish(self) -> None:
+        """Answer all that waits, and stop."""
+        self.draining = True
+        if self._engine is not None:
+            await self._engine.finish()
+
+    async def outputs(
+        self,
+        gone: Callable[[], Coroutine[Any, Any, None]],
+        model: LoadedModel,
+        asked: Asked,
+        sources: Sequence[FrameSource],
+        noted: Callable[[int, list[Output]], None] | None = None,
+    ) -> list[list[Output]]:
+        """The outputs of each source; errors of single ones stand in their place.
+
+        ``gone`` returns when nobody waits any more: then the place in the queue is free. Raises
+        TransduceError, ClientGoneError.
+        """
+        model.require(asked)
+        if not sources:
+            return []
+        held = sum(_size(source) for source in sources)
+        if held > _AT_ONCE:
+            costs = await asyncio.to_thread(model.costs, asked, sources)
+        else:
+            costs = model.costs(asked, sources)
+        ticket = Ticket(model, asked, sources, costs, held=held, noted=noted)
+        self.line.add(ticket)
+        leaving = asyncio.create_task(gone())
+        try:
+            await asyncio.wait((ticket.future, leaving), return_when=asyncio.FIRST_COMPLETED)
+            if not ticket.future.done():
+                raise ClientGoneError
+            return ticket.future.result()
+        finally:
+            leaving.cancel()
+            ticket.future.cancel()
+            self.line.leave(ticket)
+
+
+def _size(source: FrameSource) -> int:
+    """Bytes, about."""
+    if isinstance(source, tuple):
+        return int(source[0].nbytes)
+    if isinstance(source, str | bytes):
+        return len(source)
+    return int(getattr(source, "nbytes", 0))

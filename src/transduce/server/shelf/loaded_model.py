@@ -1,0 +1,111 @@
+"""A model that a server answers with: what it reads, how long sources are, its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from transduce.config import SearchConfig
+from transduce.errors import ConfigError, DataError
+from transduce.reading.frames import FrameSource
+from transduce.reading.parts import find_part
+from transduce.server.queue.asked import Asked
+from transduce.tokenization.joint import coder
+from transduce.tokenization.tokenizer import Tokenizer
+from transduce.workflow.asked_details import asked_details
+from transduce.workflow.predicting.output import Output
+from transduce.workflow.predicting.predictor import Predictor
+from transduce.workflow.trained import TrainedModel
+
+__all__ = ["LoadedModel"]
+
+_PREDICTORS = 64  # ways of asking that are kept ready
+
+
+class LoadedModel:
+    """One model by its name. ``answer`` is for the engine's thread, all else for any."""
+
+    def __init__(self, name: str, trained: TrainedModel, size: int = 0) -> None:
+        """``size``: bytes of memory that it takes, about."""
+        self.name = name
+        self.trained = trained
+        self.size = size
+        self.kind: str = trained.config.data.input.kind  # text, audio or image
+        self._predictor = lru_cache(maxsize=_PREDICTORS)(self._made)
+
+    def warm(self) -> None:
+        """Make its fast form now and not at the first request."""
+        self.trained.stepper()
+
+    def searching(self, given: Mapping[str, Any]) -> SearchConfig:
+        """The model's search with some options replaced; ``nbest`` widens a beam that nobody named.
+
+        Raises ConfigError.
+        """
+        search, nbest = self.trained.config.search, given.get("nbest")
+        if isinstance(nbest, int) and "beam" not in given and nbest > search.beam:
+            sampled = given.get("sample", search.sample)
+            given = given if sampled else {**given, "beam": nbest}
+        return self.trained.config.searching(given)
+
+    def require(self, asked: Asked) -> None:
+        """Raise TransduceError where the model cannot answer what is asked."""
+        self._predictor(asked)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of a mixture; () where there are none."""
+        return tuple(self.trained.config.data.parts or ())
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The languages of a model of many, in its own words; () where it has none to choose."""
+        tokenizer = self.trained.target_tokenizer
+        published = tokenizer.published if isinstance(tokenizer, Tokenizer) else None
+        return () if published is None else tuple(published.languages)
+
+    def costs(self, asked: Asked, sources: Sequence[FrameSource]) -> list[int]:
+        """Tokens of each text, END counted; of a recording or picture about its frames."""
+        texts = [source for source in sources if isinstance(source, str)]
+        if len(texts) == len(sources):
+            own = coder(
+                self.trained.source_tokenizer, find_part(self.trained.config, asked.part).name
+            )
+            try:
+                return [len(row) + 1 for row in own.encode_batch(texts)]
+            except DataError:  # of one of them, which its answer will say
+                return [len(text) + 1 for text in texts]
+        return [_frames(source) for source in sources]
+
+    def answer(self, asked: Asked, sources: Sequence[FrameSource]) -> list[list[Output]]:
+        """The outputs of each source, as ``predict`` gives them; errors in the place of some."""
+        found = self._predictor(asked).predict(
+            sources, asked.options, window=max(1, len(sources)), keep_going=True
+        )
+        return list(found)
+
+    def _made(self, asked: Asked) -> Predictor:
+        trained = self.trained
+        if asked.languages != (None, None):
+            trained = trained.speaking(*asked.languages)
+        if asked.timings and trained.reader.frames_a_second is None:
+            raise ConfigError(f"timings must be asked of a model of recordings; got {self.kind}")
+        find_part(trained.config, asked.part)
+        details = asked_details(
+            trained,
+            asked.confidence,
+            asked.least,
+            alternatives=asked.alternatives,
+            alignments=asked.alignments,
+        )
+        return trained.predictor(asked.part, timings=asked.timings, details=details)
+
+
+def _frames(source: FrameSource) -> int:
+    """About: a hundredth of a second is a frame; of a picture a column of a hundred bytes."""
+    samples = source[0] if isinstance(source, tuple) else source
+    size = samples.size if isinstance(samples, np.ndarray) else len(bytes(str(samples), "utf-8"))
+    return 1 + size // 160

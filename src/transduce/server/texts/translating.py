@@ -1,0 +1,74 @@
+"""Texts of any length through a model that reads sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from transduce.server.exchange.endpoint import Exchange
+from transduce.server.limits.request_errors import RequestError
+from transduce.server.queue.asked import Asked
+from transduce.server.shelf.loaded_model import LoadedModel
+from transduce.server.texts.markup import escaped, markup_pieces
+from transduce.server.texts.sentences import Piece, pieces
+from transduce.workflow.predicting.output import Output
+
+__all__ = ["Translated", "translate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """A text as the model has it, and as many other ways to say it as were asked for."""
+
+    text: str
+    alternatives: tuple[str, ...] = ()
+
+
+async def translate(
+    exchange: Exchange,
+    model: LoadedModel,
+    asked: Asked,
+    texts: Sequence[Sequence[Piece] | str],
+    *,
+    sentences: bool = True,
+    html: bool = False,
+) -> list[Translated]:
+    """Each text in the model's words: sentence by sentence, all else as it stands.
+
+    Texts come in pieces where somebody has cut them already; of ``html`` tags stay as they are.
+    Raises RequestError where one cannot be answered.
+    """
+    cut = [_cut(t, sentences=sentences, html=html) if isinstance(t, str) else t for t in texts]
+    sources = [piece.text for own in cut for piece in own if piece.is_sentence]
+    outputs = iter(await exchange.service.outputs(exchange.gone, model, asked, sources))
+    found = []
+    for own in cut:
+        answers = [next(outputs) if piece.is_sentence else None for piece in own]
+        found.append(_joined(own, answers, asked.options.nbest, escaped if html else str))
+    return found
+
+
+def _cut(text: str, *, sentences: bool, html: bool) -> Sequence[Piece]:
+    return markup_pieces(text) if html else pieces(text, sentences=sentences)
+
+
+def _joined(
+    own: Sequence[Piece],
+    answers: Sequence[list[Output] | None],
+    nbest: int,
+    written: Callable[[str], str],
+) -> Translated:
+    for outputs in answers:
+        if outputs is not None and outputs[0].error:
+            raise RequestError(outputs[0].error)
+    ways = []
+    for rank in range(nbest):
+        there = [a is None or rank < len(a) for a in answers]
+        if rank and not any(a is not None and rank < len(a) for a in answers):
+            break
+        parts = [
+            piece.text if a is None else written(a[rank if ok else 0].text)
+            for piece, a, ok in zip(own, answers, there, strict=True)
+        ]
+        ways.append("".join(parts))
+    return Translated(ways[0], tuple(dict.fromkeys(w for w in ways[1:] if w != ways[0])))

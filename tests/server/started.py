@@ -1,0 +1,78 @@
+"""A server in a thread of the tests, on a port that was free."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from transduce.server.limits.serve_config import serve_config
+from transduce.server.running import Running, bound_socket
+from transduce.server.shelf.model_shelf import ModelShelf
+
+__all__ = ["Reply", "Started", "started"]
+
+
+class Reply:
+    """Status, headers and body of an answer."""
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Started:
+    """A running server and the plainest client of it."""
+
+    def __init__(self, running: Running, port: int) -> None:
+        self.running, self.port = running, port
+        self.url = f"http://127.0.0.1:{port}"
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request(method, path, body, dict(headers or {}))
+            got = connection.getresponse()
+            names = {name.lower(): value for name, value in got.getheaders()}
+            return Reply(got.status, names, got.read())
+        finally:
+            connection.close()
+
+    def post(self, path: str, value: object, headers: Mapping[str, str] | None = None) -> Reply:
+        """JSON."""
+        own = {"content-type": "application/json", **(headers or {})}
+        return self.ask("POST", path, json.dumps(value), own)
+
+
+@contextlib.contextmanager
+def started(models: Mapping[str, Path], **options: Any) -> Iterator[Started]:
+    """A server with these options; at the end it has answered all that it took."""
+    config = serve_config(None, {}, options)
+    memory = config.memory_gigabytes
+    bound = bound_socket("127.0.0.1", 0)
+    shelf = ModelShelf(models, None if memory is None else memory * 1e9)
+    running = Running(shelf, config, bound)
+    begun = threading.Event()
+    thread = threading.Thread(target=running.run, args=(begun.set,), daemon=True)
+    thread.start()
+    try:
+        assert begun.wait(60)
+        yield Started(running, bound.getsockname()[1])
+    finally:
+        running.stop()
+        thread.join(60)
+        bound.close()
+    assert not thread.is_alive()
