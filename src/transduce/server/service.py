@@ -11,8 +11,8 @@ from transduce.server.limits.keys import KeyRing
 from transduce.server.limits.quotas import Quotas
 from transduce.server.limits.request_errors import ClientGoneError
 from transduce.server.limits.serve_config import ServeConfig
-from transduce.server.queue.asked import Asked
 from transduce.server.queue.engine_thread import EngineThread
+from transduce.server.queue.requested import Requested
 from transduce.server.queue.tickets import Ticket
 from transduce.server.queue.waiting_line import WaitingLine
 from transduce.server.shelf.loaded_model import LoadedModel
@@ -57,7 +57,7 @@ class Service:
         self,
         gone: Callable[[], Coroutine[Any, Any, None]],
         model: LoadedModel,
-        asked: Asked,
+        asked: Requested,
         sources: Sequence[FrameSource],
         noted: Callable[[int, list[Output]], None] | None = None,
     ) -> list[list[Output]]:

@@ -14,9 +14,9 @@ from transduce.server.exchange.fields import given_fields
 from transduce.server.exchange.replies import json_reply
 from transduce.server.limits.keys import KeyRefusedError
 from transduce.server.limits.request_errors import RequestError
-from transduce.server.queue.asked import Asked
+from transduce.server.queue.requested import Requested
 from transduce.server.service import Service
-from transduce.server.shelf.languages import LanguagePairs
+from transduce.server.shelf.language_pairs import LanguagePairs
 from transduce.server.shelf.loaded_model import LoadedModel
 from transduce.server.texts.translating import translate
 
@@ -57,7 +57,7 @@ async def _translate(exchange: Exchange) -> Response:
     count = _alternatives(fields.get("alternatives"), exchange.service.config.alternatives)
     model = await exchange.service.shelf.get()
     pairs = LanguagePairs.of(model)
-    asked = Asked(
+    asked = Requested(
         model.searching({"nbest": count + 1} if count else {}),
         languages=pairs.chosen(_text(source, "source"), _text(target, "target")),
     )

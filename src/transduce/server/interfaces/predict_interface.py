@@ -16,7 +16,7 @@ from transduce.server.exchange.replies import json_reply
 from transduce.server.interfaces.output_records import answer_record
 from transduce.server.limits.request_errors import RequestError
 from transduce.server.limits.serve_config import ServeConfig
-from transduce.server.queue.asked import Asked
+from transduce.server.queue.requested import Requested
 from transduce.server.service import Service
 from transduce.server.shelf.loaded_model import LoadedModel
 
@@ -81,7 +81,7 @@ def _request(values: dict[str, Any]) -> PredictRequest:
         raise RequestError(describe(error, PredictRequest, values)) from None
 
 
-def asked_of(given: PredictRequest, model: LoadedModel, config: ServeConfig) -> Asked:
+def asked_of(given: PredictRequest, model: LoadedModel, config: ServeConfig) -> Requested:
     """What is asked of a model, held to the server's limits. Raises TransduceError."""
     for name in _OWN:
         if name in given.search:
@@ -101,7 +101,7 @@ def asked_of(given: PredictRequest, model: LoadedModel, config: ServeConfig) -> 
                 f"search.max_length must be at most {config.max_length}; got {options.max_length}"
             )
         options = options.model_copy(update={"max_length": config.max_length})
-    return Asked(
+    return Requested(
         options,
         given.part,
         (given.source_language, given.target_language),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from transduce.errors import TransduceError
 from transduce.server.limits.request_errors import RequestError
-from transduce.server.queue.waiting_line import Pack, Share, WaitingLine
+from transduce.server.queue.waiting_line import Pack, PackShare, WaitingLine
 from transduce.workflow.predicting.output import Output
 
 __all__ = ["EngineThread"]
@@ -47,7 +47,7 @@ class EngineThread:
                 self._seen(pack, seconds)
             self._loop.call_soon_threadsafe(_settle, pack.shares, answers)
 
-    def _answers(self, shares: Sequence[Share]) -> Sequence[Sequence[list[Output]] | Exception]:
+    def _answers(self, shares: Sequence[PackShare]) -> Sequence[Sequence[list[Output]] | Exception]:
         """For each share its outputs, or what went wrong: with one, not with those beside it."""
         first = shares[0].ticket
         sources = [source for share in shares for source in share.sources]
@@ -75,7 +75,9 @@ def _said(error: Exception) -> Exception:
     return RequestError("answer must be possible; got an error of the server", 500)
 
 
-def _settle(shares: Sequence[Share], answers: Sequence[Sequence[list[Output]] | Exception]) -> None:
+def _settle(
+    shares: Sequence[PackShare], answers: Sequence[Sequence[list[Output]] | Exception]
+) -> None:
     for share, answer in zip(shares, answers, strict=True):
         if isinstance(answer, Exception):
             share.ticket.fail(answer)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from transduce.reading.frames import FrameSource
-from transduce.server.queue.asked import Asked
+from transduce.server.queue.requested import Requested
 from transduce.workflow.predicting.output import Output
 
 __all__ = ["Answering", "Ticket"]
@@ -17,7 +17,7 @@ __all__ = ["Answering", "Ticket"]
 class Answering(Protocol):
     """A model that answers a pack."""
 
-    def answer(self, asked: Asked, sources: Sequence[FrameSource]) -> list[list[Output]]:
+    def answer(self, asked: Requested, sources: Sequence[FrameSource]) -> list[list[Output]]:
         """The outputs of each source, best first; an error as an output that says why."""
         ...
 
@@ -31,7 +31,7 @@ class Ticket:
     def __init__(
         self,
         model: Answering,
-        asked: Asked,
+        asked: Requested,
         sources: Sequence[FrameSource],
         costs: Sequence[int],
         *,
@@ -56,7 +56,7 @@ class Ticket:
         self.future: asyncio.Future[list[list[Output]]] = asyncio.get_running_loop().create_future()
 
     @property
-    def key(self) -> tuple[int, Asked]:
+    def key(self) -> tuple[int, Requested]:
         """Equal for tickets that may share a pack."""
         return id(self.model), self.asked
 

@@ -16,11 +16,11 @@ from transduce.reading.frames import FrameSource
 from transduce.server.limits.request_errors import RequestError
 from transduce.server.queue.tickets import Ticket
 
-__all__ = ["Pack", "Share", "WaitingLine"]
+__all__ = ["Pack", "PackShare", "WaitingLine"]
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class PackShare:
     """What of a ticket is in a pack: ``count`` sources from number ``first`` on."""
 
     ticket: Ticket
@@ -37,7 +37,7 @@ class Share:
 class Pack:
     """Sources that are answered together; ``cost`` tokens times beams."""
 
-    shares: Sequence[Share]
+    shares: Sequence[PackShare]
     cost: int
 
 
@@ -121,7 +121,7 @@ class WaitingLine:
         if head.asked.draws:  # whose outputs depend on which others of their request are there
             alike = [head]
         counts, cost = _shared(alike, self._pack_tokens, whole=head.asked.draws)
-        shares = [Share(t, t.taken, n) for t, n in zip(alike, counts, strict=True) if n]
+        shares = [PackShare(t, t.taken, n) for t, n in zip(alike, counts, strict=True) if n]
         for share in shares:
             share.ticket.taken += share.count
         self.waiting_cost -= cost

@@ -12,7 +12,7 @@ from transduce.config import SearchConfig
 from transduce.errors import ConfigError, DataError
 from transduce.reading.frames import FrameSource
 from transduce.reading.parts import find_part
-from transduce.server.queue.asked import Asked
+from transduce.server.queue.requested import Requested
 from transduce.tokenization.joint import coder
 from transduce.tokenization.tokenizer import Tokenizer
 from transduce.workflow.asked_details import asked_details
@@ -51,7 +51,7 @@ class LoadedModel:
             given = given if sampled else {**given, "beam": nbest}
         return self.trained.config.searching(given)
 
-    def require(self, asked: Asked) -> None:
+    def require(self, asked: Requested) -> None:
         """Raise TransduceError where the model cannot answer what is asked."""
         self._predictor(asked)
 
@@ -67,7 +67,7 @@ class LoadedModel:
         published = tokenizer.published if isinstance(tokenizer, Tokenizer) else None
         return () if published is None else tuple(published.languages)
 
-    def costs(self, asked: Asked, sources: Sequence[FrameSource]) -> list[int]:
+    def costs(self, asked: Requested, sources: Sequence[FrameSource]) -> list[int]:
         """Tokens of each text, END counted; of a recording or picture about its frames."""
         texts = [source for source in sources if isinstance(source, str)]
         if len(texts) == len(sources):
@@ -80,14 +80,14 @@ class LoadedModel:
                 return [len(text) + 1 for text in texts]
         return [_frames(source) for source in sources]
 
-    def answer(self, asked: Asked, sources: Sequence[FrameSource]) -> list[list[Output]]:
+    def answer(self, asked: Requested, sources: Sequence[FrameSource]) -> list[list[Output]]:
         """The outputs of each source, as ``predict`` gives them; errors in the place of some."""
         found = self._predictor(asked).predict(
             sources, asked.options, window=max(1, len(sources)), keep_going=True
         )
         return list(found)
 
-    def _made(self, asked: Asked) -> Predictor:
+    def _made(self, asked: Requested) -> Predictor:
         trained = self.trained
         if asked.languages != (None, None):
             trained = trained.speaking(*asked.languages)

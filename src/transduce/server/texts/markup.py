@@ -11,7 +11,7 @@ import html
 import re
 from collections.abc import Iterator
 
-from transduce.server.texts.sentences import Piece, pieces
+from transduce.server.texts.sentence_cuts import Piece, pieces
 
 __all__ = ["escaped", "markup_pieces"]
 

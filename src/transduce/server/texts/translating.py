@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from transduce.server.exchange.endpoint import Exchange
 from transduce.server.limits.request_errors import RequestError
-from transduce.server.queue.asked import Asked
+from transduce.server.queue.requested import Requested
 from transduce.server.shelf.loaded_model import LoadedModel
 from transduce.server.texts.markup import escaped, markup_pieces
-from transduce.server.texts.sentences import Piece, pieces
+from transduce.server.texts.sentence_cuts import Piece, pieces
 from transduce.workflow.predicting.output import Output
 
 __all__ = ["Translated", "translate"]
@@ -27,7 +27,7 @@ class Translated:
 async def translate(
     exchange: Exchange,
     model: LoadedModel,
-    asked: Asked,
+    asked: Requested,
     texts: Sequence[Sequence[Piece] | str],
     *,
     sentences: bool = True,

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from transduce.config import SearchConfig
 
-__all__ = ["Asked"]
+__all__ = ["Requested"]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Requested:
     """The search and all that is wanted of its outputs; hashable, a pack has one of these.
 
     ``languages`` are source and target of a model of many; None: as it was loaded.
