@@ -12,6 +12,7 @@ from typing import Annotated, Optional
 import typer
 
 from transduce import __version__
+from transduce.command_line.cli_distil import distil
 from transduce.command_line.cli_evaluate import calibrate, evaluate
 from transduce.command_line.cli_explain import explain
 from transduce.command_line.cli_neighbours import index
@@ -300,6 +301,7 @@ def show(
 app.command(no_args_is_help=True)(explain)
 app.command(no_args_is_help=True)(index)
 app.command(no_args_is_help=True)(shrink)
+app.command(no_args_is_help=True)(distil)
 app.command(no_args_is_help=True)(serve)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from transduce.config import Config, Files, parse_override
+from transduce.config import Config, Files, SearchConfig, parse_override
 from transduce.errors import ConfigError, DataError
 from transduce.files import clear_left, is_free, write_text
 from transduce.reading.pair_files import Example
@@ -23,6 +23,7 @@ __all__ = [
     "require_file_place",
     "require_new_folder",
     "require_output",
+    "search_options",
     "split_overrides",
     "test_examples",
     "test_parts",
@@ -42,6 +43,16 @@ def recipe_or_data(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """Inputs and overrides as ``split_overrides`` gives them, recipes by name as their files."""
     inputs, overrides = split_overrides(arguments)
     return [str(find_recipe(given) or given) for given in inputs], overrides
+
+
+def search_options(config: Config, beam: int | None, nbest: int | None) -> SearchConfig:
+    """The recipe's search with ``--beam`` and ``--nbest``, which widens the recipe's beam where no
+    other is asked for. Raises ConfigError.
+    """
+    values = {"search.beam": beam, "search.nbest": nbest}
+    if beam is None and nbest is not None and nbest > config.search.beam:
+        values["search.beam"] = None if config.search.sample else nbest
+    return config.updated({key: value for key, value in values.items() if value is not None}).search
 
 
 def updated(config: Config, overrides: Sequence[str]) -> Config:

@@ -136,7 +136,7 @@ class Config(Section):
         A new ``model.preset`` brings its own model and training settings; of
         the old preset's only those stay that were changed.
         """
-        values = self._given()
+        values = self.given()
         for key, value in overrides.items():
             set_dotted(values, key, value)
         config = Config.from_mapping(values)
@@ -160,7 +160,7 @@ class Config(Section):
             return self.updated({f"search.{name}": of for name, of in options.items()}).search
         return _effective(search, options)
 
-    def _given(self) -> dict[str, Any]:
+    def given(self) -> dict[str, Any]:
         """What must be written down to get this config again: all that is no default."""
         preset = {} if self.model.preset is None else {"preset": self.model.preset}
         base = Config.from_mapping({"model": preset}).model_dump(mode="json", by_alias=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from transduce.files.change import Change, changing
 from transduce.files.committed import clear_left, finish, is_free, place
+from transduce.files.growing import append_block
 from transduce.files.lock import locked, locked_in_turn
 from transduce.files.reading import read_as_one
 from transduce.files.replace import aside_name, clear_asides, replacing, write_bytes, write_text
@@ -15,6 +16,7 @@ __all__ = [
     "SUMS",
     "Change",
     "Sums",
+    "append_block",
     "aside_name",
     "changing",
     "clear_asides",

@@ -11,12 +11,20 @@ from operator import itemgetter
 from transduce.config import DataConfig, TagColumn
 from transduce.errors import ConfigError
 from transduce.reading.problems import BadRecordError
-from transduce.tokenization.tags import tag_symbol
+from transduce.tokenization.tags import TAG_CLOSE, TAG_OPEN, find_tags, tag_symbol
 
-__all__ = ["Layout", "SourceColumn", "columns_message", "join_columns", "layout_of"]
+__all__ = [
+    "Layout",
+    "SourceColumn",
+    "columns_message",
+    "join_columns",
+    "layout_of",
+    "split_columns",
+]
 
 Row = Sequence[str | Sequence[str]]
 
+_TAGS = f"((?:{TAG_OPEN}[^{TAG_OPEN}{TAG_CLOSE}]+{TAG_CLOSE})*)"
 _KEPT = 1000  # characters of tags that are remembered as symbols: most rows have the same few
 
 
@@ -158,6 +166,26 @@ def join_columns(values: Row, columns: Sequence[SourceColumn]) -> str:
         pieces.append(f"\t{value}" if after_text else value)
         after_text = True
     return "".join(pieces) if has_text else ""
+
+
+def split_columns(source: str, columns: Sequence[SourceColumn]) -> list[str | list[str]] | None:
+    """Columns that :func:`join_columns` makes this source of: a text, or a list of tags, for each.
+
+    Where several would do (tags of two columns side by side, a tab inside a text) they are some
+    of these. None where there are none.
+    """
+    pattern, after_text = [], False
+    for column in columns:
+        tab = "\t" if after_text and not column.tags else ""
+        pattern.append(_TAGS if column.tags else f"{tab}(.*?)")
+        after_text = after_text or not column.tags
+    found = re.fullmatch("".join(pattern), source, re.DOTALL)
+    if found is None:
+        return None
+    return [
+        [tag[1:-1] for tag in find_tags(text)] if column.tags else text
+        for text, column in zip(found.groups(), columns, strict=True)
+    ]
 
 
 def _tag_symbols(value: str, separators: tuple[str, ...]) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from transduce.commands.arguments import require_file_place, updated
+from transduce.commands.arguments import require_file_place, search_options, updated
 from transduce.commands.predicting.answer_files import opened_answers
 from transduce.commands.predicting.answer_forms import FORMS, Answer, Form
 from transduce.commands.predicting.arriving import NotedSources, from_a_pipe, from_a_terminal
@@ -25,7 +25,6 @@ from transduce.commands.predicting.table_answers import (
     asked_table,
     require_table_form,
 )
-from transduce.config import Config, SearchConfig
 from transduce.errors import ConfigError, DataError
 from transduce.pretrained.published_model import load_trained
 from transduce.reading.parts import find_part
@@ -76,7 +75,7 @@ def _predict(request: Request, files: contextlib.ExitStack) -> None:
     config = trained.config = updated(trained.config, request.overrides)
     if request.source_language is not None:
         trained = trained.speaking(request.source_language, None)
-    options = _search_options(config, request.beam, request.nbest)
+    options = search_options(config, request.beam, request.nbest)
     in_files = trained.reader.in_files
     _require_recordings(request, form, trained)
     timings = request.timings or form.timed
@@ -284,11 +283,3 @@ def _check_places(request: Request) -> None:
     for source in sources:
         if source != "-" and os.path.exists(source) and output.samefile(source):
             raise ConfigError(f"--output must be another file than INPUT; got {output} for both")
-
-
-def _search_options(config: Config, beam: int | None, nbest: int | None) -> SearchConfig:
-    """``--nbest`` widens the recipe's beam where no other is asked for."""
-    values = {"search.beam": beam, "search.nbest": nbest}
-    if beam is None and nbest is not None and nbest > config.search.beam:
-        values["search.beam"] = None if config.search.sample else nbest
-    return config.updated({key: value for key, value in values.items() if value is not None}).search

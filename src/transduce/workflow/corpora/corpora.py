@@ -25,10 +25,12 @@ __all__ = [
     "corpora_from_lists",
     "digest",
     "examples_from_files",
+    "file_digest",
     "file_list",
     "held_out_test",
     "mixture_from_lists",
     "open_corpora",
+    "open_part",
     "test_set_of",
 ]
 
@@ -37,11 +39,15 @@ _MEMORY = Path("memory")  # in the place of a file whose pairs are given as a li
 
 @dataclass(frozen=True)
 class CorpusPart:
-    """One data set. ``train()`` streams its pairs with the part's tags, ``dev`` has none."""
+    """One data set. ``plain()`` streams its training pairs as they stand in the files."""
 
     part: Part
-    train: Callable[[], Iterator[Pair]]
+    plain: Callable[[], Iterator[Pair]]
     dev: list[Example]
+
+    def train(self) -> Iterator[Pair]:
+        """Its training pairs with the part's tags, as the model reads them."""
+        return self.part.tagged(self.plain())
 
     def dev_pairs(self) -> Iterator[Pair]:
         """The dev examples as pairs with the part's tags."""
@@ -114,10 +120,10 @@ def open_corpora(config: Config) -> Corpora:
         train = file_list(_train_files(part))
         files = [*train, *(file_list(part.data.dev) if part.data.dev else [])]
         place = f"{part.name}: " if part.name else ""
-        fingerprints |= {f"{place}{path}": _file_digest(path) for path in files}
+        fingerprints |= {f"{place}{path}": file_digest(path) for path in files}
         size += sum(map(_size, train))
     tags = part_tags(parts)
-    opened = [_open(part, tags, problems, dev_problems) for part in parts.values()]
+    opened = [open_part(part, tags, problems, dev_problems) for part in parts.values()]
     return Corpora(
         lambda: chain.from_iterable(part.train() for part in opened),
         [example for part in opened for example in part.dev],
@@ -130,9 +136,12 @@ def open_corpora(config: Config) -> Corpora:
     )
 
 
-def _open(
+def open_part(
     part: Part, tags: frozenset[str], problems: Problems, dev_problems: Problems
 ) -> CorpusPart:
+    """One data set from its files, none of whose texts may hold ``tags``. Raises as
+    :func:`open_corpora`.
+    """
     data = part.data
     dev, kept = _held_out(part, tags)
     if data.dev is not None:
@@ -239,7 +248,7 @@ def _of_lists(
     kept = {pair.source for pair in chain(by_split["test"], () if dev else by_split["dev"])}
     pairs = [pair for pair in by_split["train"] if pair.source not in kept]
     text = "\n".join(f"{pair.source}\t{pair.target}" for pair in [*pairs, *by_split["dev"]])
-    corpus = CorpusPart(part, lambda: part.tagged(iter(pairs)), group_examples(by_split["dev"]))
+    corpus = CorpusPart(part, lambda: iter(pairs), group_examples(by_split["dev"]))
     return corpus, group_examples(by_split["test"]), text
 
 
@@ -296,7 +305,7 @@ def _counted(
         pairs = refuse_tags(read_pairs(_train_files(part), part.data, counting), tags, counting)
         if held_out:
             pairs = (pair for pair in pairs if pair.source not in held_out)
-        return part.tagged(pairs)
+        return pairs
 
     return stream
 
@@ -317,7 +326,11 @@ def _paths_below(path: Path) -> Sequence[Path]:
     return sorted(filter(os.path.isfile, path.rglob("*"))) if os.path.isdir(path) else [path]
 
 
-def _file_digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """A short hash that names the bytes of a file, or of all files of a folder.
+
+    Raises DataError where they cannot be read again and again.
+    """
     hashed = hashlib.blake2b(digest_size=16)
     try:
         for file in _paths_below(path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,10 +15,10 @@ from transduce.batches.teaching_files import TeachingFiles, Told
 from transduce.errors import CheckpointError, ConfigError
 from transduce.files import locked_in_turn
 from transduce.interfaces import Batch
-from transduce.models.storage import named_weights
 from transduce.search import Ensemble
 from transduce.workflow.corpora.corpora import digest
 from transduce.workflow.readers.source_reader import Corpus
+from transduce.workflow.teacher_names import teachers_digest
 from transduce.workflow.trained import TrainedModel
 
 __all__ = ["teach"]
@@ -54,7 +53,7 @@ def teach(
             )
     vocabulary = trained.target_tokenizer.size
     outputs = min(trained.config.training.teacher_outputs, vocabulary)
-    own = digest("\n".join([fingerprint, *map(_weights_digest, teachers)]))
+    own = digest("\n".join([fingerprint, *teachers_digest(teachers)]))
     place = folder / "training" / "teacher"
     layout = corpus.target_lengths, vocabulary, outputs
     try:
@@ -145,12 +144,3 @@ def _likeliest(stepper: Ensemble, batch: Batch, outputs: int) -> tuple[Tensor, T
         log_probs = stepper.step(batch.target_input, stepper.start(batch.source))[0]
         best = log_probs.float().topk(outputs, dim=-1)
     return best.values.cpu(), best.indices.cpu()
-
-
-def _weights_digest(teacher: TrainedModel) -> str:
-    """Names the weights of a model."""
-    hashed = hashlib.blake2b(digest_size=16)
-    for name, tensor in sorted(named_weights(teacher.model).items()):
-        hashed.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        hashed.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-    return hashed.hexdigest()
