@@ -15,9 +15,10 @@ from reversal_run import Run
 from small_runs import tiny, train_tiny, write_lines, write_reversals
 from transduce.config import load_config
 from transduce.errors import ConfigError, ModelError
+from transduce.reading.pair_files import Example
 from transduce.workflow.corpora.corpora import open_corpora
 from transduce.workflow.predicting.output import EMPTY
-from transduce.workflow.synthetic.chosen_outputs import Question, nearest, usable
+from transduce.workflow.synthetic.chosen_outputs import nearest, usable
 from transduce.workflow.synthetic.distilling import Distilled, Distilling, distil
 from transduce.workflow.trained import TrainedModel
 
@@ -206,13 +207,13 @@ def test_usable_texts_are_whole_and_come_once() -> None:
 
 def test_the_nearest_to_each_reference() -> None:
     asked = [
-        Question("s", ("a b c", "x y")),
-        Question("t"),
-        Question("u", ("q",)),
-        Question("v", ("k l",)),
+        Example("s", ("a b c", "x y")),
+        Example("t", ()),
+        Example("u", ("q",)),
+        Example("v", ("k l",)),
     ]
     texts = [["a b d", "x y", "a c"], ["m", "n"], [], ["z", "k l m", "k l"]]
     assert nearest(asked, texts, "symbols") == [["a b d", "x y"], ["m"], [], ["k l"]]
-    sentence = [Question("s", ("the small dog sleeps",))]
+    sentence = [Example("s", ("the small dog sleeps",))]
     found = nearest(sentence, [["a cat", "the small dogs sleep", "the dog"]], "sentences")
     assert found == [["the small dogs sleep"]]

@@ -13,9 +13,10 @@ from transduce.config import SearchConfig
 from transduce.errors import DataError
 from transduce.metrics.metric import Targets
 from transduce.reading.columns import Layout, split_columns
+from transduce.reading.pair_files import Example
 from transduce.workflow.predicting.output import Output
 from transduce.workflow.predicting.predictor import Predictor
-from transduce.workflow.synthetic.chosen_outputs import Question, left_out, nearest, usable
+from transduce.workflow.synthetic.chosen_outputs import left_out, nearest, usable
 from transduce.workflow.synthetic.grown_pairs import GrownPairs
 
 __all__ = ["Asking", "RecordShape", "ask"]
@@ -69,7 +70,7 @@ class Asking:
     """
 
     file: str
-    asked: Callable[[], Iterator[Question | DataError]]
+    asked: Callable[[], Iterator[Example | DataError]]
     predictor: Predictor
     shape: RecordShape
     nearest_by: Targets | None = None
@@ -97,13 +98,13 @@ def ask(asking: Asking, options: SearchConfig, pairs: GrownPairs, say: Say) -> N
 
 def _answered(
     asking: Asking, options: SearchConfig, done: int
-) -> Iterator[tuple[Question, list[Output]]]:
-    waiting: deque[Question] = deque()
+) -> Iterator[tuple[Example, list[Output]]]:
+    waiting: deque[Example] = deque()
 
     def sources() -> Iterator[str | DataError]:
         for asked in itertools.islice(asking.asked(), done, None):
             if isinstance(asked, DataError):
-                waiting.append(Question(""))
+                waiting.append(Example("", ()))
                 yield asked
             else:
                 waiting.append(asked)
@@ -115,7 +116,7 @@ def _answered(
 
 
 def _records(
-    asking: Asking, block: Sequence[tuple[Question, list[Output]]], left: Counter[str]
+    asking: Asking, block: Sequence[tuple[Example, list[Output]]], left: Counter[str]
 ) -> Iterator[dict[str, object]]:
     asked = [one for one, _ in block]
     texts = [usable(outputs) for _, outputs in block]

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from transduce.metrics.known import METRICS, finest, metrics_for
 from transduce.metrics.metric import Targets
 from transduce.metrics.scores import score_texts
+from transduce.reading.pair_files import Example
 from transduce.workflow.predicting.output import Output
 
-__all__ = ["Question", "left_out", "nearest", "usable"]
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A source and its references; none where it is a source alone."""
-
-    source: str
-    references: tuple[str, ...] = ()
+__all__ = ["left_out", "nearest", "usable"]
 
 
 def usable(outputs: Sequence[Output]) -> list[str]:
@@ -40,7 +32,7 @@ def left_out(outputs: Sequence[Output]) -> str:
 
 
 def nearest(
-    asked: Sequence[Question], texts: Sequence[Sequence[str]], targets: Targets
+    asked: Sequence[Example], texts: Sequence[Sequence[str]], targets: Targets
 ) -> list[list[str]]:
     """For each source the texts that are nearest to its references, one a reference at most.
 
@@ -73,7 +65,7 @@ def nearest(
     ]
 
 
-def _nearest(asked: Question, texts: Sequence[str], scores: Sequence[float]) -> list[str]:
+def _nearest(asked: Example, texts: Sequence[str], scores: Sequence[float]) -> list[str]:
     if not asked.references or not texts:
         return list(texts[:1])
     chosen = []

@@ -29,7 +29,6 @@ from transduce.workflow.corpora.corpora import (
     test_set_of,
 )
 from transduce.workflow.synthetic.asking import Asking, RecordShape, Say, ask
-from transduce.workflow.synthetic.chosen_outputs import Question
 from transduce.workflow.synthetic.distilled_recipe import RECIPE, DistilledPart, recipe_text
 from transduce.workflow.synthetic.grown_pairs import GrownFile, GrownPairs
 from transduce.workflow.teacher_names import teachers_digest
@@ -168,9 +167,9 @@ class _Made:
         if self.distilling.sources:
             yield Asking(self._name("sources"), self._sources, predictor, self._shape, nearest_by)
 
-    def _sources(self) -> Iterator[Question | DataError]:
+    def _sources(self) -> Iterator[Example | DataError]:
         for given in self.teachers[0].reader.given(self.distilling.sources, self.part.data):
-            yield given if isinstance(given, DataError) else Question(given)
+            yield given if isinstance(given, DataError) else Example(given, ())
 
     @property
     def _shape(self) -> RecordShape:
@@ -192,7 +191,7 @@ def _without_empty(part: DistilledPart, grown: GrownPairs) -> DistilledPart:
     return replace(part, train=[file for file in part.train if grown.of(file).pairs])
 
 
-def _of_pairs(pairs: Callable[[], Iterator[Pair]]) -> Iterator[Question | DataError]:
+def _of_pairs(pairs: Callable[[], Iterator[Pair]]) -> Iterator[Example | DataError]:
     """Pairs with the same source one after another are one source with several references."""
     for source, own in itertools.groupby(pairs(), key=lambda pair: pair.source):
-        yield Question(source, tuple(dict.fromkeys(pair.target or "" for pair in own)))
+        yield Example(source, tuple(dict.fromkeys(pair.target or "" for pair in own)))
