@@ -226,7 +226,7 @@ def _refuse_unasked(training: TrainingConfig) -> None:
     """Options of a teacher where there is none."""
     if training.teacher:
         return
-    for name in ("teacher_weight", "teacher_temperature", "teacher_outputs"):
+    for name in ("teacher_weight", "teacher_temperature", "teacher_outputs", "teacher_folder"):
         value = getattr(training, name)
         if value != TrainingConfig.model_fields[name].default:
             raise ConfigError(

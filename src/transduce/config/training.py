@@ -46,6 +46,7 @@ class TrainingConfig(Section):
     teacher_weight: Annotated[float, Bounds(gt=0, le=1)] = 0.5  # the rest is the references'
     teacher_temperature: Annotated[float, Bounds(gt=0, le=100)] = 1.0  # of both distributions
     teacher_outputs: Count = 16  # tokens kept of each distribution of the teacher, the likeliest
+    teacher_folder: FilePath | None = None  # where these are kept for all students; none: the run's
     # Parts that do not learn: encoder, decoder.layers.0, …
     freeze: Annotated[tuple[Name, ...], Field(max_length=10_000)] = ()
     lora_rank: Width | None = None  # only changes of this rank are learnt (Hu et al. 2021)

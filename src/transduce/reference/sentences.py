@@ -214,6 +214,8 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "teacher_weight": "Share of the teacher's predictions in the loss.",
         "teacher_temperature": "Temperature of the teacher's and the model's predictions.",
         "teacher_outputs": "Number of tokens kept of each prediction of the teacher.",
+        "teacher_folder": "Folder in which the predictions are kept for all students; if none, "
+        "the run's.",
         "freeze": "Modules that are not trained.",
         "lora_rank": "Rank of LoRA's changes; if none, all weights are trained.",
         "lora_alpha": "With `lora_rank`: the changes are multiplied by alpha / rank.",

@@ -215,6 +215,7 @@ SENTENCES_ZH: Mapping[str, Mapping[str, str]] = {
         "teacher_weight": "教师的预测在损失中的比例。",
         "teacher_temperature": "教师与模型预测的温度。",
         "teacher_outputs": "教师每个预测保留的词元数。",
+        "teacher_folder": "为所有学生保存教师预测的文件夹；不设时保存在本次运行的目录中。",
         "freeze": "不训练的模块。",
         "lora_rank": "LoRA 的秩；none 为训练所有权重。",
         "lora_alpha": "与 `lora_rank` 一起使用：变化量乘以 alpha / rank。",

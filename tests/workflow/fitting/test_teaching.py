@@ -116,6 +116,31 @@ def test_a_resumed_run_reads_what_was_said(
         assert torch.equal(weight, named_weights(parts.model)[name])
 
 
+def test_another_student_reads_what_was_said(
+    teachers: tuple[TrainedModel, ...], tmp_path: Path
+) -> None:
+    folder = tmp_path / "said"
+    taught(teachers, tmp_path / "first", teacher_folder=str(folder))
+    (manifest,) = folder.glob("*/teacher.json")
+    before = manifest.stat().st_mtime_ns
+    config = recipe("lstm", seed=3, teacher=["a", "b"], teacher_folder=str(folder))
+    data, known = corpora_from_lists(PAIRS, PAIRS[:4], 0), LearntFrom(teachers=teachers)
+    fit(config, data, tmp_path / "second", learnt_from=known)
+    assert manifest.stat().st_mtime_ns == before
+    fewer = corpora_from_lists(PAIRS[:8], PAIRS[:4], 0)
+    fit(config, fewer, tmp_path / "third", learnt_from=known)  # other pairs are other questions
+    assert len(list(folder.glob("*/teacher.json"))) == 2
+    assert not (tmp_path / "third" / "training" / "teacher").exists()
+
+
+def test_a_teachers_own_directory_is_left_alone(
+    teachers: tuple[TrainedModel, ...], tmp_path: Path
+) -> None:
+    taught(teachers, tmp_path / "run")
+    with pytest.raises(ConfigError, match="teacher_folder must be a folder of its own"):
+        taught(teachers, tmp_path / "other", teacher_folder=str(tmp_path / "run"))
+
+
 def test_another_teacher_is_asked_anew(teachers: tuple[TrainedModel, ...], tmp_path: Path) -> None:
     student = taught(teachers[:1], tmp_path / "run")
     corpus = student.reader.corpus({"": PAIRS}, student.target_tokenizer, student.config.data)

@@ -17,6 +17,8 @@ from transduce.config import load_config
 from transduce.errors import ConfigError, ModelError
 from transduce.reading.pair_files import Example
 from transduce.workflow.corpora.corpora import open_corpora
+from transduce.workflow.fitting.beginning import LearntFrom
+from transduce.workflow.fitting.fit import fit
 from transduce.workflow.predicting.output import EMPTY
 from transduce.workflow.synthetic.chosen_outputs import nearest, usable
 from transduce.workflow.synthetic.distilling import Distilled, Distilling, distil
@@ -137,6 +139,11 @@ def test_sources_alone_and_beside_pairs(teacher: TrainedModel, tmp_path: Path) -
     train = [pair.source for pair in open_corpora(config).train()]
     assert train[-len(read) :] == read
     assert len(train) > 200
+    config = config.updated({"training.max_steps": 2, "training.teacher": ["teacher"]})
+    known = LearntFrom(teachers=(teacher,))
+    said: list[str] = []
+    fit(config, open_corpora(config), tmp_path / "s", learnt_from=known, say=said.append)
+    assert f"asking the teacher about {len(train):,} pairs" in said
 
 
 def test_sources_that_are_too_long_are_counted(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ _MAY_CHANGE = frozenset(
         "tensorboard",
         "device",
         "threads",
+        "teacher_folder",
     }
 )
 

@@ -41,7 +41,7 @@ from transduce.workflow.evaluate import DevScorer
 from transduce.workflow.fitting.beginning import Beginning, LearntFrom, choose_beginning
 from transduce.workflow.fitting.misfits import misfits
 from transduce.workflow.fitting.pair_limits import refuse_beyond_positions, refuse_long_pairs
-from transduce.workflow.fitting.run_folder import run_fingerprint, taken
+from transduce.workflow.fitting.run_folder import data_fingerprint, run_fingerprint, taken
 from transduce.workflow.fitting.shared_data import SharedData
 from transduce.workflow.fitting.teaching import teach
 from transduce.workflow.fitting.training_limits import refuse_large_model
@@ -110,7 +110,9 @@ def fit(
             with _explained(folder), replacing_model(folder) as change:
                 trained.write_frame(change)
         teachers, heard = learnt_from.teachers, say if main else None
-        teaching = teach(trained, teachers, corpus, folder, fingerprint, heard)
+        teaching = teach(
+            trained, teachers, corpus, folder, data_fingerprint(config, corpora), heard
+        )
         record = train(
             trained.model,
             choose_objectives(config.training, trained.model, teaching),

@@ -17,9 +17,10 @@ from transduce.workflow.corpora.corpora import Corpora, digest
 from transduce.workflow.model_folder import CONFIG, WEIGHTS
 from transduce.workflow.trained import TrainedModel
 
-__all__ = ["run_fingerprint", "taken"]
+__all__ = ["data_fingerprint", "run_fingerprint", "taken"]
 
 _PATHS = {"train", "dev", "test"}  # files may move; their content is hashed
+_DRAWING = {"temperature", "weight"}  # how often pairs come
 _LATER = ("delimiter", "test_fraction")  # options that runs begun by older versions do not know
 
 
@@ -76,6 +77,14 @@ def run_fingerprint(config: Config, corpora: Corpora) -> str:
     return digest(f"{corpora.fingerprint}\n{options}")
 
 
+def data_fingerprint(config: Config, corpora: Corpora) -> str:
+    """Names the pairs and how they are read, in their order, whatever model learns from them."""
+    data = dict(_data_options(config))
+    for key in [key for key in data if key.rpartition(".")[2] in _DRAWING]:
+        del data[key]
+    return digest(f"{corpora.fingerprint}\n{json.dumps(data, sort_keys=True)}")
+
+
 def _refuse_other(known: Config, config: Config, folder: Path) -> None:
     """The training section is compared with the checkpoint's, where training begins."""
     before, now = dict(_options(known)), dict(_options(config))
@@ -88,6 +97,13 @@ def _refuse_other(known: Config, config: Config, folder: Path) -> None:
 
 def _options(config: Config) -> Iterator[tuple[str, Any]]:
     """The options, dotted, that a run cannot change on its way."""
+    yield from _data_options(config)
+    yield from _flat("tokenizer", config.tokenizer.model_dump(mode="json"))
+    model = config.model.model_dump(mode="json", by_alias=True, exclude={"preset"})
+    yield from _flat("model", model)
+
+
+def _data_options(config: Config) -> Iterator[tuple[str, Any]]:
     data = config.data.model_dump(mode="json", exclude={*_PATHS, "folder"})
     for part in (data["parts"] or {}).values():
         for key in _PATHS:
@@ -97,9 +113,6 @@ def _options(config: Config) -> Iterator[tuple[str, Any]]:
             if not section.get(key):
                 section.pop(key, None)
     yield from _flat("data", data)
-    yield from _flat("tokenizer", config.tokenizer.model_dump(mode="json"))
-    model = config.model.model_dump(mode="json", by_alias=True, exclude={"preset"})
-    yield from _flat("model", model)
 
 
 def _flat(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

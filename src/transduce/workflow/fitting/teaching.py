@@ -17,6 +17,7 @@ from transduce.files import locked_in_turn
 from transduce.interfaces import Batch
 from transduce.search import Ensemble
 from transduce.workflow.corpora.corpora import digest
+from transduce.workflow.model_folder import CONFIG
 from transduce.workflow.readers.source_reader import Corpus
 from transduce.workflow.teacher_names import teachers_digest
 from transduce.workflow.trained import TrainedModel
@@ -34,14 +35,16 @@ def teach(
     teachers: Sequence[TrainedModel],
     corpus: Corpus,
     folder: Path,
-    fingerprint: str,
+    data: str,
     say: Say | None,
 ) -> TeachingFiles | None:
     """What the ``teachers`` of a model say to each pair that it learns from; None without any.
 
     The gold tokens before it, each token's distribution is the mean of theirs; the likeliest
-    ``training.teacher_outputs`` tokens are kept, in ``FOLDER/training/teacher``, and found there
-    again after a resume. Raises ConfigError where a teacher reads or writes otherwise,
+    ``training.teacher_outputs`` tokens are kept, in ``FOLDER/training/teacher`` or below
+    ``training.teacher_folder``, and found there again: after a resume or, as their name hangs on
+    teachers, ``data`` and tokenizers alone, by another student of the same teachers. Raises
+    ConfigError where a teacher reads or writes otherwise, or the folder is a model's,
     CheckpointError where the files cannot be written.
     """
     if not teachers:
@@ -53,8 +56,8 @@ def teach(
             )
     vocabulary = trained.target_tokenizer.size
     outputs = min(trained.config.training.teacher_outputs, vocabulary)
-    own = digest("\n".join([fingerprint, *teachers_digest(teachers)]))
-    place = folder / "training" / "teacher"
+    own = _name(trained, teachers, data, outputs)
+    place = _place(trained.config.training.teacher_folder, folder, own)
     layout = corpus.target_lengths, vocabulary, outputs
     try:
         place.mkdir(parents=True, exist_ok=True)
@@ -71,6 +74,23 @@ def teach(
     if found is None:
         raise CheckpointError(f"{place}: what the teacher says must stay as written; it changed")
     return found
+
+
+def _name(trained: TrainedModel, teachers: Sequence[TrainedModel], data: str, outputs: int) -> str:
+    """Of what they say to these data; what the student is like does not matter."""
+    sides = str(trained.reader.fingerprint()), trained.target_tokenizer.to_json()
+    return digest("\n".join([data, *map(str, sides), str(outputs), *teachers_digest(teachers)]))
+
+
+def _place(shared: Path | None, folder: Path, own: str) -> Path:
+    """Where it is kept. Raises ConfigError for a folder that belongs to a model."""
+    if shared is None:
+        return folder / "training" / "teacher"
+    if (shared / CONFIG).exists():
+        raise ConfigError(
+            f"training.teacher_folder must be a folder of its own; got {shared}, which is a model"
+        )
+    return shared / own
 
 
 def _told(

@@ -18,9 +18,9 @@ __all__ = ["RECIPE", "DistilledPart", "recipe_text"]
 RECIPE = "recipe.yaml"
 
 _OF_OTHER_RUNS = (
-    "teacher", "teacher_weight", "teacher_temperature", "teacher_outputs", "freeze", "lora_rank",
-    "lora_alpha",
-)  # fmt: skip
+    *("teacher", "teacher_weight", "teacher_temperature", "teacher_outputs", "teacher_folder"),
+    *("freeze", "lora_rank", "lora_alpha"),
+)
 
 
 @dataclass(frozen=True)
