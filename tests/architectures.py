@@ -64,6 +64,11 @@ def _mixed(encoder: dict, decoder: dict, **model) -> dict:
 _NO_FEEDFORWARD = _ssru()
 _NO_FEEDFORWARD["decoder"] |= {"feedforward": 0, "layers": 1}
 
+
+def _unequal(model: dict, **decoder) -> dict:
+    return {**model, "decoder": {**model["decoder"], **decoder}}
+
+
 ARCHITECTURES = {
     # every recurrent kind and every attention
     "rnn-none": _recurrent("rnn", attention="none"),
@@ -124,6 +129,23 @@ ARCHITECTURES = {
     "ssru-no-feedforward": _NO_FEEDFORWARD,
     "lstm-to-ssru": _ssru(
         encoder=_recurrent("lstm")["encoder"], positions="none", model={"tie": "target"}
+    ),
+    # layers that are not alike, as pruning leaves them
+    "transformer-unequal": _unequal(
+        _transformer(heads=[4, 1], head_width=4, feedforward=[24, 9], model={"tie": "all"}),
+        memory_heads=[2, 3],
+    ),
+    "transformer-unequal-grouped": _unequal(
+        _transformer(
+            heads=[2, 4],
+            key_value_heads=[1, 2],
+            head_width=6,
+            feedforward=[12, 36],
+            activation="swiglu",
+            positions="rotary",
+            norm_position="post",
+        ),
+        memory_heads=[6, 2],
     ),
     # encoders and decoders of different kinds
     "transformer-to-gru": _mixed(_transformer(), _recurrent("gru")),

@@ -269,7 +269,7 @@ def operations(draw: st.DrawFn) -> Callable[[Program], None]:
         ),
         lambda p: p.simple_recurrence(n[0], n[1], t[0], offset=n[2], stride=n[3]),
         lambda p: p.ancestry_attention(
-            n[0], n[1], layer=n[5], heads=heads, cache=t[0], table=t[1], rotary=pair, bias=None
+            n[0], n[1], before=n[5], heads=heads, cache=t[0], table=t[1], rotary=pair, bias=None
         ),
         lambda p: p.source_attention(
             n[0], n[1], heads=heads, lengths=t[0], rotary=pair, bias=t[1] if flag else None

@@ -28,7 +28,20 @@ __all__ = [
     "TransformerDecoderConfig",
     "TransformerEncoderConfig",
     "TransformerOptions",
+    "each_layer",
 ]
+
+_MOST_LAYERS = 1024
+_Widths = Annotated[tuple[Width, ...], Field(min_length=1, max_length=_MOST_LAYERS)]
+_FromNone = Annotated[int, Bounds(ge=0, le=65_536)]
+_WidthsFromNone = Annotated[tuple[_FromNone, ...], Field(min_length=1, max_length=_MOST_LAYERS)]
+_Counts = Annotated[tuple[Count, ...], Field(min_length=1, max_length=_MOST_LAYERS)]
+_ONE_OR_EACH = "a whole number of at least 1, or a list of such, one a layer"
+
+
+def each_layer(value: int | tuple[int, ...], layers: int) -> tuple[int, ...]:
+    """An option that is one number for all layers, or a list, as one number for each."""
+    return value if isinstance(value, tuple) else (value,) * layers
 
 
 class RecurrentEncoderConfig(Section):
@@ -60,9 +73,12 @@ class TransformerOptions(Section):
     kind: Literal["transformer", "ssru"]
     layers: Count = 3
     width: Width = 256
-    feedforward: Annotated[int, Bounds(ge=0, le=65_536)] = 1024
-    heads: Count = 4
-    key_value_heads: Count | None = None  # fewer than heads: grouped-query attention
+    feedforward: _FromNone | _WidthsFromNone = Field(default=1024, description=_ONE_OR_EACH)
+    heads: Count | _Counts = Field(default=4, description=_ONE_OR_EACH)
+    # fewer than heads: grouped-query attention
+    key_value_heads: Count | _Counts | None = Field(
+        default=None, description=f"{_ONE_OR_EACH}, or none"
+    )
     head_width: Width | None = None  # none: width / heads
     norm: Literal["layer", "rms"] = "layer"
     norm_epsilon: Annotated[float, Bounds(gt=0, le=1)] = 1e-6
@@ -79,41 +95,91 @@ class TransformerOptions(Section):
 
     @model_validator(mode="after")
     def _divisible(self) -> TransformerOptions:
-        if self.head_width is None and self.width % self.heads:
-            raise ValueError(f"width must be a multiple of heads ({self.heads}); got {self.width}")
-        if self.key_value_heads and self.heads % self.key_value_heads:
+        heads = self._one_each("heads")
+        self._one_each("feedforward")
+        if self.head_width is None and isinstance(self.heads, tuple):
+            raise ValueError("head_width must be given where heads is a list; got none")
+        if self.head_width is None and self.width % heads[0]:
+            raise ValueError(f"width must be a multiple of heads ({heads[0]}); got {self.width}")
+        for own, pairs in zip(heads, self._one_each("key_value_heads"), strict=False):
+            if own % pairs:
+                raise ValueError(
+                    f"heads must be a multiple of key_value_heads ({pairs}); got {own}"
+                )
+        if self.positions == "rotary" and (self.head_width or self.width // heads[0]) % 2:
             raise ValueError(
-                f"heads must be a multiple of key_value_heads ({self.key_value_heads}); "
-                f"got {self.heads}"
+                f"width / heads must be even with rotary positions; got {self.width} / {heads[0]}"
             )
-        if self.positions == "rotary" and (self.head_width or self.width // self.heads) % 2:
+        if self.positions == "relative" and len({*heads}) > 1:
             raise ValueError(
-                f"width / heads must be even with rotary positions; got {self.width} / {self.heads}"
+                "heads must be as many in all layers with relative positions, which all share; "
+                f"got {min(heads)} to {max(heads)}"
             )
         return self
+
+    def _one_each(self, name: str) -> tuple[int, ...]:
+        """An option for each layer, () where it is none."""
+        value = getattr(self, name)
+        if value is None:
+            return ()
+        values = each_layer(value, self.layers)
+        if len(values) != self.layers:
+            raise ValueError(
+                f"{name} must have a number for each of the {self.layers} layers, or be one "
+                f"number for all; got {len(values)}"
+            )
+        return values
+
+    @property
+    def head_size(self) -> int:
+        """Numbers of a vector of one head."""
+        return self.head_width or self.width // each_layer(self.heads, 1)[0]
 
 
 class TransformerEncoderConfig(TransformerOptions):
     """A Transformer encoder (Vaswani et al. 2017)."""
 
     kind: Literal["transformer"]
-    feedforward: Width = 1024
+    feedforward: Width | _Widths = Field(default=1024, description=_ONE_OR_EACH)
 
 
 class TransformerDecoderConfig(TransformerOptions):
     """A Transformer decoder (Vaswani et al. 2017)."""
 
     kind: Literal["transformer"]
-    feedforward: Width = 1024
+    feedforward: Width | _Widths = Field(default=1024, description=_ONE_OR_EACH)
+    # of the attention over the memory; none: as many as heads
+    memory_heads: Count | _Counts | None = Field(
+        default=None, description=f"{_ONE_OR_EACH}, or none"
+    )
+
+    @model_validator(mode="after")
+    def _memory_agrees(self) -> TransformerDecoderConfig:
+        own = self._one_each("memory_heads")
+        if isinstance(self.memory_heads, tuple) and self.head_width is None:
+            raise ValueError("head_width must be given where memory_heads is a list; got none")
+        heads = each_layer(self.heads, self.layers)
+        for count, all_heads, pairs in zip(
+            own, heads, self._one_each("key_value_heads"), strict=False
+        ):
+            if count % (all_heads // pairs):
+                raise ValueError(
+                    f"memory_heads must be a multiple of heads / key_value_heads; got {count} "
+                    f"and {all_heads} / {pairs}"
+                )
+        return self
 
 
 class SSRUDecoderConfig(TransformerOptions):
     """A Transformer decoder with simple recurrent units for self-attention (Kim et al. 2019).
 
-    ``feedforward`` 0: layers have no feed-forward block.
+    ``feedforward`` 0: layers have no feed-forward block. ``heads`` are those over the memory.
     """
 
     kind: Literal["ssru"]
+    feedforward: _FromNone | _WidthsFromNone = Field(
+        default=1024, description="a whole number of at least 0, or a list of such, one a layer"
+    )
     positions: Literal["sinusoidal", "fairseq", "learned", "none"] = "sinusoidal"
 
 

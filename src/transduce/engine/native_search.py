@@ -90,11 +90,11 @@ class _Found(Checked):
 
 
 class SearchedDecoder(Protocol):
-    """What a search needs of a decoder. ``heads`` are H, G, d of the layers that keep a cache."""
+    """What a search needs of a decoder."""
 
     runner: Runner  # of one step
-    layers: int  # that keep keys and values of what was read; 0 for a recurrent decoder
-    heads: tuple[int, int, int]
+    # G·d of each layer that keeps keys and values of what was read; () for a recurrent decoder
+    cached: tuple[int, ...]
     stored: torch.dtype
     positions: int | None  # that it knows; None: as many as asked for
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -63,33 +63,47 @@ class NativeDecoder(SearchedDecoder, Protocol):
 
 
 class KeyValueCache:
-    """Keys and values of the tokens read, ``[L, 2, t, capacity, G·d]``, written once each.
+    """Keys and values of the tokens read, written once each.
 
-    ``written`` positions hold something. A state that is not the newest has its own copy made
-    before it goes on, so that states stay what they were.
+    ``values`` holds one layer after the other, ``[2, t, capacity, width]`` of each, where widths
+    are G·d. ``written`` positions hold something. A state that is not the newest has its own copy
+    made before it goes on, so that states stay what they were.
     """
 
-    def __init__(self, values: Tensor, written: int = 0) -> None:
+    def __init__(
+        self, values: Tensor, widths: Sequence[int], capacity: int, written: int = 0
+    ) -> None:
         self.values = values
+        self.capacity = capacity  # rows that there is room for at each position
         self.written = written
+        self._widths = widths
 
     @classmethod
     def empty(cls, decoder: NativeDecoder, rows: int, positions: int) -> KeyValueCache:
         """Room for ``rows`` at each of ``positions``."""
-        _, pairs, width = decoder.heads
-        shape = (decoder.layers, 2, positions, rows, pairs * width)
-        return cls(torch.empty(shape, dtype=decoder.stored))
+        size = 2 * sum(decoder.cached) * positions * rows
+        return cls(torch.empty(size, dtype=decoder.stored), decoder.cached, rows)
 
     def resized(self, positions: int, rows: int) -> KeyValueCache:
         """A copy with room for more."""
-        layers, two, _, before, width = self.values.shape
-        values = self.values.new_empty((layers, two, positions, rows, width))
-        values[:, :, : self.written, :before] = self.values[:, :, : self.written]
-        return KeyValueCache(values, self.written)
+        size = 2 * sum(self._widths) * positions * rows
+        grown = KeyValueCache(self.values.new_empty(size), self._widths, rows, self.written)
+        for after, before in zip(grown._layers(), self._layers(), strict=True):
+            after[:, : self.written, : self.capacity] = before[:, : self.written]
+        return grown
 
     def up_to(self, position: int) -> KeyValueCache:
         """A copy of the first positions."""
-        return KeyValueCache(self.values.clone(), position)
+        return KeyValueCache(self.values.clone(), self._widths, self.capacity, position)
+
+    def _layers(self) -> list[Tensor]:
+        """``[2, t, capacity, width]`` of each."""
+        positions = len(self.values) // max(1, 2 * sum(self._widths) * self.capacity)
+        sizes = [2 * positions * self.capacity * width for width in self._widths]
+        return [
+            layer.view(2, positions, self.capacity, width)
+            for layer, width in zip(torch.split(self.values, sizes), self._widths, strict=True)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +135,8 @@ class EngineState:
         """From N rows to N·beams, each row ``beams`` times in a line."""
         decoder, cache = self.decoder.expand(beams), self.cache
         rows = len(decoder.rows["table"])
-        if cache.values.shape[0] and rows > cache.values.shape[3]:
-            cache = cache.resized(cache.values.shape[2], rows)
+        if rows > cache.capacity:
+            cache = cache.resized(decoder.rows["table"].shape[1], rows)
         return EngineState(decoder, cache)
 
     def reorder(self, rows: Tensor) -> EngineState:
@@ -158,7 +172,7 @@ class EngineStepper:
         """Encode once; the state has N = B rows."""
         memory = self._encoder(source)
         count = len(source.lengths)
-        positions = _FIRST_POSITIONS if self._decoder.layers else 0
+        positions = _FIRST_POSITIONS if self._decoder.cached else 0
         table = torch.zeros(count, positions, dtype=torch.int32)
         wanted = attention or self._copied is not None
         decoder = DecoderState(
@@ -272,7 +286,7 @@ class EngineStepper:
                 source=source,
                 position=decoder.position,
                 candidates=candidates,
-                capacity=cache.values.shape[3],
+                capacity=cache.capacity,
                 ancestry=rows["table"].shape[1],
             ),
         )
@@ -284,7 +298,7 @@ class EngineStepper:
 def _with_room(state: EngineState, decoder: NativeDecoder) -> EngineState:
     """The state with a place to write this position into that no other state reads."""
     table, cache = state.decoder.rows["table"], state.cache
-    if not decoder.layers:
+    if not decoder.cached:
         return state
     room = table.shape[1]
     if state.position < room:
@@ -293,5 +307,5 @@ def _with_room(state: EngineState, decoder: NativeDecoder) -> EngineState:
         return state
     table = torch.cat([table, torch.zeros_like(table)], dim=1)
     rows = {**state.decoder.rows, "table": table}
-    grown = cache.resized(2 * room, cache.values.shape[3])
+    grown = cache.resized(2 * room, cache.capacity)
     return EngineState(replace(state.decoder, rows=rows), grown)

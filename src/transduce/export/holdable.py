@@ -72,8 +72,12 @@ def require_transformers(
     if config.copy_source:
         raise _unfit("model.copy", "false", "true")
     for side, stack in (("encoder", encoder), ("decoder", decoder)):
+        if isinstance(stack.heads, tuple):
+            raise _unfit(f"model.{side}.heads", "as many in all layers", str([*stack.heads]))
         if stack.head_width not in (None, stack.width // stack.heads):
             raise _unfit(f"model.{side}.head_width", "width / heads", str(stack.head_width))
+    if decoder.memory_heads not in (None, decoder.heads):
+        raise _unfit("model.decoder.memory_heads", "as many as heads", str(decoder.memory_heads))
     if encoder.norm_epsilon != decoder.norm_epsilon:
         raise _unfit("model.decoder.norm_epsilon", "the encoder's", str(decoder.norm_epsilon))
     return encoder, decoder

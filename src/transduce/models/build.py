@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor
 
 from transduce.config import (
@@ -23,6 +25,7 @@ from transduce.config.frontend import (
     PictureConvolutionConfig,
     SubsamplingConfig,
 )
+from transduce.config.model import each_layer
 from transduce.errors import ConfigError
 from transduce.models.copying import PointerGenerator
 from transduce.models.ctc import CTCOutput
@@ -130,7 +133,8 @@ def _build_encoder(config: EncoderConfig, input_width: int) -> Encoder:
                 dropout=config.dropout,
             )
         case TransformerEncoderConfig():
-            return TransformerEncoder(input_width, _stack_options(config))
+            options = _layer_options(config)
+            return TransformerEncoder(input_width, options[0], each=options)
 
 
 def _build_decoder(
@@ -152,23 +156,47 @@ def _build_decoder(
                 memory_layers=memory_layers,
             )
         case TransformerDecoderConfig():
+            options = _layer_options(config, config.memory_heads)
             return TransformerDecoder(
-                input_width, _stack_options(config), memory_width=memory_width
+                input_width, options[0], memory_width=memory_width, each=options
             )
         case SSRUDecoderConfig():
+            options = _layer_options(config)
             return TransformerDecoder(
-                input_width, _stack_options(config), memory_width=memory_width, recurrent=True
+                input_width, options[0], memory_width=memory_width, each=options, recurrent=True
             )
+
+
+def _layer_options(
+    config: TransformerOptions,
+    memory_heads: int | tuple[int, ...] | None = None,
+) -> list[StackOptions]:
+    """Those of every layer."""
+    count, plain = config.layers, _stack_options(config)
+    each = zip(
+        each_layer(config.feedforward, count),
+        each_layer(config.heads, count),
+        _each_or_none(config.key_value_heads, count),
+        _each_or_none(memory_heads, count),
+        strict=True,
+    )
+    return [
+        replace(plain, feedforward=inner, heads=heads, key_value_heads=pairs, memory_heads=own)
+        for inner, heads, pairs, own in each
+    ]
+
+
+def _each_or_none(value: int | tuple[int, ...] | None, layers: int) -> tuple[int | None, ...]:
+    return (None,) * layers if value is None else each_layer(value, layers)
 
 
 def _stack_options(config: TransformerOptions) -> StackOptions:
     return StackOptions(
         width=config.width,
         layers=config.layers,
-        feedforward=config.feedforward,
-        heads=config.heads,
-        key_value_heads=config.key_value_heads,
-        head_width=config.head_width,
+        feedforward=1,  # this and the next are each layer's own
+        heads=1,
+        head_width=config.head_size,
         norm=config.norm,
         norm_epsilon=config.norm_epsilon,
         norm_position=config.norm_position,

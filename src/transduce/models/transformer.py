@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -31,15 +33,19 @@ class TransformerEncoder(nn.Module):
     """A stack of self-attention and feed-forward layers over the whole source.
 
     ``input_width`` other than ``width`` puts an affine map in front; the vectors
-    should have about unit variance. Pre-norm ends with a norm of its own.
+    should have about unit variance. Pre-norm ends with a norm of its own. ``each`` are the options
+    of every layer, where these differ in feed-forward widths or heads.
     """
 
-    def __init__(self, input_width: int, options: StackOptions) -> None:
+    def __init__(
+        self, input_width: int, options: StackOptions, *, each: Sequence[StackOptions] | None = None
+    ) -> None:
         super().__init__()
+        each = each or [options] * options.layers
         self.width = options.width
         self.entry = Entry(input_width, options)
         self.relative = _relative_bias(options, bidirectional=True)
-        self.layers = nn.ModuleList(EncoderLayer(options) for _ in range(options.layers))
+        self.layers = nn.ModuleList(map(EncoderLayer, each))
         self.norm = _final_norm(options)
 
     def forward(self, vectors: Tensor, source: Source) -> Memory:
@@ -69,7 +75,8 @@ class TransformerDecoder(nn.Module):
     tokens read and ``memory_key.i`` and ``memory_value.i`` ``[B, G, S, d]``, where G
     is ``key_value_heads``. ``recurrent`` layers have a simple recurrent unit in the place of
     self-attention (Kim et al. 2019), and ``cell.i`` ``[N, D]`` in that of keys and values.
-    Attention, where the state keeps it, is the last layer's over the memory, averaged over heads.
+    ``each`` is as of :class:`TransformerEncoder`. Attention, where the state keeps it, is the last
+    layer's over the memory, averaged over heads.
     """
 
     def __init__(
@@ -78,6 +85,7 @@ class TransformerDecoder(nn.Module):
         options: StackOptions,
         *,
         memory_width: int,
+        each: Sequence[StackOptions] | None = None,
         recurrent: bool = False,
     ) -> None:
         super().__init__()
@@ -86,7 +94,7 @@ class TransformerDecoder(nn.Module):
         self.entry = Entry(input_width, options)
         self.relative = _relative_bias(options, bidirectional=False)
         self.layers = nn.ModuleList(
-            make_layer(options, memory_width=memory_width) for _ in range(options.layers)
+            make_layer(own, memory_width=memory_width) for own in each or [options] * options.layers
         )
         self.norm = _final_norm(options)
 

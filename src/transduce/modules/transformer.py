@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -46,7 +46,9 @@ class StackOptions:
     """What one stack is built from: its height ``layers``, its positions, each layer's modules.
 
     ``positions`` of kind ``learned`` end after ``max_positions``. Heads are ``head_width`` wide,
-    or share ``width`` among them. ``embedding_norm`` puts a norm before the first layer.
+    or share ``width`` among them; attention over a memory has ``memory_heads``, or as many, each
+    pair of keys and values read by as many heads as in self-attention. ``embedding_norm`` puts a
+    norm before the first layer.
     """
 
     width: int
@@ -54,6 +56,7 @@ class StackOptions:
     feedforward: int
     heads: int
     key_value_heads: int | None = None
+    memory_heads: int | None = None
     head_width: int | None = None
     norm: NormKind = "layer"
     norm_epsilon: float = 1e-6
@@ -165,7 +168,7 @@ class DecoderLayer(nn.Module):
         gain = options.output_gain(branches=3)
         self.attention = _attention(options, options.width, gain)
         self.attention_residual = Residual(options)
-        self.memory_attention = _attention(options, memory_width, gain)
+        self.memory_attention = _memory_attention(options, memory_width, gain)
         self.memory_residual = Residual(options)
         self.feedforward = FeedForward(options, output_gain=gain)
         self.feedforward_residual = Residual(options)
@@ -258,6 +261,18 @@ class RecurrentDecoderLayer(nn.Module):
 
 
 AnyDecoderLayer = DecoderLayer | RecurrentDecoderLayer
+
+
+def _memory_attention(options: StackOptions, memory_width: int, gain: float) -> MultiHeadAttention:
+    heads, width = options.memory_heads or options.heads, options.width
+    together = options.heads // (options.key_value_heads or options.heads)
+    own = replace(
+        options,
+        heads=heads,
+        key_value_heads=heads // together,
+        head_width=options.head_width or width // options.heads,
+    )
+    return _attention(own, memory_width, gain)
 
 
 def _attention(options: StackOptions, memory_width: int, gain: float) -> MultiHeadAttention:

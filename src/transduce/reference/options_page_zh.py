@@ -30,6 +30,13 @@ _WORDS = {
     ),
     "a column's number (from 0) or name": "列号（从 0 起）或列名",
     "two numbers of at least 0 and less than 1": "两个不小于 0 且小于 1 的数",
+    "a whole number of at least 1, or a list of such, one a layer": (
+        "不小于 1 的整数，或每层一个这样的数的列表"
+    ),
+    "a whole number of at least 0, or a list of such, one a layer": (
+        "不小于 0 的整数，或每层一个这样的数的列表"
+    ),
+    ", or none": "，或 none",
     "a text or a list of texts": "文本，或文本的列表",
     "a list of [down, across]": "[纵, 横] 的列表",
     "a list": "列表",

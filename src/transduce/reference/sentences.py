@@ -13,8 +13,8 @@ _TRANSFORMER = {
     "kind": "Layers of a Transformer.",
     "layers": "Number of layers.",
     "width": "Size of the vectors between layers.",
-    "feedforward": "Size of the hidden layer of each feed-forward block.",
-    "heads": "Number of attention heads.",
+    "feedforward": "Size of the hidden layer of feed-forward blocks; a list has one size a layer.",
+    "heads": "Number of attention heads; a list has one number a layer, and needs `head_width`.",
     "key_value_heads": "Heads of keys and values; fewer than `heads` is grouped-query attention.",
     "head_width": "Size of the vectors of one head; if none, `width / heads`.",
     "norm": "Layer normalization, or normalization by the root mean square.",
@@ -189,7 +189,10 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "dropout": "Share of values set to zero in training.",
     },
     "TransformerEncoderConfig": _TRANSFORMER,
-    "TransformerDecoderConfig": _TRANSFORMER,
+    "TransformerDecoderConfig": {
+        **_TRANSFORMER,
+        "memory_heads": "Heads of the attention over the encoder; if none, as many as `heads`.",
+    },
     "SSRUDecoderConfig": {
         **_TRANSFORMER,
         "kind": "Layers of a Transformer with simple recurrent units in place of self-attention.",

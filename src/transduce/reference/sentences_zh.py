@@ -14,8 +14,8 @@ _TRANSFORMER = {
     "kind": "Transformer 的层。",
     "layers": "层数。",
     "width": "层间向量的维数。",
-    "feedforward": "前馈网络隐藏层的维数。",
-    "heads": "注意力头数。",
+    "feedforward": "前馈网络隐藏层的维数；列表给出每层的维数。",
+    "heads": "注意力头数；列表给出每层的头数，并须设置 `head_width`。",
     "key_value_heads": "键和值的头数；少于 `heads` 时为分组查询注意力。",
     "head_width": "每个头的维数；none 为 `width / heads`。",
     "norm": "层归一化，或均方根归一化。",
@@ -190,7 +190,10 @@ SENTENCES_ZH: Mapping[str, Mapping[str, str]] = {
         "dropout": "训练时置零的比例。",
     },
     "TransformerEncoderConfig": _TRANSFORMER,
-    "TransformerDecoderConfig": _TRANSFORMER,
+    "TransformerDecoderConfig": {
+        **_TRANSFORMER,
+        "memory_heads": "对编码器的注意力头数；none 为 `heads`。",
+    },
     "SSRUDecoderConfig": {
         **_TRANSFORMER,
         "kind": "Transformer 的层，以简单循环单元代替自注意力。",

@@ -34,13 +34,12 @@ class Blocks:
     The residual stream is the buffer ``stream``; ``entered`` is what a sub-layer reads.
     """
 
-    def __init__(self, program: Program, width: int, attended: int | None = None) -> None:
-        """``attended``: the width of all heads together, where that is another one."""
+    def __init__(self, program: Program, width: int) -> None:
         self.program = program
         self.width = width
         self.stream = program.buffer(width)
         self.entered = program.buffer(width)
-        self.attended = program.buffer(attended or width)
+        self._heads: dict[tuple[str, int], int] = {}
 
     def enter_stack(
         self, entry: Entry, width: int, read: Callable[[Program, int], None], *, step: bool
@@ -83,6 +82,20 @@ class Blocks:
             sums, self.stream, "cells", offset=place * self.width, stride=layers * self.width
         )
         self._close(layer.recurrence_residual)
+
+    def attended(self, attention: MultiHeadAttention) -> int:
+        """The buffer for what all heads give, shared by attentions of one width."""
+        return self._of_heads("attended", attention)
+
+    def queries(self, attention: MultiHeadAttention) -> int:
+        """The buffer for what all heads ask for, likewise."""
+        return self._of_heads("queries", attention)
+
+    def _of_heads(self, name: str, attention: MultiHeadAttention) -> int:
+        width = attention.heads * attention.head_width
+        if (name, width) not in self._heads:
+            self._heads[name, width] = self.program.buffer(width)
+        return self._heads[name, width]
 
     def queries_keys_values(self, attention: MultiHeadAttention, source: int) -> int:
         """One product for all three."""

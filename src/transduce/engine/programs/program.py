@@ -178,16 +178,18 @@ class Program:
         source: int,
         out: int,
         *,
-        layer: int,
+        before: int,
         heads: tuple[int, int, int],
         cache: str,
         table: str,
         rotary: tuple[str, str] | None,
         bias: str | None,
     ) -> None:
-        """Each row over its own ancestors; ``heads`` are H, G and d."""
+        """Each row over its own ancestors; ``heads`` are H, G and d, ``before`` the sum of G·d of
+        the layers below, whose keys and values come first in the cache.
+        """
         self._add(
-            "ancestry_attention", self.half, source, out, layer, *heads, self.tensor(cache),
+            "ancestry_attention", self.half, source, out, before, *heads, self.tensor(cache),
             self.tensor(table), *self._pair(rotary), self._optional(bias),
         )  # fmt: skip
 

@@ -38,8 +38,7 @@ def read_memory(library: Library, number: Number, decoder: RecurrentDecoder) -> 
     width, attention = decoder.memory_width, decoder.attention
     memory = KeysAndValues(library, number, width, products="float32")
     if isinstance(attention, MultiHead):
-        maps = [attention.heads.key, attention.heads.value]
-        memory.project(["keys", "values"], maps, attention.heads.key_value_heads)
+        memory.project([("keys", "values")], [attention.heads])
     elif isinstance(attention, ScoreAttention):
         keys = _keys(memory, attention, decoder.width)
         memory.store(keys, "keys", pairs=1, width=decoder.width, keys=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from transduce.engine.programs.blocks import joined
 from transduce.engine.programs.program import Number, Program
 from transduce.engine.programs.runner import Runner
 from transduce.interfaces import Memory
 from transduce.kernels.library import Library
+from transduce.modules.attention import MultiHeadAttention
 
 __all__ = ["KeysAndValues"]
 
@@ -35,14 +36,21 @@ class KeysAndValues:
         self.vectors = self._program.buffer(width)
         self._program.fetch("vectors", self.vectors, stride=width)
 
-    def project(self, names: Sequence[str], maps: Sequence[nn.Linear], pairs: int) -> None:
-        """Maps of the memory to keys and values by turns, in one product."""
-        width = maps[0].weight.shape[0] // pairs
-        together = self.program.buffer(len(maps) * pairs * width)
+    def project(
+        self, names: Sequence[tuple[str, str]], layers: Sequence[MultiHeadAttention]
+    ) -> None:
+        """Keys and values of each layer, by their names, in one product."""
+        maps = [linear for layer in layers for linear in (layer.key, layer.value)]
+        together = self.program.buffer(sum(len(linear.weight) for linear in maps))
         self.program.linear(self.vectors, together, *joined(maps))
-        for place, name in enumerate(names):
-            offset = place * pairs * width
-            self.store(together, name, offset=offset, pairs=pairs, width=width, keys=not place % 2)
+        offset = 0
+        for layer, (keys, values) in zip(layers, names, strict=True):
+            pairs, width = layer.key_value_heads, layer.head_width
+            for name in (keys, values):
+                self.store(
+                    together, name, offset=offset, pairs=pairs, width=width, keys=name == keys
+                )
+                offset += pairs * width
 
     def store(
         self, source: int, name: str, *, offset: int = 0, pairs: int, width: int, keys: bool

@@ -104,8 +104,7 @@ class NativeRecurrentEncoder:
 class NativeRecurrentDecoder:
     """A :class:`RecurrentDecoder` between embedding and output, one token at a time."""
 
-    layers = 0  # keeps no keys and values of what was read
-    heads = (1, 1, 1)
+    cached: tuple[int, ...] = ()  # keeps no keys and values of what was read
     positions: int | None = None
 
     def __init__(

@@ -42,22 +42,23 @@ class NativeTransformerEncoder:
         self._encoder = encoder
         self._positions = _Positions(encoder.entry.positions)
         program = Program(library, number)
-        blocks = Blocks(program, encoder.width, _all_heads(encoder.layers))
+        blocks = Blocks(program, encoder.width)
         blocks.enter_stack(encoder.entry, entrance.width, entrance.write, step=False)
         for layer in encoder.layers:
             if not isinstance(layer, EncoderLayer):
                 raise TypeError(f"layer must be an EncoderLayer; got {type(layer)}")
             source = blocks.enter(layer.attention_residual)
             together = blocks.queries_keys_values(layer.attention, source)
+            attended = blocks.attended(layer.attention)
             program.source_attention(
                 together,
-                blocks.attended,
+                attended,
                 heads=heads_of(layer.attention),
                 lengths="lengths",
                 rotary=("cosines", "sines") if layer.rotary else None,
                 bias="bias" if encoder.relative is not None else None,
             )
-            blocks.leave(layer.attention_residual, blocks.attended, layer.attention.output)
+            blocks.leave(layer.attention_residual, attended, layer.attention.output)
             blocks.feed_forward(layer)
         norm(program, encoder.norm, blocks.stream, blocks.entered)
         program.put(blocks.entered, "vectors", stride=encoder.width)
@@ -112,8 +113,9 @@ class NativeTransformerDecoder:
         self._positions = _Positions(decoder.entry.positions)
         self.positions = self._positions.known
         self._distances: Tensor | None = None
-        self.layers = len(layers) - self._recurrent
-        self.heads = heads_of(layers[0].memory_attention)
+        own = [layer.attention for layer in layers if isinstance(layer, DecoderLayer)]
+        self.cached = tuple(pairs * width for _, pairs, width in map(heads_of, own))
+        self._head_width = layers[0].memory_attention.head_width
         self.stored = torch.float32 if number == "float32" else torch.bfloat16
         self.prepare = self._keys_and_values(library, number, layers)
         self.runner = Runner(
@@ -128,9 +130,7 @@ class NativeTransformerDecoder:
         width = attentions[0].key.weight.shape[1]
         memory = KeysAndValues(library, number, width, products=number)
         memory.project(
-            [f"memory_{kind}.{n}" for n in range(len(layers)) for kind in ("key", "value")],
-            [linear for attention in attentions for linear in (attention.key, attention.value)],
-            self.heads[1],
+            [(f"memory_key.{n}", f"memory_value.{n}") for n in range(len(layers))], attentions
         )
         return memory
 
@@ -145,23 +145,22 @@ class NativeTransformerDecoder:
     ) -> Program:
         program = Program(library, number)
         decoder = self._decoder
-        all_heads = self.heads[0] * self.heads[2]
-        blocks = Blocks(program, decoder.width, all_heads)
+        blocks = Blocks(program, decoder.width)
         if output.weight is embedding.weight:
             program.share(output.weight, output.bias)
         read = partial(write_embedding, embedding)
         blocks.enter_stack(decoder.entry, embedding.width, read, step=True)
-        queries = program.buffer(all_heads)
         for place, layer in enumerate(layers):
             if isinstance(layer, DecoderLayer):
                 self._attend_ancestry(blocks, layer, place)
             else:
                 blocks.recur(layer, place, len(layers))
             source, attention = blocks.enter(layer.memory_residual), layer.memory_attention
+            queries, attended = blocks.queries(attention), blocks.attended(attention)
             program.linear(source, queries, attention.query.weight, attention.query.bias)
             program.memory_attention(
                 queries,
-                blocks.attended,
+                attended,
                 heads=heads_of(attention),
                 value_width=attention.head_width,
                 keys=f"memory_key.{place}",
@@ -170,7 +169,7 @@ class NativeTransformerDecoder:
                 factor=1 / math.sqrt(attention.head_width),
                 weights="attention" if place + 1 == len(layers) else None,
             )
-            blocks.leave(layer.memory_residual, blocks.attended, attention.output)
+            blocks.leave(layer.memory_residual, attended, attention.output)
             blocks.feed_forward(layer)
         norm(program, decoder.norm, blocks.stream, blocks.entered)
         write_output(program, output, blocks.entered)
@@ -181,17 +180,18 @@ class NativeTransformerDecoder:
     def _attend_ancestry(self, blocks: Blocks, layer: DecoderLayer, place: int) -> None:
         source = blocks.enter(layer.attention_residual)
         together = blocks.queries_keys_values(layer.attention, source)
+        attended = blocks.attended(layer.attention)
         blocks.program.ancestry_attention(
             together,
-            blocks.attended,
-            layer=place,
+            attended,
+            before=sum(self.cached[:place]),
             heads=heads_of(layer.attention),
             cache="cache",
             table="table",
             rotary=("cosines", "sines") if layer.rotary else None,
             bias="bias" if self._decoder.relative is not None else None,
         )
-        blocks.leave(layer.attention_residual, blocks.attended, layer.attention.output)
+        blocks.leave(layer.attention_residual, attended, layer.attention.output)
 
     def first_rows(self, memory: Memory) -> dict[str, Tensor]:
         """The cells of recurrent layers, zero; else there is no state before the first token."""
@@ -207,7 +207,7 @@ class NativeTransformerDecoder:
 
     def tables(self, count: int) -> dict[str, Tensor]:
         """What tells the first ``count`` positions apart, or more; raises ModelError likewise."""
-        tables = self._positions.tables(count, self._decoder.width, self.heads[2])
+        tables = self._positions.tables(count, self._decoder.width, self._head_width)
         if self._decoder.relative is not None:
             tables["bias"] = self._by_distance(self._decoder.relative, count)
         return tables
@@ -223,14 +223,6 @@ class NativeTransformerDecoder:
 def _rounded(count: int) -> int:
     """A power of two, so that a table that grows by one is not made anew each time."""
     return 1 << max(count - 1, 31).bit_length()
-
-
-def _all_heads(layers: nn.ModuleList) -> int | None:
-    """The width of a layer's heads together; None where there is no layer."""
-    for layer in layers:
-        if isinstance(layer, EncoderLayer):
-            return layer.attention.heads * layer.attention.head_width
-    return None
 
 
 class _Positions:

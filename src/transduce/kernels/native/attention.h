@@ -77,22 +77,23 @@ class Query {
 };
 
 // Queries | keys | values in one buffer, [N, (H + 2 G) d]. Keys and values go to the cache
-// [layer, 2, t, capacity, G d]; the table [N, t] says at which of the ``capacity`` places of each
+// [2, t, capacity, G d] of each layer, ``before`` numbers a row and position in those of the layers
+// below; the table [N, t] says at which of the ``capacity`` places of each
 // position a row's ancestor wrote. So a beam that changes parents copies no keys or values.
 template <class Stored>
 struct AncestryAttention : Operation {
-  int in, out, layer;
+  int in, out, before;
   Heads heads;
   int cache, table, cosines, sines, bias;
 
-  AncestryAttention(int in, int out, int layer, Heads heads, int cache, int table, int cosines,
+  AncestryAttention(int in, int out, int before, Heads heads, int cache, int table, int cosines,
                     int sines, int bias)
-      : in(in), out(out), layer(layer), heads(heads), cache(cache), table(table),
+      : in(in), out(out), before(before), heads(heads), cache(cache), table(table),
         cosines(cosines), sines(sines), bias(bias) {}
 
   void fits(const Widths& widths) override {
     heads.check();
-    require(layer >= 0 && in != out && widths[out] == heads.all(), Fault::kOperation);
+    require(before >= 0 && in != out && widths[out] == heads.all(), Fault::kOperation);
     require(widths[in] == heads.all() + 2 * heads.stored(), Fault::kOperation);
     require((cosines < 0) == (sines < 0), Fault::kOperation);
     require(cosines < 0 || heads.width % 2 == 0, Fault::kOperation);
@@ -100,10 +101,10 @@ struct AncestryAttention : Operation {
 
   void admit(const Call& call) const override {
     require(call.rows <= call.capacity && call.position < call.ancestry, Fault::kSizes);
-    const int64_t planes = 2 * (int64_t{layer} + 1), d = heads.width;
-    call.room(cache, {planes, call.ancestry, call.capacity, heads.stored()}, sizeof(Stored));
+    const int64_t kept = 2 * (int64_t{before} + heads.stored()), d = heads.width;
+    call.room(cache, {kept, call.ancestry, call.capacity}, sizeof(Stored));
     call.room(table, {call.rows, call.ancestry}, sizeof(int32_t));
-    if (layer == 0) admit_ancestors(call);
+    if (before == 0) admit_ancestors(call);
     for (const int angles : {cosines, sines})
       if (angles >= 0) call.room(angles, {call.position + 1, d}, sizeof(float));
     if (bias < 0) return;
@@ -112,10 +113,10 @@ struct AncestryAttention : Operation {
   }
 
   void need(Needs& needs) const override {
-    needs.planes = std::max(needs.planes, 2 * (int64_t{layer} + 1));
-    const int64_t width = heads.stored() * static_cast<int64_t>(sizeof(Stored));
-    require(needs.width == 0 || needs.width == width, Fault::kOperation);
-    needs.width = width;
+    const int64_t size = sizeof(Stored);
+    require(needs.kept == 2 * before * size, Fault::kOperation);  // layer upon layer, no gaps
+    needs.planes.insert(needs.planes.end(), 2, heads.stored() * size);
+    needs.kept += 2 * heads.stored() * size;
   }
 
   void prepare(const Call& call, Workspace& workspace) const override {
@@ -164,7 +165,8 @@ struct AncestryAttention : Operation {
     int32_t* ancestors = at.tensor<int32_t>(table) + row * call.ancestry;
     ancestors[now] = static_cast<int32_t>(row);
     const int64_t kind = call.ancestry * plane;  // the table is as long as the cache
-    Stored* stored_keys = at.tensor<Stored>(cache) + 2 * layer * kind;
+    Stored* stored_keys =
+        at.tensor<Stored>(cache) + 2 * before * call.ancestry * call.capacity;
     Stored* stored_values = stored_keys + kind;
     write(stored_keys + now * plane + row * memory, keys, memory);
     write(stored_values + now * plane + row * memory, values, memory);

@@ -185,10 +185,10 @@ int transduce_simple_recurrence(void* program, int sums, int out, int cells, int
   return add<SimpleRecurrence>(program, sums, out, cells, offset, stride);
 }
 
-int transduce_ancestry_attention(void* program, int half, int in, int out, int layer, int queries,
+int transduce_ancestry_attention(void* program, int half, int in, int out, int before, int queries,
                                  int pairs, int width, int cache, int table, int cosines, int sines,
                                  int bias) {
-  return add_stored<AncestryAttention, uint16_t, float>(half, program, in, out, layer,
+  return add_stored<AncestryAttention, uint16_t, float>(half, program, in, out, before,
                                                         Heads{queries, pairs, width}, cache, table,
                                                         cosines, sines, bias);
 }

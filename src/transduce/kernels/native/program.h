@@ -120,8 +120,8 @@ struct Context {
 
 // What a search gives itself for a program.
 struct Needs {
-  int64_t planes = 0;      // 2 L: keys and values of every layer
-  int64_t width = 0;       // bytes of a row of the cache at one position
+  std::vector<int64_t> planes;  // of each layer keys, then values: bytes of a row at one position
+  int64_t kept = 0;             // all of them together
   int64_t vocabulary = 0;  // V
   int64_t symbols = std::numeric_limits<int64_t>::max();  // that may be read
 };

@@ -102,7 +102,7 @@ class Search {
     call_.position = step;
     call_.candidates = std::min(each, needs_.vocabulary - plan_.end_token);
     call_.places = places_.data();
-    if (needs_.planes > 0) ensure_positions(step + 1);
+    if (!needs_.planes.empty()) ensure_positions(step + 1);
     give(slots_.tokens, tokens_.data());
     for (int64_t i = 0; i < slots_.row_count; ++i)
       give(slots_.rows[i].tensor, row_bytes_[i].data());
@@ -124,11 +124,15 @@ class Search {
   void ensure_positions(int64_t wanted) {
     if (wanted > call_.ancestry) {
       const int64_t before = call_.ancestry, after = std::max(2 * before, kFirstPositions);
-      const int64_t position = call_.capacity * needs_.width;
-      Block<uint8_t> grown = reserve<uint8_t>(needs_.planes * after * position);
-      for (int64_t plane = 0; before > 0 && plane < needs_.planes; ++plane)
-        std::memcpy(grown.get() + plane * after * position, cache_.get() + plane * before * position,
-                    before * position);
+      Block<uint8_t> grown = reserve<uint8_t>(needs_.kept * call_.capacity * after);
+      int64_t below = 0;  // bytes at a position
+      for (const int64_t bytes : needs_.planes) {
+        const int64_t position = call_.capacity * bytes;
+        if (before > 0)
+          std::memcpy(grown.get() + below * after, cache_.get() + below * before,
+                      before * position);
+        below += position;
+      }
       cache_ = std::move(grown);
       std::vector<int32_t> table(call_.capacity * after);
       for (int64_t row = 0; row < rows(); ++row)
@@ -296,7 +300,7 @@ class Search {
                     bytes);
       row_bytes_[i].swap(spare_bytes_[i]);
     }
-    if (needs_.planes == 0) return;
+    if (needs_.planes.empty()) return;
     for (size_t row = 0; row < next_.size(); ++row)
       std::copy_n(table_.data() + next_[row].row * call_.ancestry, call_.position + 1,
                   spare_table_.data() + row * call_.ancestry);

@@ -42,7 +42,7 @@ inline void admit_search(const Program& program, const Call& call, const Plan& p
   require(found.sentences == call.sentences && found.nbest == plan.nbest, Fault::kSizes);
   require(found.length > plan.longest() && slots.positions > 0, Fault::kSizes);
   require(found.room == product({found.sentences, found.nbest, found.length}), Fault::kSizes);
-  require(needs.planes == 0 || (slots.cache >= 0 && slots.table >= 0), Fault::kSizes);
+  require(needs.planes.empty() || (slots.cache >= 0 && slots.table >= 0), Fault::kSizes);
   const int64_t most = product({call.sentences, plan.beam});
   std::vector<Given> tensors(call.tensors, call.tensors + call.tensor_count);
   for (const int64_t own : {slots.tokens, slots.scores, slots.chosen, slots.logits, slots.table,

@@ -10,8 +10,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from transduce.config import Config
-from transduce.config.model import TransformerOptions
+from transduce.config import Config, DecoderConfig, EncoderConfig
+from transduce.config.model import TransformerOptions, each_layer
 from transduce.tuning.space.tuned_values import TunedOption, Value
 
 __all__ = ["KNOWN_OPTIONS", "option_of"]
@@ -61,15 +61,17 @@ def _batch_tokens(config: Config) -> TunedOption:
 def _width(config: Config) -> TunedOption:
     """Of encoder and decoder, each by the same factor, with their feed-forward layers."""
     stacks = {side: getattr(config.model, side) for side in _SIDES}
-    unit = math.lcm(_EIGHT, *(2 * getattr(stack, "heads", 1) for stack in stacks.values()))
+    heads = [each_layer(getattr(stack, "heads", 1), 1) for stack in stacks.values()]
+    unit = math.lcm(_EIGHT, *(2 * count for each in heads for count in each))
     others = []
     for factor in _WIDTHS:
         given: dict[str, Any] = {}
         for side, stack in stacks.items():
             given[f"model.{side}.width"] = _multiple(stack.width * factor, unit)
             if isinstance(stack, TransformerOptions):
-                wide = _multiple(stack.feedforward * factor, unit)
-                given[f"model.{side}.feedforward"] = wide
+                inner = each_layer(stack.feedforward, stack.layers)
+                wide = [_multiple(one * factor, unit) if one else 0 for one in inner]
+                given[f"model.{side}.feedforward"] = wide if len({*wide}) > 1 else wide[0]
         if factor != 1:
             others.append((given["model.encoder.width"], given))
     return _option("width", stacks["encoder"].width, others)
@@ -79,12 +81,18 @@ def _multiple(value: float, unit: int) -> int:
     return max(1, round(value / unit)) * unit
 
 
+def _is_unequal(stack: EncoderConfig | DecoderConfig) -> bool:
+    return any(isinstance(getattr(stack, name), tuple) for name in type(stack).model_fields)
+
+
 def _layers(config: Config) -> TunedOption:
     """Of the encoder; of a Transformer of the decoder too."""
     encoder, decoder = config.model.encoder, config.model.decoder
     step = max(1, encoder.layers // _THIRD)
     others = []
     for change in (-step, step):
+        if _is_unequal(encoder) or _is_unequal(decoder):
+            continue  # what a list says of each layer says nothing of one more
         given = {"model.encoder.layers": encoder.layers + change}
         if isinstance(decoder, TransformerOptions):
             given["model.decoder.layers"] = max(1, decoder.layers + change)

@@ -14,6 +14,7 @@ from transduce.config import (
     TransformerEncoderConfig,
     TransformerOptions,
 )
+from transduce.config.model import each_layer
 from transduce.errors import DataError
 from transduce.workflow.predicting.source_limits import (
     available_memory,
@@ -106,8 +107,16 @@ def _bytes(
     numbers = 4 * (source * above * encoder.width + target * below * decoder.width)
     numbers += 2 * target * symbols
     if isinstance(encoder, TransformerEncoderConfig):
-        numbers += above * encoder.heads * source * source
+        numbers += _heads(encoder.heads, above) * source * source
     if isinstance(decoder, TransformerOptions):
-        before = target if isinstance(decoder, TransformerDecoderConfig) else 0  # self-attention
-        numbers += below * decoder.heads * target * (source + before)
+        over_memory = decoder.heads
+        if isinstance(decoder, TransformerDecoderConfig):
+            over_memory = decoder.memory_heads or decoder.heads
+            numbers += _heads(decoder.heads, below) * target * target  # self-attention
+        numbers += _heads(over_memory, below) * target * source
     return _FLOAT * numbers
+
+
+def _heads(heads: int | tuple[int, ...], layers: int) -> int:
+    """Of so many layers together, those with the most."""
+    return sum(sorted(each_layer(heads, layers))[-layers:])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
-from transduce.config import Config
+from transduce.config import Config, DecoderConfig, EncoderConfig
 from transduce.errors import ConfigError
 from transduce.models.blueprint import blueprint
 from transduce.workflow.corpora.survey import Tokenizers
@@ -14,6 +15,8 @@ from transduce.workflow.predicting.source_limits import available_memory
 from transduce.workflow.trained import TrainedModel
 
 __all__ = ["refuse_large_model"]
+
+Stack = TypeVar("Stack", EncoderConfig, DecoderConfig)
 
 _FLOAT = 4  # bytes
 _KEPT = 4  # numbers for each parameter: itself, its gradient, two moments of Adam
@@ -44,8 +47,16 @@ def _of_fewer_layers(config: Config) -> Config:
     encoder, decoder = config.model.encoder, config.model.decoder
     if max(encoder.layers, decoder.layers) <= _FEW_LAYERS:
         return config
-    stacks = {
-        name: stack.model_copy(update={"layers": min(stack.layers, _FEW_LAYERS)})
-        for name, stack in (("encoder", encoder), ("decoder", decoder))
-    }
+    stacks = {"encoder": _lowered(encoder), "decoder": _lowered(decoder)}
     return config.model_copy(update={"model": config.model.model_copy(update=stacks)})
+
+
+def _lowered(stack: Stack) -> Stack:
+    """Its first layers, with what lists say of them."""
+    layers = min(stack.layers, _FEW_LAYERS)
+    cut = {
+        name: value[:layers]
+        for name in type(stack).model_fields
+        if isinstance(value := getattr(stack, name), tuple)
+    }
+    return stack.model_copy(update={"layers": layers, **cut})

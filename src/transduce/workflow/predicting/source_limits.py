@@ -22,6 +22,7 @@ from transduce.config.frontend import (
     PictureConvolutionConfig,
     SubsamplingConfig,
 )
+from transduce.config.model import each_layer
 from transduce.errors import DataError, EngineError
 from transduce.training.allocation import is_shortage
 
@@ -74,10 +75,12 @@ class SourceLimits:
         wide = encoder.width + decoder.width
         each, pairs, positions = 8.0 * wide * encoder.layers + 8 * wide, 0.0, None
         if isinstance(encoder, TransformerEncoderConfig):
-            each = 16.0 * wide + 4 * encoder.feedforward + 4 * decoder.width * decoder.layers
+            inner = max(each_layer(encoder.feedforward, 1))
+            heads = max(each_layer(encoder.heads, 1))
+            each = 16.0 * wide + 4 * inner + 4 * decoder.width * decoder.layers
             biased = encoder.positions == "relative"
             # Biased: the distance of each pair, in whole numbers, and what stands for it.
-            pairs = 4.0 * encoder.heads + 12 if biased else 0 if native else 3.0 * encoder.heads
+            pairs = 4.0 * heads + 12 if biased else 0 if native else 3.0 * heads
             positions = _MOST_ATTENDED
             if encoder.positions == "learned":
                 positions = min(positions, encoder.max_positions)
