@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import http.client
 import json
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from transduce.server.limits.serve_config import serve_config
 from transduce.server.running import Running, bound_socket
 from transduce.server.shelf.model_shelf import ModelShelf
 
-__all__ = ["Reply", "Started", "started"]
+__all__ = ["Keyed", "Reply", "Started", "multipart", "started"]
 
 
 class Reply:
@@ -76,3 +78,40 @@ def started(models: Mapping[str, Path], **options: Any) -> Iterator[Started]:
         thread.join(60)
         bound.close()
     assert not thread.is_alive()
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """A server of three models that wants a key."""
+
+    started: Started
+    folders: dict[str, Path]
+    key: str
+
+    @property
+    def url(self) -> str:
+        return self.started.url
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.key}"}
+
+
+def multipart(
+    fields: dict[str, str], files: list[tuple[str, bytes]]
+) -> tuple[bytes, dict[str, str]]:
+    """A form with files named ``file``, and its header."""
+    line = b"--" + base64.b16encode(b"boundary")
+    parts = [
+        line + f'\r\ncontent-disposition: form-data; name="{n}"\r\n\r\n{v}\r\n'.encode()
+        for n, v in fields.items()
+    ]
+    parts += [
+        line
+        + f'\r\ncontent-disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode()
+        + content
+        + b"\r\n"
+        for name, content in files
+    ]
+    body = b"".join(parts) + line + b"--\r\n"
+    return body, {"content-type": f"multipart/form-data; boundary={line[2:].decode()}"}

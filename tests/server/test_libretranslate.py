@@ -47,7 +47,11 @@ def test_html_keeps_its_tags(server: Started) -> None:
         ({"q": "abc", "target": "y"}, 400, "Invalid request: missing source parameter"),
         ({"q": "abc", "source": "x"}, 400, "Invalid request: missing target parameter"),
         ({"q": "abc", "source": "x", "target": "y", "format": "pdf"}, 400, "pdf format is not"),
-        ({"q": 5, "source": "x", "target": "y"}, 400, "q must be text; got int"),
+        (
+            {"q": 5, "source": "x", "target": "y"},
+            400,
+            "q must be text, or a list of texts; got",
+        ),
         ({"q": "abc", "source": [], "target": "y"}, 400, "missing source"),
         ({"q": "abc", "source": "x", "target": "y", "alternatives": 10_000}, 400, "at most 10"),
         ({"q": "abc", "source": "x", "target": "y", "alternatives": True}, 400, "whole number"),

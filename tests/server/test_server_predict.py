@@ -59,7 +59,7 @@ def test_confidence_that_was_never_fitted(server: Started) -> None:
         (b'{"source": 1}', 400, "source must be text; got 1"),
         (b'{"source": "a", "sources": ["a"]}', 400, "either source or sources"),
         (b'{"soruce": "a"}', 400, "soruce must be a known key; did you mean source?"),
-        (b'{"source": "\\ud800"}', 400, "source must be valid Unicode"),
+        (b'{"source": "\\ud800"}', 400, "sources must be valid Unicode"),
         (b'{"source": "\xff"}', 400, "body must be UTF-8"),
         (b'{"source": NaN}', 400, "NaN is no number"),
         (b'{"source": ' + b"[" * 100_000, 400, "nested"),

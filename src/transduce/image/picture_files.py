@@ -6,6 +6,7 @@ profiles and previews are left out, and of EXIF one number is read here.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import struct
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from PIL import Image
     from PIL.ImageFile import ImageFile
 
-__all__ = ["opened", "orientation", "refuse_endless", "refuse_large"]
+__all__ = ["named", "opened", "orientation", "refuse_endless", "refuse_large"]
 
 _MOST_BYTES = 1 << 27  # of a file
 _MOST_WEBP = 1 << 24  # pixels: its library holds each several times
@@ -39,14 +40,18 @@ _HEADED = frozenset({*range(0xC0, 0xD0), 0xDB, 0xDD, *range(0xE0, 0xF0), 0xFE})
 _DESCRIBING = frozenset({*range(0xE1, 0xEE), 0xEF, 0xFE})
 _NAMED = {"exif": b"Exif\0\0", "xmp": b"http://ns.adobe.com/xap/1.0/\0"}
 _XMP = re.compile(rb'tiff:Orientation(?:="|>)([1-8])')
+_CONTENT = "content of a picture"  # in place of a file's name
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd8\xff]")  # of a JPEG; not what stands within its data
 
 
 @contextmanager
-def opened(path: str | Path, config: ImageConfig) -> Iterator[ImageFile]:
-    """The file's picture, only its header read yet; errors of any use become DataError."""
+def opened(content: str | Path | bytes, config: ImageConfig) -> Iterator[ImageFile]:
+    """The picture of a file, or of a file's content, only its header read yet; errors of any use
+    become DataError.
+    """
+    path = named(content)
     try:
-        with open_regular(path) as file:
+        with _stream(content) as file:
             yield _open(file, path, config)
     except DataError:
         raise
@@ -59,6 +64,21 @@ def opened(path: str | Path, config: ImageConfig) -> Iterator[ImageFile]:
         raise DataError("picture must fit into memory; got a larger one", file=path) from None
     except Exception as error:  # whatever a decoder stumbles over, it is the file's fault
         raise _damaged(path, error) from None
+
+
+def named(content: str | Path | bytes) -> str | Path:
+    """What errors call it: its path, where it has one."""
+    return _CONTENT if isinstance(content, bytes) else content
+
+
+def _stream(content: str | Path | bytes) -> BinaryIO:
+    return io.BytesIO(content) if isinstance(content, bytes) else open_regular(content)
+
+
+def _size(file: BinaryIO) -> int:
+    if isinstance(file, io.BytesIO):
+        return len(file.getbuffer())
+    return os.fstat(file.fileno()).st_size
 
 
 def refuse_large(
@@ -78,11 +98,11 @@ def refuse_large(
         )
 
 
-def refuse_endless(image: ImageFile, path: str | Path) -> None:
+def refuse_endless(image: ImageFile, content: str | Path | bytes) -> None:
     """Raise DataError for a JPEG of so many scans that it would take minutes."""
     if image.format != "JPEG":
         return
-    with open_regular(path) as file:
+    with _stream(content) as file:
         data = file.read(_MOST_BYTES)
     place, scans = 2, 0
     while (found := _MARKER.search(data, place)) is not None:
@@ -94,7 +114,7 @@ def refuse_endless(image: ImageFile, path: str | Path) -> None:
             place += int.from_bytes(data[place : place + 2], "big")
     if scans > _MOST_SCANS:
         message = f"picture must have at most {_MOST_SCANS} scans of its pixels; got {scans:,}"
-        raise DataError(message, file=path)
+        raise DataError(message, file=named(content))
 
 
 def orientation(image: Image.Image) -> int:
@@ -140,7 +160,7 @@ def _open(file: BinaryIO, path: str | Path, config: ImageConfig) -> ImageFile:
             "pictures must be read with Pillow, which is not installed: "
             "pip install 'transduce[image]'"
         ) from None
-    size = os.fstat(file.fileno()).st_size
+    size = _size(file)
     if size > _MOST_BYTES:
         message = f"picture must be a file of at most {_MOST_BYTES >> 20} MiB; got {size:,} bytes"
         raise DataError(message, file=path)
@@ -184,7 +204,7 @@ def _webp_size(head: bytes) -> tuple[int, int]:
 
 def _without_descriptions(file: BinaryIO) -> tuple[list[Piece], dict[str, bytes]]:
     """What of a JPEG makes its pixels, and what EXIF and XMP say of it."""
-    size = os.fstat(file.fileno()).st_size
+    size = _size(file)
     kept: list[Piece] = [(0, 2)]
     described: dict[str, bytes] = {}
     place = 2
@@ -208,7 +228,7 @@ def _without_descriptions(file: BinaryIO) -> tuple[list[Piece], dict[str, bytes]
 def _only_pixels(file: BinaryIO, path: str | Path) -> BinaryIO:
     """A PNG without the chunks that pixels do not need: one of text may unpack to anything."""
     kept: list[Piece] = [(0, len(_PNG))]
-    size, place = os.fstat(file.fileno()).st_size, len(_PNG)
+    size, place = _size(file), len(_PNG)
     for _ in range(_MOST_CHUNKS):
         file.seek(place)
         header = file.read(8)

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from transduce.config.image import ImageConfig
 from transduce.errors import DataError
-from transduce.image.picture_files import opened, orientation, refuse_endless, refuse_large
+from transduce.image.picture_files import named, opened, orientation, refuse_endless, refuse_large
 from transduce.untrusted.given_arrays import as_array
 
 if TYPE_CHECKING:
@@ -41,23 +41,26 @@ _TURNS = {
 }
 
 
-def read_pixels(path: str | Path, config: ImageConfig) -> Pixels:
+def read_pixels(path: str | Path | bytes, config: ImageConfig) -> Pixels:
     """A picture's pixels, scaled as the config says: uint8 ``[height, X, C]``.
+
+    Bytes are the content of a file.
 
     Raises DataError naming the file that is missing, empty, damaged, of another format, larger
     than ``max_pixels`` or, where its margins are to be cut off, blank.
     """
+    name = str(named(path))
     with opened(path, config) as image:
         refuse_endless(image, path)
         turn = orientation(image)
         if config.trim:
-            return _scaled(_turned(_shown(image, config, str(path)), turn), config)
+            return _scaled(_turned(_shown(image, config, name), turn), config)
         whole = _turned_size(image.size, turn)
         if image.format == "JPEG":
             # Unpacks a large photograph at a half, a quarter or an eighth of its size.
             width, height = _inner(whole, config)
             image.draft(image.mode, _turned_size((2 * width, 2 * height), turn))
-        return _scaled(_turned(_shown(image, config, str(path)), turn), config, whole)
+        return _scaled(_turned(_shown(image, config, name), turn), config, whole)
 
 
 def array_pixels(values: ArrayLike, config: ImageConfig, name: str = "picture") -> Pixels:

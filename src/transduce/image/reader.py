@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ImageReader", "PictureSource"]
 
-# A path, pixels, or a picture of PIL; recordings have more forms, which are refused.
+# A path, a file's content, pixels, or a picture of PIL; recordings have more, which are refused.
 PictureSource = str | Path | bytes | NDArray[Any] | tuple[NDArray[Any], int]
 
 _KEPT_BYTES = 256 << 20
@@ -72,9 +72,10 @@ class ImageReader:
 
     def pixels(self, source: PictureSource) -> Pixels:
         """What is seen of it, uint8 ``[Y, X, C]``, not to be written to. Raises DataError."""
-        if isinstance(source, tuple | bytes):
-            kind = type(source).__name__
-            raise DataError(f"picture must be a path or an array of pixels; got a {kind}")
+        if isinstance(source, tuple):
+            raise DataError("picture must be a path, bytes of a file or pixels; got a tuple")
+        if isinstance(source, bytes):
+            return read_pixels(source, self.config)
         if not isinstance(source, str | Path):
             return array_pixels(source, self.config)
         name, state = str(source), _state(source)

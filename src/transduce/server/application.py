@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
 from transduce.server.exchange.replies import error_reply, plain_form
+from transduce.server.interfaces.deepl import deepl_routes
 from transduce.server.interfaces.health import health_routes
+from transduce.server.interfaces.huggingface import huggingface_routes
 from transduce.server.interfaces.libretranslate import libretranslate_routes
+from transduce.server.interfaces.openai_audio import openai_routes
 from transduce.server.interfaces.predict_interface import predict_routes
 from transduce.server.limits.request_errors import RequestError
 from transduce.server.service import Service
@@ -22,9 +27,22 @@ def application(service: Service) -> Starlette:
     routes = [
         *predict_routes(service),
         *libretranslate_routes(service),
+        *openai_routes(service),
+        *deepl_routes(service),
+        *huggingface_routes(service),
         *health_routes(service),
     ]
-    return Starlette(routes=routes, exception_handlers={HTTPException: _no_such_address})
+    middleware = []
+    if service.config.origins:
+        allowed = Middleware(
+            CORSMiddleware,
+            allow_origins=list(service.config.origins),
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["authorization", "content-type", "x-api-key"],
+        )
+        middleware.append(allowed)
+    handlers = {HTTPException: _no_such_address}
+    return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
 
 
 async def _no_such_address(request: Request, error: Exception) -> Response:

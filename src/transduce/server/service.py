@@ -11,16 +11,21 @@ from transduce.server.limits.keys import KeyRing
 from transduce.server.limits.quotas import Quotas
 from transduce.server.limits.request_errors import ClientGoneError
 from transduce.server.limits.serve_config import ServeConfig
+from transduce.server.metering import Meter
 from transduce.server.queue.engine_thread import EngineThread
 from transduce.server.queue.requested import Requested
 from transduce.server.queue.tickets import Ticket
 from transduce.server.queue.waiting_line import WaitingLine
 from transduce.server.shelf.loaded_model import LoadedModel
+from transduce.server.shelf.media import Recorded
 from transduce.server.shelf.model_shelf import ModelShelf
+from transduce.server.texts.glossaries import GlossaryBook
+from transduce.server.texts.whole_files import FinishedFiles
 from transduce.workflow.predicting.output import Output
 
 __all__ = ["Service"]
 
+_DECODING = 2  # files of recordings and pictures that are read at once
 _AT_ONCE = 4000  # characters that the event loop itself may cut into tokens
 
 
@@ -33,8 +38,16 @@ class Service:
         self.ring = KeyRing.read(config.keys)
         self.quotas = Quotas(self.ring, config)
         self.draining = False
+        self.glossaries = GlossaryBook()
+        self.finished = FinishedFiles()
+        self.meter = Meter(self.line_state)
+        self._decoding = asyncio.Semaphore(_DECODING)
         self.line = WaitingLine(config.queue, config.held_bytes, config.pack_tokens)
         self._engine: EngineThread | None = None
+
+    def line_state(self) -> tuple[int, int]:
+        """Requests that wait, and bytes that are held for them."""
+        return len(self.line), self.line.held
 
     @property
     def ready(self) -> bool:
@@ -44,7 +57,7 @@ class Service:
     async def begin(self) -> None:
         """Load the first model and start the engine."""
         await self.shelf.get()
-        self._engine = EngineThread(self.line, asyncio.get_running_loop())
+        self._engine = EngineThread(self.line, asyncio.get_running_loop(), self.meter.pack)
         self._engine.start()
 
     async def finish(self) -> None:
@@ -52,6 +65,18 @@ class Service:
         self.draining = True
         if self._engine is not None:
             await self._engine.finish()
+
+    async def recording(self, model: LoadedModel, content: bytes, *, guesses: bool) -> Recorded:
+        """A file of sound as sources, read in a thread. Raises RequestError, DataError."""
+        async with self._decoding:
+            return await asyncio.to_thread(
+                model.recording, content, self.config.sound_seconds, guesses=guesses
+            )
+
+    async def picture(self, model: LoadedModel, content: bytes) -> FrameSource:
+        """A picture's file as a source, once its size is known. Raises RequestError, DataError."""
+        async with self._decoding:
+            return await asyncio.to_thread(model.picture, content, self.config.pixels)
 
     async def outputs(
         self,
@@ -75,6 +100,7 @@ class Service:
         else:
             costs = model.costs(asked, sources)
         ticket = Ticket(model, asked, sources, costs, held=held, noted=noted)
+        self.meter.sources(model.name, len(sources))
         self.line.add(ticket)
         leaving = asyncio.create_task(gone())
         try:

@@ -6,21 +6,15 @@ import csv
 import io
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Protocol
 
-from transduce.audio.word_times import Word
+from transduce.audio.subtitles import VTT_HEAD, srt_text, vtt_text
 from transduce.reading.tables.whole_rows import TableRow
 from transduce.workflow.predicting.alignments import alignment_text
-from transduce.workflow.predicting.output import Output
+from transduce.workflow.predicting.output import Output, answer_record
 
 __all__ = ["FORMS", "Answer", "Form", "csv_line"]
-
-_WHERE_THERE = {
-    "words", "language", "error", "confidence", "word_confidence", "withheld",
-    "alternatives", "alignments",
-}  # fmt: skip
-_CUE_LETTERS, _CUE_SECONDS, _PAUSE = 84, 7.0, 0.8  # two lines of 42, as broadcasters have them
 
 
 @dataclass(frozen=True)
@@ -99,26 +93,7 @@ def _jsonl(answer: Answer) -> str:
     record: dict[str, object] = {"source": answer.source} if answer.in_file else {}
     if answer.source is None:
         record = {}
-    first = answer.outputs[0]
-    record["text"] = first.text
-    if first.withheld:
-        record["withheld"] = True
-    if first.error:
-        record |= {"hypotheses": [], "error": first.error}
-    else:
-        record["hypotheses"] = [_plain(output) for output in answer.outputs]
-    return json.dumps(record, ensure_ascii=False) + "\n"
-
-
-def _plain(output: Output) -> dict[str, object]:
-    """``words``, ``language``, ``error`` and what was asked for only where there are such."""
-    values = asdict(output)
-    del values["numbers"]  # of no use without the vocabulary
-    return {k: v for k, v in values.items() if k not in _WHERE_THERE or _is_there(v)}
-
-
-def _is_there(value: object) -> bool:
-    return value is not None and value is not False and value not in ("", ())
+    return json.dumps(record | answer_record(answer.outputs), ensure_ascii=False) + "\n"
 
 
 def _columns(nbest: int, extras: Sequence[str]) -> list[str]:
@@ -135,7 +110,7 @@ def _tsv_head(nbest: int, extras: Sequence[str] = ()) -> str:
 
 
 def _vtt_head(nbest: int, extras: Sequence[str] = ()) -> str:
-    return "WEBVTT\n\n"
+    return VTT_HEAD
 
 
 def _row(answer: Answer) -> list[str]:
@@ -157,58 +132,11 @@ def _tsv_line(cells: Sequence[str]) -> str:
     return "\t".join(" ".join(cell.replace("\t", " ").splitlines()) for cell in cells) + "\n"
 
 
-def _cues(words: Sequence[Word]) -> list[list[Word]]:
-    """Words that are shown together: until a pause, two lines' letters or seven seconds."""
-    cues: list[list[Word]] = []
-    for word in words:
-        now = cues[-1] if cues else []
-        letters = sum(len(one.text) + 1 for one in now) + len(word.text)
-        new = not now or word.start - now[-1].end > _PAUSE
-        if new or letters > _CUE_LETTERS or word.end - now[0].start > _CUE_SECONDS:
-            cues.append([word])
-        else:
-            now.append(word)
-    return cues
-
-
-def _srt(answer: Answer) -> str:
-    blocks = [
-        f"{number}\n{_stamps(cue, ',')}\n{_spoken(cue)}\n"
-        for number, cue in enumerate(_cues(answer.outputs[0].words), 1)
-    ]
-    return "\n".join(blocks)
-
-
-def _vtt(answer: Answer) -> str:
-    return "".join(
-        f"{_stamps(cue, '.')}\n{_spoken(cue)}\n\n" for cue in _cues(answer.outputs[0].words)
-    )
-
-
-def _spoken(cue: Sequence[Word]) -> str:
-    """``-->`` would be read as times."""
-    return " ".join(word.text for word in cue).replace("-->", "->")
-
-
-def _stamps(cue: Sequence[Word], mark: str) -> str:
-    """When a cue is shown: at least a millisecond, or players leave it out."""
-    start = round(1000 * cue[0].start)
-    end = max(round(1000 * cue[-1].end), start + 1)
-    return f"{_clock(start, mark)} --> {_clock(end, mark)}"
-
-
-def _clock(milliseconds: int, mark: str) -> str:
-    seconds, rest = divmod(milliseconds, 1000)
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:02}:{minutes:02}:{seconds:02}{mark}{rest:03}"
-
-
 FORMS: dict[str, Form] = {
     "text": Form(".txt", _text),
     "jsonl": Form(".jsonl", _jsonl),
     "csv": Form(".csv", lambda a: csv_line(_row(a)), _csv_head),
     "tsv": Form(".tsv", lambda a: _tsv_line(_row(a)), _tsv_head),
-    "srt": Form(".srt", _srt, timed=True, alone=True),
-    "vtt": Form(".vtt", _vtt, _vtt_head, timed=True, alone=True),
+    "srt": Form(".srt", lambda a: srt_text(a.outputs[0].words), timed=True, alone=True),
+    "vtt": Form(".vtt", lambda a: vtt_text(a.outputs[0].words), _vtt_head, timed=True, alone=True),
 }

@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from transduce.server.limits.request_errors import ClientGoneError, RequestError
 
-__all__ = ["check_texts", "json_of", "read_body", "text_of"]
+__all__ = ["check_texts", "json_of", "read_body", "text_list", "text_of"]
 
 _DEEPEST = 64  # lists and objects within each other
 
@@ -83,8 +83,27 @@ def _refuse_deep(value: Any) -> None:
 
 
 def _kind(value: object) -> str:
-    names: Mapping[type, str] = {list: "a list", str: "text", bool: "a truth value"}
-    return names.get(type(value), "null" if value is None else "a number")
+    names: Mapping[type, str] = {
+        list: "a list",
+        str: "text",
+        bool: "a truth value",
+        dict: "an object",
+        int: "a number",
+        float: "a number",
+    }
+    return names.get(type(value), "nothing")
+
+
+def text_list(value: object, name: str, most: int) -> list[str]:
+    """A text, or a list of at most so many. Raises RequestError: 400, 413 for more."""
+    values = value if isinstance(value, list) else [value]
+    if len(values) > most:
+        raise RequestError(f"{name} must have at most {most:,} texts; got {len(values):,}", 413)
+    texts = [text for text in values if isinstance(text, str)]
+    if len(texts) < len(values) or not texts:
+        wrong = next((v for v in values if not isinstance(v, str)), None)
+        raise RequestError(f"{name} must be text, or a list of texts; got {_kind(wrong)}")
+    return texts
 
 
 def check_texts(texts: Iterable[str], characters: int, name: str = "text") -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Endpoint", "Exchange", "Handler", "route"]
 
+_GONE = 499  # nobody sees it but the log
 _SCHEMES = ("bearer", "deepl-auth-key", "token")
 _LOG = logging.getLogger("transduce.server")
 
@@ -76,28 +78,35 @@ def route(
     methods: tuple[str, ...] = ("POST",),
 ) -> Route:
     """An address and what answers there."""
-    return Route(path, Endpoint(service, handler, form), methods=list(methods))
+    return Route(path, Endpoint(service, path, handler, form), methods=list(methods))
 
 
 class Endpoint:
     """An ASGI application around one handler."""
 
-    def __init__(self, service: Service, handler: Handler, form: ErrorForm) -> None:
-        self._service, self._handler, self._form = service, handler, form
+    def __init__(self, service: Service, path: str, handler: Handler, form: ErrorForm) -> None:
+        self._service, self._path, self._handler, self._form = service, path, handler, form
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, with an error of its interface where there is no answer."""
+        begin = time.perf_counter()
         request = Request(scope, receive, send)
         exchange = Exchange(request, self._service)
         try:
             async with asyncio.timeout(self._service.config.seconds):
                 reply = await self._handler(exchange)
         except ClientGoneError:
-            scope["transduce.gone"] = True
-            reply = Response(status_code=499)
+            reply = Response(status_code=_GONE)
         except Exception as error:
             reply = error_reply(_refusal(error, self._service.config.seconds), self._form)
-        await reply(scope, receive, send)
+        reply.headers["x-content-type-options"] = "nosniff"
+        try:
+            await reply(scope, receive, send)
+        finally:
+            seconds, status = time.perf_counter() - begin, reply.status_code
+            self._service.meter.request(
+                self._path, request.method, status, seconds, exchange.holder
+            )
 
 
 def _refusal(error: Exception, seconds: float) -> RequestError:

@@ -8,9 +8,9 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import Route
 
-from transduce.server.exchange.bodies import check_texts
+from transduce.server.exchange.bodies import check_texts, text_list, text_of
 from transduce.server.exchange.endpoint import Exchange, route
-from transduce.server.exchange.fields import given_fields
+from transduce.server.exchange.fields import Upload, given_fields, given_form
 from transduce.server.exchange.replies import json_reply
 from transduce.server.limits.keys import KeyRefusedError
 from transduce.server.limits.request_errors import RequestError
@@ -19,6 +19,7 @@ from transduce.server.service import Service
 from transduce.server.shelf.language_pairs import LanguagePairs
 from transduce.server.shelf.loaded_model import LoadedModel
 from transduce.server.texts.translating import translate
+from transduce.server.texts.whole_files import FILES
 
 __all__ = ["libretranslate_routes"]
 
@@ -30,6 +31,8 @@ def libretranslate_routes(service: Service) -> list[Route]:
         route(service, "/detect", _detect, form=_form),
         route(service, "/languages", _languages, form=_form, methods=("GET",)),
         route(service, "/frontend/settings", _settings, form=_form, methods=("GET",)),
+        route(service, "/translate_file", _translate_file, form=_form),
+        route(service, "/download_file/{name}", _download, form=_form, methods=("GET",)),
     ]
 
 
@@ -46,13 +49,8 @@ async def _translate(exchange: Exchange) -> Response:
     fields = await given_fields(exchange)
     exchange.admit(_key(fields))
     q, source, target = (_needed(fields, name) for name in ("q", "source", "target"))
-    texts = _texts(q)
+    texts = text_list(q, "q", exchange.service.config.sources)
     exchange.count(check_texts(texts, exchange.service.config.characters, "q"))
-    if len(texts) > exchange.service.config.sources:
-        raise RequestError(
-            f"q must have at most {exchange.service.config.sources:,} texts; got {len(texts):,}",
-            413,
-        )
     html = _is_html(fields.get("format"))
     count = _alternatives(fields.get("alternatives"), exchange.service.config.alternatives)
     model = await exchange.service.shelf.get()
@@ -85,6 +83,42 @@ async def _detect(exchange: Exchange) -> Response:
 async def _languages(exchange: Exchange) -> Response:
     model: LoadedModel = await exchange.service.shelf.get()
     return json_reply(LanguagePairs.of(model).listed())
+
+
+async def _translate_file(exchange: Exchange) -> Response:
+    form = await given_form(exchange)
+    fields = {name: value for name, value in form if isinstance(value, str)}
+    exchange.admit(_key(fields))
+    files = [value for name, value in form if isinstance(value, Upload) and name == "file"]
+    if not files:
+        raise RequestError("Invalid request: missing file parameter")
+    source, target = (_text(_needed(fields, name), name) for name in ("source", "target"))
+    upload, service = files[0], exchange.service
+    kind = FILES.get(upload.suffix)
+    if kind is None:
+        raise RequestError("Invalid request: file format not supported")
+    text = text_of(upload.content, "file")
+    exchange.count(check_texts([text], service.config.characters, "file"))
+    model = await service.shelf.get()
+    asked = Requested(model.searching({}), languages=LanguagePairs.of(model).chosen(source, target))
+    found = await translate(exchange, model, asked, [kind.cut(text)], html=kind.is_html)
+    name = service.finished.keep(upload.name, found[0].text.encode(errors="replace"))
+    url = exchange.request.url.replace(path=f"/download_file/{name}", query="")
+    return json_reply({"translatedFileUrl": str(url)})
+
+
+async def _download(exchange: Exchange) -> Response:
+    """Whoever knows the name, which holds 122 random bits, may have the file; for half an hour."""
+    name = str(exchange.request.path_params["name"])
+    content = exchange.service.finished.get(name)
+    if content is None:
+        raise RequestError("Invalid filename", 404)
+    disposition = f'attachment; filename="{name.partition(".")[2]}"'
+    return Response(
+        content,
+        media_type="application/octet-stream",
+        headers={"content-disposition": disposition},
+    )
 
 
 async def _settings(exchange: Exchange) -> Response:
@@ -123,11 +157,6 @@ def _needed(fields: Mapping[str, Any], name: str) -> Any:
     if not fields.get(name):
         raise RequestError(f"Invalid request: missing {name} parameter")
     return fields[name]
-
-
-def _texts(q: object) -> list[str]:
-    texts = q if isinstance(q, list) else [q]
-    return [_text(text, "q") for text in texts]
 
 
 def _text(value: object, name: str) -> str:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from transduce.config.base import Bounds, Section, Text
 from transduce.config.wording import describe
+from transduce.errors import DataError
 from transduce.server.exchange.bodies import check_texts, json_of
 from transduce.server.exchange.endpoint import Exchange, route
-from transduce.server.exchange.replies import json_reply
-from transduce.server.interfaces.output_records import answer_record
+from transduce.server.exchange.fields import Upload, given_form
+from transduce.server.exchange.replies import json_bytes, json_reply
+from transduce.server.exchange.streaming import in_order
 from transduce.server.limits.request_errors import RequestError
 from transduce.server.limits.serve_config import ServeConfig
 from transduce.server.queue.requested import Requested
 from transduce.server.service import Service
 from transduce.server.shelf.loaded_model import LoadedModel
+from transduce.workflow.predicting.output import answer_record, unanswered
 
 __all__ = ["PredictRequest", "asked_of", "predict_routes"]
 
@@ -29,7 +33,7 @@ _OWN = ("batch_tokens",)
 class PredictRequest(Section):
     """The body of ``POST /predict``."""
 
-    source: Text | None = None
+    source: str | None = None
     sources: list[str] | None = None
     model: Text | None = None
     part: Text | None = None
@@ -50,28 +54,89 @@ def predict_routes(service: Service) -> list[Route]:
 
 
 async def _predict(exchange: Exchange) -> Response:
-    service = exchange.service
     exchange.admit()
-    asked_for = _request(json_of(await exchange.body()))
-    if (asked_for.source is None) == (asked_for.sources is None):
-        raise RequestError("body must hold either source or sources; got both or neither")
-    sources = [asked_for.source] if asked_for.source is not None else asked_for.sources or []
-    if len(sources) > service.config.sources:
-        raise RequestError(
-            f"sources must be at most {service.config.sources:,}; got {len(sources):,}", 413
-        )
-    exchange.count(check_texts(sources, service.config.characters, "sources"))
+    service = exchange.service
+    given, files = await _given(exchange)
+    asked_for = _request(given)
     model = await service.shelf.get(asked_for.model)
-    if model.kind != "text":
-        raise RequestError(f"sources must be files for a model of {model.kind}; got text")
     asked = asked_of(asked_for, model, service.config)
-    found = await service.outputs(exchange.gone, model, asked, sources)
-    answers = [answer_record(outputs) for outputs in found]
-    if asked_for.source is not None:
+    if model.kind == "text":
+        sources = _texts(exchange, asked_for, files)
+        if asked_for.stream:
+            return await _streamed(exchange, model, asked, sources)
+        found = await service.outputs(exchange.gone, model, asked, sources)
+        answers = [answer_record(outputs) for outputs in found]
+    else:
+        if asked_for.source is not None or asked_for.sources is not None or not files:
+            raise RequestError(
+                f"sources must be files of a form, named file, for a model of {model.kind}; "
+                "got none"
+            )
+        if asked_for.stream:
+            raise RequestError("stream must be false for files; got true")
+        answers = [await _of_file(exchange, model, asked, file) for file in files]
+    if asked_for.source is not None or (files and len(answers) == 1):
         if "error" in answers[0]:
             raise RequestError(str(answers[0]["error"]))
         return json_reply({"model": model.name, **answers[0]})
     return json_reply({"model": model.name, "answers": answers})
+
+
+async def _given(exchange: Exchange) -> tuple[dict[str, Any], list[Upload]]:
+    """The body, and files that came with it: in a form it is the field ``request``."""
+    kind = exchange.request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "multipart/form-data":
+        return json_of(await exchange.body()), []
+    form = await given_form(exchange)
+    files = [value for _, value in form if isinstance(value, Upload)]
+    told = [value for name, value in form if name == "request" and isinstance(value, str)]
+    return (json_of(told[0].encode(errors="replace")) if told else {}), files
+
+
+def _texts(exchange: Exchange, asked_for: PredictRequest, files: Sequence[Upload]) -> list[str]:
+    if (asked_for.source is None) == (asked_for.sources is None) or files:
+        raise RequestError("body must hold either source or sources; got both or neither")
+    config = exchange.service.config
+    sources = [asked_for.source] if asked_for.source is not None else asked_for.sources or []
+    if len(sources) > config.sources:
+        raise RequestError(f"sources must be at most {config.sources:,}; got {len(sources):,}", 413)
+    exchange.count(check_texts(sources, config.characters, "sources"))
+    return sources
+
+
+async def _of_file(
+    exchange: Exchange, model: LoadedModel, asked: Requested, file: Upload
+) -> dict[str, Any]:
+    """The answer of one recording or picture; an error in its place, but for what is too large."""
+    service = exchange.service
+    try:
+        if model.kind == "image":
+            source = await service.picture(model, file.content)
+            found = await service.outputs(exchange.gone, model, asked, [source])
+            return answer_record(found[0])
+        # What is said of a whole (how sure, the n best) needs the whole.
+        whole = asked.confidence or asked.least is not None or model.guesses
+        recorded = await service.recording(model, file.content, guesses=whole)
+        exchange.count(round(recorded.duration * 15))
+        answers = await service.outputs(exchange.gone, model, asked, recorded.sources)
+        return answer_record(recorded.whole(answers))
+    except DataError as error:
+        return answer_record([unanswered(error)])
+
+
+async def _streamed(
+    exchange: Exchange, model: LoadedModel, asked: Requested, sources: Sequence[str]
+) -> Response:
+    """A line of JSON for each source, in order, as they are answered."""
+    if not sources:
+        return Response(b"", media_type="application/x-ndjson")
+    found = await in_order(exchange, model, asked, sources)
+
+    async def lines() -> AsyncIterator[bytes]:
+        async for number, outputs in found:
+            yield json_bytes({"index": number, **answer_record(outputs)}) + b"\n"
+
+    return StreamingResponse(lines(), media_type="application/x-ndjson")
 
 
 def _request(values: dict[str, Any]) -> PredictRequest:

@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 
 from transduce.config import SearchConfig
+from transduce.config.audio import AudioConfig
+from transduce.config.image import ImageConfig
 from transduce.errors import ConfigError, DataError
 from transduce.reading.frames import FrameSource
 from transduce.reading.parts import find_part
+from transduce.server.limits.request_errors import RequestError
 from transduce.server.queue.requested import Requested
+from transduce.server.shelf.media import Recorded, checked_picture, read_recording
 from transduce.tokenization.joint import coder
 from transduce.tokenization.tokenizer import Tokenizer
 from transduce.workflow.asked_details import asked_details
@@ -67,6 +71,28 @@ class LoadedModel:
         published = tokenizer.published if isinstance(tokenizer, Tokenizer) else None
         return () if published is None else tuple(published.languages)
 
+    @property
+    def guesses(self) -> bool:
+        """Whether it guesses what language is spoken, in the first window of a recording."""
+        tokenizer = self.trained.target_tokenizer
+        return isinstance(tokenizer, Tokenizer) and bool(tokenizer.first_of)
+
+    def recording(self, content: bytes, most_seconds: float, *, guesses: bool) -> Recorded:
+        """A file's content as sources. Raises RequestError, DataError."""
+        config = self.trained.config.data.input
+        if not isinstance(config, AudioConfig):
+            raise RequestError(
+                f"model must be one of recordings for a file of sound; got {self.kind}"
+            )
+        return read_recording(content, config, most_seconds, together=guesses)
+
+    def picture(self, content: bytes, pixels: int) -> FrameSource:
+        """A file's content as a source. Raises RequestError, DataError."""
+        config = self.trained.config.data.input
+        if not isinstance(config, ImageConfig):
+            raise RequestError(f"model must be one of pictures for a picture; got {self.kind}")
+        return checked_picture(content, config, pixels)
+
     def costs(self, asked: Requested, sources: Sequence[FrameSource]) -> list[int]:
         """Tokens of each text, END counted; of a recording or picture about its frames."""
         texts = [source for source in sources if isinstance(source, str)]
@@ -107,5 +133,7 @@ class LoadedModel:
 def _frames(source: FrameSource) -> int:
     """About: a hundredth of a second is a frame; of a picture a column of a hundred bytes."""
     samples = source[0] if isinstance(source, tuple) else source
-    size = samples.size if isinstance(samples, np.ndarray) else len(bytes(str(samples), "utf-8"))
+    size = samples.size if isinstance(samples, np.ndarray) else len(str(samples))
+    if isinstance(source, bytes):
+        size = len(source)
     return 1 + size // 160

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from transduce.errors import SearchError
 from transduce.server.exchange.endpoint import Exchange
 from transduce.server.limits.request_errors import RequestError
 from transduce.server.queue.requested import Requested
@@ -13,7 +14,10 @@ from transduce.server.texts.markup import escaped, markup_pieces
 from transduce.server.texts.sentence_cuts import Piece, pieces
 from transduce.workflow.predicting.output import Output
 
-__all__ = ["Translated", "translate"]
+__all__ = ["Phrases", "Translated", "translate"]
+
+# What the translation of a sentence must hold.
+Phrases = Callable[[str], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ async def translate(
     *,
     sentences: bool = True,
     html: bool = False,
+    phrases: Phrases | None = None,
 ) -> list[Translated]:
     """Each text in the model's words: sentence by sentence, all else as it stands.
 
@@ -40,12 +45,41 @@ async def translate(
     """
     cut = [_cut(t, sentences=sentences, html=html) if isinstance(t, str) else t for t in texts]
     sources = [piece.text for own in cut for piece in own if piece.is_sentence]
-    outputs = iter(await exchange.service.outputs(exchange.gone, model, asked, sources))
+    outputs = iter(await _outputs(exchange, model, asked, sources, phrases))
     found = []
     for own in cut:
         answers = [next(outputs) if piece.is_sentence else None for piece in own]
         found.append(_joined(own, answers, asked.options.nbest, escaped if html else str))
     return found
+
+
+async def _outputs(
+    exchange: Exchange,
+    model: LoadedModel,
+    asked: Requested,
+    sources: Sequence[str],
+    phrases: Phrases | None,
+) -> list[list[Output]]:
+    """The outputs of each sentence; those that must hold phrases are asked for by themselves."""
+    outputs = exchange.service.outputs
+    if phrases is None:
+        return await outputs(exchange.gone, model, asked, sources)
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for place, source in enumerate(sources):
+        groups.setdefault(phrases(source), []).append(place)
+    found: dict[int, list[Output]] = {}
+    for required, places in groups.items():
+        own = [sources[place] for place in places]
+        if required:
+            try:
+                options = asked.options.model_copy(update={"required": required})
+                answers = await outputs(exchange.gone, model, replace(asked, options=options), own)
+            except SearchError:  # a term that the model has no symbols for
+                answers = await outputs(exchange.gone, model, asked, own)
+        else:
+            answers = await outputs(exchange.gone, model, asked, own)
+        found |= zip(places, answers, strict=True)
+    return [found[place] for place in range(len(sources))]
 
 
 def _cut(text: str, *, sentences: bool, html: bool) -> Sequence[Piece]:
@@ -63,12 +97,11 @@ def _joined(
             raise RequestError(outputs[0].error)
     ways = []
     for rank in range(nbest):
-        there = [a is None or rank < len(a) for a in answers]
         if rank and not any(a is not None and rank < len(a) for a in answers):
             break
         parts = [
-            piece.text if a is None else written(a[rank if ok else 0].text)
-            for piece, a, ok in zip(own, answers, there, strict=True)
+            piece.text if a is None else written(a[rank if rank < len(a) else 0].text)
+            for piece, a in zip(own, answers, strict=True)
         ]
         ways.append("".join(parts))
     return Translated(ways[0], tuple(dict.fromkeys(w for w in ways[1:] if w != ways[0])))

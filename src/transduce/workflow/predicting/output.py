@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import chain
+from typing import Any
 
 from transduce.audio.word_times import Word
 from transduce.workflow.predicting.other_tokens import TokenAlternatives
 
-__all__ = ["EMPTY", "Output", "WordConfidence", "joined", "unanswered"]
+__all__ = ["EMPTY", "Output", "WordConfidence", "answer_record", "joined", "unanswered"]
+
+_WHERE_THERE = (
+    "words", "language", "error", "confidence", "word_confidence", "withheld", "alternatives",
+    "alignments",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -83,3 +89,26 @@ def joined(segments: Sequence[list[Output]]) -> list[Output]:
             numbers=tuple(chain.from_iterable(output.numbers for output in best)),
         )
     ]
+
+
+def answer_record(outputs: Sequence[Output]) -> dict[str, Any]:
+    """Outputs as JSON: ``text`` is that of the best of ``hypotheses``; ``error`` says why there are
+    none. ``words``, ``language`` and what was asked for stand there only where there are such.
+    """
+    first = outputs[0]
+    record: dict[str, Any] = {"text": first.text}
+    if first.withheld:
+        record["withheld"] = True
+    if first.error:
+        return {**record, "hypotheses": [], "error": first.error}
+    return {**record, "hypotheses": [_plain(output) for output in outputs]}
+
+
+def _plain(output: Output) -> dict[str, Any]:
+    values = asdict(output)
+    del values["numbers"]  # of no use without the vocabulary
+    return {k: v for k, v in values.items() if k not in _WHERE_THERE or _is_there(v)}
+
+
+def _is_there(value: object) -> bool:
+    return value is not None and value is not False and value not in ("", ())

@@ -1,0 +1,188 @@
+"""DeepL's interface, version 2: translations, languages, usage, glossaries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from transduce.server.exchange.bodies import check_texts, text_list
+from transduce.server.exchange.endpoint import Exchange, route
+from transduce.server.exchange.fields import given_fields
+from transduce.server.exchange.replies import json_reply
+from transduce.server.limits.keys import KeyRefusedError
+from transduce.server.limits.request_errors import RequestError
+from transduce.server.queue.requested import Requested
+from transduce.server.service import Service
+from transduce.server.shelf.language_pairs import LanguagePairs
+from transduce.server.texts.glossaries import Glossary, read_entries
+from transduce.server.texts.markup import markup_pieces
+from transduce.server.texts.translating import translate
+
+__all__ = ["deepl_routes"]
+
+_UNLIMITED = 1_000_000_000_000  # as DeepL says it of accounts without a limit
+_QUOTA = 456  # DeepL's own status
+
+
+def deepl_routes(service: Service) -> list[Route]:
+    """All addresses of it."""
+    either, get = ("GET", "POST"), ("GET",)
+    return [
+        route(service, "/v2/translate", _translate, form=_form, methods=either),
+        route(service, "/v2/languages", _languages, form=_form, methods=either),
+        route(service, "/v2/usage", _usage, form=_form, methods=either),
+        route(service, "/v2/glossary-language-pairs", _pairs, form=_form, methods=get),
+        route(service, "/v2/glossaries", _glossaries, form=_form, methods=either),
+        route(service, "/v2/glossaries/{number}/entries", _entries, form=_form, methods=get),
+        route(service, "/v2/glossaries/{number}", _glossary, form=_form, methods=("GET", "DELETE")),
+    ]
+
+
+def _form(error: RequestError) -> tuple[int, Mapping[str, Any]]:
+    """403 for a wrong key; 456 where the day's characters are used up."""
+    status = error.status
+    if isinstance(error, KeyRefusedError):
+        status = 403
+    elif status == 429 and str(error).startswith("characters"):
+        status = _QUOTA
+    return status, {"message": str(error)}
+
+
+async def _asked(exchange: Exchange) -> dict[str, Any]:
+    fields = await given_fields(exchange, many=("text",))
+    key = fields.get("auth_key")
+    exchange.admit(key if isinstance(key, str) else None)
+    return fields
+
+
+async def _translate(exchange: Exchange) -> Response:
+    fields = await _asked(exchange)
+    service = exchange.service
+    texts = text_list(fields.get("text"), "text", service.config.sources)
+    exchange.count(check_texts(texts, service.config.characters))
+    model = await service.shelf.get()
+    pairs = LanguagePairs.of(model)
+    target = _text(fields, "target_lang")
+    if target is None:
+        raise RequestError("target_lang must be given; got none")
+    source = _text(fields, "source_lang")
+    languages = pairs.chosen(source or "auto", target)
+    tags = _text(fields, "tag_handling")
+    if tags not in (None, "html", "xml"):
+        raise RequestError(f"tag_handling must be html or xml; got {tags[:20]!r}")
+    split = str(fields.get("split_sentences", "1"))
+    asked = Requested(model.searching({}), languages=languages)
+    number, phrases = _text(fields, "glossary_id"), None
+    if number is not None:
+        phrases = service.glossaries.get(number, exchange.holder).phrases
+    found = await translate(
+        exchange,
+        model,
+        asked,
+        [markup_pieces(text) if tags else text for text in texts],
+        sentences=split != "0",
+        html=tags is not None,
+        phrases=phrases,
+    )
+    known = source or pairs.detected(texts[0])[0]["language"]
+    return json_reply(
+        {
+            "translations": [
+                {
+                    "detected_source_language": known.upper(),
+                    "text": own.text,
+                    "billed_characters": len(text),
+                }
+                for own, text in zip(found, texts, strict=True)
+            ]
+        }
+    )
+
+
+async def _languages(exchange: Exchange) -> Response:
+    fields = await _asked(exchange)
+    kind = fields.get("type", "source")
+    if kind not in ("source", "target"):
+        raise RequestError("type must be source or target; got another")
+    listed = LanguagePairs.of(await exchange.service.shelf.get())
+    codes = listed.codes or ([listed.source] if kind == "source" else [listed.target])
+    extra = {"supports_formality": False} if kind == "target" else {}
+    return json_reply([{"language": code.upper(), "name": code, **extra} for code in codes])
+
+
+async def _usage(exchange: Exchange) -> Response:
+    await _asked(exchange)
+    quotas = exchange.service.quotas
+    _, most = quotas.limits(exchange.holder)
+    used = quotas.used(exchange.holder)
+    return json_reply({"character_count": used, "character_limit": most or _UNLIMITED})
+
+
+async def _pairs(exchange: Exchange) -> Response:
+    await _asked(exchange)
+    listed = LanguagePairs.of(await exchange.service.shelf.get())
+    both = [(a, b) for a in listed.codes for b in listed.codes if a != b][:1000]
+    both = both or [(listed.source, listed.target)]
+    pairs = [{"source_lang": a.lower(), "target_lang": b.lower()} for a, b in both]
+    return json_reply({"supported_languages": pairs})
+
+
+async def _glossaries(exchange: Exchange) -> Response:
+    fields = await _asked(exchange)
+    book = exchange.service.glossaries
+    if exchange.request.method == "GET":
+        own = book.all_of(exchange.holder)
+        return json_reply({"glossaries": [_described(one) for one in own]})
+    needed = [_text(fields, n) for n in ("name", "source_lang", "target_lang", "entries")]
+    name, source, target, entries = (text or "" for text in needed)
+    if not (name and source and target and entries):
+        raise RequestError("name, source_lang, target_lang and entries must be given; got fewer")
+    check_texts([name, source, target], 3000, "names")
+    check_texts([entries], exchange.service.config.characters, "entries")
+    terms = read_entries(entries, _text(fields, "entries_format") or "tsv")
+    glossary = Glossary(name, source, target, terms, exchange.holder)
+    book.add(glossary)
+    return json_reply(_described(glossary), 201)
+
+
+async def _glossary(exchange: Exchange) -> Response:
+    await _asked(exchange)
+    number, book = str(exchange.request.path_params["number"]), exchange.service.glossaries
+    if exchange.request.method == "DELETE":
+        book.remove(number, exchange.holder)
+        return Response(status_code=204)
+    return json_reply(_described(book.get(number, exchange.holder)))
+
+
+async def _entries(exchange: Exchange) -> Response:
+    await _asked(exchange)
+    number = str(exchange.request.path_params["number"])
+    entries = exchange.service.glossaries.get(number, exchange.holder).entries
+    text = "".join(f"{source}\t{target}\n" for source, target in entries.items())
+    return Response(text.encode(), media_type="text/tab-separated-values; charset=utf-8")
+
+
+def _described(glossary: Glossary) -> dict[str, Any]:
+    created = datetime.fromtimestamp(glossary.created, UTC)
+    return {
+        "glossary_id": glossary.number,
+        "name": glossary.name,
+        "ready": True,
+        "source_lang": glossary.source.lower(),
+        "target_lang": glossary.target.lower(),
+        "creation_time": created.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "entry_count": len(glossary.entries),
+    }
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str | None:
+    value = fields.get(name)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise RequestError(f"{name} must be text; got {type(value).__name__}")
+    return value
