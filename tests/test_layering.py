@@ -40,7 +40,7 @@ FLOORS = [
     ["workflow"],
     ["pretrained"],
     ["export", "automatic", "explain"],
-    ["tuning"],
+    ["tuning", "ladder"],
     ["estimator"],
     ["transducer", "tasks"],
     ["moved", "forks"],

@@ -24,7 +24,7 @@ from transduce.command_line.cli_options import (
     PartName,
 )
 from transduce.command_line.cli_serve import serve
-from transduce.command_line.cli_shrink import shrink
+from transduce.command_line.cli_shrink import ladder, shrink
 from transduce.command_line.cli_tune import tune
 from transduce.commands.completing import completion
 from transduce.errors import ConfigError
@@ -301,6 +301,7 @@ def show(
 app.command(no_args_is_help=True)(explain)
 app.command(no_args_is_help=True)(index)
 app.command(no_args_is_help=True)(shrink)
+app.command(no_args_is_help=True)(ladder)
 app.command(no_args_is_help=True)(distil)
 app.command(no_args_is_help=True)(serve)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from transduce.config import ModelConfig
 from transduce.errors import ConfigError
+from transduce.export.exported import SOURCE, TARGET
 from transduce.export.holdable import (
     require_library,
     require_own_tokenizers,
@@ -19,10 +20,9 @@ from transduce.models.seq2seq import Seq2Seq
 from transduce.reading.parts import find_part
 from transduce.workflow.trained import TrainedModel
 
-__all__ = ["SOURCE", "TARGET", "export_model", "export_trained", "require_free"]
+__all__ = ["export_model", "export_trained", "require_free"]
 
 MODEL = "model.bin"
-SOURCE, TARGET = "source.tokenizer.json", "target.tokenizer.json"
 
 
 def export_trained(

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer as Pipeline
 
 from transduce.config import Config, SearchConfig
-from transduce.export.folder import SOURCE, TARGET
+from transduce.export.exported import SOURCE, TARGET, Exported, ExportUsage, arguments_of
 from transduce.export.holdable import LONGEST, require_library
-from transduce.reading.parts import find_part
 from transduce.workflow.trained import TrainedModel
 
 __all__ = ["Agreement", "compare", "left_out", "model_left_out", "program", "translate"]
@@ -31,39 +29,16 @@ class Agreement:
     compared: int
 
 
-@dataclass(frozen=True)
-class _Usage:
-    """What the texts of a part need around a translator, which knows symbols alone."""
-
-    front: str  # of every source: the tag, data.source_prefix
-    first: str  # what the decoder begins with: the tag, "" where it has none
-    source_turned: bool  # read from right to left, which ``tokenizers`` does not know
-    target_turned: bool
-    foreign: bool  # whether the vocabulary has symbols that the target's tokenizer has not
-
-    @classmethod
-    def of(cls, config: Config, part: str | None) -> _Usage:
-        chosen = find_part(config, part)
-        own = config.for_part(chosen.name)
-        return cls(
-            chosen.source(""),
-            chosen.target_tag,
-            own.tokenizer.source.right_to_left,
-            own.target_tokenizer.right_to_left,
-            len(config.tokenizer_names("target")) > 1,
-        )
-
-
 def program(folder: Path, config: Config, sentence: str, part: str | None = None) -> str:
     """Python that needs ``ctranslate2`` and ``tokenizers`` only and prints one output.
 
     ``part`` is that of a mixture which the folder was written for. Raises ConfigError.
     """
-    usage = _Usage.of(config, part)
+    usage = ExportUsage.of(config, part)
     text = f"{usage.front!r} + {sentence!r}" if usage.front else repr(sentence)
     given = f"[source.encode({text}).tokens{'[::-1]' * usage.source_turned}]"
     prefix = f"target_prefix=[[{usage.first!r}]], " if usage.first else ""
-    options = ", ".join(f"{name}={value}" for name, value in _arguments(config.search).items())
+    options = ", ".join(f"{name}={value}" for name, value in arguments_of(config.search).items())
     written = f"result.hypotheses[0]{'[1:]' * bool(usage.first)}{'[::-1]' * usage.target_turned}"
     lines = [
         "import ctranslate2, tokenizers",
@@ -110,26 +85,9 @@ def translate(
 ) -> Iterator[str]:
     """What the lines of :func:`program` give for each source, batched."""
     require_library()
-    import ctranslate2  # an extra
-
-    usage = _Usage.of(config, part)
-    source, target = (Pipeline.from_file(str(folder / name)) for name in (SOURCE, TARGET))
-    numbers = target.get_vocab()
-    translator = ctranslate2.Translator(
-        str(folder), device="cpu", intra_threads=torch.get_num_threads()
-    )
-    turn = -1 if usage.source_turned else 1
-    encoded = source.encode_batch([usage.front + text for text in sources])
-    results = translator.translate_batch(
-        [encoding.tokens[::turn] for encoding in encoded],
-        target_prefix=[[usage.first]] * len(sources) if usage.first else None,
-        max_batch_size=32,
-        **_arguments(options),
-    )
-    for result in results:
-        written = result.hypotheses[0][bool(usage.first) :]
-        known = [numbers[token] for token in written if token in numbers or not usage.foreign]
-        yield target.decode(known[::-1] if usage.target_turned else known)
+    usage = ExportUsage.of(config, part)
+    exported = Exported(folder, usage, arguments_of(options), torch.get_num_threads())
+    return (text for text, _ in exported.answers(sources, 32))
 
 
 def left_out(options: SearchConfig) -> list[str]:
@@ -166,31 +124,3 @@ def _shared(options: SearchConfig) -> SearchConfig:
     if options.length_normalization == "power":
         values["length_alpha"] = options.length_alpha
     return SearchConfig(**values)
-
-
-def _length_power(options: SearchConfig) -> float:
-    """Of the length that scores are divided by; CTranslate2 has no ``gnmt``."""
-    match options.length_normalization:
-        case "none":
-            return 0
-        case "power":
-            return options.length_alpha
-        case _:
-            return 1
-
-
-def _arguments(options: SearchConfig) -> Mapping[str, float]:
-    """Of ``translate_batch``, for what :func:`left_out` does not name."""
-    arguments: dict[str, float] = {
-        "beam_size": 1 if options.sample else options.beam,
-        "max_decoding_length": options.max_length,
-        "min_decoding_length": options.min_length,
-        "max_input_length": 0,  # cut no source
-    }
-    if (power := _length_power(options)) != 1:
-        arguments["length_penalty"] = power
-    if options.nbest > 1 and not options.sample:
-        arguments["num_hypotheses"] = options.nbest
-    if options.no_repeat_ngram:
-        arguments["no_repeat_ngram_size"] = options.no_repeat_ngram
-    return arguments

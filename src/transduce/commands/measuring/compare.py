@@ -19,7 +19,7 @@ from transduce.reading.problems import Problems
 from transduce.workflow.evaluate import evaluate, metric_names, normalizer
 from transduce.workflow.trained import TrainedModel
 
-__all__ = ["compare"]
+__all__ = ["compare", "test_files"]
 
 
 def compare(
@@ -52,7 +52,7 @@ def compare(
         values: dict[str, Any] = {"parts": {name: c.to_dict() for name, c in by_part.items()}}
     else:
         asked = part if configs[0].data.parts is not None else None
-        examples = test_examples(configs[0], _test_files(data), problems, asked)
+        examples = test_examples(configs[0], test_files(data), problems, asked)
         comparison = _compared(models, configs, examples, part)
         print(comparison.table())
         values = comparison.to_dict()
@@ -86,7 +86,7 @@ def _compared(
     )
 
 
-def _test_files(data: str | None) -> Files | None:
+def test_files(data: str | None) -> Files | None:
     """A file, or what else ``data.test`` may be, as YAML: ``{source: FILE, target: FILE}``."""
     if data is None:
         return None
