@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from architectures import ARCHITECTURES, make_model, make_source_for, make_target, sentences
 from transduce.compress import Shrunk, floats_of, int8_rows, shrunk
 from transduce.compress.groups import GROUP, LEVELS
+from transduce.kernels import nearest_levels as searching
+from transduce.kernels.library import has_library
 from transduce.models.seq2seq import Seq2Seq
 from transduce.models.storage import adopt_weights, named_weights, restore_floats
 
@@ -64,6 +66,43 @@ def test_int4_is_near_and_nearer_than_equal_steps_would_be(
     assert np.square(found - wanted).sum() <= np.square(plain - wanted).sum() * 1.001
     tops = np.repeat(tops[..., 0], GROUP, 1)[:, :width]
     assert (np.abs(found - wanted) <= 0.31 * tops).all()  # what is above 0.7 of the largest is cut
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 99), st.integers(0, 99), st.integers(-30, 30))
+def test_int4_is_the_same_without_kernels(rows: int, width: int, seed: int, power: int) -> None:
+    if not has_library():
+        pytest.skip("there are no kernels")
+    floats = drawn(rows, width, seed) * 2.0**power
+    floats[0] = 0
+    if seed % 3 == 0:
+        floats = floats.half().float()  # numbers that often lie half way
+    scales = (2.0**power * (torch.rand(rows, -(-width // GROUP), 5) + 0.01)).clamp_min(2.0**-14)
+    for found, wanted in zip(
+        searching._native(floats, scales, LEVELS),
+        searching._searched(floats, scales, LEVELS),
+        strict=True,
+    ):
+        assert torch.equal(found, wanted)
+
+
+def test_int4_takes_the_scale_of_least_error() -> None:
+    floats = drawn(3, 40)
+    tried = torch.rand(3, 2, 7) + 0.5
+    codes, best = searching.nearest_levels(floats, tried, LEVELS)
+    for row in range(3):
+        for group, part in enumerate((slice(0, 32), slice(32, 40))):
+            numbers = floats[row, part].double().numpy()
+            nearest = [
+                np.abs(numbers[:, None] - float(s) * LEVELS.double().numpy()).argmin(1)
+                for s in tried[row, group]
+            ]
+            errors = [
+                np.square(numbers - float(s) * LEVELS.double().numpy()[own]).sum()
+                for s, own in zip(tried[row, group], nearest, strict=True)
+            ]
+            assert best[row, group] == np.argmin(errors)
+            np.testing.assert_array_equal(codes[row, part], nearest[np.argmin(errors)])
 
 
 def test_int4_levels_are_those_of_least_error_for_normal_numbers() -> None:

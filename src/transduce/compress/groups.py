@@ -10,16 +10,17 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from transduce.compress.rows import InMemory, Int8Rows, Readable
+from transduce.kernels.nearest_levels import GROUP, nearest_levels
 
 __all__ = ["GROUP", "Int4Groups"]
 
-GROUP = 32  # numbers that share a scale
 # The sixteen levels of least squared error for normal numbers (Max 1960, table I), the outermost 1:
 # near 0, where most weights are, they lie closer than equal steps.
 _UPPER = torch.tensor([0.1284, 0.3881, 0.6568, 0.9424, 1.256, 1.618, 2.069, 2.733]) / 2.733
 LEVELS = torch.cat([-_UPPER.flip(0), _UPPER])
-_BORDERS = (LEVELS[1:] + LEVELS[:-1]) / 2
-_TRIED = torch.linspace(0.7, 1.1, 13)  # of the largest size: what is above is cut
+# the two of each byte
+_PAIRS = torch.stack([LEVELS.repeat(16), LEVELS.repeat_interleave(16)], dim=1)
+_SHARES = torch.linspace(0.7, 1.1, 13)  # of the largest size: what is above is cut
 _LEAST_SCALE = 2.0**-14  # the smallest that float16 holds with all its digits
 
 
@@ -38,12 +39,11 @@ class Int4Groups:
     @classmethod
     def of(cls, floats: Tensor) -> Int4Groups:
         """Rounded; of each group's scales that one with the least squared error."""
-        rows = floats.flatten(1)  # [N, K]
+        rows = floats.flatten(1).contiguous()  # [N, K]
         K = rows.shape[1]
-        groups = pad(rows, (0, -K % GROUP)).view(len(rows), -1, GROUP)  # [N, G, 32]
-        real = pad(torch.ones(K), (0, -K % GROUP)).view(-1, GROUP)  # [G, 32]
-        scales = _best_scales(groups, real)
-        codes = _codes(groups, scales).to(torch.uint8).flatten(1)[:, :K]
+        tried = _tried_scales(rows)
+        codes, best = nearest_levels(rows, tried.float(), LEVELS)
+        scales = tried.gather(2, best[:, :, None])[:, :, 0].contiguous()
         codes = pad(codes, (0, K % 2))
         packed = codes[:, 0::2] | codes[:, 1::2] << 4
         return cls(tuple(floats.shape), InMemory(packed.contiguous()), scales)
@@ -56,11 +56,11 @@ class Int4Groups:
     def floats(self) -> Tensor:
         """Float32 of the same shape."""
         packed = self.codes.read()
-        both = torch.stack([packed & 15, packed >> 4], dim=2).flatten(1)  # [N, K or K + 1]
         K = math.prod(self.shape[1:])
+        rows = _PAIRS.to(packed.device).index_select(0, packed.flatten().int())
+        rows = rows.view(len(packed), -1)[:, :K]  # [N, K or K + 1] → [N, K]
         scales = self.scales.to(packed.device, torch.float32).repeat_interleave(GROUP, dim=1)
-        rows = LEVELS.to(packed.device)[both[:, :K].int()].mul_(scales[:, :K])
-        return rows.view(self.shape)
+        return (rows * scales[:, :K]).view(self.shape)
 
     def tensors(self) -> dict[str, Tensor]:
         """What a file holds, by what follows the name of the tensor."""
@@ -71,20 +71,8 @@ class Int4Groups:
         return Int8Rows.of(self.floats())
 
 
-def _codes(groups: Tensor, scales: Tensor) -> Tensor:
-    """The nearest levels, int64 ``[N, G, 32]``."""
-    return torch.bucketize(groups / scales.float()[..., None], _BORDERS)
-
-
-def _best_scales(groups: Tensor, real: Tensor) -> Tensor:
-    """Float16 ``[N, G]`` of float32 ``[N, G, 32]``; ``real`` ``[G, 32]`` is 0 behind the rows."""
+def _tried_scales(rows: Tensor) -> Tensor:
+    """Float16 ``[N, G, T]``, T scales to choose from for each group of ``[N, K]``."""
+    groups = pad(rows, (0, -rows.shape[1] % GROUP)).view(len(rows), -1, GROUP)  # [N, G, 32]
     tops = groups.abs().amax(2)
-    best = torch.full_like(tops, float("inf"))
-    found = torch.full_like(tops, float("inf"), dtype=torch.float16)
-    for share in _TRIED:
-        scales = (tops * share).clamp_min(_LEAST_SCALE).half()
-        near = LEVELS[_codes(groups, scales)] * scales.float()[..., None]
-        error = ((near - groups).square() * real).sum(2)
-        better = error < best
-        best, found = torch.where(better, error, best), torch.where(better, scales, found)
-    return found
+    return (tops[..., None] * _SHARES.to(rows.device)).clamp_min(_LEAST_SCALE).half()

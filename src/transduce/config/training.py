@@ -19,7 +19,9 @@ from transduce.config.base import (
     Width,
 )
 
-__all__ = ["TrainingConfig"]
+__all__ = ["TrainedNumber", "TrainingConfig"]
+
+TrainedNumber = Literal["float32", "int8", "int4"]
 
 
 class TrainingConfig(Section):
@@ -58,6 +60,7 @@ class TrainingConfig(Section):
     ema_decay: Probability = 0.999
     average_last: Count = 5  # average: last, over this many dev scorings
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    weights: TrainedNumber = "float32"  # others: steps see them rounded so (Jacob et al. 2018)
     device: Name = "auto"
     threads: Count | None = None
     evaluate_every: PositiveInt | None = None  # steps; none: chosen from the limits

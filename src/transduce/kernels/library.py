@@ -186,6 +186,10 @@ _DECLARED: dict[str, tuple[Any, list[Any]]] = {
     ),
     "lstm": (_Int, [_Int, _Int, *[_Pointer] * 3]),
     "lstm_back": (_Int, [_Int, _Int, *[_Pointer] * 4]),
+    "round_groups": (
+        _Int,
+        [_Int, _Pointer, _Long, _Long, _Pointer, _Int, *[_Pointer] * 3],
+    ),
     "powers": (_Int, [_Pointer, _Long, _Pointer]),
     "ctc_scores": (_Int, [_Int, *[_Pointer] * 4, _Long, _Pointer]),
     "ctc_advance": (_Int, [_Int, *[_Pointer] * 6]),

@@ -229,6 +229,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "ema_decay": "With `average: ema`: the decay of the moving average.",
         "average_last": "With `average: last`: the number of dev scorings that are averaged.",
         "precision": "Precision of training; `auto` is bfloat16 if the processor has it.",
+        "weights": "What weights are rounded to in each step; the gradient ignores it.",
         "device": "`auto`, `cpu`, `cuda` or another device of PyTorch.",
         "threads": "Threads of the CPU; if none, PyTorch's default.",
         "evaluate_every": "Steps between two dev scorings; if none, chosen from the limits.",

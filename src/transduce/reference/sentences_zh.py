@@ -229,6 +229,7 @@ SENTENCES_ZH: Mapping[str, Mapping[str, str]] = {
         "ema_decay": "与 `average: ema` 一起使用：滑动平均的衰减率。",
         "average_last": "与 `average: last` 一起使用：参与平均的开发集评分次数。",
         "precision": "训练的精度；`auto` 在处理器支持时为 bfloat16。",
+        "weights": "每一步把权重舍入成什么数；梯度不受舍入影响。",
         "device": "`auto`、`cpu`、`cuda` 或 PyTorch 的其他设备。",
         "threads": "CPU 线程数；none 为 PyTorch 的默认值。",
         "evaluate_every": "相邻两次开发集评分之间的步数；none 时按限制选择。",

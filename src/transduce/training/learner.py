@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
+from transduce.compress.emulated_rounding import EmulatedRounding
 from transduce.config import TrainingConfig
 from transduce.errors import TrainingError
 from transduce.interfaces import BEGIN, END, PADDING, Batch, Source
@@ -69,6 +70,7 @@ class Learner:
         both = WeightedSum(model, objectives, self._running)
         self._wrapped = processes.wrap(both)  # all processes now have the first one's weights
         self.average = choose_average(model, config)
+        self.rounding = EmulatedRounding(named_weights(model).values(), config.weights)
         self._parameters = [p for p in model.parameters() if p.requires_grad]
         self._ways = choose_ways(config, model, processes)
         self._team = Team()
@@ -90,10 +92,11 @@ class Learner:
         way, threads = self._ways.next(), torch.get_num_threads()
         with torch_threads(threads if way is Way.TOGETHER else 1):
             self._optimizer.zero_grad(set_to_none=True)
-            if way is Way.CHUNKS:
-                self._learn_in_chunks(group, tokens, share, threads)
-            else:
-                self._learn_whole(group, tokens, share)
+            with self.rounding.applied():
+                if way is Way.CHUNKS:
+                    self._learn_in_chunks(group, tokens, share, threads)
+                else:
+                    self._learn_whole(group, tokens, share)
             self._change_weights(rate)
         self._ways.took(tokens)
         self._tokens += tokens

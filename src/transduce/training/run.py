@@ -271,7 +271,8 @@ class Run:
         # Scoring may draw random numbers; training must not notice.
         random = torch.random.fork_rng([device] if device.type == "cuda" else [])
         with swapped(self.model, self.learner.average), random, torch.no_grad():
-            metrics = self._score(self.model)
+            with self.learner.rounding.applied():
+                metrics = self._score(self.model)
             best = self.selection.offer(self.position.step, metrics)
             if best:
                 weights = merged_weights(self.model)

@@ -165,6 +165,7 @@ def test_low_rank_begins_at_the_model(transformer):
             {"freeze": ["source_embedding", "encoder", "target_embedding", "decoder", "output"]},
             "training.freeze must leave a module that learns",
         ),
+        ({}, {"lora_rank": 2, "weights": "int8"}, "training.weights must be float32 with"),
         ({}, {"lora_rank": 2, "freeze": ["encoder"]}, "training.freeze must be none with"),
     ],
 )

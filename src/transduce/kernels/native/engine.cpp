@@ -11,6 +11,7 @@
 #include "lstm.h"
 #include "memory.h"
 #include "recurrence.h"
+#include "rounding.h"
 #include "search.h"
 #include "simple_recurrence.h"
 #include "source_attention.h"
@@ -256,6 +257,29 @@ int transduce_loss_gradient(int half, int threads, const void* logits, const int
                            smoothing, scale, share, static_cast<uint16_t*>(gradients))
            : loss_gradient(static_cast<const float*>(logits), targets, normalizers, size, smoothing,
                            scale, share, static_cast<float*>(gradients));
+    });
+  });
+}
+
+// Rows [N, K] in groups: ``scales`` [N · G, T], of which ``chosen`` [N · G] says the best; ``codes``
+// [N, K] are the levels' numbers.
+int transduce_round_groups(int threads, const float* weights, int64_t rows, int64_t width,
+                           const float* scales, int tried, const float* levels, uint8_t* codes,
+                           int64_t* chosen) {
+  return guarded([&] {
+    check_rows(threads, rows, width);
+    require(tried > 0, Fault::kSizes);
+    const int64_t count = (width + kGroup - 1) / kGroup;
+    product({rows, count, tried, sizeof(float)});
+    const Groups groups(levels, tried);
+    const std::shared_ptr<Pool> pool = pool_of(threads);
+    pool->run([&](int thread) {
+      const Share share(rows * count, thread, pool->team());
+      for (int64_t group = share.begin; group < share.end; ++group) {
+        const int64_t first = group % count * kGroup, at = group / count * width + first;
+        chosen[group] = groups.round(weights + at, static_cast<int>(std::min<int64_t>(kGroup, width - first)),
+                                     scales + group * tried, codes + at);
+      }
     });
   });
 }

@@ -181,6 +181,11 @@ def _choose_what_learns(trained: TrainedModel, *, grown: bool) -> None:
     """Frozen modules, or low-rank changes; tables with new symbols learn in any case."""
     training = trained.config.training
     if training.lora_rank is not None:
+        if training.weights != "float32":
+            raise ConfigError(
+                "training.weights must be float32 with training.lora_rank, whose changes are "
+                f"added to weights before these are rounded; got {training.weights}"
+            )
         if training.freeze:
             raise ConfigError(
                 "training.freeze must be none with training.lora_rank, where only low-rank "
