@@ -224,7 +224,7 @@ def places(value: Any) -> Iterator[tuple[Any, Any]]:
 def test_a_saved_import_is_held_to_its_numbers(copied: Any, tmp_path: Path) -> None:
     folder, _ = copied("bart, forced begin")
     read_pretrained(folder, device="cpu").save(tmp_path / "saved")
-    path = tmp_path / "saved" / "target.tokenizer.json"
+    path = tmp_path / "saved" / "source.tokenizer.json"
     kept = json.loads(path.read_text())
     for key in ("before", "not_first", "after", "never", "languages", "entries", "numbering"):
         for value in ([3000], [10**12], [-1], ["x"], [[5000]], {"x": 3000}, {"x": -1}, 1, None):

@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import transduce.workflow.model_folder as folder_module
+from small_runs import tiny, train_tiny, words, write_reversals
 from transduce import Transducer
 from transduce.config import Config
 from transduce.errors import BusyError, ModelError
@@ -278,3 +279,36 @@ def test_a_failed_save_leaves_no_directory(tmp_path: Path, monkeypatch: pytest.M
         untrained().save(tmp_path / "model")
     assert caught.value.filename == str(tmp_path / "model" / WEIGHTS)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_tokenizer_of_both_sides_is_stored_once(tmp_path: Path) -> None:
+    pairs = write_reversals(tmp_path / "pairs.tsv", words(1, 20))
+    config = tiny({"train": pairs, "dev": pairs}, tokenizer={"shared": True})
+    trained, _ = train_tiny(config, tmp_path / "model")
+    folder = tmp_path / "model"
+    assert not (folder / "target.tokenizer.json").exists()
+    read = TrainedModel.load(folder, "cpu")
+    assert read.source is read.target_tokenizer
+    assert read.target_tokenizer.to_json() == trained.target_tokenizer.to_json()
+    old = tmp_path / "old"  # as older versions wrote it: twice
+    shutil.copytree(folder, old)
+    shutil.copy(old / "source.tokenizer.json", old / "target.tokenizer.json")
+    sums = Sums.read(old / SUMS)
+    assert sums is not None
+    sums["target.tokenizer.json"] = sums["source.tokenizer.json"]
+    (old / SUMS).write_text(sums.to_text())
+    assert TrainedModel.load(old, "cpu").other_side(read) is None
+    (old / "target.tokenizer.json").unlink()
+    with pytest.raises(ModelError, match=r"has no target\.tokenizer\.json"):
+        TrainedModel.load(old, "cpu")
+
+
+def test_a_report_has_a_list_of_numbers_on_one_line(tmp_path: Path) -> None:
+    pairs = write_reversals(tmp_path / "pairs.tsv", words(1, 20))
+    trained, _ = train_tiny(tiny({"train": pairs, "dev": pairs}), tmp_path / "model")
+    odd = {"texts": ["[\n 1 ]", "{"], "numbers": [1, 2], "none": [], "rows": [{"a": [3]}]}
+    trained.report = {**trained.report, "odd": odd}
+    trained.save_report(tmp_path / "model")
+    text = (tmp_path / "model" / "report.json").read_text()
+    assert json.loads(text) == json.loads(json.dumps(trained.report))
+    assert '"numbers": [1, 2]' in text

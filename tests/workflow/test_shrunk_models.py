@@ -129,9 +129,9 @@ def test_the_command(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     out = tmp_path / "small"
-    assert call(monkeypatch, "shrink", whole / "model", "-o", out) == 0
+    assert call(monkeypatch, "shrink", whole / "model", "-o", out, "--weights", "int8") == 0
     assert "bytes a weight" in capsys.readouterr().out
-    assert call(monkeypatch, "shrink", whole / "model", "-o", out) != 0
+    assert call(monkeypatch, "shrink", whole / "model", "-o", out, "--weights", "int8") != 0
     assert "--output must be a new directory" in capsys.readouterr().err
     assert call(monkeypatch, "shrink", whole / "model", "-o", out, "--weights", "int3") != 0
     assert "--weights must be one of bfloat16, int8, int4; got 'int3'" in capsys.readouterr().err

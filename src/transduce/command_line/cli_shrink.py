@@ -17,13 +17,22 @@ def shrink(
     model: ModelPath,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="A new directory.")],
     weights: Annotated[
-        str, typer.Option(metavar="TYPE", help="What matrices become: int8, int4 or bfloat16.")
-    ] = "int8",
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="TYPE",
+            help="What matrices become: int8, int4 or bfloat16. If none, the smallest that lose "
+            "nothing measurable on the recipe's dev data.",
+        ),
+    ] = None,
+    minutes: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(metavar="M", help="Minutes to try them in; 10 if none."),
+    ] = None,
 ) -> None:
     """Store a model's weights in fewer bytes: a quarter, with the same answers or nearly so."""
     from transduce.commands.shrink import shrink_model
 
-    shrink_model(model, output, weights)
+    shrink_model(model, output, weights, minutes)
 
 
 def ladder(

@@ -2,37 +2,66 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import cast, get_args
 
 from transduce.commands.arguments import require_new_folder
 from transduce.config import WeightNumber
-from transduce.errors import ConfigError
+from transduce.errors import ConfigError, ModelError
 from transduce.files import place
+from transduce.ladder.choosing_weights import choose_weights, dev_examples
 from transduce.pretrained.published_model import load_trained
-from transduce.workflow.shrinking import shrink, weight_sizes
-from transduce.workflow.trained import WEIGHTS
+from transduce.workflow.shrinking import require_shrinkable, shrink, weight_sizes
+from transduce.workflow.trained import WEIGHTS, TrainedModel
 
 __all__ = ["shrink_model"]
 
+_MINUTES = 10.0  # where nobody says
 _NUMBERS = [number for number in get_args(WeightNumber) if number != "float32"]
 
 
-def shrink_model(model: Path, output: Path, weights: str) -> None:
-    """Write the directory and say what it holds.
+def shrink_model(model: Path, output: Path, weights: str | None, minutes: float | None) -> None:
+    """Write the directory and say what it holds; no ``weights``: the smallest that lose nothing
+    measurable on dev, tried within so many ``minutes``.
 
     Raises ConfigError, also for an ``output`` that holds something, ModelError, BusyError, OSError.
     """
-    if weights not in _NUMBERS:
+    if weights is not None and weights not in _NUMBERS:
         raise ConfigError(f"--weights must be one of {', '.join(_NUMBERS)}; got {weights!r}")
+    if weights is not None and minutes is not None:
+        raise ConfigError(f"--minutes must be given without --weights; got {minutes:g} for both")
+    if minutes is not None and not 0 < minutes < 1e6:
+        raise ConfigError(f"--minutes must be more than 0; got {minutes:g}")
     require_new_folder(output)
     trained = load_trained(model, "cpu")
-    smaller = shrink(trained, cast(WeightNumber, weights))
+    if weights is None:
+        smaller = _chosen(trained, _MINUTES if minutes is None else minutes)
+    else:
+        smaller = shrink(trained, cast(WeightNumber, weights))
     smaller.save(output)
-    sizes = weight_sizes(smaller)
+    sizes, number = weight_sizes(smaller), smaller.config.weights
     before, after = (place(folder, WEIGHTS).stat().st_size for folder in (model, output))
     print(
         f"model: {output} ({before / 1e6:.2f} to {after / 1e6:.2f} MB, "
         f"{after / (sizes.rounded + sizes.floats):.3f} bytes a weight)"
     )
-    print(f"{weights}: {sizes.rounded:,} weights; float32: {sizes.floats:,} ({sizes.kept_kinds})")
+    print(f"{number}: {sizes.rounded:,} weights; float32: {sizes.floats:,} ({sizes.kept_kinds})")
+
+
+def _chosen(trained: TrainedModel, minutes: float) -> TrainedModel:
+    """The form that was chosen, with what was tried in its report; the table is printed."""
+    require_shrinkable(trained)
+    found = choose_weights(trained, dev_examples(trained), minutes, _say)
+    print(found.table())
+    if found.model is None:
+        raise ModelError(
+            "a form must be found that loses nothing measurable; got none: --weights TYPE takes "
+            "one in any case, --minutes gives more time"
+        )
+    found.model.report["shrinking"] = found.to_dict()
+    return found.model
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -353,7 +353,7 @@ class Tokenizer:
         state = to_state(self._pipeline if imported is None else imported.pipeline, self.config)
         if imported is not None:
             state["model"]["transduce"]["imported"] = imported.to_state()
-        return json.dumps(state, ensure_ascii=False, indent=1)
+        return json.dumps(state, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str, name: str | Path = "tokenizer.json") -> Tokenizer:

@@ -14,7 +14,7 @@ from transduce.models.seq2seq import Seq2Seq
 from transduce.models.storage import adopt_weights, named_weights
 from transduce.workflow.trained import TrainedModel
 
-__all__ = ["WeightSizes", "shrink", "weight_sizes"]
+__all__ = ["WeightSizes", "require_shrinkable", "shrink", "weight_sizes"]
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,7 @@ def shrink(trained: TrainedModel, number: WeightNumber) -> TrainedModel:
     What was measured on the test set is forgotten, as it was measured of another model. Raises
     ModelError where the model's weights are no floats of ours.
     """
-    if not isinstance(trained.model, Seq2Seq):
-        raise ModelError("model must be of a family with modules of ours to be shrunk")
-    if trained.config.weights != "float32":
-        raise ModelError(
-            "model must have float32 weights to be shrunk; "
-            f"got {trained.config.weights}: shrink the model that it was made of"
-        )
+    require_shrinkable(trained)
     model = copy.deepcopy(trained.model).cpu()
     weights = named_weights(model)
     adopt_weights(model, {name: _rounded(name, each, number) for name, each in weights.items()})
@@ -71,6 +65,17 @@ def shrink(trained: TrainedModel, number: WeightNumber) -> TrainedModel:
         report,
         trained.confidence,
     )
+
+
+def require_shrinkable(trained: TrainedModel) -> None:
+    """Raise ModelError where the model's weights are no floats of ours."""
+    if not isinstance(trained.model, Seq2Seq):
+        raise ModelError("model must be of a family with modules of ours to be shrunk")
+    if trained.config.weights != "float32":
+        raise ModelError(
+            "model must have float32 weights to be shrunk; "
+            f"got {trained.config.weights}: shrink the model that it was made of"
+        )
 
 
 def _rounded(name: str, tensor: Tensor, number: WeightNumber) -> Tensor:

@@ -1,4 +1,7 @@
-"""The tokenizers of a model directory: one file a side, and one for each part that has its own."""
+"""The tokenizers of a model directory: one file a side, and one for each part that has its own.
+
+Where both sides share one, there is the source's file alone.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,25 @@ from pathlib import Path
 from typing import Literal
 
 from transduce.config import Config
-from transduce.files import Change, place
+from transduce.errors import ModelError
+from transduce.files import SUMS, Change, Sums, place
 from transduce.reading.frames import FrameReader, frame_reader
 from transduce.tokenization.joint import JointTokenizer
 from transduce.tokenization.tokenizer import Tokenizer
 
-__all__ = ["Side", "SideTokenizer", "load_side", "load_source", "tokenizer_files", "write_side"]
+__all__ = [
+    "Side",
+    "SideTokenizer",
+    "load_sides",
+    "stored_tokenizers",
+    "tokenizer_files",
+    "write_sides",
+]
 
 Side = Literal["source", "target"]
 SideTokenizer = Tokenizer | JointTokenizer
+
+_TARGET = "target.tokenizer.json"
 
 
 def tokenizer_files(config: Config, side: Side) -> dict[str, str]:
@@ -30,8 +43,39 @@ def tokenizer_files(config: Config, side: Side) -> dict[str, str]:
     }
 
 
-def load_side(folder: Path, config: Config, side: Side) -> SideTokenizer:
-    """Read what ``write_side`` wrote. Raises ModelError."""
+def stored_tokenizers(folder: Path, config: Config) -> list[str]:
+    """The files of both sides that a directory has to have. Raises ModelError."""
+    sides: list[Side] = ["source", "target"]
+    if _is_one(folder, config):
+        sides.remove("target")
+    return [file for side in sides for file in tokenizer_files(config, side).values()]
+
+
+def load_sides(folder: Path, config: Config) -> tuple[SideTokenizer | FrameReader, SideTokenizer]:
+    """Read what ``write_sides`` wrote; what is shared is one object. Raises ModelError."""
+    frames = frame_reader(config.data)
+    if frames is not None:
+        return frames, _load_side(folder, config, "target")
+    source = _load_side(folder, config, "source")
+    if _is_one(folder, config):
+        return source, source
+    return source, _load_side(folder, config, "target")
+
+
+def _is_one(folder: Path, config: Config) -> bool:
+    """Whether a directory has one file for both sides. In older ones it stands there twice."""
+    if not config.tokenizer.shared or config.data.input.kind != "text":
+        return False
+    if place(folder, _TARGET).exists():
+        return False
+    sums = place(folder, SUMS)
+    try:
+        return _TARGET not in ((Sums.read(sums) or ()) if sums.exists() else ())
+    except OSError as error:
+        raise ModelError(f"{sums} must be readable; {error.strerror}") from None
+
+
+def _load_side(folder: Path, config: Config, side: Side) -> SideTokenizer:
     files = tokenizer_files(config, side)
     if list(files) == [""]:
         return Tokenizer.load(place(folder, files[""]))
@@ -39,13 +83,20 @@ def load_side(folder: Path, config: Config, side: Side) -> SideTokenizer:
     return JointTokenizer(members)
 
 
-def load_source(folder: Path, config: Config) -> SideTokenizer | FrameReader:
-    """What reads sources: tokenizers, or what the config alone describes. Raises ModelError."""
-    return frame_reader(config.data) or load_side(folder, config, "source")
+def write_sides(
+    change: Change, config: Config, source: SideTokenizer | None, target: SideTokenizer
+) -> None:
+    """Write the tokenizers, ``source`` none where sources are no text. Raises OSError."""
+    if source is not None:
+        _write_side(change, config, "source", source)
+    shared = source if config.tokenizer.shared else None
+    if shared is not None and (shared is target or shared.to_json() == target.to_json()):
+        change.remove(_TARGET)
+    else:
+        _write_side(change, config, "target", target)
 
 
-def write_side(change: Change, config: Config, side: Side, tokenizer: SideTokenizer) -> None:
-    """Write the tokenizers of one side. Raises OSError."""
+def _write_side(change: Change, config: Config, side: Side, tokenizer: SideTokenizer) -> None:
     members = tokenizer.members if isinstance(tokenizer, JointTokenizer) else {"": tokenizer}
     for name, file in tokenizer_files(config, side).items():
         change.write_text(file, members[name].to_json())

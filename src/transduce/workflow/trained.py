@@ -6,6 +6,7 @@ import copy
 import json
 import logging
 import operator
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
@@ -55,10 +56,9 @@ from transduce.workflow.readers.source_reader import SourceReader
 from transduce.workflow.tokenizer_files import (
     Side,
     SideTokenizer,
-    load_side,
-    load_source,
-    tokenizer_files,
-    write_side,
+    load_sides,
+    stored_tokenizers,
+    write_sides,
 )
 
 __all__ = [
@@ -72,7 +72,8 @@ __all__ = [
     "read_report",
 ]
 
-_SIDES: tuple[Side, Side] = ("source", "target")
+_PLAIN_LIST = re.compile(r"\[\n\s*([^\[\]{}]*?)\n\s*\]")  # in a text no line ends
+_LINE_END = re.compile(r"\n\s*")
 
 
 @dataclass
@@ -158,10 +159,10 @@ class TrainedModel:
     def _read(cls, folder: Path, device: str) -> TrainedModel:
         require_files(folder, [CONFIG, WEIGHTS])
         config = cls.read_config(folder)
-        tokenizers = [file for side in _SIDES for file in tokenizer_files(config, side).values()]
+        tokenizers = stored_tokenizers(folder, config)
         require_files(folder, tokenizers)
         with checked(folder, [*tokenizers, WEIGHTS, *confidence_file(folder)]):
-            source, target = load_source(folder, config), load_side(folder, config, "target")
+            source, target = load_sides(folder, config)
             with TensorFile(place(folder, WEIGHTS)) as file:
                 with naming(folder), blueprint(len(file.entries), folder):
                     trained = cls.fresh(config, source, target)
@@ -185,8 +186,7 @@ class TrainedModel:
     def write_frame(self, change: Change) -> None:
         """Write config and tokenizers, all that a model needs beside its weights."""
         change.write_text(CONFIG, self.config.to_yaml())
-        self.reader.write(change, self.config)
-        write_side(change, self.config, "target", self.target_tokenizer)
+        write_sides(change, self.config, self.reader.tokenizer, self.target_tokenizer)
 
     def write_confidence(self, change: Change) -> None:
         """Write how sure it is; what was fitted for other weights goes away."""
@@ -198,6 +198,7 @@ class TrainedModel:
     def write_report(self, change: Change) -> None:
         """Write the report as JSON."""
         text = json.dumps(self.report, indent=2, ensure_ascii=False) + "\n"
+        text = _PLAIN_LIST.sub(lambda found: f"[{_LINE_END.sub(' ', found[1])}]", text)
         change.write_text(REPORT, text, summed=False)
 
     def save_report(self, folder: Path) -> None:

@@ -48,7 +48,7 @@ from transduce.workflow.fitting.training_limits import refuse_large_model
 from transduce.workflow.mixture_scores import MixtureScorer
 from transduce.workflow.model_folder import CONFIG, WEIGHTS, replacing_model
 from transduce.workflow.readers.source_reader import Cache, Corpus
-from transduce.workflow.tokenizer_files import load_side, load_source, tokenizer_files
+from transduce.workflow.tokenizer_files import load_sides, stored_tokenizers
 from transduce.workflow.trained import TrainedModel, choose_device
 
 __all__ = ["dev_scorer", "fit"]
@@ -262,13 +262,9 @@ def _batches(corpus: Corpus, trained: TrainedModel, sampler: MixtureSampler | No
 
 
 def _known_tokenizers(folder: Path, config: Config) -> Tokenizers | None:
-    names = [
-        *tokenizer_files(config, "source").values(),
-        *tokenizer_files(config, "target").values(),
-    ]
-    if not all(place(folder, name).is_file() for name in names):
+    if not all(place(folder, name).is_file() for name in stored_tokenizers(folder, config)):
         return None
-    return load_source(folder, config), load_side(folder, config, "target")
+    return load_sides(folder, config)
 
 
 def _encode(

@@ -9,10 +9,9 @@ import numpy as np
 import torch
 
 from transduce.batches.frame_corpus import FrameCorpus
-from transduce.config import Config, DataConfig
+from transduce.config import DataConfig
 from transduce.config.data import InputConfig
 from transduce.errors import DataError, ModelError
-from transduce.files import Change
 from transduce.image.pixels import Pixels
 from transduce.interfaces import Source, Stepper
 from transduce.reading.frames import FrameReader, FrameSource, read_frame_sources
@@ -103,9 +102,6 @@ class FileReader:
     def pixels(self, source: FrameSource) -> Pixels | None:
         """Of pictures."""
         return self._frames.seen(source)
-
-    def write(self, change: Change, config: Config) -> None:
-        """Nothing: the config says how files are read."""
 
     def fingerprint(self) -> object:
         """The options."""

@@ -11,9 +11,8 @@ import torch
 
 from transduce.batches.encoded_corpus import EncodedCorpus
 from transduce.batches.frame_corpus import FrameCorpus
-from transduce.config import Config, DataConfig
+from transduce.config import DataConfig
 from transduce.errors import DataError
-from transduce.files import Change
 from transduce.image.pixels import Pixels
 from transduce.interfaces import Source, Stepper
 from transduce.reading.frames import FrameSource
@@ -99,10 +98,6 @@ class SourceReader(Protocol):
 
     def pixels(self, source: FrameSource) -> Pixels | None:
         """What is seen of a source, uint8 ``[Y, X, C]``; None where nothing is."""
-        ...
-
-    def write(self, change: Change, config: Config) -> None:
-        """Write into a model directory what its config does not say. Raises OSError."""
         ...
 
     def fingerprint(self) -> object:

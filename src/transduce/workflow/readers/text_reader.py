@@ -11,9 +11,8 @@ from typing import Any, BinaryIO
 import torch
 
 from transduce.batches.encoded_corpus import EncodedCorpus, TextPairs
-from transduce.config import Config, DataConfig
+from transduce.config import DataConfig
 from transduce.errors import DataError, ModelError
-from transduce.files import Change
 from transduce.interfaces import Source, Stepper
 from transduce.reading.frames import FrameSource
 from transduce.reading.parts import Part
@@ -25,7 +24,7 @@ from transduce.workflow.predicting.source_limits import SourceLimits
 from transduce.workflow.predicting.text_predictor import TextPredictor
 from transduce.workflow.predicting.writer import Writer
 from transduce.workflow.readers.source_reader import Cache
-from transduce.workflow.tokenizer_files import SideTokenizer, write_side
+from transduce.workflow.tokenizer_files import SideTokenizer
 
 __all__ = ["TextReader"]
 
@@ -105,10 +104,6 @@ class TextReader:
 
     def pixels(self, source: FrameSource) -> None:
         """None: nothing is seen."""
-
-    def write(self, change: Change, config: Config) -> None:
-        """The tokenizers' files."""
-        write_side(change, config, "source", self._tokenizer)
 
     def fingerprint(self) -> object:
         """All tokenizers as JSON."""
