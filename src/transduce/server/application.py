@@ -15,6 +15,7 @@ from transduce.server.interfaces.health import health_routes
 from transduce.server.interfaces.huggingface import huggingface_routes
 from transduce.server.interfaces.libretranslate import libretranslate_routes
 from transduce.server.interfaces.openai_audio import openai_routes
+from transduce.server.interfaces.openapi import openapi_routes
 from transduce.server.interfaces.predict_interface import predict_routes
 from transduce.server.limits.request_errors import RequestError
 from transduce.server.service import Service
@@ -31,6 +32,7 @@ def application(service: Service) -> Starlette:
         *deepl_routes(service),
         *huggingface_routes(service),
         *health_routes(service),
+        *openapi_routes(service),
     ]
     middleware = []
     if service.config.origins:

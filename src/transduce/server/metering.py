@@ -36,6 +36,7 @@ class Meter:
             "transduce_request_seconds", "From the first byte to the last.", ("path",),
             buckets=_SECONDS, registry=registry,
         )  # fmt: skip
+        self._known: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         self._refused = Counter(
             "transduce_rejections", "Requests that were refused, by status.", ("status",),
             registry=registry,
@@ -63,8 +64,12 @@ class Meter:
 
     def request(self, path: str, method: str, status: int, seconds: float, holder: str) -> None:
         """One was answered; ``path`` is that of the route, not what the client wrote."""
-        self._requests.labels(path, str(status)).inc()
-        self._seconds.labels(path).observe(seconds)
+        key = path, status
+        if key not in self._known:
+            self._known[key] = self._requests.labels(path, str(status)), self._seconds.labels(path)
+        count, histogram = self._known[key]
+        count.inc()
+        histogram.observe(seconds)
         if status in (413, 429, 503):
             self._refused.labels(str(status)).inc()
         if _LOG.isEnabledFor(logging.INFO):

@@ -25,8 +25,8 @@ from transduce.workflow.predicting.output import Output
 
 __all__ = ["Service"]
 
+_UNWATCHED = 0.2  # seconds
 _DECODING = 2  # files of recordings and pictures that are read at once
-_AT_ONCE = 4000  # characters that the event loop itself may cut into tokens
 
 
 class Service:
@@ -95,23 +95,39 @@ class Service:
         if not sources:
             return []
         held = sum(_size(source) for source in sources)
-        if held > _AT_ONCE:
-            costs = await asyncio.to_thread(model.costs, asked, sources)
-        else:
-            costs = model.costs(asked, sources)
+        costs = model.costs(sources)
         ticket = Ticket(model, asked, sources, costs, held=held, noted=noted)
         self.meter.sources(model.name, len(sources))
         self.line.add(ticket)
-        leaving = asyncio.create_task(gone())
+        # Most are answered before it is worth a look whether somebody still waits.
+        loop, watching = asyncio.get_running_loop(), _Watching(ticket, gone)
+        later = loop.call_later(_UNWATCHED, watching.begin)
         try:
-            await asyncio.wait((ticket.future, leaving), return_when=asyncio.FIRST_COMPLETED)
-            if not ticket.future.done():
-                raise ClientGoneError
-            return ticket.future.result()
+            return await ticket.future
         finally:
-            leaving.cancel()
+            later.cancel()
+            watching.end()
             ticket.future.cancel()
             self.line.leave(ticket)
+
+
+class _Watching:
+    """Looks whether the client of a ticket is still there."""
+
+    def __init__(self, ticket: Ticket, gone: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._ticket, self._gone = ticket, gone
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        self._task = asyncio.create_task(self._watch())
+
+    def end(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _watch(self) -> None:
+        await self._gone()
+        self._ticket.fail(ClientGoneError())
 
 
 def _size(source: FrameSource) -> int:

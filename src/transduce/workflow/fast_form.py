@@ -57,9 +57,10 @@ class FastForm:
         if self.model.training:
             self.model.eval()
         key = (choice, str(self.model.device), neighbours)
-        if self._made is None or self._made[0] != key:
-            self._made = (key, self._make(choice, neighbours))
-        return self._made[1]
+        made = self._made  # which another thread may forget meanwhile
+        if made is None or made[0] != key:
+            made = self._made = (key, self._make(choice, neighbours))
+        return made[1]
 
     def _make(self, choice: EngineChoice, neighbours: NeighboursConfig) -> Stepper[Any]:
         if neighbours.index is None:

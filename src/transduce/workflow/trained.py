@@ -247,11 +247,13 @@ class TrainedModel:
             return self._predictor(part, own, limits, timings, rules, details)
         # Of a single short sentence all this would be a good share of the time.
         made_of = self.config, self.source, self.target_tokenizer, self.stepper()
-        if self._own is None or any(map(operator.is_not, self._own.made_of, made_of)):
-            self._own = OwnPredictors(made_of)
-        if part not in self._own.predictors:
-            self._own.predictors[part] = self._predictor(part, made_of[-1], None, False)
-        return self._own.predictors[part]
+        kept = self._own  # which another thread may replace meanwhile
+        if kept is None or any(map(operator.is_not, kept.made_of, made_of)):
+            kept = self._own = OwnPredictors(made_of)
+        predictor = kept.predictors.get(part)
+        if predictor is None:
+            predictor = kept.predictors[part] = self._predictor(part, made_of[-1], None, False)
+        return predictor
 
     def _predictor(
         self,

@@ -214,10 +214,11 @@ class NativeTransformerDecoder:
 
     def _by_distance(self, relative: RelativeBias, count: int) -> Tensor:
         """Float32 ``[H, ≥ count]``: the bias of keys …, 1, 0 positions back."""
-        if self._distances is None or self._distances.shape[1] < count:
+        found = self._distances  # which another thread may replace by a shorter one
+        if found is None or found.shape[1] < count:
             room = _rounded(count)
-            self._distances = relative(1, room, room - 1)[:, 0].float().contiguous()
-        return self._distances
+            found = self._distances = relative(1, room, room - 1)[:, 0].float().contiguous()
+        return found
 
 
 def _rounded(count: int) -> int:
@@ -249,10 +250,11 @@ class _Positions:
         if isinstance(self._positions, LearnedPositions):
             self._positions.refuse_beyond(count)
             return dict(self._tables[1])
-        if self._tables[0] < count:
+        found = self._tables  # which another thread may replace by shorter ones
+        if found[0] < count:
             room = _rounded(count)
-            self._tables = room, self._made(room, width, head_width)
-        return dict(self._tables[1])
+            found = self._tables = room, self._made(room, width, head_width)
+        return dict(found[1])
 
     def _made(self, count: int, width: int, head_width: int) -> dict[str, Tensor]:
         cpu = torch.device("cpu")

@@ -15,6 +15,9 @@ from transduce.workflow.predicting.output import Output
 
 __all__ = ["EngineThread"]
 
+_ROUNDS = 3
+_TURN = 0.02  # seconds that the engine waits for the loop at most
+
 Seen = Callable[[Pack, float], None]
 
 
@@ -26,6 +29,7 @@ class EngineThread:
     ) -> None:
         """``seen`` is told of each pack and the seconds that it took, in this thread."""
         self._line, self._loop, self._seen = line, loop, seen
+        self._turn = threading.Event()
         self._thread = threading.Thread(target=self._run, name="transduce-engine", daemon=True)
 
     def start(self) -> None:
@@ -45,7 +49,23 @@ class EngineThread:
             self._line.done(pack, seconds)
             if self._seen is not None:
                 self._seen(pack, seconds)
-            self._loop.call_soon_threadsafe(_settle, pack.shares, answers)
+            self._turn.clear()
+            self._loop.call_soon_threadsafe(self._settle, pack.shares, answers)
+            # What has arrived meanwhile waits in sockets: the loop gets one turn to read it all.
+            self._turn.wait(_TURN)
+
+    def _settle(
+        self, shares: Sequence[PackShare], answers: Sequence[Sequence[list[Output]] | Exception]
+    ) -> None:
+        _settle(shares, answers)
+        self._later(_ROUNDS)
+
+    def _later(self, rounds: int) -> None:
+        """Let the loop go round so often: to wake who is answered, to read, to take in."""
+        if rounds:
+            self._loop.call_soon(self._later, rounds - 1)
+        else:
+            self._turn.set()
 
     def _answers(self, shares: Sequence[PackShare]) -> Sequence[Sequence[list[Output]] | Exception]:
         """For each share its outputs, or what went wrong: with one, not with those beside it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -13,7 +14,7 @@ from transduce.config.audio import AudioConfig
 from transduce.config.image import ImageConfig
 from transduce.errors import ConfigError, DataError
 from transduce.reading.frames import FrameSource
-from transduce.reading.parts import find_part
+from transduce.reading.parts import find_part, parts_of
 from transduce.server.limits.request_errors import RequestError
 from transduce.server.queue.requested import Requested
 from transduce.server.shelf.media import Recorded, checked_picture, read_recording
@@ -26,6 +27,7 @@ from transduce.workflow.trained import TrainedModel
 
 __all__ = ["LoadedModel"]
 
+_SOME_TEXT = "The quick brown fox jumps over the lazy dog, as it has done for a hundred years."
 _PREDICTORS = 64  # ways of asking that are kept ready
 
 
@@ -38,11 +40,20 @@ class LoadedModel:
         self.trained = trained
         self.size = size
         self.kind: str = trained.config.data.input.kind  # text, audio or image
+        self._tokens_a_character = 1.0
         self._predictor = lru_cache(maxsize=_PREDICTORS)(self._made)
 
     def warm(self) -> None:
         """Make its fast form now and not at the first request."""
         self.trained.stepper()
+        if self.kind == "text":
+            self._learn_lengths(_SOME_TEXT)
+
+    def _learn_lengths(self, text: str) -> None:
+        part = next(iter(parts_of(self.trained.config)))
+        own = coder(self.trained.source_tokenizer, part)
+        with contextlib.suppress(DataError):
+            self._tokens_a_character = max(1, len(own.encode(text))) / len(text)
 
     def searching(self, given: Mapping[str, Any]) -> SearchConfig:
         """The model's search with some options replaced; ``nbest`` widens a beam that nobody named.
@@ -93,18 +104,17 @@ class LoadedModel:
             raise RequestError(f"model must be one of pictures for a picture; got {self.kind}")
         return checked_picture(content, config, pixels)
 
-    def costs(self, asked: Requested, sources: Sequence[FrameSource]) -> list[int]:
-        """Tokens of each text, END counted; of a recording or picture about its frames."""
-        texts = [source for source in sources if isinstance(source, str)]
-        if len(texts) == len(sources):
-            own = coder(
-                self.trained.source_tokenizer, find_part(self.trained.config, asked.part).name
-            )
-            try:
-                return [len(row) + 1 for row in own.encode_batch(texts)]
-            except DataError:  # of one of them, which its answer will say
-                return [len(text) + 1 for text in texts]
-        return [_frames(source) for source in sources]
+    def costs(self, sources: Sequence[FrameSource]) -> list[int]:
+        """Tokens of each text, or frames of a recording or picture: about.
+
+        Texts are cut into tokens when they are searched, and reckoned by their characters until
+        then.
+        """
+        share = self._tokens_a_character
+        return [
+            1 + int(share * len(source)) if isinstance(source, str) else _frames(source)
+            for source in sources
+        ]
 
     def answer(self, asked: Requested, sources: Sequence[FrameSource]) -> list[list[Output]]:
         """The outputs of each source, as ``predict`` gives them; errors in the place of some."""

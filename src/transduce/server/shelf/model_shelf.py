@@ -12,7 +12,7 @@ from transduce.files import place
 from transduce.pretrained.published_model import load_trained
 from transduce.server.limits.request_errors import RequestError
 from transduce.server.shelf.loaded_model import LoadedModel
-from transduce.workflow.model_folder import CONFIG, WEIGHTS
+from transduce.workflow.model_folder import CONFIG, WEIGHTS, require_files
 from transduce.workflow.trained import TrainedModel
 
 __all__ = ["ModelShelf"]
@@ -35,6 +35,7 @@ class ModelShelf:
         self._locks = {name: asyncio.Lock() for name in folders}
         self._signatures: dict[str, object] = {}
         for folder in folders.values():
+            require_files(folder, [CONFIG])
             TrainedModel.read_config(folder)  # says at the start what would fail later
 
     @property

@@ -1,0 +1,193 @@
+"""A server under load: ours, ours without batching, and CTranslate2 behind a thin application.
+
+    python -m benchmarks.serve runs/en-de --sources test.en --peer VENV/bin/python
+
+On loopback, the load from a process of its own. ``--case`` chooses: ``clients`` (32 at once, each
+asks again when it is answered), ``single`` (one client, against ``Transducer.predict`` here),
+``capacity`` (arrivals at 80 % of what 32 clients reached), ``overload`` (four times that). Every
+answer is compared with that of ``Transducer.predict``; the peer's with its own first ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = ["main"]
+
+ROOT = Path(__file__).parent.parent
+_SYSTEMS = ("ours", "ours-unbatched", "ctranslate2", "ctranslate2-workers")
+_STARTED = 120.0  # seconds that a server may take
+
+
+def main() -> None:
+    """Measure and report."""
+    options = _arguments()
+    texts = options.sources.read_text(encoding="utf-8").splitlines()[: options.texts]
+    options.work.mkdir(parents=True, exist_ok=True)
+    expected = _expected(options, texts)
+    for system in options.systems:
+        server = Server(system, options)
+        try:
+            for case in options.case:
+                found = _measured(case, server, options, expected)
+                print(json.dumps({"system": system, "case": case, **found}), flush=True)
+        finally:
+            status, seconds = server.end()
+            print(json.dumps({"system": system, "ended with": status, "after": seconds}))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("model", type=Path, help="a trained model directory")
+    parser.add_argument("--sources", type=Path, required=True, help="one sentence a line")
+    parser.add_argument("--texts", type=int, default=200)
+    parser.add_argument("--systems", nargs="+", choices=_SYSTEMS, default=_SYSTEMS[:2])
+    parser.add_argument("--case", nargs="+", default=["clients"])
+    parser.add_argument("--clients", type=int, default=32)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--rate", type=float, help="of capacity; measured first if none")
+    parser.add_argument("--beam", type=int, default=1)
+    parser.add_argument("--set", nargs="*", default=[], help="options of our server")
+    parser.add_argument("--peer", help="the interpreter that has ctranslate2")
+    parser.add_argument("--work", type=Path, default=Path("runs/serve"), help="exports, answers")
+    return parser.parse_args()
+
+
+def _expected(options: argparse.Namespace, texts: Sequence[str]) -> dict[str, str]:
+    """What ``predict`` says, kept for the next time; and the peer's export."""
+    kept: Path = options.work / f"expected-{options.beam}.json"
+    if not kept.exists():
+        from transduce import Transducer
+        from transduce.server.texts.sentence_cuts import pieces
+
+        model = Transducer.load(options.model, device="cpu")
+        found = {}
+        for text in texts:
+            cut = pieces(text)
+            own = iter(model.predict([p.text for p in cut if p.is_sentence], beam=options.beam))
+            found[text] = "".join(next(own) if p.is_sentence else p.text for p in cut)
+        kept.write_text(json.dumps(found), encoding="utf-8")
+    if options.peer and not (options.work / "ct2").exists():
+        command = [options.peer, "-m", "transduce", "export", str(options.model)]
+        command += ["--output", str(options.work / "ct2"), "--quantization", "int8"]
+        subprocess.run(command, check=True, cwd=ROOT)
+    known: dict[str, str] = json.loads(kept.read_text(encoding="utf-8"))
+    return {text: known[text] for text in texts}
+
+
+class Server:
+    """One of the systems, running."""
+
+    def __init__(self, system: str, options: argparse.Namespace) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self.system = system
+        environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+        self._log = (options.work / f"{system}.log").open("wb")
+        self._process = subprocess.Popen(
+            self._command(options), stderr=self._log, env=environment, cwd=ROOT
+        )
+        end = time.monotonic() + _STARTED
+        while not self._ready():
+            if time.monotonic() > end or self._process.poll() is not None:
+                raise RuntimeError(f"{system} must start; see {self._log.name}")
+            time.sleep(0.1)
+
+    def _command(self, options: argparse.Namespace) -> list[str]:
+        if self.system.startswith("ours"):
+            own = [*options.set, *(["pack_tokens=1"] if "unbatched" in self.system else [])]
+            command = [sys.executable, "-m", "transduce", "serve", str(options.model)]
+            command += ["--port", str(self.port)]
+            return command + [word for one in own for word in ("--set", one)]
+        workers = 2 if "workers" in self.system else 1
+        script, folder = ROOT / "benchmarks" / "serve_ctranslate2.py", options.work / "ct2"
+        numbers = [str(number) for number in (self.port, options.beam, workers)]
+        return [options.peer, str(script), str(folder), *numbers]
+
+    def _ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/ready", timeout=2):
+                return True
+        except OSError:
+            return False
+
+    def memory(self) -> float:
+        """Megabytes in use now."""
+        for line in Path(f"/proc/{self._process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) / 1024
+        return 0.0
+
+    def end(self) -> tuple[int, float]:
+        """Its status after SIGTERM, and the seconds that it took."""
+        begin = time.monotonic()
+        self._process.send_signal(signal.SIGTERM)
+        status = self._process.wait(60)
+        self._log.close()
+        return status, round(time.monotonic() - begin, 2)
+
+
+def _measured(
+    case: str, server: Server, options: argparse.Namespace, expected: Mapping[str, str]
+) -> dict[str, Any]:
+    ask: dict[str, Any] = {"port": server.port, "expected": expected, "clients": options.clients}
+    warm = _load({**ask, "seconds": min(2.0, options.seconds)})
+    if case == "clients":
+        return _load({**ask, "seconds": options.seconds})
+    if case == "single":
+        found = _load({**ask, "clients": 1, "seconds": options.seconds})
+        return {**found, "predict_milliseconds": _alone(options, list(expected))}
+    rate = options.rate or _load({**ask, "seconds": options.seconds})["a_second"]
+    factor = {"capacity": 0.8, "overload": 4.0}[case]
+    before = server.memory()
+    found = _load({**ask, "rate": factor * rate, "seconds": options.seconds})
+    megabytes = {"before": before, "after": server.memory()}
+    return {"of": rate, "warm": warm["a_second"], **found, "megabytes": megabytes}
+
+
+def _load(request: Mapping[str, Any]) -> dict[str, Any]:
+    script = ROOT / "benchmarks" / "serve_load.py"
+    told = subprocess.run(
+        [sys.executable, str(script)],
+        input=json.dumps(request) + "\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found: dict[str, Any] = json.loads(told.stdout)
+    return found
+
+
+def _alone(options: argparse.Namespace, texts: Sequence[str]) -> float:
+    """The median of ``Transducer.predict`` in this process, one sentence at a time."""
+    import torch
+
+    from transduce import Transducer
+
+    torch.set_num_threads(2)
+    model = Transducer.load(options.model, device="cpu")
+    taken = []
+    for number in range(2 * len(texts)):
+        begin = time.perf_counter()
+        model.predict([texts[number % len(texts)]], beam=options.beam)
+        taken.append(time.perf_counter() - begin)
+    return round(1000 * statistics.median(taken[len(texts) :]), 2)
+
+
+if __name__ == "__main__":
+    main()

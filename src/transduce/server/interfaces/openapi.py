@@ -1,0 +1,174 @@
+"""What the server's addresses are, as an OpenAPI document, and a page that shows it.
+
+The page needs nothing from another host: one file of HTML, under a policy that permits no more.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from transduce import __version__
+from transduce.server.exchange.endpoint import Exchange, route
+from transduce.server.exchange.replies import json_reply
+from transduce.server.interfaces.predict_interface import PredictRequest
+from transduce.server.service import Service
+
+__all__ = ["openapi_document", "openapi_routes"]
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;"
+    "color-scheme:light dark}code,pre{font-size:.9em}pre{overflow:auto;padding:.75rem;"
+    "border:1px solid #8886;border-radius:.5rem}h2{margin-top:2rem}"
+)
+
+Schema = Mapping[str, Any]
+
+_TEXT: Schema = {"type": "string"}
+_TEXTS: Schema = {"oneOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}]}
+_NUMBER: Schema = {"type": "integer", "minimum": 0}
+_FILE: Schema = {"type": "string", "format": "binary"}
+_FORMATS = ["json", "text", "srt", "verbose_json", "vtt"]
+_LIBRE, _GLOSSARY = ("q", "source", "target"), ("name", "source_lang", "target_lang", "entries")
+
+
+def openapi_routes(service: Service) -> list[Route]:
+    """``/openapi.json`` and ``/docs``."""
+    return [
+        route(service, "/openapi.json", _document, methods=("GET",)),
+        route(service, "/docs", _page, methods=("GET",)),
+    ]
+
+
+async def _document(exchange: Exchange) -> Response:
+    return json_reply(openapi_document(bool(exchange.service.ring.entries)))
+
+
+async def _page(exchange: Exchange) -> Response:
+    document = openapi_document(bool(exchange.service.ring.entries))
+    return Response(
+        _shown(document).encode(),
+        media_type="text/html; charset=utf-8",
+        headers={"content-security-policy": _POLICY},
+    )
+
+
+def openapi_document(keyed: bool) -> dict[str, Any]:
+    """All addresses; with a key where the server wants one."""
+    predict = PredictRequest.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas = predict.pop("$defs", {})
+    form = {"type": "object", "properties": {"request": _TEXT, "file": _FILE}}
+    predict_bodies = {"application/json": predict, "multipart/form-data": form}
+    document: dict[str, Any] = {
+        "openapi": "3.1.0",
+        "info": {"title": "Transduce", "version": __version__},
+        "paths": {
+            "/predict": {"post": _operation("Answer sources.", predict_bodies)},
+            "/translate": {"post": _fields("LibreTranslate: translate.", _LIBRE, {
+                "q": _TEXTS, "source": _TEXT, "target": _TEXT, "alternatives": _NUMBER,
+                "format": {"type": "string", "enum": ["text", "html"]}, "api_key": _TEXT,
+            })},
+            "/detect": {"post": _fields("LibreTranslate: detect.", ("q",), {"q": _TEXT})},
+            "/languages": {"get": _operation("LibreTranslate: languages.")},
+            "/frontend/settings": {"get": _operation("LibreTranslate: limits.")},
+            "/translate_file": {"post": _operation("LibreTranslate: translate a file.", {
+                "multipart/form-data": _object(("file", "source", "target"), {
+                    "file": _FILE, "source": _TEXT, "target": _TEXT, "api_key": _TEXT,
+                })})},
+            "/v1/audio/transcriptions": {"post": _operation("OpenAI: what is said.", {
+                "multipart/form-data": _object(("file", "model"), {
+                    "file": _FILE, "model": _TEXT, "language": _TEXT, "stream": _TEXT,
+                    "response_format": {"type": "string", "enum": _FORMATS},
+                    "temperature": {"type": "number", "minimum": 0, "maximum": 2},
+                })})},
+            "/v1/models": {"get": _operation("OpenAI: models.")},
+            "/v2/translate": {"post": _fields("DeepL: translate.", ("text", "target_lang"), {
+                "text": _TEXTS, "target_lang": _TEXT, "source_lang": _TEXT, "glossary_id": _TEXT,
+                "tag_handling": {"type": "string", "enum": ["html", "xml"]},
+                "split_sentences": {"type": "string", "enum": ["0", "1", "nonewlines"]},
+            })},
+            "/v2/languages": {"get": _operation("DeepL: languages.")},
+            "/v2/usage": {"get": _operation("DeepL: characters of today.")},
+            "/v2/glossaries": {
+                "get": _operation("DeepL: glossaries."),
+                "post": _fields("DeepL: make a glossary.", _GLOSSARY, {
+                    "name": _TEXT, "source_lang": _TEXT, "target_lang": _TEXT, "entries": _TEXT,
+                    "entries_format": {"type": "string", "enum": ["tsv", "csv"]},
+                }, made=True),
+            },
+            "/models/{model}": {"post": _operation("Hugging Face: inference by one model.", {
+                "application/json": _object(("inputs",), {
+                    "inputs": _TEXTS, "parameters": {"type": "object"},
+                })}, ("model",))},
+            "/health": {"get": _operation("Whether the server is there.")},
+            "/ready": {"get": _operation("Whether it answers.")},
+            "/metrics": {"get": _operation("Numbers for Prometheus.")},
+        },
+        "components": {"schemas": schemas},
+    }  # fmt: skip
+    if keyed:
+        scheme = {"type": "http", "scheme": "bearer"}
+        document["components"]["securitySchemes"] = {"key": scheme}
+        document["security"] = [{"key": []}]
+    return document
+
+
+def _object(required: tuple[str, ...], properties: Schema) -> dict[str, Any]:
+    return {"type": "object", "required": list(required), "properties": dict(properties)}
+
+
+def _fields(
+    summary: str, required: tuple[str, ...], properties: Schema, *, made: bool = False
+) -> dict[str, Any]:
+    """As JSON or as a form."""
+    body = _object(required, properties)
+    kinds = ("application/json", "application/x-www-form-urlencoded")
+    return _operation(summary, dict.fromkeys(kinds, body), made=made)
+
+
+def _operation(
+    summary: str,
+    bodies: Schema | None = None,
+    names: tuple[str, ...] = (),
+    *,
+    made: bool = False,
+) -> dict[str, Any]:
+    """What may come back is said for all alike; errors are those of the interface."""
+    refusals = ("400", "401", "403", "404", "408", "413", "429", "456", "500", "503")
+    answers = {"201" if made else "200": {"description": "The answer."}}
+    answers |= {status: {"description": "Why there is none."} for status in refusals}
+    operation: dict[str, Any] = {"summary": summary, "responses": answers}
+    if bodies:
+        content = {kind: {"schema": schema} for kind, schema in bodies.items()}
+        operation["requestBody"] = {"required": True, "content": content}
+    if names:
+        operation["parameters"] = [
+            {"name": name, "in": "path", "required": True, "schema": _TEXT} for name in names
+        ]
+    return operation
+
+
+def _shown(document: Mapping[str, Any]) -> str:
+    parts = []
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            head = f"{method.upper()} {path}"
+            parts.append(f"<h2><code>{html.escape(head)}</code></h2>")
+            parts.append(f"<p>{html.escape(operation['summary'])}</p>")
+            for kind, own in operation.get("requestBody", {}).get("content", {}).items():
+                schema = json.dumps(own["schema"].get("properties", {}), indent=1)
+                parts.append(f"<details><summary>{html.escape(kind)}</summary>")
+                parts.append(f"<pre>{html.escape(schema)}</pre></details>")
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width"><title>Transduce</title>'
+        f"<style>{_STYLE}</style><h1>Transduce {html.escape(__version__)}</h1>"
+        '<p>As a document for programs: <a href="openapi.json">openapi.json</a></p>'
+        f"{''.join(parts)}</html>"
+    )
