@@ -141,5 +141,5 @@ def test_a_model_that_ctranslate2_holds_is_a_rung_more(
     examples = [climbing.Example("ab", ("ba",)), climbing.Example("b", ("b",))]
     asked = climbing.Climb(examples, 1, rounds=1)
     found = climbing.climb([Rung("m", tmp_path / "m")], asked)
-    assert [one.name for one in found.rows] == ["m", "m (ctranslate2 int8)"]
+    assert [one.name for one in found.rows] == ["m", "ctranslate2 int8 of m"]
     assert found.left_out == ()

@@ -107,7 +107,7 @@ def _exported(
             folder = Path(place) / "int8"
             trained = load_trained(rung.folder, "cpu")
             export_trained(trained, folder, "int8", part=asked.part)
-            name = f"{rung.name} (ctranslate2 int8)"
+            name = f"ctranslate2 int8 of {rung.name.partition(' ')[0]}"
             own = Rung(name, folder, rung.options, "ctranslate2")
             search = rung.configured(config).search.model_copy(update={"nbest": 1})
             yield {own: exported_job(own, config, search, asked.part, asked.threads)}, None
