@@ -12,16 +12,18 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from architectures import make_source, make_target
+from transduce.compress import shrunk
 from transduce.config import ModelConfig
 from transduce.engine import fast_stepper
 from transduce.models.build import build_model
 from transduce.models.seq2seq import Seq2Seq
+from transduce.models.storage import adopt_weights, named_weights, restore_floats
 
 # Of the root mean square of the differences, in standard deviations of the logits: what has
 # nothing to do with the logits would be at 1.4.
-TOLERANCE = {"float32": 1e-4, "bfloat16": 0.1, "int8": 0.3}
+TOLERANCE = {"float32": 1e-4, "bfloat16": 0.1, "int8": 0.3, "int4": 0.3}
 # Normalising few numbers turns small differences into large ones.
-NARROWEST = {"float32": 1, "bfloat16": 24, "int8": 24}
+NARROWEST = {"float32": 1, "bfloat16": 24, "int8": 24, "int4": 24}
 HEAD_WIDTHS = [1, 2, 3, 8, 15, 16, 17, 31, 32, 33, 48, 64, 96]
 ATTENTIONS = ["none", "dot", "general", "additive", "cosine", "multihead"]
 
@@ -110,13 +112,22 @@ def follow(stepper: Any, size: int, run: tuple[list[int], int, list[int]]) -> Te
     return logits[:, -1]
 
 
+def as_stored(model: Seq2Seq, number: str) -> Seq2Seq:
+    """int4 products take what is stored in int4."""
+    if number == "int4":
+        adopt_weights(model, {n: shrunk(w, "int4") for n, w in named_weights(model).items()})
+    return model
+
+
 def assert_same(sections: dict[str, Any], size: int, number: str, run: Any, **options: Any) -> None:
     assume(sections["decoder"]["width"] >= NARROWEST[number])
     torch.manual_seed(5)
     model: Seq2Seq = build_model(ModelConfig.model_validate(sections), size, size).eval()
+    stepper = fast_stepper(as_stored(model, number), number, **options)  # int4: the rounded model's
+    restore_floats(model)
     with torch.inference_mode():
         expected = follow(model, size, run)
-    found = follow(fast_stepper(model, number, **options), size, run)
+    found = follow(stepper, size, run)
     assert found.shape == expected.shape
     error = (found - expected).square().mean().sqrt() / expected.std().clamp(min=0.1)
     assert float(error) < TOLERANCE[number]

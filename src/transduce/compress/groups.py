@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -65,6 +66,14 @@ class Int4Groups:
     def tensors(self) -> dict[str, Tensor]:
         """What a file holds, by what follows the name of the tensor."""
         return {"": self.codes.read(), ".scale": self.scales}
+
+    @staticmethod
+    def joined(parts: Sequence[Int4Groups]) -> Int4Groups:
+        """The rows of several, one after another."""
+        codes = torch.cat([part.codes.read() for part in parts])
+        rows = sum(part.shape[0] for part in parts)
+        scales = torch.cat([part.scales for part in parts])
+        return Int4Groups((rows, *parts[0].shape[1:]), InMemory(codes), scales)
 
     def int8(self) -> Int8Rows:
         """Rounded once more, a sixteenth as coarsely: what the engine multiplies."""

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from transduce.compress.groups import Int4Groups
 from transduce.compress.rows import Int8Rows
 
 __all__ = ["Shrunk", "StoredNumbers", "floats_of", "int8_rows"]
@@ -175,5 +176,8 @@ def _kept(function: Any, args: tuple[Any, ...]) -> StoredNumbers | None:
 
 def _joined(parts: list[Tensor], dim: int = 0) -> StoredNumbers | None:
     found = [part.numbers for part in parts if isinstance(part, Shrunk)]
+    groups = [numbers for numbers in found if isinstance(numbers, Int4Groups)]
+    if dim == 0 and len(groups) == len(parts) and len({each.shape[1:] for each in groups}) == 1:
+        return Int4Groups.joined(groups)
     rows = [numbers for numbers in found if isinstance(numbers, Int8Rows)]
     return Int8Rows.joined(rows) if dim == 0 and len(rows) == len(parts) else None

@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 WeightNumber = Literal["float32", "bfloat16", "int8", "int4"]
-EngineChoice = Literal["auto", "reference", "float32", "bfloat16", "int8"]
+EngineChoice = Literal["auto", "reference", "float32", "bfloat16", "int8", "int4"]
 
 
 def _known(name: str) -> str:

@@ -15,7 +15,7 @@ import torch
 from transduce.compress import Shrunk
 from transduce.config import EngineChoice
 from transduce.engine.frontends.entrance import Entrance
-from transduce.engine.programs.weights import Number
+from transduce.engine.programs.weights import Number, int4_groups, over_sources
 from transduce.engine.stacks.listening import NativeCTC
 from transduce.engine.stacks.recurrent import NativeRecurrentDecoder, NativeRecurrentEncoder
 from transduce.engine.stacks.transformer import NativeTransformerDecoder, NativeTransformerEncoder
@@ -44,7 +44,8 @@ def choose_engine(choice: EngineChoice, device: torch.device) -> Engine:
     """The engine for this machine.
 
     int8 where the processor multiplies it (AVX-512 VNNI, AVX-VNNI, AVX2), else float32;
-    bfloat16 only where asked for, as it is nowhere the fastest. On a GPU that multiplies
+    bfloat16 only where asked for, as it is nowhere the fastest, and int4, which is for one
+    sentence at a time. On a GPU that multiplies
     bfloat16 the model itself, in that. Raises EngineError where something other than ``auto`` was
     asked for and cannot be had.
     """
@@ -103,6 +104,11 @@ def engine_of(
         return engine, in_floats(model)
     if model.device.type != "cpu":
         return engine, in_bfloat16(model)
+    if engine.number == "int4" and not any(map(int4_groups, model.parameters())):
+        raise EngineError(
+            "engine must be another than int4 for weights that are not stored in int4 "
+            "(transduce shrink --weights int4); got int4"
+        )
     try:
         return engine, _native(load_library(architecture), engine.number, model)
     except NoProgramError as error:
@@ -113,7 +119,7 @@ def engine_of(
 
 def _native(library: Library, number: Number, model: Seq2Seq) -> EngineStepper:
     return EngineStepper(
-        _encoder(library, number, model),
+        _encoder(library, over_sources(number), model),
         _decoder(library, number, model),
         vocabulary=model.vocabulary,
         copied=None if model.pointer is None else model.pointer.symbols.clone(),

@@ -156,6 +156,7 @@ _DECLARED: dict[str, tuple[Any, list[Any]]] = {
     "report": (None, [_Pointer]),
     "weight": (_Int, [_Int, Numbers, Numbers, _Int, _Int, _Float, _Pointer]),
     "weight_of_codes": (_Int, [Given, Numbers, Numbers, _Int, _Int, _Float, _Pointer]),
+    "weight_of_groups": (_Int, [Given, Given, Numbers, Numbers, _Int, _Int, _Float, _Pointer]),
     "free_weight": (None, [_Pointer]),
     "program": (_Pointer, []),
     "free_program": (None, [_Pointer]),

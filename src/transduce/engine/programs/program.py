@@ -79,7 +79,7 @@ class Program:
 
     def embed(self, out: int, tokens: str, table: Tensor, scale: float) -> None:
         """``out = scale · table[tokens]``; tokens int64 ``[N]``. A shrunk table stays packed."""
-        if (number := table_number(table)) is not None:
+        if (number := table_number(table, self.number)) is not None:
             packed = self._packed(table, None, number)
             self._add("packed_embed", out, self.tensor(tokens), packed, scale)
             return
@@ -87,7 +87,7 @@ class Program:
 
     def share(self, weight: Tensor, bias: Tensor) -> None:
         """Pack a shrunk table once that is embedded from and, with a bias, multiplied with."""
-        if table_number(weight) == self.number:
+        if table_number(weight, self.number) == self.number:
             self._shared = weight, Weights(self.library, self.number, weight, bias)
 
     def positions(self, out: int, table: str, *, step: bool) -> None:

@@ -14,7 +14,7 @@ from transduce.engine.frontends.entrance import Entrance, write_embedding
 from transduce.engine.programs.blocks import Blocks, heads_of, norm, write_copying, write_output
 from transduce.engine.programs.program import Program
 from transduce.engine.programs.runner import Extent, Runner
-from transduce.engine.programs.weights import Number, plain
+from transduce.engine.programs.weights import Number, over_sources, plain
 from transduce.engine.stacks.memory import KeysAndValues
 from transduce.interfaces import Memory, Source
 from transduce.kernels.library import Library
@@ -128,7 +128,7 @@ class NativeTransformerDecoder:
         """Keys and values of the memory for every layer, in one product."""
         attentions = [layer.memory_attention for layer in layers]
         width = attentions[0].key.weight.shape[1]
-        memory = KeysAndValues(library, number, width, products=number)
+        memory = KeysAndValues(library, number, width, products=over_sources(number))
         memory.project(
             [(f"memory_key.{n}", f"memory_value.{n}") for n in range(len(layers))], attentions
         )

@@ -121,6 +121,11 @@ int transduce_weight_of_codes(Given codes, Numbers units, Numbers bias, int colu
   return guarded([&] { *to = new Weight(codes, units, bias, columns, depth, padding); });
 }
 
+int transduce_weight_of_groups(Given codes, Given units, Numbers levels, Numbers bias, int columns,
+                               int depth, float padding, void** to) {
+  return guarded([&] { *to = new Weight(codes, units, levels, bias, columns, depth, padding); });
+}
+
 void transduce_free_weight(void* weight) { delete static_cast<Weight*>(weight); }
 
 void* transduce_program() { return new (std::nothrow) Program(); }

@@ -108,7 +108,7 @@ struct Linear : Operation {
     at.convert(*weight, from);
     share_panels(*weight, rows, at.thread, at.threads, [&](int panel, int first, int last) {
       const int column = panel * kPanel, width = std::min(kPanel, to.width - column);
-      if (weight->number == Number::kInt8 && width == kPanel)
+      if (in_bytes(weight->number) && width == kPanel)
         return write_panel(panel, at.converted, first, last, to);
       multiply_rows(*weight, panel, from.values.get(), from.stride, at.converted, first, last,
                     [&](int row, int count, const float* tile) {
@@ -119,7 +119,7 @@ struct Linear : Operation {
   }
 
  private:
-  // A whole panel in int8, straight from the registers to where it goes.
+  // A whole panel in int8 or int4, straight from the registers to where it goes.
   void write_panel(int panel, const Activations& converted, int first, int last,
                    const Buffer& to) const {
     float* const start = to.values.get() + panel * kPanel;

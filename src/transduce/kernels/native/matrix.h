@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <utility>
 #include <vector>
 
 #include "call.h"
@@ -15,7 +16,10 @@
 
 namespace transduce {
 
-enum class Number : int { kFloat32 = 0, kBfloat16 = 1, kInt8 = 2 };
+enum class Number : int { kFloat32 = 0, kBfloat16 = 1, kInt8 = 2, kInt4 = 3 };
+
+// Whether activations are bytes.
+inline bool in_bytes(Number number) { return number >= Number::kInt8; }
 
 // How many columns are computed together, in vectors, and for how many rows: as many sums as
 // registers hold.
@@ -85,6 +89,47 @@ inline Fours add_fours(Fours total, const Fours& bytes, const Fours& weights) {
 }
 #endif
 constexpr int kFours = kPanel * 4 / sizeof(Fours);  // of a panel
+
+// Of int4: how many weights share a scale, and how many fours of them.
+constexpr int kScaled = 32, kScaledFours = kScaled / 4;
+
+// The levels, signed bytes, of codes in the lower or the upper half of each byte; ``table`` has the
+// sixteen of them over and over.
+#if defined(__AVX512BW__)
+inline Fours lower_levels(Fours table, Fours codes) {
+  return _mm512_shuffle_epi8(table, _mm512_and_si512(codes, _mm512_set1_epi8(15)));
+}
+inline Fours upper_levels(Fours table, Fours codes) {
+  return lower_levels(table, _mm512_srli_epi16(codes, 4));
+}
+#elif TRANSDUCE_INT8
+inline Fours lower_levels(Fours table, Fours codes) {
+  return _mm256_shuffle_epi8(table, _mm256_and_si256(codes, _mm256_set1_epi8(15)));
+}
+inline Fours upper_levels(Fours table, Fours codes) {
+  return lower_levels(table, _mm256_srli_epi16(codes, 4));
+}
+#else
+template <int shift>
+inline Fours levels_of(const Fours& table, const Fours& codes) {
+  int8_t level[sizeof(Fours)];
+  uint8_t code[sizeof(Fours)];
+  store(level, table);
+  store(code, codes);
+  int8_t found[sizeof(Fours)];
+  for (size_t i = 0; i < sizeof(Fours); ++i) found[i] = level[code[i] >> shift & 15];
+  return load_fours(found);
+}
+inline Fours lower_levels(const Fours& table, const Fours& codes) { return levels_of<0>(table, codes); }
+inline Fours upper_levels(const Fours& table, const Fours& codes) { return levels_of<4>(table, codes); }
+#endif
+
+// Positive float16 with all its digits, which scales are.
+inline Floats from_halves(const uint16_t* from) {
+  const Words bits = __builtin_convertvector(load<Halves, uint16_t>(from), Words);
+  return (Floats)((bits << 13) + 0x38000000u);
+}
+constexpr uint16_t kLeastHalf = 0x0400, kMostHalf = 0x7bff;
 constexpr int kRowBlock = 48;                   // rows of one piece of work
 
 struct Free {
@@ -124,7 +169,8 @@ Block<T> allocate(int64_t count) {
 inline float unit_of(float top, int most) { return top > 1e-30f ? top / most : 1.0f; }
 
 // Weights in panels of kPanel columns. Within a panel, for each group of k that one instruction
-// multiplies (1 float, 2 bfloat16, 4 int8), the group of each column in turn.
+// multiplies (1 float, 2 bfloat16, 4 int8), the group of each column in turn. Of int4 the first half of
+// a panel's columns stands in the lower halves of the bytes, the second in the upper.
 struct Weight {
   Number number;
   int columns, depth;  // N, K
@@ -135,11 +181,17 @@ struct Weight {
   Block<float> scale;   // int8: what one unit of a column is worth
   Block<int32_t> sums;  // int8: kShift times the sum of a column
   Block<float> bias;
+  Block<uint8_t> values4;  // int4: codes of levels
+  Block<uint16_t> units4;  // int4: float16, of kScaled weights of each column
+  Block<float> shifts;     // int4: kShift times the sum of a column
+  int8_t levels[64];       // int4: four times the sixteen, in 127ths of the largest
 
   // Of a row of activations.
   int stride() const { return groups * group(number); }
 
-  int64_t bytes() const { return int64_t{panels} * kPanel * groups * 4; }
+  int64_t bytes() const {
+    return int64_t{panels} * kPanel * groups * (number == Number::kInt4 ? 2 : 4);
+  }
 
   static int group(Number number) {
     return number == Number::kFloat32 ? 1 : number == Number::kBfloat16 ? 2 : 4;
@@ -170,8 +222,30 @@ struct Weight {
     }
   }
 
+  // Of int4 codes [N, ⌈K / 2⌉], two a byte, and the float16 that kScaled of them share.
+  Weight(Given codes, Given units, Numbers of_levels, Numbers bias_from, int columns, int depth,
+         float padding)
+      : number(Number::kInt4), columns(columns), depth(depth) {
+    make_room(bias_from, padding);
+    const int64_t bytes = (depth + 1) / 2, scaled = groups / kScaledFours;
+    require(codes.memory != nullptr && codes.bytes == product({columns, bytes}), Fault::kOperation);
+    require(units.memory != nullptr && units.bytes == product({columns, scaled, 2}), Fault::kOperation);
+    require(of_levels.holds(16), Fault::kNumbers);
+    for (int i = 0; i < 64; ++i) {
+      const float level = of_levels.values[i % 16];
+      require(std::fabs(level) <= 1.0f, Fault::kNumbers);
+      levels[i] = static_cast<int8_t>(std::lrintf(127 * level));
+    }
+    std::memset(values4.get(), 0x77, int64_t{panels} * groups * kPanel * 2);
+    std::fill_n(units4.get(), int64_t{panels} * scaled * kPanel, kLeastHalf);
+    for (int n = 0; n < columns; ++n)
+      pack_groups(static_cast<const uint8_t*>(codes.memory) + n * bytes,
+                  static_cast<const uint16_t*>(units.memory) + n * scaled, n);
+  }
+
   // Column n as ``scale`` times its numbers; not of float32.
   void unpack(int n, float factor, float* to) const {
+    if (number == Number::kInt4) return unpack_groups(n, factor, to);
     const int size = group(number);
     int64_t place = (static_cast<int64_t>(n / kPanel) * groups * kPanel + n % kPanel) * size;
     for (int k = 0; k < depth; place += kPanel * size)
@@ -189,6 +263,7 @@ struct Weight {
     const int size = group(number);
     panels = (columns + kPanel - 1) / kPanel;
     groups = (depth + size - 1) / size;
+    if (number == Number::kInt4) groups = round_up(groups, kScaledFours);
     const int64_t count = static_cast<int64_t>(panels) * groups * kPanel * size;
     const int padded = panels * kPanel;
     bias = allocate<float>(padded);
@@ -196,11 +271,65 @@ struct Weight {
       bias[n] = n >= columns ? padding : bias_from.values == nullptr ? 0.0f : bias_from.values[n];
     if (number == Number::kFloat32) values32 = allocate<float>(count);
     if (number == Number::kBfloat16) values16 = allocate<uint16_t>(count);
+    if (number == Number::kInt4) {
+      values4 = allocate<uint8_t>(count / 2);
+      units4 = allocate<uint16_t>(count / kScaled);
+      shifts = allocate<float>(padded);
+    }
     if (number == Number::kInt8) {
       values8 = allocate<int8_t>(count);
       scale = allocate<float>(padded);
       sums = allocate<int32_t>(padded);
     }
+  }
+
+  // Where the code of column n and row k is, and whether in the upper half.
+  std::pair<int64_t, bool> place_of(int n, int k) const {
+    constexpr int each = sizeof(Fours) / 4, half = kFours / 2;  // columns of a vector
+    const int vector = n % kPanel / each;
+    const int64_t four = int64_t{n / kPanel} * groups + k / 4;
+    return {(four * half + vector % half) * static_cast<int64_t>(sizeof(Fours)) + n % each * 4 + k % 4,
+            vector >= half};
+  }
+
+  int code_of(int n, int k) const {
+    const auto [place, upper] = place_of(n, k);
+    return values4[place] >> (upper ? 4 : 0) & 15;
+  }
+
+  const uint16_t* unit_of_group(int n, int k) const {
+    const int64_t group = int64_t{n / kPanel} * (groups / kScaledFours) + k / kScaled;
+    return units4.get() + group * kPanel + n % kPanel;
+  }
+
+  static float from_half(uint16_t half) {
+    const uint32_t bits = (static_cast<uint32_t>(half) << 13) + 0x38000000u;
+    float value;
+    std::memcpy(&value, &bits, sizeof(value));
+    return value;
+  }
+
+  void pack_groups(const uint8_t* from, const uint16_t* units, int n) {
+    double shift = 0;
+    for (int k = 0; k < 4 * groups; ++k) {
+      if (k % kScaled == 0) {
+        const uint16_t unit = units[k / kScaled];
+        require(unit >= kLeastHalf && unit <= kMostHalf, Fault::kNumbers);
+        *const_cast<uint16_t*>(unit_of_group(n, k)) = unit;
+      }
+      const auto [place, upper] = place_of(n, k);
+      if (k < depth) {
+        const uint8_t code = from[k / 2] >> (k % 2 ? 4 : 0) & 15;
+        values4[place] = upper ? (values4[place] & 0x0f) | code << 4 : (values4[place] & 0xf0) | code;
+      }
+      shift += double{from_half(units[k / kScaled])} * levels[code_of(n, k)];
+    }
+    shifts[n] = static_cast<float>(kShift * shift);
+  }
+
+  void unpack_groups(int n, float factor, float* to) const {
+    for (int k = 0; k < depth; ++k)
+      to[k] = factor / 127 * from_half(*unit_of_group(n, k)) * levels[code_of(n, k)];
   }
 
   void pack_codes(const int8_t* column, int n) {
@@ -248,7 +377,7 @@ class Activations {
   // Room, before ``convert`` is called on several threads.
   void prepare(const Weight& weight, int64_t rows) {
     if (weight.number == Number::kBfloat16) grow(halves_, halves_size_, rows * weight.stride());
-    if (weight.number == Number::kInt8) {
+    if (in_bytes(weight.number)) {
       grow(bytes_, bytes_size_, rows * weight.stride());
       grow(scale_, scale_size_, rows);
     }
@@ -263,7 +392,7 @@ class Activations {
         write(to, values, depth);
         if (depth < stride) to[depth] = 0;
       }
-      if (weight.number == Number::kInt8)
+      if (in_bytes(weight.number))
         scale_[row] = quantize(values, bytes_.get() + row * stride, depth, stride);
     }
   }

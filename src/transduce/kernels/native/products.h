@@ -152,10 +152,56 @@ inline void multiply8(const Weight& w, int panel, const uint8_t* a, int64_t stri
   }
 }
 
+// The same with weights of int4: whole numbers within a scale's weights, floats across them.
+template <int R, class Take>
+inline void multiply4(const Weight& w, int panel, const uint8_t* a, int64_t stride,
+                      const float* scale, const Take& take) {
+  const Fours table = load_fours(w.levels);
+  const uint8_t* b = w.values4.get() + static_cast<int64_t>(panel) * w.groups * kPanel * 2;
+  const uint16_t* unit = w.units4.get() + static_cast<int64_t>(panel) * w.groups / kScaledFours * kPanel;
+  Floats totals[R][kPanelVectors] = {};
+  for (int group = 0; group < w.groups; group += kScaledFours, unit += kPanel) {
+    Fours sums[R][kFours] = {};
+    for (int k = group; k < group + kScaledFours; ++k, b += kPanel * 2) {
+      Fours columns[kFours];
+      for (int v = 0; v < kFours / 2; ++v) {
+        const Fours codes = load_fours(reinterpret_cast<const int8_t*>(b) + v * sizeof(Fours));
+        columns[v] = lower_levels(table, codes);
+        columns[v + kFours / 2] = upper_levels(table, codes);
+      }
+      for (int r = 0; r < R; ++r) {
+        int32_t four;
+        std::memcpy(&four, a + r * stride + 4 * k, 4);
+        const Fours values = splat_four(four);
+        for (int v = 0; v < kFours; ++v) sums[r][v] = add_fours(sums[r][v], values, columns[v]);
+      }
+    }
+    Integers whole[R][kPanelVectors];
+    static_assert(sizeof(whole) == sizeof(sums));
+    std::memcpy(whole, sums, sizeof(sums));
+    for (int v = 0; v < kPanelVectors; ++v) {
+      const Floats units = from_halves(unit + v * kLanes);
+      for (int r = 0; r < R; ++r)
+        totals[r][v] += __builtin_convertvector(whole[r][v], Floats) * units;
+    }
+  }
+  for (int v = 0; v < kPanelVectors; ++v) {
+    const int place = panel * kPanel + v * kLanes;
+    const Floats shift = load(w.shifts.get() + place), bias = load(w.bias.get() + place);
+    for (int r = 0; r < R; ++r)
+      take(r, v * kLanes, (totals[r][v] - shift) * (scale[r] / 127) + bias);
+  }
+}
+
+// Of int8 or int4.
 template <int R, class Take>
 inline void multiply8(const Weight& w, int panel, const Activations& a, int row, const Take& take) {
-  multiply8<R>(w, panel, a.bytes() + int64_t{row} * w.stride(), w.stride(), a.scale() + row,
-               [&](int r, int column, const Floats& value) { take(row + r, column, value); });
+  const auto put = [&](int r, int column, const Floats& value) { take(row + r, column, value); };
+  const uint8_t* bytes = a.bytes() + int64_t{row} * w.stride();
+  if (w.number == Number::kInt4)
+    multiply4<R>(w, panel, bytes, w.stride(), a.scale() + row, put);
+  else
+    multiply8<R>(w, panel, bytes, w.stride(), a.scale() + row, put);
 }
 
 template <int R>
@@ -170,6 +216,7 @@ inline void multiply(const Weight& w, int panel, const float* input, int64_t str
       return multiply16<R>(w.values16.get() + 2 * place, w.groups,
                            a.halves() + int64_t{row} * w.stride(), w.stride(), to, kPanel);
     case Number::kInt8:
+    case Number::kInt4:
       return multiply8<R>(w, panel, a, row, [&](int r, int column, const Floats& value) {
         store(to + (r - row) * kPanel + column, value);
       });
@@ -190,7 +237,7 @@ inline void multiply_tile(const Weight& w, int panel, const float* input, int64_
     case 5: tile::multiply<5>(w, panel, input, stride, a, row, to); break;
     default: tile::multiply<6>(w, panel, input, stride, a, row, to); break;
   }
-  if (w.number == Number::kInt8) return;  // it is there already
+  if (in_bytes(w.number)) return;  // it is there already
   const float* bias = w.bias.get() + panel * kPanel;
   for (int r = 0; r < rows; ++r)
     for (int c = 0; c < kPanel; c += kLanes)
@@ -209,7 +256,7 @@ void multiply_rows(const Weight& w, int panel, const float* input, int64_t strid
   }
 }
 
-// The same in int8: ``take(row, column, value)`` for each vector of the products, which are never
+// The same in int8 or int4: ``take(row, column, value)`` for each vector of the products, which are never
 // written in between.
 template <class Take>
 void multiply_rows8(const Weight& w, int panel, const Activations& a, int first, int last,

@@ -79,6 +79,8 @@ def fit(
             f"weights must be float32 where a model is trained; got {config.weights}: "
             "`transduce shrink` stores a trained model in it"
         )
+    if config.engine == "int4":
+        raise ConfigError("engine must be another than int4 where a model is trained; got int4")
     beginning = choose_beginning(config, learnt_from)
     config = beginning.config(config)
     require_agreement(config)
