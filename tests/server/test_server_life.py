@@ -120,6 +120,20 @@ def test_slow_and_endless_clients(run: Run) -> None:
         assert server.ask("GET", "/health").status == 200
 
 
+def test_more_connections_than_there_may_be(run: Run) -> None:
+    with started({"reverse": run.folder}, connections=1) as server:
+        first = opened(server)
+        assert status(first) == 200
+        second = opened(server)
+        response = http.client.HTTPResponse(second)
+        response.begin()
+        assert (response.status, response.headers["retry-after"]) == (503, "1")
+        response.close()
+        second.close()
+        first.close()
+        until(lambda: server.ask("GET", "/health").status == 200)
+
+
 def test_models_share_the_memory(run: Run, tmp_path: Path) -> None:
     hear = saved_untrained("audio", tmp_path / "hear")
     with started({"reverse": run.folder, "hear": hear}, memory_gigabytes=1e-9) as server:

@@ -181,10 +181,12 @@ def test_a_failed_ticket_stays_failed() -> None:
 
 def test_the_thread_ends_when_its_line_is_empty() -> None:
     async def main() -> None:
-        waiting = line()
-        engine = EngineThread(waiting, asyncio.get_running_loop())
+        before = set(threading.enumerate())
+        engine = EngineThread(line(), asyncio.get_running_loop())
         engine.start()
+        own = list(set(threading.enumerate()) - before)
+        assert [thread.name for thread in own] == ["transduce-engine"]
         await engine.finish()
+        assert not own[0].is_alive()
 
     asyncio.run(main())
-    assert "transduce-engine" not in [thread.name for thread in threading.enumerate()]

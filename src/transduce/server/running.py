@@ -9,15 +9,21 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import uvicorn
 
 from transduce.errors import ConfigError
 from transduce.server.application import application
 from transduce.server.connections import guarded_protocol
+from transduce.server.exchange.replies import error_reply, plain_form
+from transduce.server.limits.request_errors import RequestError
 from transduce.server.limits.serve_config import ServeConfig
 from transduce.server.service import Service
 from transduce.server.shelf.model_shelf import ModelShelf
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 __all__ = ["Running", "bound_socket"]
 
@@ -94,7 +100,7 @@ class Running:
         config = self._config
         self._server = _Server(
             uvicorn.Config(
-                application(self.service),
+                self._within_bounds(application(self.service)),
                 http=guarded_protocol(config.header_seconds),
                 ws="none",
                 lifespan="off",
@@ -103,7 +109,6 @@ class Running:
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                limit_concurrency=config.connections,
                 h11_max_incomplete_event_size=_LONGEST_HEADERS,
                 timeout_graceful_shutdown=int(config.seconds) + 5,
             )
@@ -118,6 +123,21 @@ class Running:
             if renewing is not None:
                 renewing.cancel()
             await self.service.finish()
+
+    def _within_bounds(self, app: ASGIApp) -> ASGIApp:
+        """The application; where too many connections are open a refusal that says when to come."""
+        refusal = RequestError("connections must be fewer; got too many", 503, 1)
+
+        async def bounded(scope: Scope, receive: Receive, send: Send) -> None:
+            server = self._server
+            if server is None or len(server.server_state.connections) <= self._config.connections:
+                await app(scope, receive, send)
+                return
+            reply = error_reply(refusal, plain_form)
+            reply.headers["connection"] = "close"
+            await reply(scope, receive, send)
+
+        return bounded
 
     async def _renew(self) -> None:
         while True:

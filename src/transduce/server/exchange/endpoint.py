@@ -56,7 +56,10 @@ class Exchange:
             self.service.quotas.count_characters(self.holder, characters)
 
     async def body(self) -> bytes:
-        """All bytes. Raises RequestError for too many, or too slow ones."""
+        """All bytes. Raises RequestError for too many, or too slow ones, or where no more may wait:
+        then none is read, as what is refused must cost little.
+        """
+        self.service.line.require_room()
         config = self.service.config
         return await read_body(self.request, config.body_bytes, config.body_seconds)
 

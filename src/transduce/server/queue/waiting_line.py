@@ -62,12 +62,7 @@ class WaitingLine:
         with self._changed:
             if self._closed:
                 raise RequestError("server must be running; got a request while it ends", 503, 5)
-            if len(self._line) >= self._requests:
-                raise RequestError(
-                    f"queue must have room; got {len(self._line):,} requests that wait",
-                    503,
-                    self._seconds(),
-                )
+            self.require_room()
             if self.held + ticket.held > self._held_bytes:
                 raise RequestError(
                     f"sources that wait must have at most {self._held_bytes:,} bytes together; "
@@ -79,6 +74,15 @@ class WaitingLine:
             self.waiting_cost += sum(ticket.costs)
             self._line.append(ticket)
             self._changed.notify()
+
+    def require_room(self) -> None:
+        """Raise RequestError (503) where no more may wait; asked before a body is read, too."""
+        if len(self._line) >= self._requests:
+            raise RequestError(
+                f"queue must have room; got {len(self._line):,} requests that wait",
+                503,
+                self._seconds(),
+            )
 
     def leave(self, ticket: Ticket) -> None:
         """Nobody waits for it any more, or it was answered: its place is free."""
