@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from transduce.command_line.cli_options import Json, ModelPath, PartName
+from transduce.command_line.cli_options import INTERRUPTED, Json, ModelPath, PartName
 from transduce.commands.completing import completion
 
 __all__ = ["ladder", "shrink"]
@@ -16,6 +16,13 @@ __all__ = ["ladder", "shrink"]
 def shrink(
     model: ModelPath,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="A new directory.")],
+    words: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(
+            metavar="[PART=SHARE]... [KEY=VALUE]...",
+            help="With --prune: more of its shares, then options of data and training.",
+        ),
+    ] = None,
     weights: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
@@ -24,15 +31,30 @@ def shrink(
             "nothing measurable on the recipe's dev data.",
         ),
     ] = None,
+    prune: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            metavar="PART=SHARE",
+            help="Remove a share of feedforward, heads, layers or hidden units: feedforward=0.6.",
+        ),
+    ] = None,
     minutes: Annotated[
         Optional[float],  # noqa: UP045
-        typer.Option(metavar="M", help="Minutes to try them in; 10 if none."),
+        typer.Option(
+            metavar="M",
+            help="Minutes to try them in, 10 if none; with --prune: of training on.",
+        ),
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue training that was stopped.")
+    ] = False,
 ) -> None:
-    """Store a model's weights in fewer bytes: a quarter, with the same answers or nearly so."""
-    from transduce.commands.shrink import shrink_model
+    """Make a model smaller: its weights in fewer bytes, or fewer weights."""
+    from transduce.commands.shrinking.shrink import shrink_model
 
-    shrink_model(model, output, weights, minutes)
+    given = words or []
+    if not shrink_model(model, output, weights, prune, given, minutes=minutes, resume=resume):
+        raise typer.Exit(INTERRUPTED)
 
 
 def ladder(

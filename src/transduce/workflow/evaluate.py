@@ -44,6 +44,7 @@ __all__ = [
     "loss_totals",
     "metric_names",
     "normalizer",
+    "pair_batches",
     "score_outputs",
     "spread",
 ]
@@ -115,7 +116,7 @@ def evaluate(
     scores = score_outputs(own, examples, outputs, names)
     losses = None
     if any(METRICS[name].needs_model for name in names):
-        losses = loss_totals(trained.model, _batches(trained, examples, part))
+        losses = loss_totals(trained.model, pair_batches(trained, examples, part))
     texts = [output.text for output in outputs]
     references = [example.references for example in examples]
     cases = worst_cases(scores, sources, texts, references, count=worst) if worst > 0 else ()
@@ -215,7 +216,7 @@ class DevScorer:
         if METRICS[chosen].needs_model:
             self.names = tuple(name for name in self.names if METRICS[name].cheap)
         most = trained.config.training.dev_sentences if sentences is None else sentences
-        self.batches = _batches(trained, examples, part)
+        self.batches = pair_batches(trained, examples, part)
         self.examples = spread(_within_positions(trained, examples, part), most)
         self._has_said = False
         self._same = 0  # scorings in a row whose outputs were all one
@@ -305,12 +306,17 @@ def normalizer(configs: Sequence[Config]) -> Callable[[str], str]:
     return partial(unicodedata.normalize, form)
 
 
-def _batches(
-    trained: TrainedModel, examples: Sequence[Example], part: str | None
+def pair_batches(
+    trained: TrainedModel,
+    examples: Sequence[Example],
+    part: str | None,
+    *,
+    batch_tokens: int | None = None,
 ) -> Iterable[Batch]:
     """All pairs of the examples but those that the model has no positions for, which are told.
 
-    Of texts they are held; files are read anew each time. Raises DataError where none is left.
+    ``batch_tokens`` are the recipe's where nobody says. Of texts they are held; files are read
+    anew each time. Raises DataError where none is left.
     """
     chosen = find_part(trained.config, part)
     model = trained.config.model
@@ -327,7 +333,7 @@ def _batches(
         for example in examples
         for target in example.references
     )
-    budget = trained.config.training.batch_tokens
+    budget = batch_tokens or trained.config.training.batch_tokens
     corpus = trained.reader.corpus({chosen.name: pairs}, trained.target_tokenizer, data)
     _refuse_long(trained, corpus)
     _tell_left_out(corpus)

@@ -1,12 +1,15 @@
-"""``transduce shrink``: a trained model in fewer bytes."""
+"""``transduce shrink``: a trained model in fewer bytes, or of fewer weights."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast, get_args
 
 from transduce.commands.arguments import require_new_folder
+from transduce.commands.shrinking.pruning import pruned_model
+from transduce.commands.shrinking.shrink_words import split_words
 from transduce.config import WeightNumber
 from transduce.errors import ConfigError, ModelError
 from transduce.files import place
@@ -21,14 +24,55 @@ _MINUTES = 10.0  # where nobody says
 _NUMBERS = [number for number in get_args(WeightNumber) if number != "float32"]
 
 
-def shrink_model(model: Path, output: Path, weights: str | None, minutes: float | None) -> None:
-    """Write the directory and say what it holds; no ``weights``: the smallest that lose nothing
-    measurable on dev, tried within so many ``minutes``.
+def shrink_model(
+    model: Path,
+    output: Path,
+    weights: str | None,
+    pruned: Sequence[str] | None,
+    words: Sequence[str],
+    *,
+    minutes: float | None,
+    resume: bool,
+) -> bool:
+    """Write the directory and say what it holds; false where somebody stopped its training.
+
+    Where nothing is ``pruned``, no ``weights`` are the smallest that lose nothing measurable on
+    dev, tried within so many ``minutes``; else these are those of training.
 
     Raises ConfigError, also for an ``output`` that holds something, ModelError, BusyError, OSError.
     """
     if weights is not None and weights not in _NUMBERS:
         raise ConfigError(f"--weights must be one of {', '.join(_NUMBERS)}; got {weights!r}")
+    shares, overrides = split_words(words)
+    if not pruned:
+        _require_pruning(words, resume)
+        _rounded(model, output, weights, minutes)
+        return True
+    smaller, whole = pruned_model(
+        model, output, [*pruned, *shares], overrides, minutes=minutes, resume=resume
+    )
+    if not whole:
+        print("go on: the same command with --resume")
+        return False
+    if weights is not None:
+        smaller = shrink(smaller, cast(WeightNumber, weights))
+    if minutes is None or weights is not None:
+        smaller.save(output)
+    _say_sizes(model, output, smaller)
+    return True
+
+
+def _require_pruning(words: Sequence[str], resume: bool) -> None:
+    """Raise ConfigError where what only pruning has is given without it."""
+    if resume:
+        raise ConfigError("--resume must be given with --prune; got it alone")
+    if words:
+        raise ConfigError(
+            f"PART=SHARE and KEY=VALUE must be given with --prune; got {words[0]} without it"
+        )
+
+
+def _rounded(model: Path, output: Path, weights: str | None, minutes: float | None) -> None:
     if weights is not None and minutes is not None:
         raise ConfigError(f"--minutes must be given without --weights; got {minutes:g} for both")
     if minutes is not None and not 0 < minutes < 1e6:
@@ -40,13 +84,19 @@ def shrink_model(model: Path, output: Path, weights: str | None, minutes: float 
     else:
         smaller = shrink(trained, cast(WeightNumber, weights))
     smaller.save(output)
+    _say_sizes(model, output, smaller)
+
+
+def _say_sizes(model: Path, output: Path, smaller: TrainedModel) -> None:
     sizes, number = weight_sizes(smaller), smaller.config.weights
     before, after = (place(folder, WEIGHTS).stat().st_size for folder in (model, output))
     print(
         f"model: {output} ({before / 1e6:.2f} to {after / 1e6:.2f} MB, "
         f"{after / (sizes.rounded + sizes.floats):.3f} bytes a weight)"
     )
-    print(f"{number}: {sizes.rounded:,} weights; float32: {sizes.floats:,} ({sizes.kept_kinds})")
+    kept = f" ({sizes.kept_kinds})" if sizes.rounded else ""
+    stored = f"{number}: {sizes.rounded:,} weights; " if sizes.rounded else ""
+    print(f"{stored}float32: {sizes.floats:,}{kept}")
 
 
 def _chosen(trained: TrainedModel, minutes: float) -> TrainedModel:

@@ -1,0 +1,121 @@
+"""Units of a model that can be removed: where they stand in its tensors, and in its config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from transduce.config import ModelConfig
+from transduce.workflow.pruning.asked_shares import PrunedPart, Side
+
+__all__ = ["LayerOption", "Place", "RankedUnits", "UnitGroup", "every", "with_options"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Unit u has the entries ``owned[u]``, int64 ``[U, k]``, of dimension ``dim`` of a tensor.
+
+    ``reads``: these weights are what multiplies the unit on its way to others, each use once. So a
+    factor on the unit is one on them.
+    """
+
+    name: str
+    dim: int
+    owned: Tensor
+    reads: bool = False
+
+
+@dataclass(frozen=True)
+class RankedUnits:
+    """Units that are ranked among each other, in ``blocks`` of which each keeps as many."""
+
+    places: tuple[Place, ...]
+    blocks: int = 1
+
+    @property
+    def count(self) -> int:
+        """U."""
+        return len(self.places[0].owned)
+
+
+@dataclass(frozen=True)
+class LayerOption:
+    """An option of a layer that counts units, each as ``times / over`` of it."""
+
+    side: Side
+    name: str
+    layer: int
+    times: int = 1
+    over: int = 1
+
+
+@dataclass(frozen=True)
+class UnitGroup:
+    """Units of which a multiple of ``step`` is kept, and as many of the others in ``units``.
+
+    The first of ``units`` is what was asked for; others follow, as their widths are one option.
+    """
+
+    part: PrunedPart
+    units: tuple[RankedUnits, ...]
+    options: tuple[LayerOption, ...]
+    step: int = 1
+
+    @property
+    def count(self) -> int:
+        """Units of the first."""
+        return self.units[0].count
+
+    @property
+    def sides(self) -> set[Side]:
+        """The stacks whose options it changes."""
+        return {option.side for option in self.options}
+
+
+def every(count: int, width: int = 1, start: int = 0) -> Tensor:
+    """The entries of ``count`` units that stand one behind the other, ``width`` each."""
+    return torch.arange(start, start + count * width).view(count, width)
+
+
+def with_options(
+    config: ModelConfig, groups: Sequence[UnitGroup], kept: Sequence[int]
+) -> ModelConfig:
+    """The config of a model in which so many units of each group are left."""
+    lists: dict[tuple[Side, str], list[int]] = {}
+    for group, count in zip(groups, kept, strict=True):
+        for option in group.options:
+            values = lists.setdefault((option.side, option.name), _values(config, option))
+            values[option.layer] = count * option.times // option.over
+    stacks: dict[Side, dict[str, int | tuple[int, ...]]] = {}
+    for (side, name), values in lists.items():
+        one = len({*values}) == 1
+        stacks.setdefault(side, {})[name] = values[0] if one else tuple(values)
+    changed: dict[str, object] = {
+        side: _changed(config, side, options) for side, options in stacks.items()
+    }
+    return config.model_copy(update=changed)
+
+
+def _values(config: ModelConfig, option: LayerOption) -> list[int]:
+    stack = getattr(config, option.side)
+    value = getattr(stack, option.name)
+    if value is None and option.name == "memory_heads":
+        value = stack.heads
+    return [*value] if isinstance(value, tuple) else [value] * stack.layers
+
+
+def _changed(
+    config: ModelConfig, side: Side, options: Mapping[str, int | tuple[int, ...]]
+) -> object:
+    """A stack with options checked; heads stay as wide as they are."""
+    stack = getattr(config, side)
+    values = stack.model_dump()
+    if {"heads", "memory_heads"} & {*options}:
+        values["head_width"] = stack.head_size
+        if "memory_heads" in values and values["memory_heads"] is None:
+            values["memory_heads"] = values["heads"]
+    values |= options
+    return type(stack).model_validate(values)

@@ -1,0 +1,137 @@
+"""A trained model without the units, heads and layers that it misses least."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from torch import Tensor
+
+from transduce.config import Config, ModelConfig
+from transduce.errors import ConfigError, ModelError
+from transduce.interfaces import Batch
+from transduce.models.seq2seq import Seq2Seq
+from transduce.models.storage import named_weights, set_weights
+from transduce.reading.pair_files import Example
+from transduce.workflow.evaluate import pair_batches, spread
+from transduce.workflow.pruning.asked_shares import PRUNED, AskedShare, PrunedPart, Side
+from transduce.workflow.pruning.prunable_units import UnitGroup, with_options
+from transduce.workflow.pruning.transformer_units import feedforward_groups, head_groups
+from transduce.workflow.pruning.unit_choice import best_units, counts_kept, require_some_left
+from transduce.workflow.pruning.unit_removal import weights_without
+from transduce.workflow.pruning.unit_scores import taylor_scores
+from transduce.workflow.pruning.whole_layers import layers_left, with_layers, without_layers
+from transduce.workflow.trained import TrainedModel
+
+__all__ = ["prune"]
+
+_MOST_EXAMPLES = 500  # of dev, by which units are scored
+_TOKENS = 512  # of a batch: a score is the mean over batches
+_ROUNDS = 3  # in which units go, scored anew in each
+
+_NAMES: dict[PrunedPart, str] = {
+    "feedforward": "feed-forward blocks",
+    "heads": "attention heads of a Transformer",
+    "hidden": "hidden units of recurrent layers",
+}
+Groups = Callable[[Seq2Seq, Side], Iterator[UnitGroup]]
+_GROUPS: dict[PrunedPart, Groups] = {"feedforward": feedforward_groups, "heads": head_groups}
+
+
+def prune(
+    trained: TrainedModel, asked: Sequence[AskedShare], dev: Mapping[str, Sequence[Example]]
+) -> TrainedModel:
+    """The model without what ``asked`` names; ``trained`` stays what it is.
+
+    Layers go first, then heads, then units, those that are missed least on ``dev``, examples by
+    the part of a mixture ("" where there are none). What was measured of the model is forgotten.
+    Raises ConfigError where a part is not there, all of it would go or there are no examples,
+    ModelError where the model's weights are no floats of ours.
+    """
+    _require_own_floats(trained)
+    batches = _batches(trained, dev)
+    smaller = _on_cpu(trained)
+    for each in sorted(asked, key=lambda one: PRUNED.index(one.part)):
+        if each.part == "layers":
+            smaller = _without_layers(smaller, each, batches)
+        else:
+            smaller = _without_units(smaller, each, batches)
+    return smaller
+
+
+def _require_own_floats(trained: TrainedModel) -> None:
+    if not isinstance(trained.model, Seq2Seq):
+        raise ModelError("model must be of a family with modules of ours to be pruned")
+    if trained.config.weights != "float32":
+        raise ModelError(
+            "model must have float32 weights to be pruned; "
+            f"got {trained.config.weights}: prune the model that it was made of"
+        )
+
+
+def _batches(trained: TrainedModel, dev: Mapping[str, Sequence[Example]]) -> list[Batch]:
+    """Some of dev, in small batches."""
+    examples = sum(map(len, dev.values()))
+    if not examples:
+        raise ConfigError("data.dev must hold at least one pair to prune by; got none")
+    most = {name: max(1, _MOST_EXAMPLES * len(own) // examples) for name, own in dev.items()}
+    return [
+        batch
+        for name, own in dev.items()
+        for batch in pair_batches(
+            trained, spread(own, most[name]), name or None, batch_tokens=_TOKENS
+        )
+    ]
+
+
+def _on_cpu(trained: TrainedModel) -> TrainedModel:
+    return _made(trained, trained.config.model, named_weights(trained.model))
+
+
+def _made(trained: TrainedModel, model: ModelConfig, weights: dict[str, Tensor]) -> TrainedModel:
+    """A model of this config and these weights that reads and writes as ``trained`` does."""
+    config: Config = trained.config.model_copy(update={"model": model})
+    made = TrainedModel.fresh(config, trained.source, trained.target_tokenizer)
+    set_weights(made.model, weights)
+    made.model.eval()
+    made.report = {name: value for name, value in trained.report.items() if name != "test"}
+    made.report["parameters"] = made.parameters_by_module()
+    return made
+
+
+def _without_layers(
+    trained: TrainedModel, asked: AskedShare, batches: Sequence[Batch]
+) -> TrainedModel:
+    stays = layers_left(trained.model, asked, batches)
+    weights = without_layers(named_weights(trained.model), stays)
+    return _made(trained, with_layers(trained.config.model, stays), weights)
+
+
+def _without_units(
+    trained: TrainedModel, asked: AskedShare, batches: Sequence[Batch]
+) -> TrainedModel:
+    groups = _groups(trained.model, asked)
+    require_some_left(asked, groups)
+    total = sum(group.count for group in groups)
+    final = total - asked.of(total)
+    for number in range(1, _ROUNDS + 1):
+        left = max(final, round(total * (final / total) ** (number / _ROUNDS)))
+        groups = _groups(trained.model, asked)
+        scores = taylor_scores(trained.model, groups, batches)
+        kept = counts_kept(left, groups, scores)
+        stays = [best_units(*each) for each in zip(groups, scores, kept, strict=True)]
+        weights = weights_without(named_weights(trained.model), groups, stays)
+        trained = _made(trained, with_options(trained.config.model, groups, kept), weights)
+    return trained
+
+
+def _groups(model: Seq2Seq, asked: AskedShare) -> list[UnitGroup]:
+    """Raises ConfigError where there are none in a stack that is named."""
+    find = _GROUPS.get(asked.part)
+    found = [] if find is None else [one for side in asked.sides for one in find(model, side)]
+    if not found:
+        whose = f"the {asked.sides[0]}" if len(asked.sides) == 1 else "the model"
+        named = _NAMES[asked.part]
+        raise ConfigError(
+            f"--prune {asked.option} must be of a part that is there; {whose} has no {named}"
+        )
+    return found
