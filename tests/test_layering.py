@@ -36,7 +36,7 @@ FLOORS = [
     ["drawing"],
     ["models"],
     ["engine"],
-    ["training", "neighbours"],
+    ["training", "neighbours", "shortlists"],
     ["workflow"],
     ["pretrained"],
     ["export", "automatic", "explain"],

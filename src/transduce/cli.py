@@ -24,6 +24,7 @@ from transduce.command_line.cli_options import (
     PartName,
 )
 from transduce.command_line.cli_serve import serve
+from transduce.command_line.cli_shortlist import shortlist
 from transduce.command_line.cli_shrink import ladder, shrink
 from transduce.command_line.cli_tune import tune
 from transduce.commands.completing import completion
@@ -304,6 +305,7 @@ app.command(no_args_is_help=True)(shrink)
 app.command(no_args_is_help=True)(ladder)
 app.command(no_args_is_help=True)(distil)
 app.command(no_args_is_help=True)(serve)
+app.command(no_args_is_help=True)(shortlist)
 
 
 @app.command(no_args_is_help=True)

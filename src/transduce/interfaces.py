@@ -51,10 +51,15 @@ class Source:
     Frames are columns of numbers: of a spectrogram, of a picture. ``values`` are int64 tokens
     ``[B, S]``, each row ``x1 … xn END PADDING …``, or float frames ``[B, S, F]``, zero where
     nothing real stands; ``lengths`` is int64 ``[B]`` and counts END.
+
+    ``shortlist`` int64 ``[B, C]`` are the target tokens that may be written, the four special ones
+    first, rising, PADDING behind the last; None: all. Logits of others are -inf. What a model
+    copies from the source is none of them.
     """
 
     values: Tensor
     lengths: Tensor
+    shortlist: Tensor | None = None
 
     @classmethod
     def of_tokens(cls, rows: Sequence[Sequence[int]]) -> Source:
@@ -108,12 +113,16 @@ class Source:
         """Keep some sentences (int64 ``[B']``); columns that are now all padding go too."""
         lengths = self.lengths[sentences]
         longest = int(lengths.max()) if lengths.numel() else 0
-        return Source(self.values[sentences, :longest], lengths)
+        shortlist = None if self.shortlist is None else self.shortlist[sentences]
+        return Source(self.values[sentences, :longest], lengths, shortlist)
 
     def to(self, device: torch.device | str) -> Source:
         """Move to a device, without waiting where the memory is pinned."""
+        shortlist = self.shortlist
         return Source(
-            self.values.to(device, non_blocking=True), self.lengths.to(device, non_blocking=True)
+            self.values.to(device, non_blocking=True),
+            self.lengths.to(device, non_blocking=True),
+            None if shortlist is None else shortlist.to(device, non_blocking=True),
         )
 
     def pin_memory(self) -> Source:
@@ -261,8 +270,9 @@ class Listener(Stepper[S], Protocol[S]):
 class Candidates:
     """The most probable next tokens of each row, best first; of equals the smaller token first.
 
-    ``log_probs`` float32 ``[N, C]``, from a softmax over the whole vocabulary; ``tokens``
-    int64 ``[N, C]``, never PADDING, UNKNOWN or BEGIN, which no output holds.
+    ``log_probs`` float32 ``[N, C]``, from a softmax over all tokens that may be written; ``tokens``
+    int64 ``[N, C]``, never PADDING, UNKNOWN or BEGIN, which no output holds. Where fewer than C
+    may be written, the others are at -inf, and of no meaning.
     """
 
     log_probs: Tensor

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from engine_kernels import kernels
@@ -20,7 +21,7 @@ from transduce.errors import TransduceError
 from transduce.interfaces import END, Source
 from transduce.models.seq2seq import Seq2Seq
 from transduce.reading.parts import WHOLE
-from transduce.search import Constraints, Ensemble, Hypothesis, decode, decode_all
+from transduce.search import Constraints, Ensemble, Hypothesis, Shortlist, decode, decode_all
 from transduce.tokenization.tokenizer import Tokenizer
 from transduce.workflow.predicting.source_limits import UNLIMITED
 from transduce.workflow.predicting.source_rows import source_rows
@@ -94,6 +95,7 @@ VALUES: dict[str, list[dict[str, Any]]] = {
     # cut before the batch is made, by whoever encodes the source: no difference here
     "max_source_length": [{"max_source_length": 3}],
     "batch_tokens": [{"batch_tokens": 1}],
+    "shortlist": [{"shortlist": True}, {"shortlist": True, "beam": 3, "nbest": 3}],
 }
 
 # What texts among the options become.
@@ -195,6 +197,9 @@ TEXTS = {
     "forbidden": Constraints(forbidden=((6,), (7,), (8,), (9,))),
     "required": Constraints(required=((6, 8),)),
 }
+# Beside the option itself.
+LISTED = Shortlist(np.arange(SYMBOLS + 1), np.arange(SYMBOLS), np.array([10]), SYMBOLS)
+BESIDE = {**TEXTS, "shortlist": Constraints(shortlist=LISTED)}
 BEFORE_SEARCH = {"max_source_length", "batch_tokens"}  # see the tests of these two
 
 
@@ -210,7 +215,7 @@ def test_every_option_changes_an_output(option: str, steppers: Callable[[str], l
             without = {name: value for name, value in values.items() if name != option}
             said = set()
             for stepper in (model, *engines):
-                found = outcome(stepper, model, values, TEXTS.get(option))
+                found = outcome(stepper, model, values, BESIDE.get(option))
                 before = outcome(stepper, model, without, None)
                 same = "idle" if are_alike(found, before) else "changed"
                 said.add("refused" if isinstance(found, str) else same)
@@ -257,7 +262,7 @@ def test_records_say_how_a_search_is_made(
 
     for name, takes in (("search", "plan"), ("propose", "candidates"), ("step", "rows")):
         monkeypatch.setattr(engine, name, noted(getattr(engine, name), takes))
-    found = outcome(engine, model, ALONE[option], TEXTS.get(option))
+    found = outcome(engine, model, ALONE[option], BESIDE.get(option))
     assert not isinstance(found, str)
     assert used == {SEARCH_OPTIONS[option].takes}
 

@@ -64,13 +64,15 @@ class Beside:
 
 @dataclass(frozen=True, slots=True)
 class SearchOption:
-    """One option. ``attention``: the model must keep its weights over the source at each step.
+    """One option. ``attention``: the model must keep its weights over the source at each step;
+    ``whole``: it asks about the whole vocabulary, so a shortlist is left aside.
 
     One that stands ``beside`` another is refused where it would do nothing.
     """
 
     takes: Takes = "plan"
     attention: bool = False
+    whole: bool = False
     beside: Beside | None = None
 
 
@@ -83,7 +85,7 @@ _POWERS = Beside("length_normalization", ("none", "average"), "gnmt or power")
 SEARCH_OPTIONS: Mapping[str, SearchOption] = {
     "beam": _PLANNED,
     "nbest": _PLANNED,
-    "sample": SearchOption("rows"),
+    "sample": SearchOption("rows", whole=True),
     "temperature": _SAMPLE,
     "top_k": _SAMPLE,
     "top_p": _SAMPLE,
@@ -100,7 +102,7 @@ SEARCH_OPTIONS: Mapping[str, SearchOption] = {
     "length_alpha": SearchOption(beside=_POWERS),
     "stopping": _PLANNED,
     "forced_end": _PLANNED,
-    "ctc_weight": SearchOption("rows"),
+    "ctc_weight": SearchOption("rows", whole=True),
     "coverage_penalty": SearchOption("candidates", attention=True),
     "min_length": _PLANNED,
     "max_length": _PLANNED,
@@ -111,6 +113,7 @@ SEARCH_OPTIONS: Mapping[str, SearchOption] = {
     "prefix": _PLANNED,
     "forbidden": SearchOption("rows"),
     "required": SearchOption("rows"),
+    "shortlist": _PLANNED,
     "max_source_length": _PLANNED,  # sources are cut before a search sees them
     "batch_tokens": _PLANNED,
 }
@@ -150,6 +153,7 @@ class SearchConfig(Section):
     prefix: Text | None = None
     forbidden: Phrases = ()  # texts that no output holds, 10,000 characters together
     required: Phrases = ()  # texts that each output holds, likewise
+    shortlist: bool = False  # choose among the tokens that the source calls for
     # Tokens (END counted) or frames: longer sources are cut. None: they are refused where the
     # model has no positions or the machine no memory for them.
     max_source_length: Length | None = None

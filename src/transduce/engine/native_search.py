@@ -110,17 +110,22 @@ def search(
     plan: BeamPlan,
     *,
     source_length: int,
+    shortlist: Tensor | None = None,
 ) -> list[list[Ended]]:
     """The outputs of each sentence, best first.
 
     ``prepared`` is what every step reads of B sentences, ``rows`` ``[B, …]`` what each row
-    carries from step to step, before the first.
+    carries from step to step, before the first. Outputs hold only tokens of ``shortlist`` int64
+    ``[B, C]``, where there is one.
 
     Raises SearchError where the model's scores are not numbers or the plan's do not fit, ModelError
     beyond its last position, EngineError where memory is short.
     """
     sentences, longest = len(plan.most), max(*plan.most, len(plan.prefix))
-    for name, numbers in (("least", plan.least), ("lengths", prepared["lengths"])):
+    given = [("least", plan.least), ("lengths", prepared["lengths"])]
+    if shortlist is not None:
+        given.append(("shortlist", shortlist))
+    for name, numbers in given:
         if len(numbers) != sentences:
             raise SearchError(f"{name} must have {sentences} numbers; got {len(numbers)}")
     needed = longest + 1
@@ -132,7 +137,9 @@ def search(
         sentences=sentences,
         source=source_length,
         distances=tables["bias"].shape[1] if "bias" in tables else 0,
+        listed=0 if shortlist is None else shortlist.shape[1],
     )
+    listed = {} if shortlist is None else {"shortlist": shortlist.contiguous()}
     carried = {name: tensor.contiguous() for name, tensor in rows.items()}
     slots, kept = _slots(decoder, carried)
     least, most = _integers(plan.least), _integers(plan.most)
@@ -143,7 +150,7 @@ def search(
         _at(prefix), len(prefix), plan.free, _at(banned_first), len(banned_first),
         _STOPPING[plan.stopping], plan.forced_end, BEGIN, END,
     )  # fmt: skip
-    tensors = {**prepared, **tables, **carried}
+    tensors = {**prepared, **listed, **tables, **carried}
     together = _together(decoder.runner, sentences, plan)
     try:
         decoder.runner.search(tensors, extent, told, slots, outputs.found, together=together)

@@ -150,7 +150,8 @@ class Seq2Seq(nn.Module):
     def begin(self, vectors: Tensor, source: Source, *, attention: bool = False) -> DecoderState:
         """The same from what :meth:`enter` gave, ``[B, S', E]``, or from vectors in its place."""
         memory = self.encoder(vectors, source)
-        return self.decoder.start(memory, attention=attention or self.pointer is not None)
+        state = self.decoder.start(memory, attention=attention or self.pointer is not None)
+        return state.within(source.shortlist)
 
     def ctc_log_probs(self, state: DecoderState) -> Tensor | None:
         """Log-probabilities of the CTC output, float32 ``[B, S, V]``; None without one."""
@@ -162,17 +163,26 @@ class Seq2Seq(nn.Module):
         With a pointer their softmax is the mixture of generating and copying.
         """
         embedded = self.target_embedding(tokens)
-        outputs, state = self.decoder.step(embedded, state)
-        return self.logits(outputs, embedded, state.attention, state.memory), state
+        outputs, after = self.decoder.step(embedded, state)
+        memory, shortlist = after.memory, state.shortlist
+        return self.logits(outputs, embedded, after.attention, memory, shortlist), after
 
     def logits(
-        self, outputs: Tensor, embedded: Tensor, attention: Tensor | None, memory: Memory
+        self,
+        outputs: Tensor,
+        embedded: Tensor,
+        attention: Tensor | None,
+        memory: Memory,
+        shortlist: Tensor | None = None,
     ) -> Tensor:
         """Logits ``[N, T, V]`` of the decoder's vectors ``[N, T, D]`` for ``embedded`` tokens.
 
-        ``attention`` ``[N, T, S]`` is what a pointer copies with.
+        ``attention`` ``[N, T, S]`` is what a pointer copies with; ``shortlist`` int64 ``[B, C]``
+        are the tokens that may be generated (None: all), others are at -inf.
         """
         logits: Tensor = self.output(outputs)
+        if shortlist is not None:
+            logits = _within(logits, shortlist)
         if self.pointer is not None:
             if attention is None or memory.tokens is None:
                 raise RuntimeError("a pointer needs attention over a source of tokens")
@@ -182,3 +192,12 @@ class Seq2Seq(nn.Module):
     def forward(self, source: Source, target_input: Tensor) -> Tensor:
         """Teacher forcing: int64 ``[B, T]`` to logits ``[B, T, V]``."""
         return self.step(target_input, self.start(source))[0]
+
+
+def _within(logits: Tensor, shortlist: Tensor) -> Tensor:
+    """``[N, T, V]`` with -inf wherever int64 ``[B, C]`` does not have a token."""
+    count, size = len(shortlist), logits.shape[2]
+    others = torch.ones(count, size, dtype=torch.bool, device=logits.device)
+    others.scatter_(1, shortlist, False)
+    rows = logits.view(count, -1, size)  # [N, T, V] → [B, K·T, V]
+    return rows.masked_fill(others[:, None], -torch.inf).view_as(logits)

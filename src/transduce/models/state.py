@@ -12,6 +12,8 @@ from transduce.interfaces import Memory
 
 __all__ = ["DecoderState"]
 
+_SHORTLIST = "shortlist"  # as the engine's programs call it
+
 
 @dataclass(frozen=True, slots=True)
 class DecoderState:
@@ -31,6 +33,17 @@ class DecoderState:
     beams: int = 1
     keep_attention: bool = False
     attention: Tensor | None = None
+
+    @property
+    def shortlist(self) -> Tensor | None:
+        """The tokens that each sentence's output may hold, int64 ``[B, C]``; None: all."""
+        return self.sentences.get(_SHORTLIST)
+
+    def within(self, shortlist: Tensor | None) -> DecoderState:
+        """The same, of outputs that hold only tokens of a shortlist (``Source.shortlist``)."""
+        if shortlist is None:
+            return self
+        return replace(self, sentences={**self.sentences, _SHORTLIST: shortlist})
 
     @property
     def mask(self) -> Tensor:

@@ -24,6 +24,7 @@ from transduce.untrusted.tensors import TensorFile, require_finite
 __all__ = [
     "adopt_weights",
     "as_system_error",
+    "count_by_module",
     "load_weights",
     "named_weights",
     "read_weights",
@@ -41,6 +42,15 @@ def named_weights(model: nn.Module) -> dict[str, Tensor]:
     kept: dict[str, Tensor] = dict(model.named_parameters())  # each tied parameter comes once
     kept.update(model.named_buffers())
     return {name: tensor.detach() for name, tensor in kept.items()}
+
+
+def count_by_module(model: nn.Module) -> dict[str, int]:
+    """Parameters by the first word of their names; tied ones count where they come first."""
+    counts: dict[str, int] = {}
+    for name, parameter in model.named_parameters():
+        module = name.split(".")[0]
+        counts[module] = counts.get(module, 0) + parameter.numel()
+    return counts
 
 
 def set_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:

@@ -11,6 +11,7 @@ from transduce.interfaces import Source
 from transduce.models.seq2seq import Seq2Seq
 from transduce.models.state import DecoderState
 from transduce.neighbours.nearest import Nearest
+from transduce.search.rules.shortlist import refuse_shortlist
 
 __all__ = ["NeighbourStepper", "mixed"]
 
@@ -39,7 +40,8 @@ class NeighbourStepper:
         return self._model.vocabulary
 
     def start(self, source: Source, *, attention: bool = False) -> DecoderState:
-        """Encode once."""
+        """Encode once. Raises SearchError for a shortlist, of which neighbours know nothing."""
+        refuse_shortlist(source, "where neighbours are asked")
         return self._model.start(source, attention=attention)
 
     def ctc_log_probs(self, state: DecoderState) -> Tensor | None:

@@ -269,6 +269,8 @@ SENTENCES_ZH: Mapping[str, Mapping[str, str]] = {
         "prefix": "每个输出开头的文本。",
         "forbidden": "任何输出都不包含的文本。",
         "required": "每个输出都包含的文本。",
+        "shortlist": "只从源端所需的词元中选择，由 `transduce shortlist` 学得：更快，"
+        "分数是其中的分数。",
         "max_source_length": "更长的源端截断到这么多词元或帧。",
         "batch_tokens": "一起解码的源端词元数乘以束宽。",
     },

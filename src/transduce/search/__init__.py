@@ -9,6 +9,7 @@ from transduce.search.ensemble import Ensemble
 from transduce.search.hypothesis import Hypothesis, Retraced
 from transduce.search.retrace import Retracing
 from transduce.search.rules.constraints import Constraints
+from transduce.search.rules.shortlist import Shortlist
 from transduce.search.segments import decode_segments
 from transduce.search.watching import Branch, SearchTree, Watch, Watched
 
@@ -20,6 +21,7 @@ __all__ = [
     "Retraced",
     "Retracing",
     "SearchTree",
+    "Shortlist",
     "Watch",
     "Watched",
     "decode",

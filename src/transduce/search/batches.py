@@ -71,6 +71,7 @@ class _Searching:
         source, stepper, asked = source.to(self.device), self.stepper, self.retracing
         if asked is None:
             return decode(stepper, source, self.options, self.constraints, numbers)
+        source = (self.constraints or Constraints()).listed(source, self.options)
         with torch.no_grad():
             attention = asked.attention or asks_attention(self.options)
             state = stepper.start(source, attention=attention)

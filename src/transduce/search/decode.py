@@ -65,6 +65,7 @@ def decode(
         check_vocabulary(known_symbols(stepper), constraints)
     if not len(source.lengths):
         return []
+    source = constraints.listed(source, options)
     numbers = range(len(source.lengths)) if sentence_numbers is None else sentence_numbers
     if len(numbers) != len(source.lengths):
         raise SearchError(

@@ -26,7 +26,7 @@ def is_native(stepper: Stepper[Any]) -> bool:
 class OwnPredictors:
     """The predictors of a model by part, as long as what they are made of stays the same."""
 
-    made_of: tuple[Config, object, object, Stepper[Any]]
+    made_of: tuple[Config, object, object, object, Stepper[Any]]
     predictors: dict[str | None, Predictor] = field(default_factory=dict)
 
     def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:

@@ -33,6 +33,7 @@ _ALL = (
     WEIGHTS,
     REPORT,
     "confidence.json",
+    "shortlist.safetensors",
     "source.tokenizer.json",
     "source.*.tokenizer.json",
     "target.tokenizer.json",

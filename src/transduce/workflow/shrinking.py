@@ -64,6 +64,7 @@ def shrink(trained: TrainedModel, number: WeightNumber) -> TrainedModel:
         model.eval(),
         report,
         trained.confidence,
+        trained.shortlist,
     )
 
 

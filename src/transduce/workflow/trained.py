@@ -26,10 +26,17 @@ from transduce.models.blueprint import blueprint
 from transduce.models.build import build_model
 from transduce.models.copying import copy_map
 from transduce.models.seq2seq import Seq2Seq
-from transduce.models.storage import named_weights, read_weights, restore_floats, write_weights
+from transduce.models.storage import (
+    count_by_module,
+    named_weights,
+    read_weights,
+    restore_floats,
+    write_weights,
+)
 from transduce.reading.frames import FrameReader, FrameSource
 from transduce.reading.parts import find_part
-from transduce.search import Ensemble
+from transduce.search import Ensemble, Shortlist
+from transduce.shortlists import shortlist_file, shortlist_of, write_shortlist
 from transduce.tokenization.imported import AUTO
 from transduce.tokenization.joint import Coder, JointTokenizer, coder
 from transduce.tokenization.tokenizer import Tokenizer
@@ -68,7 +75,6 @@ __all__ = [
     "Output",
     "TrainedModel",
     "choose_device",
-    "count_by_module",
     "read_report",
 ]
 
@@ -80,7 +86,8 @@ _LINE_END = re.compile(r"\n\s*")
 class TrainedModel:
     """A model with what reads its sources (tokenizers, or a reader of recordings or pictures) and
     the target's tokenizer. ``load`` reads the directory that ``save`` writes. ``confidence`` says
-    how sure it is of an output, where that was fitted.
+    how sure it is of an output, where that was fitted, ``shortlist`` which tokens a source calls
+    for, where that was learnt.
     """
 
     config: Config
@@ -89,6 +96,7 @@ class TrainedModel:
     model: Seq2Seq
     report: dict[str, Any] = field(default_factory=dict)
     confidence: Confidence | None = field(default=None, repr=False)
+    shortlist: Shortlist | None = field(default=None, repr=False)
     _fast: FastForm = field(init=False, repr=False)
     _reader: tuple[object, SourceReader] | None = field(default=None, init=False, repr=False)
     _own: OwnPredictors | None = field(default=None, init=False, repr=False)
@@ -161,13 +169,15 @@ class TrainedModel:
         config = cls.read_config(folder)
         tokenizers = stored_tokenizers(folder, config)
         require_files(folder, tokenizers)
-        with checked(folder, [*tokenizers, WEIGHTS, *confidence_file(folder)]):
+        extras = [*confidence_file(folder), *shortlist_file(folder)]
+        with checked(folder, [*tokenizers, WEIGHTS, *extras]):
             source, target = load_sides(folder, config)
             with TensorFile(place(folder, WEIGHTS)) as file:
                 with naming(folder), blueprint(len(file.entries), folder):
                     trained = cls.fresh(config, source, target)
                 read_weights(trained.model, file, config.weights)
             trained.confidence = confidence_of(folder)
+            trained.shortlist = shortlist_of(folder, trained.reader.width, target.size)
         chosen = choose_device(device)
         if chosen.type != "cpu":
             restore_floats(trained.model)
@@ -181,6 +191,7 @@ class TrainedModel:
             self.write_frame(change)
             write_weights(named_weights(self.model), change.path(WEIGHTS))
             self.write_confidence(change)
+            write_shortlist(change, self.shortlist)
             self.write_report(change)
 
     def write_frame(self, change: Change) -> None:
@@ -246,7 +257,7 @@ class TrainedModel:
             own = stepper or self.stepper()
             return self._predictor(part, own, limits, timings, rules, details)
         # Of a single short sentence all this would be a good share of the time.
-        made_of = self.config, self.source, self.target_tokenizer, self.stepper()
+        made_of = self.config, self.source, self.target_tokenizer, self.shortlist, self.stepper()
         kept = self._own  # which another thread may replace meanwhile
         if kept is None or any(map(operator.is_not, kept.made_of, made_of)):
             kept = self._own = OwnPredictors(made_of)
@@ -265,7 +276,8 @@ class TrainedModel:
         details: Details = PLAIN,
     ) -> Predictor:
         chosen = find_part(self.config, part)
-        writer = Writer(coder(self.target_tokenizer, chosen.name), chosen, rules)
+        own = coder(self.target_tokenizer, chosen.name)
+        writer = Writer(own, chosen, rules, self.shortlist)
         limits, device = limits or self.limits(), self.model.device
         return self.reader.predictor(
             stepper, writer, device, limits, timings=timings, details=details
@@ -388,12 +400,3 @@ class TrainedModel:
     def parameters_by_module(self) -> dict[str, int]:
         """Parameters of each module of the model; tied ones count where they come first."""
         return count_by_module(self.model)
-
-
-def count_by_module(model: torch.nn.Module) -> dict[str, int]:
-    """Parameters by the first word of their names; tied ones count where they come first."""
-    counts: dict[str, int] = {}
-    for name, parameter in model.named_parameters():
-        module = name.split(".")[0]
-        counts[module] = counts.get(module, 0) + parameter.numel()
-    return counts

@@ -259,8 +259,8 @@ class Program:
     def vocabulary(
         self, source: int, weight: Tensor, bias: Tensor, end: int, *, number: Number | None = None
     ) -> None:
-        """All logits, or the candidates of each row."""
-        names = ("logits", "scores", "chosen")
+        """All logits, or the candidates of each row, among the tokens of its ``shortlist``."""
+        names = ("logits", "scores", "chosen", "shortlist")
         self._add(
             "vocabulary", source, self._packed(weight, bias, number), *map(self.tensor, names), end
         )

@@ -32,6 +32,7 @@ class _Call(Checked):
         ("capacity", ctypes.c_int64),
         ("ancestry", ctypes.c_int64),
         ("distances", ctypes.c_int64),
+        ("listed", ctypes.c_int64),
         ("tensors", ctypes.c_void_p),
         ("tensor_count", ctypes.c_int64),
         ("places", ctypes.c_void_p),
@@ -45,7 +46,7 @@ class Extent:
     ``rows`` N (B·S where a program runs over whole sources), ``sentences`` B, ``source`` S,
     ``position`` tokens read before, ``candidates`` C (0: all logits), ``capacity`` rows that a
     cache has room for at each position, ``ancestry`` positions that it has room for, ``distances``
-    columns of a bias by distance.
+    columns of a bias by distance, ``listed`` columns of the shortlists (0: there are none).
     """
 
     rows: int
@@ -56,12 +57,14 @@ class Extent:
     capacity: int = 0
     ancestry: int = 0
     distances: int = 0
+    listed: int = 0
 
     def call(self, tensors: ctypes.Array[Given]) -> _Call:
         """As the kernels are told. Raises EngineError where a number does not fit."""
         return _Call.of(
             self.rows, self.sentences, self.source, self.position, self.candidates, self.capacity,
-            self.ancestry, self.distances, ctypes.addressof(tensors), len(tensors), None,
+            self.ancestry, self.distances, self.listed, ctypes.addressof(tensors), len(tensors),
+            None,
         )  # fmt: skip
 
 

@@ -85,6 +85,7 @@ struct Call {
   int64_t capacity;    // rows that a cache has room for at each position
   int64_t ancestry;    // row stride of the table of ancestors
   int64_t distances;   // row stride of a bias by distance
+  int64_t listed;      // row stride of the shortlists; 0: there are none
   const Given* tensors;
   int64_t tensor_count;
   const int64_t* places = nullptr;  // where in the memory sentence b is; null: at b
@@ -92,7 +93,7 @@ struct Call {
   // Sizes that no product of which, with a width, overflows.
   void check() const {
     for (const int64_t size : {rows, sentences, source, position, candidates, capacity, ancestry,
-                               distances, tensor_count})
+                               distances, listed, tensor_count})
       require(size >= 0 && size < std::numeric_limits<int32_t>::max(), Fault::kSizes);
     require(sentences > 0 && rows % sentences == 0, Fault::kSizes);
     require(tensor_count == 0 || tensors != nullptr, Fault::kSizes);
@@ -115,6 +116,16 @@ struct Call {
   const Number* there(int tensor) const {
     if (tensors[tensor].memory == nullptr) throw Refused(Fault::kMissing, tensor);
     return static_cast<const Number*>(tensors[tensor].memory);
+  }
+
+  // That a tensor holds a row of ``listed`` tokens for each sentence: rising, all below ``bound``,
+  // and zeros behind the last.
+  void lists(int tensor, int64_t bound) const {
+    within<int64_t>(tensor, product({sentences, listed}), 0, bound);
+    const int64_t* tokens = there<int64_t>(tensor);
+    for (int64_t i = 0; i < sentences * listed; ++i)
+      if (i % listed != 0 && tokens[i] <= tokens[i - 1] && tokens[i] != 0)
+        throw Refused(Fault::kRange, tensor, tokens[i], tokens[i - 1] + 1, bound);
   }
 
   // That a tensor holds ``count`` numbers, none below ``least``, all below ``bound``.

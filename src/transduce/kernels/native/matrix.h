@@ -236,11 +236,21 @@ struct Weight {
       require(std::fabs(level) <= 1.0f, Fault::kNumbers);
       levels[i] = static_cast<int8_t>(std::lrintf(127 * level));
     }
-    std::memset(values4.get(), 0x77, int64_t{panels} * groups * kPanel * 2);
-    std::fill_n(units4.get(), int64_t{panels} * scaled * kPanel, kLeastHalf);
+    begin_groups(levels);
     for (int n = 0; n < columns; ++n)
       pack_groups(static_cast<const uint8_t*>(codes.memory) + n * bytes,
                   static_cast<const uint16_t*>(units.memory) + n * scaled, n);
+  }
+
+  // Some columns of another, in this order.
+  Weight(const Weight& all, const std::vector<int32_t>& chosen)
+      : number(all.number), columns(static_cast<int>(chosen.size())), depth(all.depth) {
+    make_room({nullptr, 0}, -std::numeric_limits<float>::infinity());
+    if (number == Number::kInt4) begin_groups(all.levels);
+    for (int n = 0; n < columns; ++n) {
+      bias[n] = all.bias[chosen[n]];
+      number == Number::kInt4 ? copy_groups(all, chosen[n], n) : copy_column(all, chosen[n], n);
+    }
   }
 
   // Column n as ``scale`` times its numbers; not of float32.
@@ -255,6 +265,15 @@ struct Weight {
   }
 
  private:
+  // The first group of a column: four bytes in all kinds of numbers, the next kPanel further on.
+  const uint8_t* place(int column) const {
+    const void* values = values32.get();
+    if (number == Number::kBfloat16) values = values16.get();
+    if (number == Number::kInt8) values = values8.get();
+    const int64_t group = static_cast<int64_t>(column / kPanel) * groups * kPanel + column % kPanel;
+    return static_cast<const uint8_t*>(values) + group * 4;
+  }
+
   void make_room(Numbers bias_from, float padding) {
     require(columns > 0 && columns <= Widths::kMost && depth > 0 && depth <= Widths::kMost,
             Fault::kOperation);
@@ -280,6 +299,39 @@ struct Weight {
       values8 = allocate<int8_t>(count);
       scale = allocate<float>(padded);
       sums = allocate<int32_t>(padded);
+    }
+  }
+
+  // What stands where no column does.
+  void begin_groups(const int8_t* from) {
+    if (from != levels) std::copy_n(from, sizeof(levels), levels);
+    std::memset(values4.get(), 0x77, int64_t{panels} * groups * kPanel * 2);
+    std::fill_n(units4.get(), int64_t{panels} * (groups / kScaledFours) * kPanel, kLeastHalf);
+  }
+
+  void copy_column(const Weight& all, int column, int n) {
+    if (number == Number::kInt8) {
+      scale[n] = all.scale[column];
+      sums[n] = all.sums[column];
+    }
+    const uint8_t* from = all.place(column);
+    uint8_t* to = const_cast<uint8_t*>(place(n));
+    for (int k = 0; k < groups; ++k) std::memcpy(to + k * kPanel * 4, from + k * kPanel * 4, 4);
+  }
+
+  void copy_groups(const Weight& all, int column, int n) {
+    shifts[n] = all.shifts[column];
+    for (int k = 0; k < 4 * groups; k += 4) {
+      if (k % kScaled == 0)
+        *const_cast<uint16_t*>(unit_of_group(n, k)) = *all.unit_of_group(column, k);
+      const auto [from, from_upper] = all.place_of(column, k);
+      const auto [to, to_upper] = place_of(n, k);
+      uint32_t codes, others;
+      std::memcpy(&codes, all.values4.get() + from, 4);
+      std::memcpy(&others, values4.get() + to, 4);
+      codes = codes >> (from_upper ? 4 : 0) & 0x0f0f0f0fu;
+      others = to_upper ? (others & 0x0f0f0f0fu) | codes << 4 : (others & 0xf0f0f0f0u) | codes;
+      std::memcpy(values4.get() + to, &others, 4);
     }
   }
 

@@ -7,6 +7,7 @@
 
 #include "call.h"
 #include "products.h"
+#include "shortlist.h"
 
 namespace transduce {
 
@@ -85,6 +86,7 @@ struct Workspace {
   Activations converted;
   std::vector<Mass> masses;   // of each row and slice of the vocabulary
   std::vector<Scratch> team;  // one for each thread
+  std::unique_ptr<Shortlists> shortlists;
 };
 
 struct Context {
@@ -94,6 +96,7 @@ struct Context {
   Activations& converted;
   std::vector<Mass>& masses;
   std::vector<Scratch>& team;
+  Shortlists* shortlists;
   Scratch& scratch;
   int thread, threads;
 
@@ -134,6 +137,7 @@ struct Operation {
   virtual void fits(const Widths& widths) = 0;
   virtual void admit(const Call& call) const = 0;
   virtual void need(Needs&) const {}
+  virtual void gather(const Call&, Workspace&) const {}  // once for all steps over its sentences
   virtual void prepare(const Call&, Workspace&) const {}
   virtual void run(const Context& context) const = 0;
 };
@@ -179,6 +183,12 @@ class Program {
     std::unique_ptr<Workspace> workspace_;
   };
 
+  // What all runs over the sentences of a call need of them, on one thread.
+  void gather(Workspace& workspace, const Call& call) const {
+    if (call.listed == 0) return;
+    for (const auto& operation : operations_) operation->gather(call, workspace);
+  }
+
   // Room for a run, on one thread.
   void prepare(Workspace& workspace, const Call& call, int threads) const {
     for (int i = static_cast<int>(workspace.buffers.size()); i < widths_.size(); ++i)
@@ -197,6 +207,7 @@ class Program {
     const Context context{call,           pool,
                           workspace.buffers, workspace.converted,
                           workspace.masses, workspace.team,
+                          workspace.shortlists.get(),
                           workspace.team[thread], thread, pool.team()};
     for (const auto& operation : operations_) {
       operation->run(context);
@@ -207,6 +218,7 @@ class Program {
   // What was admitted.
   void run(Pool& pool, const Call& call) {
     const Lease workspace(*this);
+    gather(*workspace, call);
     prepare(*workspace, call, pool.threads());
     pool.run([&](int thread) { share(*workspace, pool, call, thread); });
   }

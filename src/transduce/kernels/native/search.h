@@ -23,6 +23,9 @@ class Search {
     scores_.assign(open_.size(), 0.0f);
     tokens_.assign(open_.size(), plan.begin_token);
     begin_rows();
+    call_.sentences = static_cast<int64_t>(open_.size());
+    call_.places = places_.data();
+    program_.gather(*lease_, call_);
   }
 
   Fault outcome() const { return outcome_; }

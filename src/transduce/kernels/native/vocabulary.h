@@ -7,15 +7,16 @@ namespace transduce {
 
 // Where ``candidates`` is 0, logits [N, V]; else log-probabilities [N, C] and tokens [N, C],
 // without the logits ever being written to memory. A row whose logits are no numbers has no numbers
-// as log-probabilities.
+// as log-probabilities. With shortlists the softmax is over the tokens of the row's sentence, and all
+// other logits are -∞; of a list of all tokens nothing changes, not one bit.
 struct Vocabulary : Operation {
-  int in, logits, scores, tokens, end_token;
+  int in, logits, scores, tokens, shortlist, end_token;
   const Weight* weight;
 
-  Vocabulary(int in, const Weight* weight, int logits, int scores, int tokens,
+  Vocabulary(int in, const Weight* weight, int logits, int scores, int tokens, int shortlist,
              int end_token)
-      : in(in), logits(logits), scores(scores), tokens(tokens), end_token(end_token),
-        weight(weight) {}
+      : in(in), logits(logits), scores(scores), tokens(tokens), shortlist(shortlist),
+        end_token(end_token), weight(weight) {}
 
   const Weight* multiplied() const override { return weight; }
 
@@ -25,6 +26,7 @@ struct Vocabulary : Operation {
   }
 
   void admit(const Call& call) const override {
+    if (call.listed > 0) call.lists(shortlist, weight->columns);
     if (call.candidates == 0)
       return call.room(logits, {call.rows, weight->columns}, sizeof(float));
     call.room(scores, {call.rows, call.candidates}, sizeof(float));
@@ -33,10 +35,17 @@ struct Vocabulary : Operation {
 
   void need(Needs& needs) const override { needs.vocabulary = weight->columns; }
 
+  void gather(const Call& call, Workspace& workspace) const override {
+    const auto* lists = static_cast<const int64_t*>(call.tensors[shortlist].memory);
+    workspace.shortlists = std::make_unique<Shortlists>(*weight, lists, call.listed, call.sentences,
+                                                        call.places);
+  }
+
   void run(const Context& at) const override {
     const Buffer& from = at.buffer(in);
     const int rows = static_cast<int>(at.call.rows);
     at.convert(*weight, from);
+    if (at.call.listed > 0) return run_listed(at, from);
     if (at.call.candidates == 0) return write_logits(at, from, rows);
     auto& best = begin(at.scratch, rows, static_cast<int>(at.call.candidates));
     const int blocks = row_blocks(rows);
@@ -53,6 +62,7 @@ struct Vocabulary : Operation {
   }
 
   void prepare(const Call& call, Workspace& workspace) const override {
+    if (call.listed > 0) return workspace.shortlists->open(call);
     if (call.candidates == 0) return;
     Scratch::sized(workspace.masses, call.rows * slices());
     for (Scratch& own : workspace.team) {
@@ -68,7 +78,8 @@ struct Vocabulary : Operation {
 
   // A vocabulary is summed up slice by slice, and the slices hang on nothing but its size: neither the
   // threads nor the rows beside a row change a bit of its sum.
-  int panels_of_slice() const { return (weight->panels + kMostSlices - 1) / kMostSlices; }
+  static int panels_of_slice(int panels) { return (panels + kMostSlices - 1) / kMostSlices; }
+  int panels_of_slice() const { return panels_of_slice(weight->panels); }
   int slices() const { return (weight->panels + panels_of_slice() - 1) / panels_of_slice(); }
 
   void write_logits(const Context& at, const Buffer& from, int rows) const {
@@ -82,6 +93,52 @@ struct Vocabulary : Operation {
                        write(to + (row + r) * size + first, tile + r * kPanel, width);
                    });
   }
+
+  // ------------------------------------------------------------ with shortlists
+
+  void run_listed(const Context& at, const Buffer& from) const {
+    const int64_t each = at.call.rows / at.call.sentences;
+    at.shortlists->multiply(from.values.get(), from.stride, at.converted, each, at.thread, at.threads);
+    at.pool.barrier();
+    const Share rows = at.share(at.call.rows);
+    for (int64_t row = rows.begin; row < rows.end; ++row) {
+      const Shortlists::List& list = at.shortlists->list(at.place(row / each));
+      float* own = at.shortlists->logits(row);
+      if (at.call.candidates == 0)
+        spread(own, list, at.tensor<float>(logits) + row * weight->columns);
+      else
+        choose(own, list, at, row);
+    }
+  }
+
+  // All other tokens are impossible.
+  void spread(const float* own, const Shortlists::List& list, float* to) const {
+    std::fill_n(to, weight->columns, kNothing);
+    for (int64_t i = 0; i < list.count; ++i) to[list.tokens[i]] = own[i];
+  }
+
+  // Summed up as a whole vocabulary of so many tokens is.
+  void choose(float* own, const Shortlists::List& list, const Context& at, int64_t row) const {
+    const int count = static_cast<int>(list.count), wanted = static_cast<int>(at.call.candidates);
+    const int panels = (count + kPanel - 1) / kPanel, each = panels_of_slice(panels);
+    std::fill(own + count, own + panels * kPanel, kNothing);
+    Best best{at.tensor<float>(scores) + row * wanted, at.tensor<int64_t>(tokens) + row * wanted,
+              wanted, kNothing, kNothing, Floats{}};
+    std::fill_n(best.values, wanted, kNothing);
+    std::fill_n(best.tokens, wanted, int64_t{0});
+    Mass masses[kMostSlices];
+    int slices = 0;
+    for (int panel = 0; panel < panels;) {
+      for (const int end = std::min(panels, panel + each); panel < end; ++panel)
+        examine(best, own + panel * kPanel, panel, count, list.tokens);
+      masses[slices++] = {sum(best.totals), best.exponent, best.top};
+      best.totals = Floats{};
+    }
+    const float normalizer = logarithm(masses, slices);
+    for (int i = 0; i < wanted; ++i) best.values[i] -= normalizer;
+  }
+
+  // ------------------------------------------------------------ of the whole vocabulary
 
   static std::vector<Best>& begin(Scratch& scratch, int rows, int count) {
     const size_t all = static_cast<size_t>(rows) * count;
@@ -104,7 +161,7 @@ struct Vocabulary : Operation {
       multiply_rows(*weight, panel, from.values.get(), from.stride, at.converted, first, last,
                     [&](int row, int count, const float* tile) {
                       for (int r = 0; r < count; ++r)
-                        examine(best[row + r], tile + r * kPanel, panel);
+                        examine(best[row + r], tile + r * kPanel, panel, weight->columns, nullptr);
                     });
     for (int row = first; row < last; ++row) {
       at.masses[int64_t{row} * slices() + slice] = {sum(best[row].totals), best[row].exponent,
@@ -113,12 +170,15 @@ struct Vocabulary : Operation {
     }
   }
 
-  void examine(Best& best, const float* logits_of_panel, int panel) const {
+  // One panel of ``columns`` logits, which are those of ``tokens``, or of 0, 1, ….
+  void examine(Best& best, const float* logits_of_panel, int panel, int columns,
+               const int64_t* tokens) const {
     Floats most = load(logits_of_panel);
     for (int v = 1; v < kPanelVectors; ++v) most = larger(most, load(logits_of_panel + v * kLanes));
     // The largest of all is at least the least of the best: where none is above that, nothing
     // changes but the sum.
-    if (lanes_above(most, best.values[best.count - 1]) != 0) admit(best, most, logits_of_panel, panel);
+    if (lanes_above(most, best.values[best.count - 1]) != 0)
+      admit(best, most, logits_of_panel, panel, columns, tokens);
     const auto add = [&](const auto& power) {
       Floats powers[kPanelVectors];
       for (int v = 0; v < kPanelVectors; ++v) powers[v] = power(load(logits_of_panel + v * kLanes));
@@ -138,7 +198,8 @@ struct Vocabulary : Operation {
     return (z < splat(-std::numeric_limits<float>::max()) ? Floats{} : z - z);
   }
 
-  void admit(Best& best, const Floats& most, const float* logits_of_panel, int panel) const {
+  void admit(Best& best, const Floats& most, const float* logits_of_panel, int panel, int columns,
+             const int64_t* tokens) const {
     best.top = std::max(best.top, largest(most));
     const float exponent = std::ceil(best.top * 1.44269504f);
     if (exponent > best.exponent) {
@@ -146,15 +207,16 @@ struct Vocabulary : Operation {
       best.exponent = exponent;
     }
     const int first = panel * kPanel;
-    const int width = std::min(kPanel, weight->columns - first);
-    // PADDING, UNKNOWN and BEGIN stand before END in every vocabulary, and are never written.
-    const int start = std::max(0, end_token - first);
+    const int width = std::min(kPanel, columns - first);
     const float least = best.values[best.count - 1];  // which only rises
     for (int v = 0; v < kPanelVectors; ++v)
       for (uint32_t left = lanes_above(load(logits_of_panel + v * kLanes), least); left != 0;
            left &= left - 1) {
         const int i = v * kLanes + __builtin_ctz(left);
-        if (i >= start && i < width) best.take(logits_of_panel[i], first + i);
+        if (i >= width) break;
+        // PADDING, UNKNOWN and BEGIN stand before END in every vocabulary, and are never written.
+        const int64_t token = tokens == nullptr ? first + i : tokens[first + i];
+        if (token >= end_token) best.take(logits_of_panel[i], token);
       }
   }
 
@@ -173,19 +235,19 @@ struct Vocabulary : Operation {
         for (int i = 0; i < count && slice.values[i] > kNothing; ++i)
           best.take(slice.values[i], slice.tokens[i]);
       }
-      const float normalizer = logarithm(at.masses.data() + row * slices());
+      const float normalizer = logarithm(at.masses.data() + row * slices(), slices());
       for (int i = 0; i < count; ++i) best.values[i] -= normalizer;
     }
   }
 
   // Of the sum of all slices.
-  float logarithm(const Mass* masses) const {
+  static float logarithm(const Mass* masses, int slices) {
     float top = kNothing, exponent = kNothing, total = 0;
-    for (int slice = 0; slice < slices(); ++slice) {
+    for (int slice = 0; slice < slices; ++slice) {
       top = std::max(top, masses[slice].top);
       exponent = std::max(exponent, masses[slice].exponent);
     }
-    for (int slice = 0; slice < slices(); ++slice) {
+    for (int slice = 0; slice < slices; ++slice) {
       const Mass& mass = masses[slice];
       const bool same = mass.exponent == exponent;
       total += same ? mass.total : mass.total * std::exp2(mass.exponent - exponent);

@@ -19,6 +19,7 @@ from transduce.errors import DataError, EngineError, ModelError
 from transduce.files import place
 from transduce.interfaces import Frames, Source, Stepper
 from transduce.models.seq2seq import Seq2Seq
+from transduce.models.storage import count_by_module
 from transduce.pretrained.checkpoint.banned import Banned, banned
 from transduce.pretrained.checkpoint.generation import search_options
 from transduce.pretrained.checkpoint.published_checkpoint import PublishedCheckpoint
@@ -40,7 +41,7 @@ from transduce.tokenization.numbering import Numbering
 from transduce.tokenization.tokenizer import Tokenizer
 from transduce.workflow.model_folder import CONFIG, PUBLISHED, WEIGHTS, replacing_model
 from transduce.workflow.predicting.source_limits import UNLIMITED, SourceLimits
-from transduce.workflow.trained import TrainedModel, count_by_module
+from transduce.workflow.trained import TrainedModel
 
 __all__ = ["AdaptedModel", "read_adapted"]
 

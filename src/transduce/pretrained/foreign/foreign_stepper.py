@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from transduce.errors import DataError, ModelError
 from transduce.interfaces import Source
+from transduce.search.rules.shortlist import refuse_shortlist
 from transduce.tokenization.numbering import Numbering
 
 __all__ = ["AdapterState", "CausalAdapter", "EncoderDecoderAdapter", "ours_from_theirs"]
@@ -116,6 +117,7 @@ class EncoderDecoderAdapter:
     @torch.no_grad()
     def start(self, source: Source, *, attention: bool = False) -> AdapterState:
         """Encode once."""
+        refuse_shortlist(source, "for a model that transformers runs")
         encoder = self._model.get_encoder()
         if self._picture is not None:
             values, (channels, height) = source.frames, self._picture
@@ -167,6 +169,7 @@ class CausalAdapter:
     @torch.no_grad()
     def start(self, source: Source, *, attention: bool = False) -> AdapterState:
         """Read all of the prompts but their last tokens, which come in place of BEGIN."""
+        refuse_shortlist(source, "for a model that transformers runs")
         prompts = [
             row[: length - 1]
             for row, length in zip(

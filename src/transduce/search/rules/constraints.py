@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from transduce.config import SearchConfig
 from transduce.errors import SearchError
-from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
+from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN, Source
 from transduce.search.rules.adjustments import UNADJUSTED, Adjustments
+from transduce.search.rules.shortlist import Shortlist, needs_all_tokens
 
 __all__ = ["Constraints", "FollowedPhrases", "PhraseAutomaton", "check", "check_vocabulary"]
 
@@ -30,7 +31,8 @@ class Constraints:
     ``free`` tokens of the prefix are no choice of the model's and score 0: a language code.
     ``banned_first`` are tokens that do not follow the prefix. Where there are ``first_of``,
     each output begins with the one of these that the model holds most probable, in front of the
-    prefix and as free: a language that is guessed. ``adjustments`` bear on scores.
+    prefix and as free: a language that is guessed. ``adjustments`` bear on scores. The
+    ``shortlist`` says which tokens a source calls for, where the options ask for one.
     """
 
     prefix: Phrase = ()
@@ -40,6 +42,18 @@ class Constraints:
     banned_first: tuple[int, ...] = ()
     first_of: tuple[int, ...] = ()
     adjustments: Adjustments = UNADJUSTED
+    shortlist: Shortlist | None = None
+
+    def listed(self, source: Source, options: SearchConfig) -> Source:
+        """The source with the tokens that its output may hold, where ``options`` ask for them.
+
+        What must be writable is among them. Raises SearchError where there is no shortlist.
+        """
+        if not options.shortlist or source.shortlist is not None or needs_all_tokens(options):
+            return source
+        if self.shortlist is None:
+            raise SearchError("shortlist must be false where none was learnt; got true")
+        return replace(source, shortlist=self.shortlist.of(source, self.wanted_tokens))
 
     @property
     def largest_token(self) -> int:
@@ -48,6 +62,14 @@ class Constraints:
         phrases = (*ends, *self.forbidden, *self.required)
         named = max((token for phrase in phrases for token in phrase), default=-1)
         return max(named, self.adjustments.largest_token)
+
+    @property
+    def wanted_tokens(self) -> frozenset[int]:
+        """All tokens that an output must be able to hold."""
+        adjustments = self.adjustments
+        phrases = (self.prefix, self.first_of, *self.required, adjustments.ends)
+        raised = (phrase for phrase, bias in adjustments.biases if bias > 0)
+        return frozenset(token for phrase in (*phrases, *raised) for token in phrase)
 
     def asks_rows(self) -> bool:
         """Whether a search needs the scores of all tokens."""

@@ -11,7 +11,7 @@ from transduce.config import SearchConfig
 from transduce.search import Hypothesis, Retracing
 from transduce.workflow.predicting.alignments import Aligner
 from transduce.workflow.predicting.output import EMPTY, Output, WordConfidence, joined
-from transduce.workflow.predicting.writer import Writer
+from transduce.workflow.predicting.writer import Writer, leave_shortlist_aside
 
 __all__ = ["PLAIN", "Details", "SeenSource"]
 
@@ -58,7 +58,13 @@ class Details:
         return Retracing() if self._looks else None
 
     def searching(self, options: SearchConfig) -> SearchConfig:
-        """The search, which keeps all hypotheses of its beam where a confidence looks at them."""
+        """The search, which keeps all hypotheses of its beam where a confidence looks at them.
+
+        Probabilities that are looked at are those among all tokens.
+        """
+        if options.shortlist and (self._looks or self.alternatives):
+            leave_shortlist_aside("confidence" if self._looks else "alternatives")
+            options = options.model_copy(update={"shortlist": False})
         if not self._looks or options.sample:
             return options
         return options.model_copy(update={"nbest": max(options.nbest, options.beam)})

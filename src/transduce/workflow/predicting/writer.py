@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
+from functools import cache
 
 from transduce.config import SearchConfig
 from transduce.errors import SearchError
 from transduce.interfaces import END, UNKNOWN
 from transduce.reading.parts import WHOLE, Part
-from transduce.search import Constraints, Hypothesis
+from transduce.search import Constraints, Hypothesis, Shortlist
 from transduce.search.rules.adjustments import Adjustments
+from transduce.search.rules.shortlist import needs_all_tokens
 from transduce.tokenization.joint import Coder
 from transduce.workflow.predicting.other_tokens import TokenAlternatives, token_alternatives
 from transduce.workflow.predicting.output import Output
 from transduce.workflow.predicting.output_rules import NO_RULES, OutputRules
 
-__all__ = ["Writer"]
+__all__ = ["Writer", "leave_shortlist_aside"]
+
+
+@cache
+def leave_shortlist_aside(option: str) -> None:
+    """Say once that an option asks about the whole vocabulary."""
+    logging.getLogger("transduce").warning(
+        "search.shortlist is left aside where %s asks about the whole vocabulary", option
+    )
 
 
 @dataclass(frozen=True)
@@ -28,9 +39,23 @@ class Writer:
     tokenizer: Coder
     part: Part = WHOLE
     rules: OutputRules = NO_RULES
+    shortlist: Shortlist | None = None
 
     def constraints(self, options: SearchConfig) -> Constraints | None:
         """What bears on each output; None where nothing does. Raises SearchError."""
+        found = self._phrases(options)
+        if not options.shortlist:
+            return found
+        if self.shortlist is None:
+            raise SearchError(
+                "search.shortlist must be false for a model without a shortlist, which "
+                "`transduce shortlist MODEL` learns; got true"
+            )
+        if (option := needs_all_tokens(options)) is not None:
+            leave_shortlist_aside(f"search.{option}")
+        return replace(found or Constraints(), shortlist=self.shortlist)
+
+    def _phrases(self, options: SearchConfig) -> Constraints | None:
         rules, begin = self.rules, self._begin()
         first = self.tokenizer.first if rules.first is None else rules.first
         guessed = self.tokenizer.first_of if rules.first is None else {}
