@@ -122,12 +122,12 @@ def search(
     beyond its last position, EngineError where memory is short.
     """
     sentences, longest = len(plan.most), max(*plan.most, len(plan.prefix))
-    given = [("least", plan.least), ("lengths", prepared["lengths"])]
+    counts = {"least": len(plan.least), "lengths": len(prepared["lengths"])}
     if shortlist is not None:
-        given.append(("shortlist", shortlist))
-    for name, numbers in given:
-        if len(numbers) != sentences:
-            raise SearchError(f"{name} must have {sentences} numbers; got {len(numbers)}")
+        counts["shortlist"] = len(shortlist)
+    for name, count in counts.items():
+        if count != sentences:
+            raise SearchError(f"{name} must have {sentences} numbers; got {count}")
     needed = longest + 1
     known = needed if decoder.positions is None else decoder.positions
     outputs = _Outputs(sentences, plan.nbest, longest + 1)

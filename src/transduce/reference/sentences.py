@@ -269,8 +269,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "prefix": "The text that every output begins with.",
         "forbidden": "Texts that no output contains.",
         "required": "Texts that every output contains.",
-        "shortlist": "Choose among the tokens that the source calls for, which "
-        "`transduce shortlist` learnt: faster, the scores are those within the list.",
+        "shortlist": "Choose among the tokens that `transduce shortlist` learnt for the source.",
         "max_source_length": "Longer sources are cut to so many tokens or frames.",
         "batch_tokens": "Source tokens times beams that are decoded together.",
     },

@@ -7,9 +7,11 @@ attention is at the step that writes it: of a Transformer the mean over the head
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from transduce.errors import ModelError
 from transduce.interfaces import Batch
@@ -28,7 +30,7 @@ def attended_lexicon(model: Seq2Seq, batches: Iterable[Batch], sizes: tuple[int,
 
     Raises ModelError where the model has no attention.
     """
-    counted, keys, weights = _Counted(), list[np.ndarray](), list[np.ndarray]()
+    counted, keys, weights = _Counted(), list[NDArray[Any]](), list[NDArray[Any]]()
     waiting = 0
     for batch in batches:
         batch = batch.to(model.device)
@@ -53,10 +55,10 @@ class _Counted:
     """Sums of weights by their keys, which rise."""
 
     def __init__(self) -> None:
-        self.keys = np.empty(0, dtype=np.int64)
-        self.counts = np.empty(0)
+        self.keys: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self.counts: NDArray[Any] = np.empty(0)
 
-    def add(self, keys: list[np.ndarray], weights: list[np.ndarray]) -> None:
+    def add(self, keys: list[NDArray[Any]], weights: list[NDArray[Any]]) -> None:
         """Add some more."""
         self.keys, places = np.unique(np.concatenate([self.keys, *keys]), return_inverse=True)
         self.counts = np.bincount(places, np.concatenate([self.counts, *weights]), len(self.keys))

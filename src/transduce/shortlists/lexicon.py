@@ -166,7 +166,8 @@ def _places(starts: Integers, lengths: NDArray[np.integer[Any]]) -> Integers:
     """``starts[i], starts[i] + 1, …`` for ``lengths[i]`` places each, one after another."""
     lengths = lengths.astype(np.int64)
     shifts = starts - (np.cumsum(lengths) - lengths)
-    return np.arange(int(lengths.sum())) + shifts.repeat(lengths)
+    places: Integers = np.arange(int(lengths.sum())) + shifts.repeat(lengths)
+    return places
 
 
 def _none() -> Integers:

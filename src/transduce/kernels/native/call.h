@@ -123,9 +123,13 @@ struct Call {
   void lists(int tensor, int64_t bound) const {
     within<int64_t>(tensor, product({sentences, listed}), 0, bound);
     const int64_t* tokens = there<int64_t>(tensor);
-    for (int64_t i = 0; i < sentences * listed; ++i)
-      if (i % listed != 0 && tokens[i] <= tokens[i - 1] && tokens[i] != 0)
-        throw Refused(Fault::kRange, tensor, tokens[i], tokens[i - 1] + 1, bound);
+    for (int64_t i = 0; i < sentences * listed; ++i) {
+      if (i % listed == 0 || tokens[i] == 0) continue;
+      const bool behind = i % listed > 1 && tokens[i - 1] == 0;
+      if (tokens[i] <= tokens[i - 1] || behind)
+        throw Refused(Fault::kRange, tensor, tokens[i], behind ? 0 : tokens[i - 1] + 1,
+                      behind ? 1 : bound);
+    }
   }
 
   // That a tensor holds ``count`` numbers, none below ``least``, all below ``bound``.

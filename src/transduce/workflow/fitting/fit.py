@@ -86,6 +86,11 @@ def fit(
     require_agreement(config)
     if (reason := config.search.refusal()) is not None:
         raise ConfigError(f"search.{reason}")
+    if config.search.shortlist:
+        raise ConfigError(
+            "search.shortlist must be false where a model is trained; "
+            "`transduce shortlist` learns one of a trained model"
+        )
     folder = Path(folder)
     main = launched_processes()[0] == 0
     with taken(folder, config, resume) if main else nullcontext():
