@@ -11,6 +11,7 @@ from engine_kernels import LESSER, kernels
 from torch import Tensor
 
 from architectures import ARCHITECTURES, SYMBOLS, make_model, make_source_for
+from transduce.compress import shrunk
 from transduce.config import SearchConfig
 from transduce.engine import fast_stepper
 from transduce.engine.programs.program import Number, Program
@@ -18,9 +19,10 @@ from transduce.engine.programs.runner import Extent, Runner
 from transduce.errors import EngineError
 from transduce.interfaces import BEGIN, END, Source
 from transduce.models.seq2seq import Seq2Seq
+from transduce.models.storage import adopt_weights, named_weights
 from transduce.search import Hypothesis, decode
 
-NUMBERS: list[Number] = ["float32", "bfloat16", "int8"]
+NUMBERS: list[Number] = ["float32", "bfloat16", "int8", "int4"]
 SOURCES = [[5, 6, 7, 12], [], [9, 10, 11, 12, 5, 6], [4, 4], [8]]
 OWN = [[5, 7, 9, 11], [4, 6], [4, 5, 6, 12, 13], [], [7]]
 KINDS = ["gru-general", "lstm-none", "lstm-copy", "transformer-learned", "transformer-copy"]
@@ -32,12 +34,14 @@ def padded(lists: list[list[int]]) -> Tensor:
     return torch.tensor([[*row, *[0] * (width - len(row))] for row in rows])
 
 
-def opinionated(name: str) -> Seq2Seq:
+def opinionated(name: str, number: str = "float32") -> Seq2Seq:
     model = make_model(ARCHITECTURES[name])
     torch.manual_seed(4)
     with torch.no_grad():
         model.output.weight.normal_(0, 1.0)
         model.output.bias.normal_(0, 0.5)
+    if number == "int4":  # multiplies what is stored in it
+        adopt_weights(model, {n: shrunk(w, "int4") for n, w in named_weights(model).items()})
     return model
 
 
@@ -52,7 +56,7 @@ def by_hand(logits: Tensor, listed: list[int]) -> Tensor:
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_a_list_of_all_tokens_changes_no_bit(name: str, number: Number) -> None:
     kernels()
-    model = opinionated(name)
+    model = opinionated(name, number)
     source = make_source_for(model, SOURCES)
     every = torch.arange(SYMBOLS).repeat(len(SOURCES), 1)
     engine = fast_stepper(model, number)
@@ -67,7 +71,7 @@ def test_a_list_of_all_tokens_changes_no_bit(name: str, number: Number) -> None:
 @pytest.mark.parametrize("name", ["gru-general", "transformer-learned"])
 def test_logits_are_those_of_the_list(name: str, number: Any) -> None:
     kernels()
-    model = opinionated(name)
+    model = opinionated(name, number)
     stepper = fast_stepper(model, number)
     source = make_source_for(model, SOURCES)
     listed = replace(source, shortlist=padded(OWN))
@@ -89,7 +93,7 @@ def test_logits_are_those_of_the_list(name: str, number: Any) -> None:
 @pytest.mark.parametrize("name", KINDS)
 def test_model_steps_and_searches_agree(name: str, number: Number) -> None:
     kernels()
-    model = opinionated(name)
+    model = opinionated(name, number)
     source = replace(make_source_for(model, SOURCES), shortlist=padded(OWN))
     engine = fast_stepper(model, number)
     for options in ({}, {"beam": 3, "nbest": 3}, {"beam": 2, "min_length": 2}):
@@ -116,7 +120,7 @@ def assert_alike(
 @pytest.mark.parametrize("name", KINDS)
 def test_a_sentence_does_not_see_the_lists_of_others(name: str, number: Number) -> None:
     kernels()
-    model = opinionated(name)
+    model = opinionated(name, number)
     engine = fast_stepper(model, number)
     source = replace(make_source_for(model, SOURCES), shortlist=padded(OWN))
     for options in ({}, {"beam": 3, "nbest": 3}, {"beam": 3, "no_repeat_ngram": 2}):
@@ -142,6 +146,7 @@ def test_products_of_odd_sizes(number: Number, architecture: str | None) -> None
         source = program.buffer(depth)
         program.fetch("x", source, stride=depth)
         weight = torch.randn(columns, depth, generator=generator)
+        weight = shrunk(weight, "int4") if number == "int4" else weight
         program.vocabulary(source, weight, torch.randn(columns, generator=generator), END)
         runner, rows = Runner(program), sentences * beams
         x = torch.randn(rows, depth, generator=generator)

@@ -15,7 +15,7 @@ from transduce.errors import ModelError
 from transduce.interfaces import Batch, Source
 from transduce.shortlists import lexicon as module
 from transduce.shortlists.attended import attended_lexicon
-from transduce.shortlists.choosing import Answered, choose_shortlist
+from transduce.shortlists.choosing import Heard, choose_shortlist
 from transduce.shortlists.lexicon import NOTHING, Lexicon, learn_lexicon
 
 PAIRS = [([5, 6], [7, 8]), ([5], [7]), ([6, 9, 5], [8, 4, 7, 7]), ([9], [4]), ([6], [8, 10])]
@@ -121,10 +121,10 @@ def test_lists_are_as_long_as_outputs_need(monkeypatch: pytest.MonkeyPatch) -> N
     lexicon = Lexicon.of_counts(keys, np.array([2.0, 1.0, 1.0]), (7, size))
     copies = np.array([1, 1, 1, 1, 1, 290, 1])  # 5 is the same symbol as 290, 6 is none
     seen = [
-        Answered([5, 3], [200, 4, 290]),
-        Answered([6, 3], [299, 9]),
-        Answered([5, 6, 3], [250, 299, 7]),
-        Answered([6, 3], [150]),
+        Heard([5, 3], [200, 4, 290]),
+        Heard([6, 3], [299, 9]),
+        Heard([5, 6, 3], [250, 299, 7]),
+        Heard([6, 3], [150]),
     ]
     most = choose_shortlist(lexicon, counts, copies, seen, 0.75)
     assert most.frequent == 10

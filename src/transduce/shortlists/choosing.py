@@ -14,7 +14,7 @@ from transduce.interfaces import END, Source
 from transduce.search import Shortlist
 from transduce.shortlists.lexicon import Lexicon
 
-__all__ = ["Chosen", "Answered", "choose_shortlist"]
+__all__ = ["Chosen", "Heard", "choose_shortlist"]
 
 Integers = NDArray[np.integer[Any]]
 
@@ -23,7 +23,7 @@ _LEAST_FREQUENT = 50  # tokens that are at hand whatever was seen
 
 
 @dataclass(frozen=True)
-class Answered:
+class Heard:
     """A source in tokens, END behind, and what the model writes for it from all tokens."""
 
     source: Sequence[int]
@@ -46,7 +46,7 @@ class Chosen:
 
 
 def choose_shortlist(
-    lexicon: Lexicon, counts: Integers, copies: Integers, seen: Sequence[Answered], share: float
+    lexicon: Lexicon, counts: Integers, copies: Integers, seen: Sequence[Heard], share: float
 ) -> Chosen:
     """The shortest lists with which at least ``share`` (0 to 1) of the outputs are the same.
 
@@ -66,7 +66,7 @@ def _with(
     order: Integers,
     rank: Integers,
     copies: Integers,
-    seen: Sequence[Answered],
+    seen: Sequence[Heard],
     share: float,
     each: int,
 ) -> Chosen:

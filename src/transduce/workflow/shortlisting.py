@@ -14,7 +14,7 @@ from transduce.models.copying import copy_map
 from transduce.models.seq2seq import Seq2Seq
 from transduce.reading.parts import parts_of
 from transduce.shortlists.attended import attended_lexicon
-from transduce.shortlists.choosing import Chosen, Answered, choose_shortlist
+from transduce.shortlists.choosing import Chosen, Heard, choose_shortlist
 from transduce.shortlists.lexicon import learn_lexicon
 from transduce.workflow.trained import TrainedModel
 
@@ -62,14 +62,14 @@ def learn_shortlist(
     return choose_shortlist(lexicon, counts, _copies(trained), seen, share)
 
 
-def _seen(trained: TrainedModel, name: str, sources: Sequence[str]) -> Iterator[Answered]:
+def _seen(trained: TrainedModel, name: str, sources: Sequence[str]) -> Iterator[Heard]:
     """What the model writes from all tokens."""
     part = parts_of(trained.config)[name]
     options = trained.config.search.model_copy(update={"shortlist": False, "nbest": 1})
     found = trained.predict(sources, options, part=name or None)
     for source, outputs in zip(sources, found, strict=True):
         row = trained.reader.encoded(source, part).tokens[0].tolist()
-        yield Answered(row, outputs[0].numbers)
+        yield Heard(row, outputs[0].numbers)
 
 
 def _copies(trained: TrainedModel) -> np.ndarray:

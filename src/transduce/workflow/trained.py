@@ -86,8 +86,7 @@ _LINE_END = re.compile(r"\n\s*")
 class TrainedModel:
     """A model with what reads its sources (tokenizers, or a reader of recordings or pictures) and
     the target's tokenizer. ``load`` reads the directory that ``save`` writes. ``confidence`` says
-    how sure it is of an output, where that was fitted, ``shortlist`` which tokens a source calls
-    for, where that was learnt.
+    how sure it is of an output, ``shortlist`` which tokens a source calls for, where there is one.
     """
 
     config: Config
@@ -276,8 +275,7 @@ class TrainedModel:
         details: Details = PLAIN,
     ) -> Predictor:
         chosen = find_part(self.config, part)
-        own = coder(self.target_tokenizer, chosen.name)
-        writer = Writer(own, chosen, rules, self.shortlist)
+        writer = Writer(coder(self.target_tokenizer, chosen.name), chosen, rules, self.shortlist)
         limits, device = limits or self.limits(), self.model.device
         return self.reader.predictor(
             stepper, writer, device, limits, timings=timings, details=details
