@@ -32,6 +32,6 @@ def shortlist(
     ] = 0.995,
 ) -> None:
     """Learn which target tokens each source calls for: search.shortlist=true chooses among them."""
-    from transduce.commands.learn_lists import learn_and_store
+    from transduce.commands.shrinking.learn_lists import learn_and_store
 
     learn_and_store(model, data or [], by, unchanged)

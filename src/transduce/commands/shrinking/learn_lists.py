@@ -14,7 +14,7 @@ from transduce.pretrained.published_model import load_trained
 from transduce.reading.parts import Part, parts_of
 from transduce.reading.problems import Problems
 from transduce.shortlists import SHORTLIST, write_shortlist
-from transduce.workflow.shortlisting import By, learn_shortlist, require_texts
+from transduce.workflow.fitting.shortlisting import By, learn_shortlist, require_texts
 from transduce.workflow.trained import TrainedModel
 
 __all__ = ["learn_and_store"]
