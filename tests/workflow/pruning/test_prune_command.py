@@ -118,6 +118,16 @@ def test_other_models(home: Path, run, tmp_path: Path, capsys: pytest.CaptureFix
     assert "model must have float32 weights to be pruned; got int8" in capsys.readouterr().err
 
 
+def test_hidden_units(run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--prune", "hidden=0.5", model="recurrent") == 0
+    assert "encoder.width: 8 to" in capsys.readouterr().err
+    model = TrainedModel.load(tmp_path / "out", "cpu")
+    widths = model.config.model.encoder.width, model.config.model.decoder.width
+    assert sum(widths) == 8
+    assert model.config.model.embedding_width == 8
+    assert model.predict(["abc"], model.config.search)
+
+
 def test_options_that_are_refused(run, capsys: pytest.CaptureFixture[str]) -> None:
     for words_given, expected in (
         (["heads=0.5"], "must be given with --prune; got heads=0.5 without it"),

@@ -65,7 +65,8 @@ def smaller(
     size = model.source_embedding.weight.shape[0] if model.frontend is None else 6
     symbols = None if model.pointer is None else model.pointer.symbols
     made = build_model(changed, size, model.vocabulary, symbols).eval()
-    set_weights(made, weights_without(named_weights(model), groups, stays))
+    weights, own = weights_without(named_weights(model), groups, stays), named_weights(made)
+    set_weights(made, {name: weight for name, weight in weights.items() if name in own})
     return made
 
 
@@ -81,8 +82,9 @@ def masked(model: Seq2Seq, groups: list[UnitGroup], stays: list[list[Tensor]]) -
         for units, own in zip(group.units, kept, strict=True):
             gone = [n for n in range(units.count) if n not in own.tolist()]
             for place in units.places:
+                here = [n - place.first for n in gone if n in range(*place.units.indices(999))]
                 if place.reads:
-                    weights[place.name].index_fill_(place.dim, place.owned[gone].flatten(), 0)
+                    weights[place.name].index_fill_(place.dim, place.owned[here].flatten(), 0)
     set_weights(model, weights)
     return model
 

@@ -16,7 +16,7 @@ __all__ = ["LayerOption", "Place", "RankedUnits", "UnitGroup", "every", "with_op
 
 @dataclass(frozen=True)
 class Place:
-    """Unit u has the entries ``owned[u]``, int64 ``[U, k]``, of dimension ``dim`` of a tensor.
+    """Unit ``first`` + u has the entries ``owned[u]``, int64 ``[U', k]``, of dimension ``dim``.
 
     ``reads``: these weights are what multiplies the unit on its way to others, each use once. So a
     factor on the unit is one on them.
@@ -26,19 +26,29 @@ class Place:
     dim: int
     owned: Tensor
     reads: bool = False
+    first: int = 0
+
+    @property
+    def units(self) -> slice:
+        """The units that are in this tensor."""
+        return slice(self.first, self.first + len(self.owned))
 
 
 @dataclass(frozen=True)
 class RankedUnits:
-    """Units that are ranked among each other, in ``blocks`` of which each keeps as many."""
+    """Units that are ranked among each other, in ``blocks`` of which each keeps as many.
+
+    ``scaled`` is a tensor that is multiplied by the root of the share that is kept.
+    """
 
     places: tuple[Place, ...]
     blocks: int = 1
+    scaled: str | None = None
 
     @property
     def count(self) -> int:
         """U."""
-        return len(self.places[0].owned)
+        return max(place.first + len(place.owned) for place in self.places)
 
 
 @dataclass(frozen=True)
@@ -96,6 +106,8 @@ def with_options(
     changed: dict[str, object] = {
         side: _changed(config, side, options) for side, options in stacks.items()
     }
+    if config.embedding_width is None and any("width" in options for options in stacks.values()):
+        changed["embedding_width"] = config.encoder.width  # embeddings stay as wide as they are
     return config.model_copy(update=changed)
 
 

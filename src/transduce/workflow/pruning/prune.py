@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import copy
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
@@ -13,8 +14,9 @@ from transduce.models.seq2seq import Seq2Seq
 from transduce.models.storage import named_weights, set_weights
 from transduce.reading.pair_files import Example
 from transduce.workflow.evaluate import pair_batches, spread
-from transduce.workflow.pruning.asked_shares import PRUNED, AskedShare, PrunedPart, Side
+from transduce.workflow.pruning.asked_shares import PRUNED, AskedShare, PrunedPart
 from transduce.workflow.pruning.prunable_units import UnitGroup, with_options
+from transduce.workflow.pruning.recurrent_units import hidden_groups, with_identities
 from transduce.workflow.pruning.transformer_units import feedforward_groups, head_groups
 from transduce.workflow.pruning.unit_choice import best_units, counts_kept, require_some_left
 from transduce.workflow.pruning.unit_removal import weights_without
@@ -33,8 +35,6 @@ _NAMES: dict[PrunedPart, str] = {
     "heads": "attention heads of a Transformer",
     "hidden": "hidden units of recurrent layers",
 }
-Groups = Callable[[Seq2Seq, Side], Iterator[UnitGroup]]
-_GROUPS: dict[PrunedPart, Groups] = {"feedforward": feedforward_groups, "heads": head_groups}
 
 
 def prune(
@@ -91,7 +91,8 @@ def _made(trained: TrainedModel, model: ModelConfig, weights: dict[str, Tensor])
     """A model of this config and these weights that reads and writes as ``trained`` does."""
     config: Config = trained.config.model_copy(update={"model": model})
     made = TrainedModel.fresh(config, trained.source, trained.target_tokenizer)
-    set_weights(made.model, weights)
+    own = named_weights(made.model)  # maps that change nothing are gone where none is needed
+    set_weights(made.model, {name: weight for name, weight in weights.items() if name in own})
     made.model.eval()
     made.report = {name: value for name, value in trained.report.items() if name != "test"}
     made.report["parameters"] = made.parameters_by_module()
@@ -109,25 +110,55 @@ def _without_layers(
 def _without_units(
     trained: TrainedModel, asked: AskedShare, batches: Sequence[Batch]
 ) -> TrainedModel:
-    groups = _groups(trained.model, asked)
+    if asked.part == "hidden":
+        _require_like_embeddings(trained.config.model)
+    groups = _groups(_readable(trained, asked), asked)
     require_some_left(asked, groups)
     total = sum(group.count for group in groups)
     final = total - asked.of(total)
     for number in range(1, _ROUNDS + 1):
         left = max(final, round(total * (final / total) ** (number / _ROUNDS)))
-        groups = _groups(trained.model, asked)
-        scores = taylor_scores(trained.model, groups, batches)
+        model = _readable(trained, asked)
+        groups = _groups(model, asked)
+        scores = taylor_scores(model, groups, batches)
         kept = counts_kept(left, groups, scores)
         stays = [best_units(*each) for each in zip(groups, scores, kept, strict=True)]
-        weights = weights_without(named_weights(trained.model), groups, stays)
+        weights = weights_without(named_weights(model), groups, stays)
         trained = _made(trained, with_options(trained.config.model, groups, kept), weights)
     return trained
 
 
+def _readable(trained: TrainedModel, asked: AskedShare) -> Seq2Seq:
+    """The model, in which every use of a unit is a product with weights."""
+    if asked.part != "hidden":
+        return trained.model
+    model = copy.deepcopy(trained.model)
+    with_identities(model)
+    return model
+
+
+def _require_like_embeddings(config: ModelConfig) -> None:
+    """Raise ConfigError where embeddings, which stay, would be of two widths."""
+    if config.embedding_width is None and config.encoder.width != config.decoder.width:
+        raise ConfigError(
+            "--prune hidden must be of a model whose embeddings are of one width "
+            "(model.embedding_width, or encoder and decoder as wide); got "
+            f"{config.encoder.width} and {config.decoder.width}"
+        )
+
+
 def _groups(model: Seq2Seq, asked: AskedShare) -> list[UnitGroup]:
     """Raises ConfigError where there are none in a stack that is named."""
-    find = _GROUPS.get(asked.part)
-    found = [] if find is None else [one for side in asked.sides for one in find(model, side)]
+    found: list[UnitGroup] = []
+    match asked.part:
+        case "hidden":
+            found = hidden_groups(model, asked.sides)
+        case "heads":
+            found = [group for side in asked.sides for group in head_groups(model, side)]
+        case "feedforward":
+            found = [group for side in asked.sides for group in feedforward_groups(model, side)]
+        case "layers":
+            raise ValueError("layers have no units")
     if not found:
         whose = f"the {asked.sides[0]}" if len(asked.sides) == 1 else "the model"
         named = _NAMES[asked.part]

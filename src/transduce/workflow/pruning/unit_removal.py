@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -24,11 +25,16 @@ def weights_without(
             gone = torch.ones(units.count, dtype=torch.bool)
             gone[own] = False
             for place in units.places:
-                left[place.name][place.dim][place.owned[gone].flatten()] = False
+                entries = place.owned[gone[place.units]].flatten()
+                left[place.name][place.dim][entries] = False
     found = {}
     for name, weight in weights.items():
         for dim, mask in enumerate(left[name]):
             if not mask.all():
                 weight = weight.index_select(dim, mask.nonzero()[:, 0].to(weight.device))
         found[name] = weight
+    for group, kept in zip(groups, stays, strict=True):
+        for units, own in zip(group.units, kept, strict=True):
+            if units.scaled is not None:
+                found[units.scaled] = found[units.scaled] * math.sqrt(len(own) / units.count)
     return found

@@ -64,6 +64,7 @@ def _factors(units: RankedUnits, found: dict[str, Tensor]) -> Tensor:
     total = torch.zeros(units.count, dtype=torch.float64)
     for place in units.places:
         if place.reads and place.name in found:
-            of_entries = found[place.name].movedim(place.dim, 0).flatten(1).sum(1)
-            total += of_entries[place.owned].sum(1)
+            entries = found[place.name].movedim(place.dim, 0)
+            of_entries = entries.reshape(len(entries), -1).sum(1)
+            total[place.units] += of_entries[place.owned].sum(1)
     return total
