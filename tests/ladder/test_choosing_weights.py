@@ -12,7 +12,7 @@ import transduce.ladder.choosing_weights as choosing
 from command_line import call
 from reversal_run import Run
 from small_runs import words
-from transduce.errors import ModelError
+from transduce.errors import ConfigError, ModelError
 from transduce.evaluation.compare import Estimate, Significance
 from transduce.ladder.choosing_weights import choose_weights, worse
 from transduce.reading.pair_files import Example
@@ -68,6 +68,40 @@ def test_what_there_is_no_time_for_is_not_tried(
     assert "not tried" in found.table()
 
 
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_fewer_weights_come_last(
+    trained: TrainedModel, examples: dict[str, list[Example]], spoilt: bool
+) -> None:
+    given: list[float] = []
+
+    def fewer(minutes: float) -> TrainedModel:
+        given.append(minutes)
+        most = trained.config.search.model_copy(update={"max_length": 1})
+        config = trained.config.model_copy(update={"search": most} if spoilt else {})
+        return TrainedModel(config, trained.source, trained.target_tokenizer, trained.model)
+
+    found = choose_weights(trained, examples, 60, fewer=fewer)
+    assert 50 < given[0] < 60
+    assert found.model is not None
+    last = found.forms[-1]
+    assert last.name == f"pruned, {found.model.config.weights}"
+    assert last.verdict == ("measurably worse" if spoilt else "no measurable loss")
+    assert (found.model is last.model) is not spoilt
+
+
+def test_why_no_weights_were_removed_is_said(
+    trained: TrainedModel, examples: dict[str, list[Example]]
+) -> None:
+    def fewer(minutes: float) -> TrainedModel:
+        raise ConfigError("there is nothing to prune")
+
+    found = choose_weights(trained, examples, 60, fewer=fewer)
+    assert found.forms[-1].verdict == "not tried: there is nothing to prune"
+    assert found.model is not None
+    short = choose_weights(trained, examples, 1, fewer=fewer)
+    assert short.forms[-1].verdict == "not tried: no minutes left"
+
+
 def test_a_shrunk_model_is_refused(
     trained: TrainedModel, examples: dict[str, list[Example]]
 ) -> None:
@@ -99,13 +133,17 @@ def test_the_command(
     assert call(monkeypatch, "shrink", run.folder, "-o", out) == 2
     assert "dev data must have at least 50 sources" in capsys.readouterr().err
     monkeypatch.setattr(choosing, "_FEWEST", 5)
-    assert call(monkeypatch, "shrink", run.folder, "-o", out, "--minutes", 9) == 0
+    monkeypatch.setattr(choosing, "_TO_LEARN", 0.01)
+    assert call(monkeypatch, "shrink", run.folder, "-o", out, "--minutes", 0.2) == 0
     said = capsys.readouterr().out
     assert "no measurable loss" in said
     assert "bytes a weight" in said
     small = TrainedModel.load(out)
     assert small.config.weights != "float32"
-    assert len(small.report["shrinking"]["forms"]) == 4
+    forms = small.report["shrinking"]["forms"]
+    assert len(forms) == 5
+    assert forms[-1]["weights"].startswith("pruned, ")
+    assert not (out / "training").exists()
     for given in (["--minutes", 0], ["--minutes", 1, "--weights", "int8"]):
         assert call(monkeypatch, "shrink", run.folder, "-o", tmp_path / "no", *given) == 2
         assert "--minutes must be" in capsys.readouterr().err

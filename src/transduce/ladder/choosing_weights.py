@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from transduce.config import WeightNumber
-from transduce.errors import ConfigError, DataError
+from transduce.errors import ConfigError, DataError, TransduceError
 from transduce.evaluation.compare import Estimate, System, compare_systems
 from transduce.evaluation.tables import number, render_table
 from transduce.metrics.known import METRICS, best_known
@@ -23,19 +23,21 @@ from transduce.workflow.trained import TrainedModel
 __all__ = ["ChosenWeights", "FormTried", "choose_weights", "dev_examples", "worse"]
 
 Say = Callable[[str], None]
+Fewer = Callable[[float], TrainedModel]
 
 _MOST = 2000  # dev sources that forms are compared on
 _FEWEST = 50  # with fewer nothing could be told
 _TOGETHER = 100  # answered between two looks at the clock
 _SHARE = 0.25  # of the minutes for the model as it is: each of the other forms takes as long
 _SIGNIFICANT = 0.05
+_TO_LEARN = 1.0  # minutes; in fewer a model does not recover from what was removed
 _LARGEST_FIRST: tuple[WeightNumber, ...] = ("bfloat16", "int8", "int4")
 
 
 @dataclass(frozen=True)
 class FormTried:
     """A form of the model: its weights' bytes, its score, sentences a second, and what came of
-    it; of one that was not tried the last alone.
+    it; of one that was not tried the last alone. ``model`` is kept of a pruned one.
     """
 
     name: str
@@ -43,6 +45,7 @@ class FormTried:
     found: Estimate | None = None
     speed: float | None = None
     verdict: str = ""
+    model: TrainedModel | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -129,12 +132,14 @@ def choose_weights(
     minutes: float,
     say: Say = lambda line: None,
     clock: Callable[[], float] = time.monotonic,
+    fewer: Fewer | None = None,
 ) -> ChosenWeights:
     """Try each form within so many minutes.
 
     Each answers the same dev sources with the recipe's search and this machine's engine; the
-    paired bootstrap tells whether it is worse than the model as it is. Raises ModelError where the
-    model cannot be shrunk.
+    paired bootstrap tells whether it is worse than the model as it is. Last comes the model that
+    ``fewer`` makes, of fewer float32 weights, in the minutes that it is given; it is rounded as
+    the best form before it. Raises ModelError where the model cannot be shrunk.
     """
     require_shrinkable(trained)
     end = clock() + 60 * minutes
@@ -161,7 +166,37 @@ def choose_weights(
         forms.append(FormTried(name, _size(smaller), found, speed, verdict))
         if verdict == "no measurable loss":
             best = smaller
+    if fewer is not None and best is not None:
+        forms.append(_pruned(fewer, best, judged, asked, (end - clock() - pass_seconds) / 60, say))
+        if forms[-1].model is not None:
+            best = forms[-1].model
     return ChosenWeights(tuple(forms), judged.metric, len(asked), best)
+
+
+def _pruned(
+    fewer: Fewer,
+    best: TrainedModel,
+    judged: _Judge,
+    asked: Sequence[tuple[str, Example]],
+    minutes: float,
+    say: Say,
+) -> FormTried:
+    """The form of fewer weights in the numbers of ``best``, with its model where it is no worse."""
+    number = best.config.weights
+    name = f"pruned, {number}"
+    if minutes < _TO_LEARN:
+        return FormTried(name, verdict="not tried: no minutes left")
+    try:
+        smaller = shrink(fewer(minutes), number)
+    except TransduceError as error:
+        return FormTried(name, verdict=f"not tried: {error}")
+    say(f"answering dev pruned, in {number}")
+    began = time.monotonic()
+    found = judged.of(_answers(smaller, asked, lambda: False))
+    speed = len(asked) / max(time.monotonic() - began, 1e-9)
+    if worse(found, judged.metric):
+        return FormTried(name, _size(smaller), found, speed, "measurably worse")
+    return FormTried(name, _size(smaller), found, speed, "no measurable loss", smaller)
 
 
 def _size(trained: TrainedModel) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast, get_args
 
 from transduce.commands.arguments import require_new_folder
-from transduce.commands.shrinking.pruning import pruned_model
+from transduce.commands.shrinking.pruning import pruned_model, shares_of
 from transduce.commands.shrinking.shrink_words import split_words
 from transduce.config import WeightNumber
 from transduce.errors import ConfigError, ModelError
@@ -80,10 +81,11 @@ def _rounded(model: Path, output: Path, weights: str | None, minutes: float | No
     require_new_folder(output)
     trained = load_trained(model, "cpu")
     if weights is None:
-        smaller = _chosen(trained, _MINUTES if minutes is None else minutes)
+        smaller = _chosen(trained, model, output, _MINUTES if minutes is None else minutes)
     else:
         smaller = shrink(trained, cast(WeightNumber, weights))
     smaller.save(output)
+    shutil.rmtree(output / "training", ignore_errors=True)  # of the pruned one, if it was tried
     _say_sizes(model, output, smaller)
 
 
@@ -99,10 +101,15 @@ def _say_sizes(model: Path, output: Path, smaller: TrainedModel) -> None:
     print(f"{stored}float32: {sizes.floats:,}{kept}")
 
 
-def _chosen(trained: TrainedModel, minutes: float) -> TrainedModel:
+def _chosen(trained: TrainedModel, model: Path, output: Path, minutes: float) -> TrainedModel:
     """The form that was chosen, with what was tried in its report; the table is printed."""
     require_shrinkable(trained)
-    found = choose_weights(trained, dev_examples(trained), minutes, _say)
+
+    def fewer(left: float) -> TrainedModel:
+        shares = shares_of(trained)
+        return pruned_model(model, output, shares, {}, minutes=left, resume=False)[0]
+
+    found = choose_weights(trained, dev_examples(trained), minutes, _say, fewer=fewer)
     print(found.table())
     if found.model is None:
         raise ModelError(
