@@ -19,6 +19,7 @@ from transduce.workflow.trained import TrainedModel
 
 __all__ = ["learn_and_store"]
 
+_WORTH_IT = 0.25  # of the vocabulary
 _MOST_SOURCES = 2000  # that are predicted, to see how long lists must be
 
 
@@ -61,6 +62,8 @@ def learn_and_store(model: Path, arguments: Sequence[str], by: str, share: float
         f"{chosen.unchanged:.1%} of {sum(map(len, sources.values())):,} outputs stay as they are; "
         f"of {chosen.shortlist.size:,} tokens {chosen.listed:,.0f} are to choose from"
     )
+    if chosen.listed > _WORTH_IT * chosen.shortlist.size:
+        print("lists this long save little: measure whether the model is faster with them")
     print(f"to use it: transduce predict {model} search.shortlist=true")
     if problems.total:
         print(f"left out: {problems.summary()}")
