@@ -31,7 +31,7 @@ def feed(files: Files, folder: Path) -> object:
     """Load, answer, describe."""
     lay(files, folder)
     trained = load_trained(folder, "cpu")
-    require_undamaged(files, "model.safetensors", "target.tokenizer.json")
+    require_undamaged(files, "model.safetensors", "shortlist.safetensors", "target.tokenizer.json")
     if trained.config.data.input.kind == "text":
         require_undamaged(files, "source.tokenizer.json")
     answer = ask(trained)
@@ -76,6 +76,7 @@ _MUTATIONS = {
     "config.yaml": yaml_with(*WORDS),
     "*.tokenizer.json": json_with(*STEPS),
     "model.safetensors": tensor_file,
+    "shortlist.safetensors": tensor_file,
     "report.json": json_with(),
     _SUMS: text,
 }
