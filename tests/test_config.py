@@ -84,7 +84,10 @@ def test_a_decoder_of_simple_recurrent_units() -> None:
             {"kind": "ssru", "positions": "rotary"},
             "positions must be one of .*, none; got 'rotary'",
         ),
-        ({"kind": "transformer", "feedforward": 0}, "feedforward must be at least 1; got 0"),
+        (
+            {"kind": "transformer", "feedforward": 0},
+            "feedforward must be a whole number of at least 1, or a list .*; got 0",
+        ),
     ):
         with pytest.raises(ConfigError, match=said):
             Config.from_mapping({"model": {"decoder": decoder}})

@@ -147,6 +147,10 @@ def test_what_is_beyond_a_bound_is_refused_by_name(
     assert len(message) < 300
 
 
+DESCRIBED = {"source", "target", "tags", "betas", "strides", "feedforward", "memory_heads"}
+DESCRIBED |= {"heads", "key_value_heads"}  # numbers, or a list of them
+
+
 def test_true_is_no_number() -> None:
     """YAML reads ``height: yes`` as true, which Python counts as 1."""
     numbers = [(way, node) for way, node in LEAVES if node.get("type") in ("integer", "number")]
@@ -156,7 +160,7 @@ def test_true_is_no_number() -> None:
             Config.from_mapping(recipe(way, True))
         key, _, expected = str(caught.value).partition(" must be ")
         assert key == ".".join(str(p) for p in way if not str(p).startswith("<"))[: len(key)]
-        if key.split(".")[-1] in ("source", "target", "tags", "betas", "strides"):
+        if key.split(".")[-1] in DESCRIBED:
             assert "True" in expected  # these are described as a whole
         else:
             kind = "a whole number" if node["type"] == "integer" else "a number"

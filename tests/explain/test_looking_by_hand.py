@@ -70,7 +70,7 @@ def test_rollout_is_the_product_of_halved_attentions():
     encoder, cross = [weights(4, 4) for _ in range(2)], [weights(3, 4) for _ in range(2)]
     own = [weights(3, 3) for _ in range(2)]
     looks = Looks(*(tuple(map(torch.from_numpy, layers)) for layers in (encoder, own, cross)))
-    source, before = AttentionRollout()._rollout(looks)
+    source, before = AttentionRollout()._rollout(looks, recurrent=False)
     half = [0.5 * layer.mean(0) + 0.5 * np.eye(4) for layer in encoder]
     memory = half[1] @ half[0]
     # Rows of all that flows: first the prefix, then the source.

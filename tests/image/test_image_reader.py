@@ -96,5 +96,5 @@ def test_a_file_that_changed_is_read_anew(tmp_path: Path) -> None:
 
 
 def test_samples_are_no_picture() -> None:
-    with pytest.raises(DataError, match="must be a path or an array of pixels; got a tuple"):
+    with pytest.raises(DataError, match="must be a path, bytes of a file or pixels; got a tuple"):
         ImageReader(CONFIG).read((np.zeros(9), 8000))
