@@ -30,6 +30,7 @@ _FEWEST = 50  # with fewer nothing could be told
 _TOGETHER = 100  # answered between two looks at the clock
 _SHARE = 0.25  # of the minutes for the model as it is: each of the other forms takes as long
 _SIGNIFICANT = 0.05
+_NO_TIME = "not tried: no minutes left"
 _TO_LEARN = 1.0  # minutes; in fewer a model does not recover from what was removed
 _LARGEST_FIRST: tuple[WeightNumber, ...] = ("bfloat16", "int8", "int4")
 
@@ -37,7 +38,7 @@ _LARGEST_FIRST: tuple[WeightNumber, ...] = ("bfloat16", "int8", "int4")
 @dataclass(frozen=True)
 class FormTried:
     """A form of the model: its weights' bytes, its score, sentences a second, and what came of
-    it; of one that was not tried the last alone. ``model`` is kept of a pruned one.
+    it; of one that was not tried the last alone. ``model`` where it is not measurably worse.
     """
 
     name: str
@@ -149,54 +150,37 @@ def choose_weights(
     texts = _answers(trained, asked, lambda: clock() > began + _SHARE * 60 * minutes)
     pass_seconds = clock() - began
     asked = asked[: len(texts)]
-    judged = _Judge(trained, asked, texts)
+    judged = _Judge(trained, asked, texts, clock)
     rate = len(texts) / max(pass_seconds, 1e-9)
-    first = FormTried("float32", _size(trained), judged.first(), rate, "as it is")
-    forms, best = [first], None
+    forms = [FormTried("float32", _size(trained), judged.first(), rate, "as it is")]
+    best: TrainedModel | None = None
     for name in _LARGEST_FIRST:
         if clock() + pass_seconds > end:
-            forms.append(FormTried(name, verdict="not tried: no minutes left"))
+            forms.append(FormTried(name, verdict=_NO_TIME))
             continue
         say(f"answering dev in {name}")
-        smaller = shrink(trained, name)
-        began = clock()
-        found = judged.of(_answers(smaller, asked, lambda: False))
-        speed = len(asked) / max(clock() - began, 1e-9)
-        verdict = "measurably worse" if worse(found, judged.metric) else "no measurable loss"
-        forms.append(FormTried(name, _size(smaller), found, speed, verdict))
-        if verdict == "no measurable loss":
-            best = smaller
+        forms.append(judged.tried(name, shrink(trained, name)))
+        best = forms[-1].model or best
     if fewer is not None and best is not None:
-        forms.append(_pruned(fewer, best, judged, asked, (end - clock() - pass_seconds) / 60, say))
-        if forms[-1].model is not None:
-            best = forms[-1].model
+        left = (end - clock() - pass_seconds) / 60
+        forms.append(_pruned(fewer, best.config.weights, judged, left, say))
+        best = forms[-1].model or best
     return ChosenWeights(tuple(forms), judged.metric, len(asked), best)
 
 
 def _pruned(
-    fewer: Fewer,
-    best: TrainedModel,
-    judged: _Judge,
-    asked: Sequence[tuple[str, Example]],
-    minutes: float,
-    say: Say,
+    fewer: Fewer, number: WeightNumber, judged: _Judge, minutes: float, say: Say
 ) -> FormTried:
-    """The form of fewer weights in the numbers of ``best``, with its model where it is no worse."""
-    number = best.config.weights
+    """The form of fewer weights, in these numbers."""
     name = f"pruned, {number}"
     if minutes < _TO_LEARN:
-        return FormTried(name, verdict="not tried: no minutes left")
+        return FormTried(name, verdict=_NO_TIME)
     try:
         smaller = shrink(fewer(minutes), number)
     except TransduceError as error:
         return FormTried(name, verdict=f"not tried: {error}")
     say(f"answering dev pruned, in {number}")
-    began = time.monotonic()
-    found = judged.of(_answers(smaller, asked, lambda: False))
-    speed = len(asked) / max(time.monotonic() - began, 1e-9)
-    if worse(found, judged.metric):
-        return FormTried(name, _size(smaller), found, speed, "measurably worse")
-    return FormTried(name, _size(smaller), found, speed, "no measurable loss", smaller)
+    return judged.tried(name, smaller)
 
 
 def _size(trained: TrainedModel) -> int:
@@ -250,9 +234,14 @@ class _Judge:
     """Scores texts beside those of the model as it is."""
 
     def __init__(
-        self, trained: TrainedModel, asked: Sequence[tuple[str, Example]], first: Sequence[str]
+        self,
+        trained: TrainedModel,
+        asked: Sequence[tuple[str, Example]],
+        first: Sequence[str],
+        clock: Callable[[], float],
     ) -> None:
         config = trained.config
+        self._asked, self._clock = asked, clock
         self._normal = normalizer([config])
         self._references = [[self._normal(t) for t in one.references] for _, one in asked]
         self._config, self._first = config, list(map(self._normal, first))
@@ -262,7 +251,17 @@ class _Judge:
         """The score of the model as it is."""
         return self._scored([System("first", self._first)])
 
-    def of(self, texts: Sequence[str]) -> Estimate:
+    def tried(self, name: str, smaller: TrainedModel) -> FormTried:
+        """What comes of a form: it answers all that was asked."""
+        began = self._clock()
+        texts = _answers(smaller, self._asked, lambda: False)
+        speed = len(texts) / max(self._clock() - began, 1e-9)
+        found = self._of(texts)
+        if worse(found, self.metric):
+            return FormTried(name, _size(smaller), found, speed, "measurably worse")
+        return FormTried(name, _size(smaller), found, speed, "no measurable loss", smaller)
+
+    def _of(self, texts: Sequence[str]) -> Estimate:
         """The score of other texts, held against those."""
         other = System("other", list(map(self._normal, texts)))
         return self._scored([System("first", self._first), other])
