@@ -1,9 +1,10 @@
-"""What several commands read from their arguments in the same way."""
+"""What several commands read from their arguments, and say, in the same way."""
 
 from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ __all__ = [
     "require_file_place",
     "require_new_folder",
     "require_output",
+    "say",
     "search_options",
     "split_overrides",
     "test_examples",
@@ -124,3 +126,8 @@ def write_json(path: Path, values: Mapping[str, Any], option: str = "--output") 
         write_text(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
     except OSError as error:
         raise DataError(f"{option} must be writable; got {error.strerror}", file=path) from None
+
+
+def say(line: str) -> None:
+    """A line for who waits, on standard error: answers go to standard output."""
+    print(line, file=sys.stderr, flush=True)

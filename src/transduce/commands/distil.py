@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from transduce.commands.arguments import (
     require_new_folder,
+    say,
     search_options,
     split_overrides,
     updated,
@@ -68,7 +68,7 @@ def distil(request: DistilRequest) -> None:
     sources = tuple(request.sources)
     asked = Distilling(options, request.nearest, request.part, sources, pairs or not sources)
     try:
-        found = write_pairs(teachers, names, request.output, asked, _say)
+        found = write_pairs(teachers, names, request.output, asked, say)
     except OSError as error:
         file = error.filename or request.output
         raise DataError(
@@ -112,7 +112,3 @@ def _tell(found: Distilled, names: Sequence[str]) -> None:
     print("or, to learn from the teacher's probabilities, too:")
     teachers = shlex.quote(f"training.teacher=[{', '.join(names)}]")
     print(f"  transduce train {recipe} {teachers} model.encoder.layers=1 --output runs/student")
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from transduce.automatic.planning import plan_files, require_minutes
 from transduce.automatic.runs import RECIPE, ending, free_folder, keep_recipe
-from transduce.commands.arguments import recipe_or_data
+from transduce.commands.arguments import recipe_or_data, say
 from transduce.config import Config, load_config, parse_override
 from transduce.errors import ConfigError
 from transduce.pretrained.hub import fetching
@@ -56,7 +56,7 @@ def train(
         learnt_from=learnt_from,
         resume=resume,
         progress=choose_progress(),
-        say=_say,
+        say=say,
     )
     if launched_processes()[0] == 0:
         _say_end(trained, asked)
@@ -102,11 +102,11 @@ def _chosen(
     plan = plan_files(paths, given, _MINUTES if minutes is None else minutes)
     folder = free_folder(plan.config.name) if output is None else output
     for line in plan.lines:
-        _say(line)
+        say(line)
     again = f"transduce train {shlex.quote(str(folder / RECIPE))}"
     if not (folder / "training").exists() and launched_processes()[0] == 0:
         keep_recipe(folder, plan.recipe(again))
-        _say(f"recipe: {folder / RECIPE}, chosen in {plan.seconds:.1f} s")
+        say(f"recipe: {folder / RECIPE}, chosen in {plan.seconds:.1f} s")
     return _Asked(plan.config, folder, chosen=True)
 
 
@@ -147,7 +147,3 @@ def _again(folder: Path) -> str:
     named = any(text == "-o" or text.startswith(("-o", "--output")) for text in typed)
     output = [] if named else ["--output", str(folder)]
     return shlex.join(["transduce", *typed, *output, "--resume"])
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
-from transduce.commands.arguments import require_file_place, test_examples, updated, write_json
+from transduce.commands.arguments import require_file_place, say, test_examples, updated, write_json
 from transduce.commands.measuring.compare import test_files
 from transduce.engine import choose_engine
 from transduce.errors import ConfigError
@@ -49,7 +48,7 @@ def ladder(
     examples = test_examples(config, test_files(data), problems, part)
     choose_engine("auto", torch.device("cpu"))  # compiles the kernels, which is no rung's cost
     asked = Climb(examples, threads or torch.get_num_threads(), part, rounds)
-    found = climb(rungs, asked, _say)
+    found = climb(rungs, asked, say)
     print(found.table())
     if problems.total:
         print(f"not tested: {problems.summary()}")
@@ -57,7 +56,3 @@ def ladder(
         write_json(output, found.to_dict(), "--json")
     if plot is not None:
         draw_ladder(found, plot)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

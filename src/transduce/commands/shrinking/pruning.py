@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from transduce.automatic.planning import require_minutes
-from transduce.commands.arguments import require_new_folder
+from transduce.commands.arguments import require_new_folder, say
 from transduce.config import Config
 from transduce.config.model import ModelConfig
 from transduce.errors import ConfigError, DataError
@@ -89,7 +88,7 @@ def pruned_model(
         teachers=teachers,
         resume=resume,
         progress=choose_progress(),
-        say=_say,
+        say=say,
     )
     return learnt, learnt.report["training"]["stopped"] != "interrupted"
 
@@ -122,14 +121,10 @@ def _say_changes(before: TrainedModel, after: TrainedModel) -> None:
         old, new = (getattr(trained.config.model, side) for trained in (before, after))
         for name in type(new).model_fields:
             if getattr(old, name) != getattr(new, name):
-                _say(f"{side}.{name}: {_shown(getattr(old, name))} to {_shown(getattr(new, name))}")
+                say(f"{side}.{name}: {_shown(getattr(old, name))} to {_shown(getattr(new, name))}")
     counts = [sum(trained.parameters_by_module().values()) for trained in (before, after)]
-    _say(f"weights: {counts[0]:,} to {counts[1]:,}")
+    say(f"weights: {counts[0]:,} to {counts[1]:,}")
 
 
 def _shown(value: object) -> str:
     return str([*value]) if isinstance(value, tuple) else str(value)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast, get_args
 
-from transduce.commands.arguments import require_new_folder
+from transduce.commands.arguments import require_new_folder, say
 from transduce.commands.shrinking.pruning import pruned_model, shares_of
 from transduce.commands.shrinking.shrink_words import split_words
 from transduce.config import WeightNumber
@@ -109,7 +108,7 @@ def _chosen(trained: TrainedModel, model: Path, output: Path, minutes: float) ->
         shares = shares_of(trained)
         return pruned_model(model, output, shares, {}, minutes=left, resume=False)[0]
 
-    found = choose_weights(trained, dev_examples(trained), minutes, _say, fewer=fewer)
+    found = choose_weights(trained, dev_examples(trained), minutes, say, fewer=fewer)
     print(found.table())
     if found.model is None:
         raise ModelError(
@@ -118,7 +117,3 @@ def _chosen(trained: TrainedModel, model: Path, output: Path, minutes: float) ->
         )
     found.model.report["shrinking"] = found.to_dict()
     return found.model
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
