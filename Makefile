@@ -5,22 +5,28 @@ PYTHON ?= python3
 PIP_ARGS ?=
 WORKERS ?= 2
 MINUTES ?= 10
+MODEL ?= runs/demo
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
+READY_SERVE := $(VENV)/.ready-serve
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check format kills fuzz sanitize clean
+.PHONY: help demo serve test check format browser kills fuzz sanitize clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY) ## learn English pronunciation from the CMU dictionary, here and now
 	$(BIN)/transduce demo
+
+serve: $(READY_SERVE) ## the demo's model on a page, after make demo; or MODEL=DIRECTORY
+	@test -e $(MODEL) || { echo "$(MODEL) is not there: make demo trains it, in two minutes" >&2; exit 1; }
+	$(BIN)/transduce serve $(MODEL)
 
 test: $(READY_DEV) ## all tests, on WORKERS=2 processes
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
@@ -34,6 +40,12 @@ check: $(READY_DEV) ## lint, format, types and what the docs point to
 format: $(READY_DEV) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+browser: $(READY_DEV) ## what the tests of the page need: Playwright, and Debian's Chromium
+	$(PIP_INSTALL) -e '.[browser]'
+	@command -v chromium >/dev/null || { \
+	  sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	  $$sudo apt-get update && $$sudo apt-get install -y --no-install-recommends chromium; }
 
 kills: $(READY_DEV) ## kills and write errors at every change of a file (half an hour)
 	$(BIN)/python tests/kills/sweep.py
@@ -60,6 +72,10 @@ $(READY): pyproject.toml constraints.txt
 	    "apt install python3-venv" >&2; exit 1; }
 	@echo "Installing into $(VENV): this once it takes minutes."
 	$(PIP_INSTALL) -e .
+	@touch $@
+
+$(READY_SERVE): $(READY)
+	$(PIP_INSTALL) -e '.[serve]'
 	@touch $@
 
 $(READY_DEV): $(READY)

@@ -114,7 +114,7 @@ def test_contributing_shows_every_folder_of_the_package() -> None:
         above = above if indent else name
         shown.add(f"{above}/{name}" if indent else name)
     package = ROOT / "src" / "transduce"
-    folders = {path.parent.relative_to(package) for path in package.glob("*/**/*.[pc]*")}
+    folders = {path.parent.relative_to(package) for path in package.glob("*/**/*.[pc][yp]*")}
     assert shown == {folder.as_posix() for folder in folders if "__pycache__" not in folder.parts}
 
 

@@ -9,10 +9,9 @@ import pytest
 pytest.importorskip("starlette", reason="needs transduce[serve]")
 pytest.importorskip("uvicorn", reason="needs transduce[serve]")
 
+from reversal_run import Run
 from served_models import saved_untrained
 from started import Keyed, Started, started
-
-from reversal_run import Run
 from transduce.server.limits.keys import add_key
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
-from served_models import picture
-from started import Keyed, Started, multipart, started
 
 from reversal_run import Run
+from served_models import picture
+from started import Keyed, Started, multipart, started
 
 EXAMPLES = 3  # of each address
 FORM = {"content-type": "application/x-www-form-urlencoded"}

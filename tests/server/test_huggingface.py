@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from served_models import picture, wav
-from started import Keyed
 
 from recordings import write_recording
+from served_models import picture, wav
+from started import Keyed
 from transduce import Transducer
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import urllib.error
 
 import pytest
+
 from started import Started
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}

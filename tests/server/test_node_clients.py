@@ -12,9 +12,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from started import Keyed
 
 from recordings import write_recording
+from started import Keyed
 from transduce import Transducer
 
 NODE = shutil.which("node")

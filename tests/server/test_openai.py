@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 
 import pytest
-from served_models import wav
-from started import Keyed, multipart
 
 from recordings import write_recording
+from served_models import wav
+from started import Keyed, multipart
 from transduce import Transducer
 
 LONG = "abcdabcdabcdabcdabcdabcd"  # 2.4 seconds, in windows of one

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from served_models import wav
 from started import Keyed
 

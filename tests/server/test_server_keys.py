@@ -7,8 +7,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from started import Keyed, Started, multipart
 
+from started import Keyed, Started, multipart
 from transduce.errors import ConfigError
 from transduce.server.limits.keys import KeyEntry, KeyRefusedError, KeyRing, add_key
 from transduce.server.limits.quotas import Quotas

@@ -17,10 +17,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from served_models import saved_untrained
-from started import Started, started
 
 from reversal_run import Run
+from served_models import saved_untrained
+from started import Started, started
 from transduce.errors import ConfigError, ModelError
 from transduce.server.limits.serve_config import ServeConfig
 from transduce.server.running import Running, bound_socket

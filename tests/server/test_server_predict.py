@@ -7,9 +7,9 @@ import threading
 from typing import Any
 
 import pytest
-from started import Started
 
 from reversal_run import Run, reversal_lines
+from started import Started
 from transduce import Transducer
 
 

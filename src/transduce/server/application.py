@@ -18,6 +18,7 @@ from transduce.server.interfaces.openai_audio import openai_routes
 from transduce.server.interfaces.openapi import openapi_routes
 from transduce.server.interfaces.predict_interface import predict_routes
 from transduce.server.limits.request_errors import RequestError
+from transduce.server.page.page_routes import page_routes
 from transduce.server.service import Service
 
 __all__ = ["application"]
@@ -33,6 +34,7 @@ def application(service: Service) -> Starlette:
         *huggingface_routes(service),
         *health_routes(service),
         *openapi_routes(service),
+        *page_routes(service),
     ]
     middleware = []
     if service.config.origins:
