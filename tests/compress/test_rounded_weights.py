@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from architectures import ARCHITECTURES, make_model, make_source_for, make_target, sentences
+from native_kernels import require_kernels
 from transduce.compress import Shrunk, floats_of, int8_rows, shrunk
 from transduce.compress.groups import GROUP, LEVELS
 from transduce.kernels import nearest_levels as searching
-from transduce.kernels.library import has_library
 from transduce.models.seq2seq import Seq2Seq
 from transduce.models.storage import adopt_weights, named_weights, restore_floats
 
@@ -71,8 +71,7 @@ def test_int4_is_near_and_nearer_than_equal_steps_would_be(
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 40), st.integers(1, 99), st.integers(0, 99), st.integers(-30, 30))
 def test_int4_is_the_same_without_kernels(rows: int, width: int, seed: int, power: int) -> None:
-    if not has_library():
-        pytest.skip("there are no kernels")
+    require_kernels()
     floats = drawn(rows, width, seed) * 2.0**power
     floats[0] = 0
     if seed % 3 == 0:

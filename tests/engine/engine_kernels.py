@@ -1,12 +1,10 @@
-"""The native kernels for tests: skipped where there is no compiler."""
+"""The native kernels for tests, processor by processor."""
 
 from __future__ import annotations
 
 import platform
 
-import pytest
-
-from transduce.errors import EngineError
+from native_kernels import require_kernels
 from transduce.kernels.library import Library, load_library
 from transduce.kernels.processor import processor_features
 
@@ -21,8 +19,6 @@ if platform.machine() in ("x86_64", "AMD64"):
 
 
 def kernels(architecture: str | None = None) -> Library:
-    """The compiled kernels, or a skipped test."""
-    try:
-        return load_library(architecture)
-    except EngineError as error:
-        pytest.skip(str(error))
+    """The compiled kernels; the test is skipped where there is no compiler."""
+    require_kernels()
+    return load_library(architecture)

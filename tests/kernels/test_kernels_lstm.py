@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from transduce.errors import EngineError
+from native_kernels import require_kernels
 from transduce.kernels import library
 from transduce.kernels import lstm as kernels_lstm
 from transduce.kernels.lstm import has_native_lstm, lstm
@@ -21,10 +21,7 @@ BFLOAT16 = 2e-2  # of the largest number: 8 bits
 
 @pytest.fixture(autouse=True)
 def _kernels() -> Iterator[None]:
-    try:
-        library.load_library()
-    except EngineError as error:
-        pytest.skip(str(error))
+    require_kernels()
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)

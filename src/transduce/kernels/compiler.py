@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import platform
 import shlex
 import shutil
+import signal
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +18,12 @@ from transduce.errors import EngineError
 
 __all__ = ["Compiler", "find_compiler"]
 
+_LOG = logging.getLogger("transduce")
 _SOURCES = Path(__file__).parent / "native"
 _FLAGS = ("-std=c++20", "-O3", "-fPIC", "-shared", "-pthread", "-w")
 _NATIVE = "-march=native"
-_SECONDS = 300  # after which a compiler is taken for hung
+_LOOK = 300.0  # seconds between two looks at a compiler that takes long
+_MOST = 3600.0  # after which it is taken for hung: a busy machine takes minutes
 _MORE_FLAGS = "TRANSDUCE_CXXFLAGS"  # behind our own: -O1 -fsanitize=address
 
 
@@ -102,14 +107,37 @@ def _instructions() -> str:
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
     try:
-        return subprocess.run(
+        process = subprocess.Popen(
             command,
-            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            timeout=_SECONDS,
-            check=False,
-            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # a compiler has children, which must end with it
         )
-    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+    except (OSError, ValueError) as error:
         raise EngineError(f"native kernels could not be compiled: {error}") from None
+    with process:
+        try:
+            out, err = _ended(process)
+        except BaseException:
+            with suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
+def _ended(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """What a compiler said; while it takes long, that is said."""
+    waited = 0.0
+    while waited < _MOST:
+        try:
+            return process.communicate(timeout=_LOOK)
+        except subprocess.TimeoutExpired:
+            waited += _LOOK
+            _LOG.warning("native kernels are still being compiled after %d minutes", waited / 60)
+    raise EngineError(
+        f"native kernels could not be compiled: the compiler had not ended after {_MOST / 60:g} "
+        "minutes"
+    )
