@@ -401,6 +401,22 @@ def test_other_settings_are_not_resumed(tmp_path: Path) -> None:
         run(tmp_path, max_steps=2, resume=True, fingerprint="two")
 
 
+def test_an_option_that_came_after_the_checkpoint_is_as_by_default(tmp_path: Path) -> None:
+    run(tmp_path, max_steps=1)
+    state = newest_checkpoint(tmp_path / "training").path / "state.json"
+    older = json.loads(state.read_text())
+    for option in ("weights", "word_dropout", "teacher_folder"):
+        del older["config"][option]
+    state.write_text(json.dumps(older))
+    (state.parent / "SHA256SUMS").unlink()  # of a change that is no damage
+    for option, default, other in (("weights", "float32", "int8"), ("word_dropout", 0.0, 0.5)):
+        with pytest.raises(
+            CheckpointError, match=rf"training\.{option} must be {default} to resume.*; got {other}"
+        ):
+            run(tmp_path, max_steps=2, resume=True, **{option: other})
+    assert run(tmp_path, max_steps=2, resume=True).steps == 2
+
+
 def test_other_model_is_not_resumed(tmp_path: Path) -> None:
     run(tmp_path, max_steps=1)
     with pytest.raises(CheckpointError, match=r"model must be that of .*embedding\.weight"):

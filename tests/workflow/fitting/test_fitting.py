@@ -16,6 +16,7 @@ from transduce.models.storage import named_weights
 from transduce.workflow.corpora.corpora import open_corpora
 from transduce.workflow.evaluate import evaluate
 from transduce.workflow.fitting.fit import fit
+from transduce.workflow.fitting.run_folder import run_fingerprint
 from transduce.workflow.trained import TrainedModel
 
 
@@ -247,6 +248,15 @@ def test_a_resume_refuses_other_data(tmp_path: Path, train_file: Path) -> None:
     write_reversals(train_file, words(2, 40))
     with pytest.raises(CheckpointError, match="data and model must be the same to resume"):
         fit(config, open_corpora(config), tmp_path / "run", resume=True)
+
+
+def test_runs_of_older_versions_have_the_same_fingerprint(train_file: Path) -> None:
+    """Of a version without ``memory_heads``: options that come later belong into ``_LATER``."""
+    stack = {"kind": "transformer", "width": 8, "feedforward": 16, "layers": 1}
+    config = tiny(
+        {"train": train_file, "dev_fraction": 0.3}, model={"encoder": stack, "decoder": stack}
+    )
+    assert run_fingerprint(config, open_corpora(config)) == "45dd6d1289545728ee82f3df76b354f4"
 
 
 def test_large_data_is_encoded_once(

@@ -46,12 +46,15 @@ class RunIdentity:
         )
 
     def refuse_other(self, state: Mapping[str, Any], path: Path) -> None:
-        """Raise CheckpointError, saying what differs, unless ``state`` is of the same run."""
-        for name, value in state["config"].items():
-            if name not in _MAY_CHANGE and self.config.get(name, value) != value:
+        """Raise CheckpointError, saying what differs, unless ``state`` is of the same run.
+
+        Of an option that came later than the checkpoint the run had what is now its default.
+        """
+        before = {**TrainingConfig().model_dump(mode="json"), **state["config"]}
+        for name, value in self.config.items():
+            if name not in _MAY_CHANGE and before[name] != value:
                 raise CheckpointError(
-                    f"training.{name} must be {value} to resume from {path}; "
-                    f"got {self.config[name]}"
+                    f"training.{name} must be {before[name]} to resume from {path}; got {value}"
                 )
         if state["fingerprint"] != self.fingerprint:
             raise CheckpointError(

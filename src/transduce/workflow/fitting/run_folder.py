@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ __all__ = ["data_fingerprint", "run_fingerprint", "taken"]
 
 _PATHS = {"train", "dev", "test"}  # files may move; their content is hashed
 _DRAWING = {"temperature", "weight"}  # how often pairs come
-_LATER = ("delimiter", "test_fraction")  # options that runs begun by older versions do not know
+# Options that runs begun by older versions do not know; as they are by default they do not count.
+_LATER = ("delimiter", "test_fraction", "memory_heads")
 
 
 @contextmanager
@@ -100,7 +101,7 @@ def _options(config: Config) -> Iterator[tuple[str, Any]]:
     yield from _data_options(config)
     yield from _flat("tokenizer", config.tokenizer.model_dump(mode="json"))
     model = config.model.model_dump(mode="json", by_alias=True, exclude={"preset"})
-    yield from _flat("model", model)
+    yield from _without_later(_flat("model", model))
 
 
 def _data_options(config: Config) -> Iterator[tuple[str, Any]]:
@@ -108,11 +109,13 @@ def _data_options(config: Config) -> Iterator[tuple[str, Any]]:
     for part in (data["parts"] or {}).values():
         for key in _PATHS:
             del part[key]
-    for section in (data, *(data["parts"] or {}).values()):
-        for key in _LATER:
-            if not section.get(key):
-                section.pop(key, None)
-    yield from _flat("data", data)
+    yield from _without_later(_flat("data", data))
+
+
+def _without_later(options: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    for key, value in options:
+        if value or key.rpartition(".")[2] not in _LATER:
+            yield key, value
 
 
 def _flat(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
