@@ -13,9 +13,7 @@ from transduce.evaluation.compare import Estimate, System, compare_systems
 from transduce.evaluation.tables import number, render_table
 from transduce.metrics.known import METRICS, best_known
 from transduce.reading.pair_files import Example
-from transduce.reading.parts import part_tags, parts_of
-from transduce.reading.problems import Problems
-from transduce.workflow.corpora.corpora import open_part
+from transduce.workflow.corpora.corpora import read_dev
 from transduce.workflow.evaluate import metric_names, normalizer, spread
 from transduce.workflow.shrinking import require_shrinkable, shrink, weight_sizes
 from transduce.workflow.trained import TrainedModel
@@ -108,13 +106,8 @@ def dev_examples(trained: TrainedModel) -> dict[str, list[Example]]:
     """The dev examples of its recipe by part. Raises ConfigError where there are too few to tell
     anything.
     """
-    config = trained.config
-    parts, problems = parts_of(config), Problems(config.data.on_error)
     try:
-        tags = part_tags(parts)
-        found = {
-            name: open_part(part, tags, problems, problems).dev for name, part in parts.items()
-        }
+        found = read_dev(trained.config)
     except (ConfigError, DataError) as error:
         raise ConfigError(
             f"dev data must be there to choose weights by ({error}); --weights int8 does not ask"

@@ -9,7 +9,7 @@ import pytest
 from small_runs import tiny, words, write_lines, write_reversals
 from transduce.errors import ConfigError, DataError
 from transduce.reading.pair_files import Example
-from transduce.workflow.corpora.corpora import corpora_from_lists, file_list, open_corpora
+from transduce.workflow.corpora.corpora import corpora_from_lists, file_list, open_corpora, read_dev
 
 
 def test_no_source_is_on_both_sides(tmp_path: Path) -> None:
@@ -49,6 +49,18 @@ def test_several_targets_of_a_dev_source_are_one_example(tmp_path: Path) -> None
     dev = write_lines(tmp_path / "dev.tsv", ["a\tx", "b\ty", "a\tz", "a\tx"])
     corpora = open_corpora(tiny({"train": train, "dev": dev}))
     assert corpora.dev == [Example("a", ("x", "z")), Example("b", ("y",))]
+
+
+def test_dev_is_read_alone(tmp_path: Path) -> None:
+    train = write_reversals(tmp_path / "train.tsv", words(1, 40))
+    held_out = tiny({"train": train, "dev_fraction": 0.3})
+    assert read_dev(held_out) == open_corpora(held_out).dev_by_part() != {}
+    dev = write_lines(tmp_path / "dev.tsv", ["a\tx", "b\ty", "a\tz"])
+    parts = {"ice": {"train": str(train), "dev": str(dev)}, "ita": {"train": str(train)}}
+    mixture = tiny({"parts": parts, "test_fraction": 0.1})
+    found = open_corpora(mixture).dev_by_part()
+    own = {"ice": {**parts["ice"], "train": str(tmp_path / "moved.tsv")}}
+    assert read_dev(tiny({"parts": own, "test_fraction": 0.1})) == {"ice": found["ice"]}
 
 
 def test_bad_lines_are_counted_once_and_apart(tmp_path: Path) -> None:

@@ -9,15 +9,11 @@ from typing import Any
 
 from transduce.automatic.planning import require_minutes
 from transduce.commands.arguments import require_new_folder, say
-from transduce.config import Config
 from transduce.config.model import ModelConfig
 from transduce.errors import ConfigError, DataError
 from transduce.pretrained.published_model import load_trained, read_learnt_from
-from transduce.reading.pair_files import Example
-from transduce.reading.parts import part_tags, parts_of
-from transduce.reading.problems import Problems
 from transduce.training.record.progress import choose_progress
-from transduce.workflow.corpora.corpora import examples_from_files, open_corpora
+from transduce.workflow.corpora.corpora import open_corpora, read_dev
 from transduce.workflow.pruning.asked_shares import read_asked
 from transduce.workflow.pruning.going_on import (
     begun_with,
@@ -62,7 +58,9 @@ def pruned_model(
         require_new_folder(output)
         trained = load_trained(model, "cpu")
         config = trained.config.updated(overrides) if overrides else trained.config
-        pruned = prune(trained, asked, _dev(config))
+        with _naming_data():
+            dev = read_dev(config)
+        pruned = prune(trained, asked, dev)
         _say_changes(trained, pruned)
         return pruned, True
     require_minutes(minutes)
@@ -91,20 +89,6 @@ def pruned_model(
         say=say,
     )
     return learnt, learnt.report["training"]["stopped"] != "interrupted"
-
-
-def _dev(config: Config) -> Mapping[str, Sequence[Example]]:
-    """The dev examples of each part; train is read where they are a share of it."""
-    parts = parts_of(config)
-    with _naming_data():
-        if any(part.data.dev is None for part in parts.values()):
-            return open_corpora(config).dev_by_part()
-        problems, tags = Problems(config.data.on_error), part_tags(parts)
-        return {
-            name: examples_from_files(part.data.dev, part.data, problems, tags)
-            for name, part in parts.items()
-            if part.data.dev is not None
-        }
 
 
 @contextmanager

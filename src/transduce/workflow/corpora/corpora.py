@@ -31,6 +31,7 @@ __all__ = [
     "mixture_from_lists",
     "open_corpora",
     "open_part",
+    "read_dev",
     "test_set_of",
 ]
 
@@ -147,6 +148,22 @@ def open_part(
     if data.dev is not None:
         dev = examples_from_files(data.dev, data, dev_problems, tags)
     return CorpusPart(part, _counted(part, tags, problems, kept), dev)
+
+
+def read_dev(config: Config) -> dict[str, list[Example]]:
+    """The dev examples of each part that has some, by its name, "" where there are no parts.
+
+    Train is read only where dev is a share of it. Raises as :func:`open_corpora`.
+    """
+    parts, problems = parts_of(config), Problems(config.data.on_error)
+    tags = part_tags(parts)
+
+    def own(part: Part) -> list[Example]:
+        if part.data.dev is not None:
+            return examples_from_files(part.data.dev, part.data, problems, tags)
+        return open_part(part, tags, problems, problems).dev
+
+    return {name: dev for name, part in parts.items() if (dev := own(part))}
 
 
 def _held_out(part: Part, tags: frozenset[str]) -> tuple[list[Example], set[str]]:
