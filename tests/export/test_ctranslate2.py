@@ -55,6 +55,12 @@ MODELS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "tied": ({}, {}, {"tie": "all"}),
     "narrow embeddings": ({}, {}, {"tie": "target", "embedding_width": 12}),
     "two widths": ({"width": 24, "heads": 3}, {}, {}),
+    "pruned": ({"feedforward": [24, 8]}, {"feedforward": [7, 16]}, {}),
+    "pruned, gated": (
+        {"feedforward": [24, 12], "activation": "swiglu"},
+        {"feedforward": [36, 12], "activation": "swiglu"},
+        {},
+    ),
     "two stacks": ({"layers": 3, "norm_position": "post"}, {"positions": "learned"}, {}),
 }
 

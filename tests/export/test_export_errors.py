@@ -15,6 +15,8 @@ from transduce.export.folder import export_trained, require_free
 from transduce.export.usage import left_out, model_left_out, program
 
 Patch = pytest.MonkeyPatch
+WHOLE = {"kind": "transformer", "layers": 3, "width": 16, "feedforward": 8, "heads": 4}
+PRUNED = {**WHOLE, "head_width": 4}  # heads stay as wide as they were
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,22 @@ Patch = pytest.MonkeyPatch
         (
             {"preset": "transformer-tiny", "copy": True},
             "model.copy must be false for ctranslate2; got true",
+        ),
+        (
+            {"encoder": {**PRUNED, "heads": [4, 2, 3]}, "decoder": WHOLE},
+            "model.encoder.heads must be as many in all layers for ctranslate2; got [4, 2, 3]",
+        ),
+        (
+            {"encoder": WHOLE, "decoder": {**PRUNED, "heads": [1, 2, 2]}},
+            "model.decoder.heads must be as many in all layers for ctranslate2; got [1, 2, 2]",
+        ),
+        (
+            {"encoder": WHOLE, "decoder": {**WHOLE, "head_width": 4, "memory_heads": [1, 2, 2]}},
+            "model.decoder.memory_heads must be as many as heads for ctranslate2; got [1, 2, 2]",
+        ),
+        (
+            {"encoder": {**PRUNED, "heads": 3}, "decoder": WHOLE},
+            "model.encoder.head_width must be width / heads for ctranslate2; got 4",
         ),
     ],
 )

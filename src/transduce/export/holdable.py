@@ -76,8 +76,10 @@ def require_transformers(
             raise _unfit(f"model.{side}.heads", "as many in all layers", str([*stack.heads]))
         if stack.head_width not in (None, stack.width // stack.heads):
             raise _unfit(f"model.{side}.head_width", "width / heads", str(stack.head_width))
-    if decoder.memory_heads not in (None, decoder.heads):
-        raise _unfit("model.decoder.memory_heads", "as many as heads", str(decoder.memory_heads))
+    own = decoder.memory_heads
+    if own not in (None, decoder.heads):
+        got = str([*own] if isinstance(own, tuple) else own)
+        raise _unfit("model.decoder.memory_heads", "as many as heads", got)
     if encoder.norm_epsilon != decoder.norm_epsilon:
         raise _unfit("model.decoder.norm_epsilon", "the encoder's", str(decoder.norm_epsilon))
     return encoder, decoder
