@@ -38,6 +38,14 @@ def shrink(
             help="Remove a share of feedforward, heads, layers or hidden units: feedforward=0.6.",
         ),
     ] = None,
+    scores: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            metavar="taylor|gates",
+            help="With --prune: heads and units by Taylor scores on dev (if nobody says), or by "
+            "gates learnt on train.",
+        ),
+    ] = None,
     minutes: Annotated[
         Optional[float],  # noqa: UP045
         typer.Option(
@@ -53,7 +61,9 @@ def shrink(
     from transduce.commands.shrinking.shrink import shrink_model
 
     given = words or []
-    if not shrink_model(model, output, weights, prune, given, minutes=minutes, resume=resume):
+    if not shrink_model(
+        model, output, weights, prune, given, scores=scores, minutes=minutes, resume=resume
+    ):
         raise typer.Exit(INTERRUPTED)
 
 

@@ -16,6 +16,7 @@ from transduce.workflow.corpora.corpora import open_corpora
 from transduce.workflow.fitting.fit import fit
 from transduce.workflow.pruning.asked_shares import AskedShare, read_asked
 from transduce.workflow.pruning.going_on import PRUNED
+from transduce.workflow.pruning.train_sample import train_sample
 from transduce.workflow.shrinking import shrink
 from transduce.workflow.trained import TrainedModel
 
@@ -134,6 +135,9 @@ def test_options_that_are_refused(run, capsys: pytest.CaptureFixture[str]) -> No
         (["--resume"], "--resume must be given with --prune"),
         (["--prune", "heads=0.5", "--resume"], "--resume must be given with --minutes"),
         (["--prune", "heads=0.5", "--minutes", "0"], "--minutes must be more than 0"),
+        (["--scores", "gates"], "--scores must be given with --prune"),
+        (["--prune", "heads=0.5", "--scores", "gate"], "must be one of taylor, gates; got 'gate'"),
+        (["--prune", "layers=1", "--scores", "gates"], "--scores must be given with heads"),
         (["--prune", "heads=0.5", "other"], "MODEL must stand alone, or with KEY=VALUE"),
         (["--prune", "heads=0.5", "model.tie=all"], "option must be of data or training"),
         (["--prune", "heads=0.5", "training.seed=2"], "must be given with --minutes"),
@@ -178,7 +182,50 @@ def test_training_goes_on_and_can_be_resumed(
     assert run("--prune", "feedforward=0.25", "--minutes", "5", "--resume") != 0
     assert "--prune must be feedforward=0.5 to resume" in capsys.readouterr().err
     assert run(*given) != 0
-    assert "--output must be a new directory" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "--output must be a new directory" in said
+    assert "which holds a run (continue it with --resume" in said
+
+
+def test_gates_are_learnt_on_train(
+    home: Path,
+    run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("transduce.workflow.pruning.prune.STEPS", 5)
+    given = ("--prune", "feedforward=0.5", "heads=0.25", "--scores", "gates")
+    more = ("--minutes", "5", "training.max_steps=1")
+    assert run(*given, *more) == 0
+    out = tmp_path / "out"
+    assert TrainedModel.load(out, "cpu").config.model.encoder.feedforward != 32
+    assert "choosing what goes, by gates learnt on train" in capsys.readouterr().err
+    assert run(*given, *more[:-1], "training.max_steps=2", "--resume") == 0
+    assert run(*given[:-2], *more, "--resume") != 0
+    assert "--scores must be gates to resume" in capsys.readouterr().err
+    (home / "pairs.tsv").rename(home / "moved.tsv")
+    try:
+        assert run(*given, "-o", tmp_path / "other", f"data.dev={home / 'moved.tsv'}") != 0
+        assert "data.train=FILE data.dev=FILE name what has moved" in capsys.readouterr().err
+    finally:
+        (home / "moved.tsv").rename(home / "pairs.tsv")
+
+
+def test_train_is_sampled(home: Path, tmp_path: Path) -> None:
+    pairs = write_reversals(tmp_path / "train.tsv", words(3, 300))
+    config = tiny({"train": pairs, "dev_fraction": 0.3})
+    train = {pair.source for pair in open_corpora(config).train()}
+    found = train_sample(config, 50)
+    assert found == train_sample(config, 50)
+    sources = [example.source for example in found[""]]
+    assert len(sources) == 50
+    assert train > {*sources}
+    assert sources != [pair.source for pair in open_corpora(config).train()][:50]
+    assert len(train_sample(config)[""]) == len(train)
+    parts = {"ice": {"train": str(pairs)}, "ita": {"train": str(pairs)}}
+    mixture = train_sample(tiny({"parts": parts}), 50)
+    assert {name: len(examples) for name, examples in mixture.items()} == {"ice": 25, "ita": 25}
 
 
 def test_trained_on_then_rounded_is_over(

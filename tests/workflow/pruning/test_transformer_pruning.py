@@ -152,7 +152,7 @@ def test_the_engine_runs_what_is_left() -> None:
     torch.testing.assert_close(found, logits(model), atol=2e-5, rtol=1e-4)
 
 
-class _Block(nn.Module):
+class Block(nn.Module):
     """A feed-forward block between an embedding and logits."""
 
     def __init__(self) -> None:
@@ -163,6 +163,12 @@ class _Block(nn.Module):
         self.feedforward = FeedForward(options, output_gain=1.0)
         self.output = nn.Parameter(torch.randn(SYMBOLS, 3))
 
+    def start(self, source: object) -> None:
+        return None
+
+    def step(self, tokens: Tensor, state: None) -> tuple[Tensor, None]:
+        return self(None, tokens), state
+
     def forward(self, source: object, tokens: Tensor) -> Tensor:
         return self.feedforward(self.table[tokens]) @ self.output.T
 
@@ -170,7 +176,7 @@ class _Block(nn.Module):
 def test_scores_are_those_of_the_equation() -> None:
     """``Σ_b (∂L_b/∂ξ)²``, L the mean of ``-log softmax(V (W_2 (ξ ⊙ relu(W_1 x + b_1)) + b_2))``."""
     torch.manual_seed(5)
-    model = _Block().double()
+    model = Block().double()
     batches = [
         Batch(make_source([[4]]), torch.tensor([rows]), torch.tensor([len(rows) - 1]), ())
         for rows in ([2, 5, 7, 3], [2, 9, 3])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast, get_args
 
 from transduce.commands.arguments import require_new_folder, say
-from transduce.commands.shrinking.pruning import pruned_model, shares_of
+from transduce.commands.shrinking.pruning import Scores, pruned_model, shares_of
 from transduce.commands.shrinking.shrink_words import split_words
 from transduce.config import WeightNumber
 from transduce.errors import ConfigError, ModelError
@@ -31,12 +31,14 @@ def shrink_model(
     pruned: Sequence[str] | None,
     words: Sequence[str],
     *,
+    scores: str | None = None,
     minutes: float | None,
     resume: bool,
 ) -> bool:
     """Write the directory and say what it holds; false where somebody stopped its training.
 
-    Where nothing is ``pruned``, no ``weights`` are the smallest that lose nothing measurable on
+    ``scores`` say how units are scored, by Taylor scores where nobody says. Where nothing is
+    ``pruned``, no ``weights`` are the smallest that lose nothing measurable on
     dev, tried within so many ``minutes``; else these are those of training.
 
     Raises ConfigError, also for an ``output`` that holds something, ModelError, BusyError, OSError.
@@ -44,12 +46,20 @@ def shrink_model(
     if weights is not None and weights not in _NUMBERS:
         raise ConfigError(f"--weights must be one of {', '.join(_NUMBERS)}; got {weights!r}")
     shares, overrides = split_words(words)
+    if scores not in (None, *get_args(Scores)):
+        raise ConfigError(f"--scores must be one of {', '.join(get_args(Scores))}; got {scores!r}")
     if not pruned:
-        _require_pruning(words, resume)
+        _require_pruning(words, scores, resume)
         _rounded(model, output, weights, minutes)
         return True
     smaller, whole = pruned_model(
-        model, output, [*pruned, *shares], overrides, minutes=minutes, resume=resume
+        model,
+        output,
+        [*pruned, *shares],
+        overrides,
+        scores=cast(Scores, scores or "taylor"),
+        minutes=minutes,
+        resume=resume,
     )
     if not whole:
         print("go on: the same command with --resume")
@@ -62,8 +72,10 @@ def shrink_model(
     return True
 
 
-def _require_pruning(words: Sequence[str], resume: bool) -> None:
+def _require_pruning(words: Sequence[str], scores: str | None, resume: bool) -> None:
     """Raise ConfigError where what only pruning has is given without it."""
+    if scores is not None:
+        raise ConfigError(f"--scores must be given with --prune; got {scores} without it")
     if resume:
         raise ConfigError("--resume must be given with --prune; got it alone")
     if words:
@@ -106,7 +118,9 @@ def _chosen(trained: TrainedModel, model: Path, output: Path, minutes: float) ->
 
     def fewer(left: float) -> TrainedModel:
         shares = shares_of(trained)
-        return pruned_model(model, output, shares, {}, minutes=left, resume=False)[0]
+        return pruned_model(model, output, shares, {}, scores="taylor", minutes=left, resume=False)[
+            0
+        ]
 
     found = choose_weights(trained, dev_examples(trained), minutes, say, fewer=fewer)
     print(found.table())

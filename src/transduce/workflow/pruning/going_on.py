@@ -15,10 +15,10 @@ from transduce.workflow.fitting.fit import fit
 from transduce.workflow.model_folder import CONFIG
 from transduce.workflow.trained import TrainedModel
 
-__all__ = ["begun_with", "kept_for_resume", "train_on", "training_recipe"]
+__all__ = ["begun_with", "kept_for_resume", "require_no_run", "train_on", "training_recipe"]
 
 PRUNED = Path("training") / "pruned"  # within the run: what it begins with
-_REPORTED = "pruned"  # what was asked for, in its report
+_REPORTED, _SCORED = "pruned", "pruned_by"  # what was asked for, in its report
 
 _SLOWER = 0.3  # the learning rate is this times that of the recipe
 _WARMUP = 100  # steps
@@ -64,17 +64,26 @@ def training_recipe(
     )
 
 
-def kept_for_resume(pruned: TrainedModel, folder: Path, asked: Sequence[str]) -> None:
+def kept_for_resume(pruned: TrainedModel, folder: Path, asked: Sequence[str], scores: str) -> None:
     """Write the pruned model where a resume finds it. Raises BusyError, OSError."""
-    pruned.report = {**pruned.report, _REPORTED: [*asked]}
+    pruned.report = {**pruned.report, _REPORTED: [*asked], _SCORED: scores}
     pruned.save(folder / PRUNED)
 
 
-def begun_with(folder: Path, asked: Sequence[str]) -> TrainedModel:
+def require_no_run(folder: Path) -> None:
+    """Raise ConfigError, which says how to go on, where there is such a run."""
+    if (folder / PRUNED / CONFIG).is_file():
+        raise ConfigError(
+            f"--output must be a new directory; got {folder}, which holds a run "
+            "(continue it with --resume, or choose another)"
+        )
+
+
+def begun_with(folder: Path, asked: Sequence[str], scores: str) -> TrainedModel:
     """The pruned model that a run in ``folder`` began with.
 
     Raises CheckpointError where there is no such run, or it is over, ConfigError where it was
-    begun with other shares than ``asked``.
+    begun with other shares than ``asked``, or other ``scores``.
     """
     if not (folder / PRUNED / CONFIG).is_file():
         raise CheckpointError(f"--resume must have a run to go on with; got none in {folder}")
@@ -85,6 +94,8 @@ def begun_with(folder: Path, asked: Sequence[str]) -> TrainedModel:
     if before != [*asked]:
         said = " ".join(map(str, before)) if isinstance(before, list) else before
         raise ConfigError(f"--prune must be {said} to resume {folder}; got {' '.join(asked)}")
+    if (by := pruned.report.get(_SCORED, "taylor")) != scores:
+        raise ConfigError(f"--scores must be {by} to resume {folder}; got {scores}")
     return pruned
 
 

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from transduce.config import ModelConfig
+from transduce.models.seq2seq import Seq2Seq
 from transduce.workflow.pruning.asked_shares import PrunedPart, Side
 
-__all__ = ["LayerOption", "Place", "RankedUnits", "UnitGroup", "every", "with_options"]
+__all__ = [
+    "LayerOption",
+    "Place",
+    "RankedUnits",
+    "UnitGroup",
+    "every",
+    "gradients_asked",
+    "weights_read",
+    "with_options",
+]
 
 
 @dataclass(frozen=True)
@@ -131,3 +142,25 @@ def _changed(
             values["memory_heads"] = values["heads"]
     values |= options
     return type(stack).model_validate(values)
+
+
+def weights_read(model: Seq2Seq, groups: Sequence[UnitGroup]) -> dict[str, Tensor]:
+    """Those of the model that read units of the groups, by name."""
+    named = dict(model.named_parameters())
+    places = (place for group in groups for units in group.units for place in units.places)
+    return {
+        place.name: named[place.name] for place in places if place.reads and place.name in named
+    }
+
+
+@contextmanager
+def gradients_asked(weights: Mapping[str, Tensor]) -> Iterator[None]:
+    """Within the block these weights have gradients."""
+    before = {name: weight.requires_grad for name, weight in weights.items()}
+    for weight in weights.values():
+        weight.requires_grad_(True)
+    try:
+        yield
+    finally:
+        for name, weight in weights.items():
+            weight.requires_grad_(before[name])

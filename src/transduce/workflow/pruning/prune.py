@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+import random
+from collections.abc import Callable, Mapping, Sequence
 
 from torch import Tensor
 
@@ -13,8 +14,10 @@ from transduce.interfaces import Batch
 from transduce.models.seq2seq import Seq2Seq
 from transduce.models.storage import named_weights, set_weights
 from transduce.reading.pair_files import Example
+from transduce.training.objectives.choose import choose_objectives
 from transduce.workflow.evaluate import pair_batches, spread
 from transduce.workflow.pruning.asked_shares import PRUNED, AskedShare, PrunedPart
+from transduce.workflow.pruning.learnt_gates import STEPS, gate_scores
 from transduce.workflow.pruning.prunable_units import UnitGroup, with_options
 from transduce.workflow.pruning.recurrent_units import hidden_groups, with_identities
 from transduce.workflow.pruning.transformer_units import feedforward_groups, head_groups
@@ -28,7 +31,10 @@ __all__ = ["prune"]
 
 _MOST_EXAMPLES = 500  # of dev, by which units are scored
 _TOKENS = 512  # of a batch: a score is the mean over batches
-_ROUNDS = 3  # in which units go, scored anew in each
+_ROUNDS = 3  # in which units go by Taylor scores, scored anew in each
+
+# Scores of the units of a model, of which such a share is to be left
+_Scores = Callable[[Seq2Seq, Sequence[UnitGroup], float], list[list[Tensor]]]
 
 _NAMES: dict[PrunedPart, str] = {
     "feedforward": "feed-forward blocks",
@@ -38,24 +44,52 @@ _NAMES: dict[PrunedPart, str] = {
 
 
 def prune(
-    trained: TrainedModel, asked: Sequence[AskedShare], dev: Mapping[str, Sequence[Example]]
+    trained: TrainedModel,
+    asked: Sequence[AskedShare],
+    dev: Mapping[str, Sequence[Example]],
+    *,
+    gates_on: Mapping[str, Sequence[Example]] | None = None,
+    steps: int | None = None,
 ) -> TrainedModel:
     """The model without what ``asked`` names; ``trained`` stays what it is.
 
     Layers go first, then heads, then units, those that are missed least on ``dev``, examples by
-    the part of a mixture ("" where there are none). What was measured of the model is forgotten.
-    Raises ConfigError where a part is not there, all of it would go or there are no examples,
-    ModelError where the model's weights are no floats of ours.
+    the part of a mixture ("" where there are none): by Taylor scores or, where there are training
+    examples ``gates_on``, by gates that are learnt on these in ``steps``, 300 if nobody says. What
+    was measured of the model is forgotten. Raises ConfigError where a part is not there, all of it
+    would go or there are no examples, ModelError where the model's weights are no floats of ours.
     """
     _require_own_floats(trained)
-    batches = _batches(trained, dev)
+    batches = _batches(trained, dev, _MOST_EXAMPLES, "data.dev")
+    scores = (
+        _by_taylor(batches) if gates_on is None else _by_gates(trained, gates_on, steps or STEPS)
+    )
+    rounds = _ROUNDS if gates_on is None else 1
     smaller = _on_cpu(trained)
     for each in sorted(asked, key=lambda one: PRUNED.index(one.part)):
         if each.part == "layers":
             smaller = _without_layers(smaller, each, batches)
         else:
-            smaller = _without_units(smaller, each, batches)
+            smaller = _without_units(smaller, each, scores, rounds)
     return smaller
+
+
+def _by_taylor(batches: Sequence[Batch]) -> _Scores:
+    return lambda model, groups, _: taylor_scores(model, groups, batches)
+
+
+def _by_gates(
+    trained: TrainedModel, examples: Mapping[str, Sequence[Example]], steps: int
+) -> _Scores:
+    batches = _batches(trained, examples, None, "data.train")
+    random.Random(trained.config.training.seed).shuffle(batches)  # their lengths rise
+    recipe = trained.config.training
+
+    def scores(model: Seq2Seq, groups: Sequence[UnitGroup], kept: float) -> list[list[Tensor]]:
+        objectives = choose_objectives(recipe, model)
+        return gate_scores(model, groups, batches, objectives, kept, steps=steps, seed=recipe.seed)
+
+    return scores
 
 
 def _require_own_floats(trained: TrainedModel) -> None:
@@ -68,15 +102,18 @@ def _require_own_floats(trained: TrainedModel) -> None:
         )
 
 
-def _batches(trained: TrainedModel, dev: Mapping[str, Sequence[Example]]) -> list[Batch]:
-    """Some of dev, in small batches."""
-    examples = sum(map(len, dev.values()))
+def _batches(
+    trained: TrainedModel, given: Mapping[str, Sequence[Example]], count: int | None, key: str
+) -> list[Batch]:
+    """So many of the examples, or all, in small batches."""
+    examples = sum(map(len, given.values()))
     if not examples:
-        raise ConfigError("data.dev must hold at least one pair to prune by; got none")
-    most = {name: max(1, _MOST_EXAMPLES * len(own) // examples) for name, own in dev.items()}
+        raise ConfigError(f"{key} must hold at least one pair to prune by; got none")
+    count = count or examples
+    most = {name: max(1, count * len(own) // examples) for name, own in given.items()}
     return [
         batch
-        for name, own in dev.items()
+        for name, own in given.items()
         for batch in pair_batches(
             trained, spread(own, most[name]), name or None, batch_tokens=_TOKENS
         )
@@ -108,7 +145,7 @@ def _without_layers(
 
 
 def _without_units(
-    trained: TrainedModel, asked: AskedShare, batches: Sequence[Batch]
+    trained: TrainedModel, asked: AskedShare, scores: _Scores, rounds: int
 ) -> TrainedModel:
     if asked.part == "hidden":
         _require_like_embeddings(trained.config.model)
@@ -116,13 +153,13 @@ def _without_units(
     require_some_left(asked, groups)
     total = sum(group.count for group in groups)
     final = total - asked.of(total)
-    for number in range(1, _ROUNDS + 1):
-        left = max(final, round(total * (final / total) ** (number / _ROUNDS)))
+    for number in range(1, rounds + 1):
+        left = max(final, round(total * (final / total) ** (number / rounds)))
         model = _readable(trained, asked)
         groups = _groups(model, asked)
-        scores = taylor_scores(model, groups, batches)
-        kept = counts_kept(left, groups, scores)
-        stays = [best_units(*each) for each in zip(groups, scores, kept, strict=True)]
+        found = scores(model, groups, left / sum(group.count for group in groups))
+        kept = counts_kept(left, groups, found)
+        stays = [best_units(*each) for each in zip(groups, found, kept, strict=True)]
         weights = weights_without(named_weights(model), groups, stays)
         trained = _made(trained, with_options(trained.config.model, groups, kept), weights)
     return trained

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -10,11 +10,14 @@ from torch import Tensor
 from transduce.interfaces import Batch
 from transduce.models.seq2seq import Seq2Seq
 from transduce.training.objectives.token_loss import token_loss
-from transduce.workflow.pruning.prunable_units import RankedUnits, UnitGroup
+from transduce.workflow.pruning.prunable_units import (
+    RankedUnits,
+    UnitGroup,
+    gradients_asked,
+    weights_read,
+)
 
 __all__ = ["taylor_scores"]
-
-Progress = Callable[[], object]
 
 
 def taylor_scores(
@@ -28,35 +31,33 @@ def taylor_scores(
     eq. 2). As ξ_u multiplies the weights w that read the unit, ``∂L/∂ξ_u = Σ_w w · ∂L/∂w``. L is
     the negative log-likelihood of a target token.
     """
-    named = dict(model.named_parameters())
-    read = {place.name for group in groups for units in group.units for place in units.places}
-    weights = {name: named[name] for name in read if name in named}
-    asked = [weight.requires_grad for weight in weights.values()]
-    for weight in weights.values():
-        weight.requires_grad_(True)
+    weights = weights_read(model, groups)
     totals = [
         [torch.zeros(units.count, dtype=torch.float64) for units in group.units] for group in groups
     ]
     model.eval()
     count = 0
-    for batch in batches:
-        batch = batch.to(model.device)
-        logits = model(batch.source, batch.target_input)
-        loss, _ = token_loss(logits, batch.target_output)
-        tokens = (batch.target_output != 0).sum()
-        gradients = torch.autograd.grad(loss / tokens, [*weights.values()], allow_unused=True)
-        found = {
-            name: (weight.detach() * gradient).double().cpu()
-            for (name, weight), gradient in zip(weights.items(), gradients, strict=True)
-            if gradient is not None
-        }
-        for own, group in zip(totals, groups, strict=True):
-            for total, units in zip(own, group.units, strict=True):
-                total += _factors(units, found).square()
-        count += 1
-    for weight, before in zip(weights.values(), asked, strict=True):
-        weight.requires_grad_(before)
+    with gradients_asked(weights):
+        for batch in batches:
+            found = _products(model, weights, batch.to(model.device))
+            for own, group in zip(totals, groups, strict=True):
+                for total, units in zip(own, group.units, strict=True):
+                    total += _factors(units, found).square()
+            count += 1
     return [[total / max(count, 1) for total in own] for own in totals]
+
+
+def _products(model: Seq2Seq, weights: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+    """``w · ∂L/∂w`` of each weight that the loss depends on, float64."""
+    logits = model(batch.source, batch.target_input)
+    loss, _ = token_loss(logits, batch.target_output)
+    tokens = (batch.target_output != 0).sum()
+    gradients = torch.autograd.grad(loss / tokens, [*weights.values()], allow_unused=True)
+    return {
+        name: (weight.detach() * gradient).double().cpu()
+        for (name, weight), gradient in zip(weights.items(), gradients, strict=True)
+        if gradient is not None
+    }
 
 
 def _factors(units: RankedUnits, found: dict[str, Tensor]) -> Tensor:
