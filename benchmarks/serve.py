@@ -3,9 +3,11 @@
     python -m benchmarks.serve runs/en-de --sources test.en --peer VENV/bin/python
 
 On loopback, the load from a process of its own. ``--case`` chooses: ``clients`` (32 at once, each
-asks again when it is answered), ``single`` (one client, against ``Transducer.predict`` here),
-``capacity`` (arrivals at 80 % of what 32 clients reached), ``overload`` (four times that). Every
-answer is compared with that of ``Transducer.predict``; the peer's with its own first ones.
+asks again when it is answered), ``single`` (one client, in turn with ``Transducer.predict`` here),
+``capacity`` (arrivals at 80 % of what 32 clients reached), ``overload`` (four times that, for
+minutes with ``--seconds 300``; memory is looked at all the while). All systems run at once and are
+asked in turn, ``--rounds`` times: a machine's speed is not the same in every minute. Answers are
+compared with those of ``Transducer.predict``; the peer's with its own first ones.
 """
 
 from __future__ import annotations
@@ -15,7 +17,6 @@ import json
 import os
 import signal
 import socket
-import statistics
 import subprocess
 import sys
 import time
@@ -23,6 +24,8 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from benchmarks.serve_watching import Watched, single
 
 __all__ = ["main"]
 
@@ -36,16 +39,18 @@ def main() -> None:
     options = _arguments()
     texts = options.sources.read_text(encoding="utf-8").splitlines()[: options.texts]
     options.work.mkdir(parents=True, exist_ok=True)
-    expected = _expected(options, texts)
-    for system in options.systems:
-        server = Server(system, options)
-        try:
-            for case in options.case:
-                found = _measured(case, server, options, expected)
-                print(json.dumps({"system": system, "case": case, **found}), flush=True)
-        finally:
+    expected = _prepared(options, texts)
+    servers = [Server(system, options) for system in options.systems]
+    try:
+        for case in options.case:
+            for _ in range(options.rounds):
+                for server in servers:
+                    found = _measured(case, server, options, expected)
+                    print(json.dumps({"system": server.system, "case": case, **found}), flush=True)
+    finally:
+        for server in servers:
             status, seconds = server.end()
-            print(json.dumps({"system": system, "ended with": status, "after": seconds}))
+            print(json.dumps({"system": server.system, "ended with": status, "after": seconds}))
 
 
 def _arguments() -> argparse.Namespace:
@@ -59,6 +64,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--case", nargs="+", default=["clients"])
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--rate", type=float, help="of capacity; measured first if none")
     parser.add_argument("--beam", type=int, default=1)
     parser.add_argument("--set", nargs="*", default=[], help="options of our server")
@@ -67,26 +73,28 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _expected(options: argparse.Namespace, texts: Sequence[str]) -> dict[str, str]:
-    """What ``predict`` says, kept for the next time; and the peer's export."""
-    kept: Path = options.work / f"expected-{options.beam}.json"
-    if not kept.exists():
-        from transduce import Transducer
-        from transduce.server.texts.sentence_cuts import pieces
+def _prepared(options: argparse.Namespace, texts: Sequence[str]) -> dict[str, str]:
+    """The model with the beam that is measured, the peer's export, and what ``predict`` says."""
+    from transduce import Transducer
+    from transduce.server.texts.sentence_cuts import pieces
+    from transduce.workflow.trained import TrainedModel
 
-        model = Transducer.load(options.model, device="cpu")
-        found = {}
-        for text in texts:
-            cut = pieces(text)
-            own = iter(model.predict([p.text for p in cut if p.is_sentence], beam=options.beam))
-            found[text] = "".join(next(own) if p.is_sentence else p.text for p in cut)
-        kept.write_text(json.dumps(found), encoding="utf-8")
+    served: Path = options.work / f"beam-{options.beam}"
+    if not served.exists():
+        trained = TrainedModel.load(options.model)
+        trained.config = trained.config.updated({"search.beam": options.beam})
+        trained.save(served)
     if options.peer and not (options.work / "ct2").exists():
         command = [options.peer, "-m", "transduce", "export", str(options.model)]
         command += ["--output", str(options.work / "ct2"), "--quantization", "int8"]
         subprocess.run(command, check=True, cwd=ROOT)
-    known: dict[str, str] = json.loads(kept.read_text(encoding="utf-8"))
-    return {text: known[text] for text in texts}
+    options.model, model = served, Transducer.load(served, device="cpu")
+    found = {}
+    for text in texts:
+        cut = pieces(text)
+        own = iter(model.predict([p.text for p in cut if p.is_sentence]))
+        found[text] = "".join(next(own) if p.is_sentence else p.text for p in cut)
+    return found
 
 
 class Server:
@@ -145,19 +153,19 @@ class Server:
 def _measured(
     case: str, server: Server, options: argparse.Namespace, expected: Mapping[str, str]
 ) -> dict[str, Any]:
+    if case == "single":
+        return single(server.port, options.model, expected, options.seconds)
     ask: dict[str, Any] = {"port": server.port, "expected": expected, "clients": options.clients}
-    warm = _load({**ask, "seconds": min(2.0, options.seconds)})
+    _load({**ask, "seconds": min(2.0, options.seconds)})  # warm
     if case == "clients":
         return _load({**ask, "seconds": options.seconds})
-    if case == "single":
-        found = _load({**ask, "clients": 1, "seconds": options.seconds})
-        return {**found, "predict_milliseconds": _alone(options, list(expected))}
-    rate = options.rate or _load({**ask, "seconds": options.seconds})["a_second"]
+    nominal = _load({**ask, "seconds": min(10.0, options.seconds)})
+    rate = options.rate or nominal["a_second"]
     factor = {"capacity": 0.8, "overload": 4.0}[case]
-    before = server.memory()
-    found = _load({**ask, "rate": factor * rate, "seconds": options.seconds})
-    megabytes = {"before": before, "after": server.memory()}
-    return {"of": rate, "warm": warm["a_second"], **found, "megabytes": megabytes}
+    with Watched(server.memory) as watched:
+        found = _load({**ask, "rate": factor * rate, "seconds": options.seconds})
+    told = {"of": rate, "nominal": nominal["milliseconds"]}
+    return {**told, **found, "megabytes": watched.summary()}
 
 
 def _load(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,22 +179,6 @@ def _load(request: Mapping[str, Any]) -> dict[str, Any]:
     )
     found: dict[str, Any] = json.loads(told.stdout)
     return found
-
-
-def _alone(options: argparse.Namespace, texts: Sequence[str]) -> float:
-    """The median of ``Transducer.predict`` in this process, one sentence at a time."""
-    import torch
-
-    from transduce import Transducer
-
-    torch.set_num_threads(2)
-    model = Transducer.load(options.model, device="cpu")
-    taken = []
-    for number in range(2 * len(texts)):
-        begin = time.perf_counter()
-        model.predict([texts[number % len(texts)]], beam=options.beam)
-        taken.append(time.perf_counter() - begin)
-    return round(1000 * statistics.median(taken[len(texts) :]), 2)
 
 
 if __name__ == "__main__":

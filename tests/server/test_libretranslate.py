@@ -20,6 +20,14 @@ def test_json_form_and_query(server: Started) -> None:
     assert query.json == {"translatedText": "cba"}
 
 
+def test_addresses_and_methods_that_are_not_there(server: Started) -> None:
+    for method, path, status in (("GET", "/translate", 405), ("POST", "/nothing", 404)):
+        reply = server.ask(method, path)
+        assert reply.status == status
+        assert "must be" in reply.json["error"]
+    assert server.ask("HEAD", "/languages").status == 200
+
+
 def test_lists_alternatives_and_a_source_that_is_guessed(server: Started) -> None:
     asked = {"q": ["abc", "ca"], "source": "auto", "target": "y", "alternatives": 2}
     found = server.post("/translate", asked).json

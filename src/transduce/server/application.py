@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -9,6 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
+from transduce.server.dispatch import Dispatch
 from transduce.server.exchange.replies import error_reply, plain_form
 from transduce.server.interfaces.deepl import deepl_routes
 from transduce.server.interfaces.health import health_routes
@@ -21,10 +24,13 @@ from transduce.server.limits.request_errors import RequestError
 from transduce.server.page.page_routes import page_routes
 from transduce.server.service import Service
 
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
 __all__ = ["application"]
 
 
-def application(service: Service) -> Starlette:
+def application(service: Service) -> ASGIApp:
     """An ASGI application around a service that has begun."""
     routes = [
         *predict_routes(service),
@@ -36,17 +42,16 @@ def application(service: Service) -> Starlette:
         *openapi_routes(service),
         *page_routes(service),
     ]
-    middleware = []
-    if service.config.origins:
-        allowed = Middleware(
-            CORSMiddleware,
-            allow_origins=list(service.config.origins),
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["authorization", "content-type", "x-api-key"],
-        )
-        middleware.append(allowed)
     handlers = {HTTPException: _no_such_address}
-    return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers)
+    if not service.config.origins:
+        return Dispatch(routes, Starlette(routes=routes, exception_handlers=handlers))
+    allowed = Middleware(
+        CORSMiddleware,
+        allow_origins=list(service.config.origins),
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=["authorization", "content-type", "x-api-key"],
+    )
+    return Starlette(routes=routes, middleware=[allowed], exception_handlers=handlers)
 
 
 async def _no_such_address(request: Request, error: Exception) -> Response:

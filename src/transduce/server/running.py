@@ -7,6 +7,7 @@ import contextlib
 import gc
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Running", "bound_socket"]
 
-_LONGEST_HEADERS = 64 << 10  # bytes
 _BACKLOG = 1024
+# Seconds after which a thread must hand the interpreter over: the engine comes back from its
+# kernels a few times a pack, and would wait for whatever the loop is doing: other requests.
+_SWITCH = 3e-4
 _RENEWALS = 1.0  # seconds between two looks at the folders of models
 
 
@@ -50,6 +53,16 @@ def bound_socket(host: str, port: int) -> socket.socket:
         ) from None
     bound.setblocking(False)
     return bound
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    """uvloop's, which sends an answer in one piece, where that is installed."""
+    try:
+        import uvloop
+    except ModuleNotFoundError:  # there is none for Windows
+        return asyncio.new_event_loop()
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
 
 
 class _Server(uvicorn.Server):
@@ -87,7 +100,13 @@ class Running:
 
     def run(self, begun: Callable[[], None]) -> None:
         """Answer requests; ``begun`` is called when the first could come. Raises TransduceError."""
-        asyncio.run(self._run(begun))
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(_SWITCH)
+        try:
+            with asyncio.Runner(loop_factory=_new_loop) as runner:
+                runner.run(self._run(begun))
+        finally:
+            sys.setswitchinterval(before)
 
     def stop(self) -> None:
         """From any thread: take nothing more, answer what was taken."""
@@ -104,12 +123,10 @@ class Running:
                 http=guarded_protocol(config.header_seconds),
                 ws="none",
                 lifespan="off",
-                loop="asyncio",
                 log_config=None,
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                h11_max_incomplete_event_size=_LONGEST_HEADERS,
                 timeout_graceful_shutdown=int(config.seconds) + 5,
             )
         )

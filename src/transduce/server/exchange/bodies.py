@@ -51,7 +51,7 @@ def text_of(data: bytes, name: str = "body") -> str:
 def json_of(data: bytes) -> dict[str, Any]:
     """A JSON object, nested 64 deep at most. Raises RequestError."""
     try:
-        value = json.loads(text_of(data), parse_constant=_refuse_constant)
+        value = _DECODER.decode(text_of(data))
     except RequestError:
         raise
     except ValueError as error:  # also of a number of thousands of digits
@@ -67,6 +67,9 @@ def json_of(data: bytes) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _refuse_deep(value: Any) -> None:

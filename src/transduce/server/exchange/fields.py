@@ -39,7 +39,8 @@ async def given_fields(exchange: Exchange, *, many: tuple[str, ...] = ()) -> dic
     """
     request = exchange.request
     found: dict[str, Any] = {}
-    _add(found, request.query_params.multi_items(), many)
+    if request.scope.get("query_string"):
+        _add(found, request.query_params.multi_items(), many)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json" or kind.endswith("+json"):
         return {**found, **json_of(await exchange.body())}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -75,7 +75,7 @@ class LoadedModel:
         """The parts of a mixture; () where there are none."""
         return tuple(self.trained.config.data.parts or ())
 
-    @property
+    @cached_property
     def codes(self) -> tuple[str, ...]:
         """The languages of a model of many, in its own words; () where it has none to choose."""
         tokenizer = self.trained.target_tokenizer

@@ -58,11 +58,11 @@ class ModelShelf:
         name = self.names[0] if name is None else name
         if name not in self._folders:
             raise RequestError(f"model must be one of {', '.join(self.names)}; got {name!r}", 404)
-        async with self._locks[name]:
-            model = self._loaded.pop(name, None)
-            if model is None:
-                model = await self._load(name)
-            self._loaded[name] = model
+        if (model := self._loaded.pop(name, None)) is None:
+            async with self._locks[name]:  # or somebody loads it meanwhile
+                if (model := self._loaded.pop(name, None)) is None:
+                    model = await self._load(name)
+        self._loaded[name] = model
         self._make_room(name)
         return model
 
