@@ -14,6 +14,7 @@ from starlette.responses import Response
 from transduce.server.dispatch import Dispatch
 from transduce.server.exchange.replies import error_reply, plain_form
 from transduce.server.interfaces.deepl import deepl_routes
+from transduce.server.interfaces.explain_interface import explain_routes
 from transduce.server.interfaces.health import health_routes
 from transduce.server.interfaces.huggingface import huggingface_routes
 from transduce.server.interfaces.libretranslate import libretranslate_routes
@@ -34,6 +35,7 @@ def application(service: Service) -> ASGIApp:
     """An ASGI application around a service that has begun."""
     routes = [
         *predict_routes(service),
+        *explain_routes(service),
         *libretranslate_routes(service),
         *openai_routes(service),
         *deepl_routes(service),

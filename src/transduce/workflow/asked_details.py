@@ -13,7 +13,7 @@ from transduce.workflow.predicting.alignments import Aligner, AttentionAligner, 
 from transduce.workflow.predicting.details import PLAIN, Details
 from transduce.workflow.trained import TrainedModel
 
-__all__ = ["ALIGN_BY", "AlignBy", "asked_details"]
+__all__ = ["ALIGN_BY", "AlignBy", "asked_details", "attends"]
 
 AlignBy = Literal["attention", "replacement"]
 ALIGN_BY: tuple[AlignBy, ...] = ("attention", "replacement")
@@ -47,6 +47,14 @@ def asked_details(
     return details
 
 
+def attends(trained: TrainedModel) -> bool:
+    """Whether the decoder has attention that can be read here."""
+    decoder = trained.model.decoder if isinstance(trained.model, Seq2Seq) else None
+    if isinstance(decoder, RecurrentDecoder):
+        return decoder.attention is not None
+    return decoder is not None
+
+
 def _aligner(trained: TrainedModel, by: str) -> Aligner:
     if by not in ALIGN_BY:
         meant = did_you_mean(by, ALIGN_BY)
@@ -60,10 +68,9 @@ def _aligner(trained: TrainedModel, by: str) -> Aligner:
         )
     if by == "replacement":
         return ReplacementAligner(trained.stepper(), trained.reader.width, trained.model.device)
-    model = trained.model
-    decoder = model.decoder if isinstance(model, Seq2Seq) else None
-    if decoder is None or (isinstance(decoder, RecurrentDecoder) and decoder.attention is None):
-        got = "one that transformers runs" if decoder is None else "attention: none"
+    if not attends(trained):
+        own = isinstance(trained.model, Seq2Seq)
+        got = "attention: none" if own else "one that transformers runs"
         raise ModelError(
             f"alignments by attention must be asked of a decoder that has it here; got {got} "
             "(alignments by replacement need none)"

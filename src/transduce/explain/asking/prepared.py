@@ -89,7 +89,7 @@ def _text(trained: TrainedModel, source: FrameSource, part: Part, unit: str) -> 
     if row is None:
         raise DataError(f"source must hold at least one symbol; got {str(source)!r}")
     whole = own.encode(part.source(str(source)))
-    names = [*own.symbols(whole), _END]
+    names = [*own.written(part.source(str(source))), _END]
     places = None
     if len(row) < len(whole):
         closing = len(own.closing)

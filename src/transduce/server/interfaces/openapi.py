@@ -16,6 +16,7 @@ from starlette.routing import Route
 from transduce import __version__
 from transduce.server.exchange.endpoint import Exchange, route
 from transduce.server.exchange.replies import json_reply
+from transduce.server.interfaces.explain_interface import ExplainBody
 from transduce.server.interfaces.predict_interface import PredictRequest
 from transduce.server.service import Service
 
@@ -64,12 +65,16 @@ def openapi_document(keyed: bool) -> dict[str, Any]:
     predict = PredictRequest.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas = predict.pop("$defs", {})
     form = {"type": "object", "properties": {"request": _TEXT, "file": _FILE}}
+    explain = ExplainBody.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= explain.pop("$defs", {})
+    explain_bodies = {"application/json": explain, "multipart/form-data": form}
     predict_bodies = {"application/json": predict, "multipart/form-data": form}
     document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {"title": "Transduce", "version": __version__},
         "paths": {
             "/predict": {"post": _operation("Answer sources.", predict_bodies)},
+            "/explain": {"post": _operation("Say why, or show the search.", explain_bodies)},
             "/translate": {"post": _fields("LibreTranslate: translate.", _LIBRE, {
                 "q": _TEXTS, "source": _TEXT, "target": _TEXT, "alternatives": _NUMBER,
                 "format": {"type": "string", "enum": ["text", "html"]}, "api_key": _TEXT,

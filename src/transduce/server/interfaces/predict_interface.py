@@ -24,7 +24,7 @@ from transduce.server.service import Service
 from transduce.server.shelf.loaded_model import LoadedModel
 from transduce.workflow.predicting.output import answer_record, unanswered
 
-__all__ = ["PredictRequest", "asked_of", "predict_routes"]
+__all__ = ["PredictRequest", "asked_of", "given_request", "predict_routes"]
 
 # What a client may say of a search: all but what only the machine's owner knows about.
 _OWN = ("batch_tokens",)
@@ -56,7 +56,7 @@ def predict_routes(service: Service) -> list[Route]:
 async def _predict(exchange: Exchange) -> Response:
     exchange.admit()
     service = exchange.service
-    given, files = await _given(exchange)
+    given, files = await given_request(exchange)
     asked_for = _request(given)
     model = await service.shelf.get(asked_for.model)
     asked = asked_of(asked_for, model, service.config)
@@ -82,7 +82,7 @@ async def _predict(exchange: Exchange) -> Response:
     return json_reply({"model": model.name, "answers": answers})
 
 
-async def _given(exchange: Exchange) -> tuple[dict[str, Any], list[Upload]]:
+async def given_request(exchange: Exchange) -> tuple[dict[str, Any], list[Upload]]:
     """The body, and files that came with it: in a form it is the field ``request``."""
     kind = exchange.request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "multipart/form-data":

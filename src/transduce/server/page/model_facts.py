@@ -6,12 +6,14 @@ from typing import Any
 
 from transduce.config import SearchConfig
 from transduce.errors import TransduceError
+from transduce.models.seq2seq import Seq2Seq
 from transduce.reading.parts import parts_of
 from transduce.server.limits.serve_config import ServeConfig
 from transduce.server.queue.requested import Requested
 from transduce.server.shelf.language_pairs import LanguagePairs
 from transduce.server.shelf.loaded_model import LoadedModel
 from transduce.tokenization.joint import coder
+from transduce.workflow.asked_details import attends
 
 __all__ = ["limits_told", "model_facts"]
 
@@ -47,26 +49,30 @@ def model_facts(model: LoadedModel, config: ServeConfig) -> dict[str, Any]:
         "right_to_left": target.config.right_to_left,
         "beam": min(search.beam, config.beam),
         "alternatives": min(5, config.alternatives),
+        "methods": _methods(model),
         "can": {
             "confidence": _may(model, search, confidence=True),
             "timings": _may(model, search, timings=True),
-            "alignments": text and _may(model, search, alignments=True),
+            "tree": text,
         },
     }
 
 
+def _methods(model: LoadedModel) -> list[str]:
+    """Those that the page offers, the quickest first; of many, one of each kind."""
+    if model.trained.goes_on:
+        return []
+    attention = ["attention"] if attends(model.trained) else []
+    gradients = ["integrated-gradients"] if isinstance(model.trained.model, Seq2Seq) else []
+    return [*attention, "occlusion", "lime", *gradients]
+
+
 def _may(
-    model: LoadedModel,
-    search: SearchConfig,
-    *,
-    confidence: bool = False,
-    timings: bool = False,
-    alignments: bool = False,
+    model: LoadedModel, search: SearchConfig, *, confidence: bool = False, timings: bool = False
 ) -> bool:
     """Whether the model has what this needs."""
-    asked = Requested(search, confidence=confidence, timings=timings, alignments=alignments)
     try:
-        model.require(asked)
+        model.require(Requested(search, confidence=confidence, timings=timings))
     except TransduceError:
         return False
     return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ _KINDS = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+
+# Whole lines alone: what stands behind code, or in a text of several lines, is no comment here.
+_COMMENT = re.compile(rb"^[ \t]*(?:/\*\*|\*[ /]|//|/\*).*$", re.MULTILINE)
 
 # Nothing but its own files: no line of script or style in the page, nothing of another host.
 POLICY = "; ".join(
@@ -54,11 +58,14 @@ class StaticFile:
 
 
 def static_files() -> dict[str, StaticFile]:
-    """All files by their path below the folder, ``index.html`` among them."""
+    """All files by their path below the folder, ``index.html`` among them.
+
+    Lines of comments are sent empty, so that others keep their numbers.
+    """
     found = {}
     for path in sorted(_FOLDER.rglob("*")):
         if path.suffix in _KINDS:
-            content = path.read_bytes()
+            content = _COMMENT.sub(b"", path.read_bytes())
             tag = f'"{hashlib.sha256(content).hexdigest()[:20]}"'
             name = path.relative_to(_FOLDER).as_posix()
             found[name] = StaticFile(content, _KINDS[path.suffix], tag)

@@ -5,28 +5,22 @@ import { tongue } from "./words.js";
 const FROM_RIGHT = new Set("ar arc ckb dv fa he ks nqo ps sd syr ug ur yi".split(" "));
 const RIGHT_SCRIPTS = new Set("Arab Hebr Thaa Syrc Nkoo Adlm".split(" "));
 
-/**
- * `deu_Latn` is `de-Latn`; "" for what is no language.
- * @param {string} code
- */
+/** `deu_Latn` is `de-Latn`; "" for what is no language. @param {string} code */
 export function canonical(code) {
-  if (!code || code === "und") return "";
-  try {
-    return Intl.getCanonicalLocales(code.replaceAll("_", "-"))[0] ?? "";
-  } catch {
-    return "";
-  }
+	if (!code || code === "und") return "";
+	try {
+		return Intl.getCanonicalLocales(code.replaceAll("_", "-"))[0] ?? "";
+	} catch {
+		return "";
+	}
 }
 
-/**
- * Its name in the language of the page.
- * @param {string} code
- */
+/** Its name in the language of the page. @param {string} code */
 export function languageName(code) {
-  const own = canonical(code);
-  if (!own) return code;
-  const names = new Intl.DisplayNames([tongue()], { type: "language", fallback: "none" });
-  return names.of(own) ?? names.of(own.split("-")[0]) ?? code;
+	const own = canonical(code);
+	if (!own) return code;
+	const names = new Intl.DisplayNames([tongue()], { type: "language", fallback: "none" });
+	return names.of(own) ?? names.of(own.split("-")[0]) ?? code;
 }
 
 /**
@@ -35,9 +29,9 @@ export function languageName(code) {
  * @param {string} code
  */
 export function speak(element, code) {
-  const own = canonical(code);
-  const [language, script] = own.split("-");
-  const right = script?.length === 4 ? RIGHT_SCRIPTS.has(script) : FROM_RIGHT.has(language);
-  element.setAttribute("lang", own);
-  element.setAttribute("dir", own ? (right ? "rtl" : "ltr") : "auto");
+	const own = canonical(code);
+	const [language, script] = own.split("-");
+	const right = script?.length === 4 ? RIGHT_SCRIPTS.has(script) : FROM_RIGHT.has(language);
+	element.setAttribute("lang", own);
+	element.setAttribute("dir", own ? (right ? "rtl" : "ltr") : "auto");
 }

@@ -2,16 +2,12 @@
 
 /** What the server says of a request that it does not answer, in its own words. */
 export class Refusal extends Error {
-  /**
-   * @param {string} message
-   * @param {number} status
-   * @param {number} [after] seconds until it is worth to ask again
-   */
-  constructor(message, status, after) {
-    super(message);
-    this.status = status;
-    this.after = after;
-  }
+	/** @param {string} message @param {number} status @param {number} [after] seconds until it is worth to ask again */
+	constructor(message, status, after) {
+		super(message);
+		this.status = status;
+		this.after = after;
+	}
 }
 
 /** Nobody answers at all. */
@@ -34,8 +30,8 @@ export const useKey = (value) => sessionStorage.setItem(KEY, value.trim());
  * @returns {Promise<any>}
  */
 export async function ask(path, body, signal) {
-  const answer = await send(path, body, signal);
-  return answer.json();
+	const answer = await send(path, body, signal);
+	return answer.json();
 }
 
 /**
@@ -46,47 +42,43 @@ export async function ask(path, body, signal) {
  * @returns {AsyncGenerator<any>}
  */
 export async function* lines(path, body, signal) {
-  const answer = await send(path, body, signal);
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (;;) {
-    const { value, done } = await reader.read().catch((error) => {
-      throw signal.aborted ? error : new Away();
-    });
-    const parts = (rest + (value ?? "")).split("\n");
-    rest = parts.pop() ?? "";
-    for (const part of parts) if (part) yield JSON.parse(part);
-    if (done) return;
-  }
+	const answer = await send(path, body, signal);
+	const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+	let rest = "";
+	for (;;) {
+		const { value, done } = await reader.read().catch((error) => {
+			throw signal.aborted ? error : new Away();
+		});
+		const parts = (rest + (value ?? "")).split("\n");
+		rest = parts.pop() ?? "";
+		for (const part of parts) if (part) yield JSON.parse(part);
+		if (done) return;
+	}
 }
 
-/**
- * @param {string} path
- * @param {object | FormData} [body]
- * @param {AbortSignal} [signal]
- */
+/** @param {string} path @param {object | FormData} [body] @param {AbortSignal} [signal] */
 async function send(path, body, signal) {
-  const headers = new Headers();
-  if (key()) headers.set("x-api-key", key());
-  const form = body instanceof FormData;
-  if (body && !form) headers.set("content-type", "application/json");
-  let answer;
-  try {
-    answer = await fetch(path, {
-      method: body ? "POST" : "GET",
-      headers,
-      body: form ? body : body && JSON.stringify(body),
-      signal,
-    });
-  } catch (error) {
-    if (signal?.aborted) throw error;
-    throw new Away();
-  }
-  if (answer.ok) return answer;
-  if (answer.status === 502 || answer.status === 504) throw new Away(); // a proxy's
-  const told = await answer.json().catch(() => ({}));
-  const after = Number(answer.headers.get("retry-after")) || undefined;
-  throw new Refusal(told.error ?? `${answer.status} ${answer.statusText}`, answer.status, after);
+	const headers = new Headers();
+	if (key()) headers.set("x-api-key", key());
+	const form = body instanceof FormData;
+	if (body && !form) headers.set("content-type", "application/json");
+	let answer;
+	try {
+		answer = await fetch(path, {
+			method: body ? "POST" : "GET",
+			headers,
+			body: form ? body : body && JSON.stringify(body),
+			signal,
+		});
+	} catch (error) {
+		if (signal?.aborted) throw error;
+		throw new Away();
+	}
+	if (answer.ok) return answer;
+	if (answer.status === 502 || answer.status === 504) throw new Away(); // a proxy's
+	const told = await answer.json().catch(() => ({}));
+	const after = Number(answer.headers.get("retry-after")) || undefined;
+	throw new Refusal(told.error ?? `${answer.status} ${answer.statusText}`, answer.status, after);
 }
 
 /**
@@ -94,15 +86,15 @@ async function send(path, body, signal) {
  * @param {(seconds: number) => void} waiting is told how long until the next try
  */
 export async function untilBack(waiting) {
-  for (let n = 0; ; n++) {
-    const seconds = WAITS[Math.min(n, WAITS.length - 1)];
-    waiting(seconds);
-    await new Promise((done) => setTimeout(done, seconds * 1000));
-    try {
-      await ask("health");
-      return;
-    } catch (error) {
-      if (!(error instanceof Away)) return;
-    }
-  }
+	for (let n = 0; ; n++) {
+		const seconds = WAITS[Math.min(n, WAITS.length - 1)];
+		waiting(seconds);
+		await new Promise((done) => setTimeout(done, seconds * 1000));
+		try {
+			await ask("health");
+			return;
+		} catch (error) {
+			if (!(error instanceof Away)) return;
+		}
+	}
 }

@@ -2,44 +2,22 @@
 
 import { ask } from "../base/server.js";
 
-/**
- * @typedef {object} Hypothesis
- * @property {string} text
- * @property {string[]} tokens
- * @property {number} score
- * @property {number} log_probability
- * @property {number[]} token_scores
- * @property {number} [confidence]
- * @property {{text: string, confidence: number}[]} [word_confidence]
- * @property {import("./pieces.js").TokenAlternatives[]} [alternatives]
- *
- * @typedef {{text: string, hypotheses: Hypothesis[], error?: string}} Answer
- *
- * @typedef {object} Wanted
- * @property {string} source
- * @property {string} [begun] how the output begins
- */
-
 const KEPT = 500;
 /** @type {Map<string, Answer>} */
 const kept = new Map();
 
-/**
- * The body of a request that asks alike for all texts.
- * @param {import("../base/state.js").State} state
- * @param {any} facts of the model
- */
+/** The body of a request that asks alike for all texts. @param {State} state @param {Facts} facts */
 export function request(state, facts) {
-  const many = facts.languages.length > 0;
-  return {
-    model: facts.name,
-    ...(state.part && { part: state.part }),
-    ...(many && state.from && { source_language: state.from }),
-    ...(many && state.to && { target_language: state.to }),
-    ...(facts.can.confidence && { confidence: true }),
-    alternatives: facts.alternatives,
-    search: { ...(state.nbest > 1 && { nbest: state.nbest }) },
-  };
+	const many = facts.languages.length > 0;
+	return {
+		model: facts.name,
+		...(state.part && { part: state.part }),
+		...(many && state.from && { source_language: state.from }),
+		...(many && state.to && { target_language: state.to }),
+		...(facts.can.confidence && { confidence: true }),
+		alternatives: facts.alternatives,
+		search: { ...(state.nbest > 1 && { nbest: state.nbest }) },
+	};
 }
 
 /**
@@ -50,23 +28,23 @@ export function request(state, facts) {
  * @returns {Promise<Answer[]>}
  */
 export async function answersTo(body, wanted, signal) {
-  const own = JSON.stringify(body);
-  const name = (/** @type {Wanted} */ one) => `${own}\n${one.begun ?? ""}\n${one.source}`;
-  const missing = wanted.filter((one) => !kept.has(name(one)));
-  const groups = Map.groupBy
-    ? Map.groupBy(missing, (one) => one.begun ?? "")
-    : missing.reduce((m, one) => m.set(one.begun ?? "", [...(m.get(one.begun ?? "") ?? []), one]), new Map());
-  /** @type {Map<string, Answer>} */
-  const fresh = new Map();
-  await Promise.all(
-    [...groups].map(async ([begun, group]) => {
-      const sources = [...new Set(group.map((/** @type {Wanted} */ one) => one.source))];
-      const search = begun ? { ...body.search, prefix: begun } : body.search;
-      const told = await ask("predict", { ...body, search, sources }, signal);
-      sources.forEach((source, n) => fresh.set(name({ source, begun }), told.answers[n]));
-    }),
-  );
-  for (const [key, value] of fresh) if (!value.error) kept.set(key, value);
-  for (const key of kept.keys()) if (kept.size > KEPT) kept.delete(key);
-  return wanted.map((one) => /** @type {Answer} */ (fresh.get(name(one)) ?? kept.get(name(one))));
+	const own = JSON.stringify(body);
+	const name = (one) => `${own}\n${one.begun ?? ""}\n${one.source}`;
+	const missing = wanted.filter((one) => !kept.has(name(one)));
+	const groups = Map.groupBy
+		? Map.groupBy(missing, (one) => one.begun ?? "")
+		: missing.reduce((m, one) => m.set(one.begun ?? "", [...(m.get(one.begun ?? "") ?? []), one]), new Map());
+	/** @type {Map<string, Answer>} */
+	const fresh = new Map();
+	await Promise.all(
+		[...groups].map(async ([begun, group]) => {
+			const sources = [...new Set(group.map((one) => one.source))];
+			const search = begun ? { ...body.search, prefix: begun } : body.search;
+			const told = await ask("predict", { ...body, search, sources }, signal);
+			sources.forEach((source, n) => fresh.set(name({ source, begun }), told.answers[n]));
+		}),
+	);
+	for (const [key, value] of fresh) if (!value.error) kept.set(key, value);
+	for (const key of kept.keys()) if (kept.size > KEPT) kept.delete(key);
+	return wanted.map((one) => (fresh.get(name(one)) ?? kept.get(name(one))));
 }

@@ -1,30 +1,11 @@
 /** Outputs in pieces that a person can point at, and the tokens that each was written with. */
 
-/**
- * @typedef {object} TokenAlternatives
- * @property {string} name
- * @property {number} probability
- * @property {{name: string, probability: number}[]} others
- *
- * @typedef {object} Token
- * @property {number} place its number among the tokens of the output
- * @property {number} start where its text begins
- *
- * @typedef {object} Piece
- * @property {number} start
- * @property {number} end
- * @property {Token[]} tokens
- */
-
 /** Kinds of tokens that a person reads one by one. */
 const ALONE = new Set(["whitespace", "character", "byte"]);
 const WITHOUT_SPACES = /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Khmer}\p{sc=Lao}]/u;
 const FAR = 40;
 
-/**
- * A token as it stands in a text: marks of a beginning are spaces.
- * @param {string} name
- */
+/** A token as it stands in a text: marks of a beginning are spaces. @param {string} name */
 export const written = (name) => name.replace(/^##|<\/w>$/g, "").replace(/[▁Ġ]/g, " ");
 
 /**
@@ -34,18 +15,18 @@ export const written = (name) => name.replace(/^##|<\/w>$/g, "").replace(/[▁Ġ
  * @returns {[number, number][]}
  */
 export function places(text, tokens) {
-  const low = text.toLowerCase();
-  const same = low.length === text.length;
-  let at = 0;
-  return tokens.map((name) => {
-    const own = written(name).trim();
-    if (!own) return [-1, -1];
-    let start = text.indexOf(own, at);
-    if (start < 0 && same) start = low.indexOf(own.toLowerCase(), at);
-    if (start < 0 || start > at + FAR) return [-1, -1];
-    at = start + own.length;
-    return [start, at];
-  });
+	const low = text.toLowerCase();
+	const same = low.length === text.length;
+	let at = 0;
+	return tokens.map((name) => {
+		const own = written(name).trim();
+		if (!own) return [-1, -1];
+		let start = text.indexOf(own, at);
+		if (start < 0 && same) start = low.indexOf(own.toLowerCase(), at);
+		if (start < 0 || start > at + FAR) return [-1, -1];
+		at = start + own.length;
+		return [start, at];
+	});
 }
 
 /**
@@ -56,25 +37,25 @@ export function places(text, tokens) {
  * @returns {Piece[]}
  */
 export function pieces(text, tokens, kind) {
-  /** @type {Piece[]} */
-  const found = [];
-  places(text, tokens).forEach(([start, end], place) => {
-    if (start < 0) return;
-    const last = found.at(-1);
-    const touches = last && last.end === start && !ALONE.has(kind);
-    if (touches && joins(text, last.start, end)) {
-      last.tokens.push({ place, start });
-      last.end = end;
-    } else {
-      found.push({ start, end, tokens: [{ place, start }] });
-    }
-  });
-  return found;
+	/** @type {Piece[]} */
+	const found = [];
+	places(text, tokens).forEach(([start, end], place) => {
+		if (start < 0) return;
+		const last = found.at(-1);
+		const touches = last && last.end === start && !ALONE.has(kind);
+		if (touches && joins(text, last.start, end)) {
+			last.tokens.push({ place, start });
+			last.end = end;
+		} else {
+			found.push({ start, end, tokens: [{ place, start }] });
+		}
+	});
+	return found;
 }
 
 /** Whether a token still belongs to the word before it. */
-function joins(/** @type {string} */ text, /** @type {number} */ start, /** @type {number} */ end) {
-  return !WITHOUT_SPACES.test(text.slice(start, end)) && !/^[\p{P}\p{S}]+$/u.test(text.slice(end - 1, end));
+function joins(text, start, end) {
+	return !WITHOUT_SPACES.test(text.slice(start, end)) && !/^[\p{P}\p{S}]+$/u.test(text.slice(end - 1, end));
 }
 
 /**
@@ -85,31 +66,32 @@ function joins(/** @type {string} */ text, /** @type {number} */ start, /** @typ
  * @param {string} kind of tokens
  */
 export function begunWith(text, token, other, kind) {
-  const before = text.slice(0, token.start);
-  if (kind === "whitespace" || kind === "word") return `${before.trimEnd()} ${other}`.trim();
-  const own = written(other);
-  return (own.startsWith(" ") ? before.trimEnd() + own : before + own).trimStart();
+	const before = text.slice(0, token.start);
+	if (kind === "whitespace" || kind === "word") return `${before.trimEnd()} ${other}`.trim();
+	const own = written(other);
+	return (own.startsWith(" ") ? before.trimEnd() + own : before + own).trimStart();
 }
 
 /**
- * A text in sentences and what stands between them. Lines are cut in any case.
+ * A text in sentences: where each begins, and what stands behind it. Lines are cut in any case.
  * @param {string} text
  * @param {boolean} sentences
  * @param {string} language
- * @returns {{text: string, after: string}[]}
+ * @returns {{text: string, start: number, after: string}[]}
  */
 export function sentencesOf(text, sentences, language) {
-  const found = [];
-  for (const [line] of text.matchAll(/[^\n]*\n|[^\n]+$/g)) {
-    const cut = sentences
-      ? [...new Intl.Segmenter(language || undefined, { granularity: "sentence" }).segment(line)].map((s) => s.segment)
-      : [line];
-    for (const one of cut) {
-      const [, before, own, after] = /^(\s*)(.*?)(\s*)$/s.exec(one) ?? [];
-      if (before && found.length) found[found.length - 1].after += before;
-      if (own) found.push({ text: own, after: after ?? "" });
-      else if (found.length) found[found.length - 1].after += after ?? "";
-    }
-  }
-  return found;
+	const segmenter = sentences && new Intl.Segmenter(language || undefined, { granularity: "sentence" });
+	const found = [];
+	for (const { 0: line, index } of text.matchAll(/[^\n]*\n|[^\n]+$/g)) {
+		const cut = segmenter ? [...segmenter.segment(line)] : [{ segment: line, index: 0 }];
+		for (const one of cut) {
+			const own = one.segment.trim();
+			const before = one.segment.length - one.segment.trimStart().length;
+			const last = found.at(-1);
+			if (last) last.after += own ? one.segment.slice(0, before) : one.segment;
+			if (!own) continue;
+			found.push({ text: own, start: index + one.index + before, after: one.segment.slice(before + own.length) });
+		}
+	}
+	return found;
 }

@@ -1,0 +1,53 @@
+/** Why an output is what it is: weights of the source, asked of the server once for each output. */
+
+import { ask } from "../base/server.js";
+import { state } from "../base/state.js";
+import { withFile } from "../media/file_answers.js";
+
+const KEPT = 60;
+/** @type {Map<string, Promise<Explanation>>} */
+const kept = new Map();
+
+/** What a request for an explanation says in any case. @param {Facts} facts */
+export function asking(facts) {
+	const many = facts.languages.length > 0;
+	return {
+		model: facts.name,
+		...(state.part && { part: state.part }),
+		...(many && state.from && { source_language: state.from }),
+		...(many && state.to && { target_language: state.to }),
+	};
+}
+
+/**
+ * @param {Facts} facts
+ * @param {string | File} source
+ * @param {string} target
+ * @param {string} method
+ * @returns {Promise<Explanation>}
+ */
+export function explanation(facts, source, target, method) {
+	const body = { ...asking(facts), target, method };
+	const own = typeof source === "string" ? source : `${source.name} ${source.size} ${source.lastModified}`;
+	const name = JSON.stringify([body, own]);
+	let found = kept.get(name);
+	if (!found) {
+		found = ask("explain", typeof source === "string" ? { ...body, source } : withFile(body, source));
+		found.catch(() => kept.delete(name));
+		kept.set(name, found);
+		for (const key of kept.keys()) if (kept.size > KEPT) kept.delete(key);
+	}
+	return found;
+}
+
+/**
+ * The rows of some tokens as one, its largest weight being 1 or -1.
+ * @param {Explanation} found
+ * @param {number[]} tokens
+ * @returns {number[]}
+ */
+export function together(found, tokens) {
+	const sums = found.source.map((_, n) => tokens.reduce((sum, row) => sum + (found.weights[row]?.[n] ?? 0), 0));
+	const most = Math.max(...sums.map(Math.abs)) || 1;
+	return sums.map((sum) => sum / most);
+}
