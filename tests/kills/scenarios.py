@@ -7,7 +7,8 @@ import importlib.util
 import os
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,18 @@ from transduce.workflow.fitting.fit import fit
 from transduce.workflow.model_folder import CONFIG
 from transduce.workflow.trained import TrainedModel
 
-__all__ = ["SCENARIOS", "Scenario", "clear", "litter"]
+__all__ = [
+    "SCENARIOS",
+    "Scenario",
+    "clear",
+    "held_in",
+    "litter",
+    "noting",
+    "recipe",
+    "require_verified",
+    "untrained_model",
+    "write_files",
+]
 
 
 @dataclass(frozen=True)
@@ -60,7 +72,7 @@ def _words(seed: int) -> list[str]:
     return ["".join(chance.choices("abcdefgh", k=chance.randint(1, 4))) for _ in range(40)]
 
 
-def _recipe(home: Path, **more: Any) -> Config:
+def recipe(home: Path, **more: Any) -> Config:
     recurrent = {"kind": "gru", "width": 8, "dropout": 0.0}
     values = {
         "data": {"train": str(home / "train.tsv"), "dev": str(home / "dev.tsv")},
@@ -80,14 +92,14 @@ def _recipe(home: Path, **more: Any) -> Config:
     return Config.from_mapping(values).updated(more)
 
 
-def _files(home: Path) -> None:
+def write_files(home: Path) -> None:
     home.mkdir(parents=True, exist_ok=True)
     for name, seed in (("train", 1), ("dev", 2)):
         lines = [f"{word}\t{word[::-1]}\n" for word in _words(seed)[: 40 if seed == 1 else 8]]
         (home / f"{name}.tsv").write_text("".join(lines))
 
 
-def _untrained(config: Config, seed: int) -> TrainedModel:
+def untrained_model(config: Config, seed: int) -> TrainedModel:
     torch.manual_seed(seed)
     sides = (
         Tokenizer.train(_words(seed), config.tokenizer.source),
@@ -99,7 +111,7 @@ def _untrained(config: Config, seed: int) -> TrainedModel:
 def _mixture(home: Path, seed: int) -> TrainedModel:
     """Of parts with their own tokenizers: more files, and others than a plain model has."""
     part = {"train": str(home / "train.tsv"), "tokenizer": {"source": {"kind": "character"}}}
-    plain = _recipe(home).model_dump(mode="json", by_alias=True)
+    plain = recipe(home).model_dump(mode="json", by_alias=True)
     plain["data"] |= {"train": None, "dev": None, "parts": {"ice": part, "ita": part}}
     config = Config.from_mapping(plain)
     torch.manual_seed(seed)
@@ -116,7 +128,7 @@ def _identity(trained: TrainedModel) -> str:
     return found.hexdigest()
 
 
-def _held(folder: Path) -> str | None:
+def held_in(folder: Path) -> str | None:
     """The identity of the model in a directory; None where there is none."""
     try:
         return _identity(load_trained(folder, "cpu"))
@@ -133,7 +145,7 @@ def _one_of(held: str | None, **known: str | None) -> str:
     raise AssertionError("a mix: neither the old model nor the new one")
 
 
-def _require_verified(folder: Path) -> None:
+def require_verified(folder: Path) -> None:
     sums = Sums.read(folder / SUMS)
     assert sums, f"{SUMS} must be there"
     assert damaged(sums, [(name, folder / name) for name in sums]) is None
@@ -143,18 +155,18 @@ def _require_verified(folder: Path) -> None:
 
 
 def _saving(home: Path, before: Callable[[Path], None] | None, new: TrainedModel) -> Scenario:
-    _files(home)
+    write_files(home)
     after = _identity(new)
     known: dict[str, str | None] = {"new": after, "none" if before is None else "old": None}
 
     def begin(folder: Path) -> None:
         if before is not None:
             before(folder)
-            known["old"] = _held(folder)
+            known["old"] = held_in(folder)
 
     def end(folder: Path) -> None:
-        assert _held(folder) == after
-        _require_verified(folder)
+        assert held_in(folder) == after
+        require_verified(folder)
         names = {path.name for path in folder.iterdir()}
         assert names == {path.name for path in whole.iterdir()}, names
 
@@ -163,7 +175,7 @@ def _saving(home: Path, before: Callable[[Path], None] | None, new: TrainedModel
     return Scenario(
         begin,
         new.save,
-        lambda folder: _one_of(_held(folder), **known),
+        lambda folder: _one_of(held_in(folder), **known),
         new.save,
         end,
     )
@@ -171,27 +183,27 @@ def _saving(home: Path, before: Callable[[Path], None] | None, new: TrainedModel
 
 def save_over(home: Path) -> Scenario:
     """A model over one whose tokenizers are other files."""
-    _files(home)
+    write_files(home)
     old = _mixture(home, 1)
-    return _saving(home, old.save, _untrained(_recipe(home), 2))
+    return _saving(home, old.save, untrained_model(recipe(home), 2))
 
 
 def save_over_an_old_layout(home: Path) -> Scenario:
     """A model over one that was written before there were checksums."""
-    _files(home)
-    old = _untrained(_recipe(home), 1)
+    write_files(home)
+    old = untrained_model(recipe(home), 1)
 
     def before(folder: Path) -> None:
         old.save(folder)
         (folder / SUMS).unlink()
 
-    return _saving(home, before, _untrained(_recipe(home), 2))
+    return _saving(home, before, untrained_model(recipe(home), 2))
 
 
 def save_new(home: Path) -> Scenario:
     """A model into a directory that is not there."""
-    _files(home)
-    return _saving(home, None, _untrained(_recipe(home), 2))
+    write_files(home)
+    return _saving(home, None, untrained_model(recipe(home), 2))
 
 
 def _importing(home: Path, write: Callable[[Path], None]) -> Scenario:
@@ -205,21 +217,21 @@ def _importing(home: Path, write: Callable[[Path], None]) -> Scenario:
         import_model(published, folder, None, None, legacy_weights=False)
 
     act(home / "whole")
-    after = _held(home / "whole")
+    after = held_in(home / "whole")
 
     def again(folder: Path) -> None:
         try:
             act(folder)
         except ConfigError as error:  # right where all was at home when the kill came
-            if "--output must be a new directory" not in str(error) or _held(folder) != after:
+            if "--output must be a new directory" not in str(error) or held_in(folder) != after:
                 raise
 
     def end(folder: Path) -> None:
-        assert _held(folder) == after
-        _require_verified(folder)
+        assert held_in(folder) == after
+        require_verified(folder)
 
     def state(folder: Path) -> str:
-        return _one_of(_held(folder), none=None, new=after)
+        return _one_of(held_in(folder), none=None, new=after)
 
     return Scenario(lambda folder: None, act, state, again, end)
 
@@ -279,7 +291,7 @@ def _exporting(home: Path, *, over: bool) -> Scenario:
 
     def end(folder: Path) -> None:
         assert state(folder) == "new"
-        _require_verified(folder)
+        require_verified(folder)
 
     return Scenario(begin, act, state, act, end)
 
@@ -313,6 +325,22 @@ def export_over(home: Path) -> Scenario:
 # ---------------------------------------------------------------- train
 
 
+@contextmanager
+def noting(published: set[str | None]) -> Iterator[None]:
+    """Within the block each model that a run publishes is noted."""
+    publish = Run.save
+
+    def noted(run: Any, best: Any = None) -> None:
+        publish(run, best)
+        published.add(held_in(run.folder))
+
+    Run.save = noted  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Run.save = publish  # type: ignore[method-assign]
+
+
 def _training(home: Path, *, mapped: bool) -> Scenario:
     """A run of five steps: a checkpoint after each, three dev scorings, the last one at its end,
     when its step has a checkpoint already.
@@ -320,8 +348,8 @@ def _training(home: Path, *, mapped: bool) -> Scenario:
     import matplotlib.figure  # slow: once, not in each fork
 
     assert matplotlib.figure.Figure
-    _files(home)
-    config = _recipe(home)
+    write_files(home)
+    config = recipe(home)
     fitting._IN_MEMORY = 0 if mapped else 64 << 20
     published: set[str | None] = {None}
 
@@ -330,27 +358,18 @@ def _training(home: Path, *, mapped: bool) -> Scenario:
         fit(config, open_corpora(config), folder, resume=begun)
 
     whole = home / "whole"
-    publish = Run.save
-
-    def noting(run: Any, best: Any = None) -> None:
-        publish(run, best)
-        published.add(_held(run.folder))
-
-    Run.save = noting  # type: ignore[method-assign]
-    try:
+    with noting(published):
         act(whole)
-    finally:
-        Run.save = publish  # type: ignore[method-assign]
-    published.add(_held(whole))
+    published.add(held_in(whole))
 
     def state(folder: Path) -> str:
-        held = _held(folder) if folder.exists() else None
+        held = held_in(folder) if folder.exists() else None
         assert held in published, "a mix: no model that the run had at any time"
-        return "none" if held is None else "new" if held == _held(whole) else "on its way"
+        return "none" if held is None else "new" if held == held_in(whole) else "on its way"
 
     def end(folder: Path) -> None:
-        assert _held(folder) == _held(whole)
-        _require_verified(folder)
+        assert held_in(folder) == held_in(whole)
+        require_verified(folder)
         assert (folder / "report.json").is_file()
         assert (folder / CONFIG).read_text() == (whole / CONFIG).read_text()
         scorings = [
@@ -376,6 +395,13 @@ def train_mapped(home: Path) -> Scenario:
     return _training(home, mapped=True)
 
 
+def prune(home: Path) -> Scenario:
+    """``shrink --prune --minutes``: what goes is gone, and the rest is trained on."""
+    from pruning_scenario import pruning
+
+    return pruning(home)
+
+
 SCENARIOS: dict[str, Callable[[Path], Scenario]] = {
     "save, new": save_new,
     "save, over another": save_over,
@@ -386,6 +412,7 @@ SCENARIOS: dict[str, Callable[[Path], Scenario]] = {
     "export, over another": export_over,
     "train": train,
     "train, mapped": train_mapped,
+    "prune": prune,
 }
 
 

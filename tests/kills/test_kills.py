@@ -22,7 +22,7 @@ KILL, TORN, FULL = ["--way", "kill"], ["--way", "torn"], ["--way", "full"]
     ("scenarios", "options"),
     [
         ([*SAVES, *EXPORTS], ["--points", "3", *KILL, *TORN, *FULL]),
-        (["train"], ["--points", "2", *KILL, *FULL]),
+        (["train", "prune"], ["--points", "2", *KILL, *FULL]),
         (
             ["save, over another", "export, over another"],
             ["--points", "2", "--hook", *KILL],

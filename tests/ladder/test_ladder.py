@@ -6,6 +6,7 @@ import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import transduce.ladder.climbing as climbing
@@ -18,6 +19,8 @@ from transduce.ladder.ladder_rows import Ladder, LadderRow
 from transduce.ladder.rung import Rung, model_job, rungs_of, sizes
 from transduce.ladder.rung_process import RungProcess
 from transduce.ladder.rung_worker import memory, serve
+from transduce.search import Shortlist
+from transduce.workflow.trained import TrainedModel
 
 
 def test_options_stand_behind_their_rung_or_before_all() -> None:
@@ -111,6 +114,25 @@ def test_the_command_measures_each_rung(
     assert all(rung["tokens_per_second"]["32"] > 0 for rung in rungs)
     assert "no rung: ctranslate2 int8 (model.encoder.kind must be transformer" in said.out
     assert places[1].stat().st_size > 1000
+
+
+def test_a_rung_with_a_shortlist(run: Run, tmp_path: Path) -> None:
+    def answered(folder: Path, *options: str) -> dict[str, object]:
+        (rung,) = rungs_of([str(folder), *options])
+        job = json.loads(json.dumps(model_job(rung, None)))
+        return asked(job, {"sources": ["abc", "daa"], "together": 2})[0]
+
+    listed = "search.shortlist=true"
+    failed = answered(run.folder, listed)["failed"]
+    assert "which `transduce shortlist MODEL` learns" in str(failed)
+    trained = TrainedModel.load(run.folder, "cpu")
+    size, none = trained.target_tokenizer.size, np.zeros(trained.reader.width + 1, dtype=np.int64)
+    (a,) = trained.target_tokenizer.encode("a")
+    trained.shortlist = Shortlist(none, none[:0], np.array([a]), size)  # a alone may be written
+    trained.save(tmp_path / "model")
+    assert answered(tmp_path / "model")["texts"] == ["cba", "aad"]
+    texts: list[str] = answered(tmp_path / "model", listed)["texts"]  # type: ignore[assignment]
+    assert {*"".join(texts)} <= {"a"}
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,25 @@ def test_training_goes_on_and_can_be_resumed(
     assert "which holds a run (continue it with --resume" in said
 
 
+def test_what_a_kill_left_before_training_is_in_nobodys_way(
+    run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ("--prune", "heads=0.5", "--minutes", "5", "training.max_steps=1")
+    out = tmp_path / "out"
+    begun = out / PRUNED
+    begun.mkdir(parents=True)
+    (begun / ".incoming-1-x").mkdir()  # of a writer that is there no more
+    assert run(*given, "--resume") != 0
+    assert "--resume must have a run to go on with; got none" in capsys.readouterr().err
+    for foreign in (out / "mine", out / "training" / "mine", begun / "mine"):
+        foreign.write_text("mine")
+        assert run(*given) != 0
+        assert "--output must be a new directory" in capsys.readouterr().err
+        foreign.unlink()
+    assert run(*given) == 0
+    assert TrainedModel.load(out, "cpu").report["training"]["steps"] == 1
+
+
 def test_gates_are_learnt_on_train(
     home: Path,
     run,

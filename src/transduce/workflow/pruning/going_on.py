@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from transduce.config import Config, ModelConfig
 from transduce.errors import CheckpointError, ConfigError
+from transduce.files import finish, is_free, locked
 from transduce.training.record.progress import Progress
 from transduce.workflow.corpora.corpora import Corpora
 from transduce.workflow.fitting.beginning import LearntFrom
@@ -71,12 +73,32 @@ def kept_for_resume(pruned: TrainedModel, folder: Path, asked: Sequence[str], sc
 
 
 def require_no_run(folder: Path) -> None:
-    """Raise ConfigError, which says how to go on, where there is such a run."""
-    if (folder / PRUNED / CONFIG).is_file():
+    """Raise ConfigError, which says how to go on, where there is such a run.
+
+    What a kill left of one that had not yet begun is removed. Raises BusyError, OSError.
+    """
+    if _is_begun(folder):
         raise ConfigError(
             f"--output must be a new directory; got {folder}, which holds a run "
             "(continue it with --resume, or choose another)"
         )
+    training = folder / PRUNED.parent
+    if not (folder / PRUNED).is_dir() or {*folder.iterdir(), *training.iterdir()} != {
+        training,
+        folder / PRUNED,
+    }:
+        return
+    with locked(folder / PRUNED):
+        if is_free(folder / PRUNED):
+            shutil.rmtree(training)
+
+
+def _is_begun(folder: Path) -> bool:
+    """Whether there is such a run; what a killed writer of its model committed comes home."""
+    if (folder / PRUNED).is_dir():
+        with locked(folder / PRUNED) as alone:
+            finish(folder / PRUNED, alone)
+    return (folder / PRUNED / CONFIG).is_file()
 
 
 def begun_with(folder: Path, asked: Sequence[str], scores: str) -> TrainedModel:
@@ -85,7 +107,7 @@ def begun_with(folder: Path, asked: Sequence[str], scores: str) -> TrainedModel:
     Raises CheckpointError where there is no such run, or it is over, ConfigError where it was
     begun with other shares than ``asked``, or other ``scores``.
     """
-    if not (folder / PRUNED / CONFIG).is_file():
+    if not _is_begun(folder):
         raise CheckpointError(f"--resume must have a run to go on with; got none in {folder}")
     if (folder / CONFIG).is_file() and TrainedModel.read_config(folder).weights != "float32":
         raise CheckpointError(f"--resume must have a run to go on with; that in {folder} is over")
