@@ -35,7 +35,7 @@ from transduce.workflow.trained import TrainedModel
 
 _SIZE, _LENGTH = 32_000, 20
 _STACK = {"kind": "transformer", "width": 512, "feedforward": 2048, "heads": 8, "layers": 6}
-_SETTINGS = ((1, 1, 4), (1, 4, 2), (32, 1, 32), (32, 4, 32))  # sentences at once, beam, sentences
+_SETTINGS = ((1, 1, 8), (1, 4, 4), (32, 1, 32), (32, 4, 32))  # sentences at once, beam, sentences
 
 Decode = Callable[[int, int, int], None]  # sentences at once, beam, sentences
 
@@ -81,7 +81,12 @@ def _random_ways(lists: Sequence[int]) -> Iterator[tuple[str, Decode]]:
         constraints = None if shortlist is None else Constraints(shortlist=shortlist)
 
         def run(together: int, beam: int, count: int) -> None:
-            search = SearchConfig(beam=beam, min_length=_LENGTH, max_length=_LENGTH)
+            search = SearchConfig(
+                beam=beam,
+                min_length=_LENGTH,
+                max_length=_LENGTH,
+                shortlist=shortlist is not None,
+            )
             for at in range(0, count, together):
                 sources = drawn[at : at + together]
                 list(decode_all(stepper, sources, search, constraints, window=together))
