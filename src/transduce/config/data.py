@@ -28,6 +28,7 @@ __all__ = [
     "InputConfig",
     "ParallelFiles",
     "PartConfig",
+    "SideConfig",
     "SourceColumn",
     "TagColumn",
     "TextConfig",
@@ -68,6 +69,30 @@ class TagColumn(Section):
 Files = FilePath | ParallelFiles | NonEmpty[FilePath | ParallelFiles]
 SourceColumn = Column | TagColumn
 Columns = SourceColumn | NonEmpty[SourceColumn]
+
+
+class SideConfig(Section):
+    """What is known of the texts of one side. It says who a model is for, and changes no output.
+
+    ``language`` is a code as in BCP 47 (``de``, ``pt-BR``) or as models of many write it
+    (``deu_Latn``).
+    """
+
+    language: Annotated[str, Field(max_length=50)] | None = None
+
+    @field_validator("language", mode="before")
+    @classmethod
+    def _norwegian(cls, language: object) -> object:
+        return "no" if language is False else language  # what YAML makes of ``no``
+
+    @field_validator("language")
+    @classmethod
+    def _code(cls, language: str | None) -> str | None:
+        if language is not None and not re.fullmatch(
+            r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*", language
+        ):
+            raise ValueError(f"language must be a code such as de or pt-BR; got {language!r}")
+        return language
 
 
 class TextConfig(Section):

@@ -11,7 +11,13 @@ from pydantic import AfterValidator, ValidationError, WithJsonSchema, model_vali
 from pydantic_core import PydanticCustomError
 
 from transduce.config.base import Bounds, Name, Section
-from transduce.config.data import DataConfig, TokenizerConfig, TokenizerKind, TokenizersConfig
+from transduce.config.data import (
+    DataConfig,
+    SideConfig,
+    TokenizerConfig,
+    TokenizerKind,
+    TokenizersConfig,
+)
 from transduce.config.model import ModelConfig
 from transduce.config.presets import expand_preset
 from transduce.config.search import NeighboursConfig, SearchConfig
@@ -64,6 +70,8 @@ class Config(Section):
     """A whole recipe."""
 
     name: Name = "model"
+    source: SideConfig = SideConfig()
+    target: SideConfig = SideConfig()
     data: DataConfig = DataConfig()
     tokenizer: TokenizersConfig = TokenizersConfig()
     model: ModelConfig = ModelConfig()

@@ -36,6 +36,9 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "weights": "What matrices are stored in; `transduce shrink` makes others than float32.",
         "engine": "What predicts: the fastest form for this machine, PyTorch, or a precision.",
     },
+    "SideConfig": {
+        "language": "The language of this side, for who asks a server (`de`); no output changes.",
+    },
     "NeighboursConfig": {
         "index": "A file that `transduce index` wrote; if none, neighbours have no say.",
         "share": "Share of the probability that the neighbours have.",

@@ -19,6 +19,7 @@ from transduce.server.queue.waiting_line import WaitingLine
 from transduce.server.shelf.loaded_model import LoadedModel
 from transduce.server.shelf.media import Recorded
 from transduce.server.shelf.model_shelf import ModelShelf
+from transduce.server.shelf.served_languages import ServedLanguages
 from transduce.server.texts.glossaries import GlossaryBook
 from transduce.server.texts.whole_files import FinishedFiles
 from transduce.workflow.predicting.output import Output
@@ -34,6 +35,7 @@ class Service:
 
     def __init__(self, shelf: ModelShelf, config: ServeConfig) -> None:
         self.shelf = shelf
+        self.languages = ServedLanguages(shelf)
         self.config = config
         self.ring = KeyRing.read(config.keys)
         self.quotas = Quotas(self.ring, config)

@@ -17,7 +17,6 @@ from transduce.server.limits.keys import KeyRefusedError
 from transduce.server.limits.request_errors import RequestError
 from transduce.server.queue.requested import Requested
 from transduce.server.service import Service
-from transduce.server.shelf.language_pairs import LanguagePairs
 from transduce.server.texts.glossaries import Glossary, read_entries
 from transduce.server.texts.markup import markup_pieces
 from transduce.server.texts.translating import translate
@@ -64,13 +63,11 @@ async def _translate(exchange: Exchange) -> Response:
     service = exchange.service
     texts = text_list(fields.get("text"), "text", service.config.sources)
     exchange.count(check_texts(texts, service.config.characters))
-    model = await service.shelf.get()
-    pairs = LanguagePairs.of(model)
     target = _text(fields, "target_lang")
     if target is None:
         raise RequestError("target_lang must be given; got none")
     source = _text(fields, "source_lang")
-    languages = pairs.chosen(source or "auto", target)
+    model, languages, known = await service.languages.model(source or "auto", target, texts)
     tags = _text(fields, "tag_handling")
     if tags not in (None, "html", "xml"):
         raise RequestError(f"tag_handling must be html or xml; got {tags[:20]!r}")
@@ -88,7 +85,6 @@ async def _translate(exchange: Exchange) -> Response:
         html=tags is not None,
         phrases=phrases,
     )
-    known = source or pairs.detected(texts[0])[0]["language"]
     return json_reply(
         {
             "translations": [
@@ -108,8 +104,9 @@ async def _languages(exchange: Exchange) -> Response:
     kind = fields.get("type", "source")
     if kind not in ("source", "target"):
         raise RequestError("type must be source or target; got another")
-    listed = LanguagePairs.of(await exchange.service.shelf.get())
-    codes = listed.codes or ([listed.source] if kind == "source" else [listed.target])
+    place = ("source", "target").index(kind)
+    pairs = [pair for own in exchange.service.languages.pairs() for pair in own.both]
+    codes = dict.fromkeys(pair[place] for pair in pairs)
     extra = {"supports_formality": False} if kind == "target" else {}
     return json_reply([{"language": code.upper(), "name": code, **extra} for code in codes])
 
@@ -124,10 +121,8 @@ async def _usage(exchange: Exchange) -> Response:
 
 async def _pairs(exchange: Exchange) -> Response:
     await _asked(exchange)
-    listed = LanguagePairs.of(await exchange.service.shelf.get())
-    both = [(a, b) for a in listed.codes for b in listed.codes if a != b][:1000]
-    both = both or [(listed.source, listed.target)]
-    pairs = [{"source_lang": a.lower(), "target_lang": b.lower()} for a, b in both]
+    both = [pair for own in exchange.service.languages.pairs() for pair in own.both]
+    pairs = [{"source_lang": a.lower(), "target_lang": b.lower()} for a, b in both[:1000]]
     return json_reply({"supported_languages": pairs})
 
 

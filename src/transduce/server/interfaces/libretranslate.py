@@ -16,8 +16,6 @@ from transduce.server.limits.keys import KeyRefusedError
 from transduce.server.limits.request_errors import RequestError
 from transduce.server.queue.requested import Requested
 from transduce.server.service import Service
-from transduce.server.shelf.language_pairs import LanguagePairs
-from transduce.server.shelf.loaded_model import LoadedModel
 from transduce.server.texts.translating import translate
 from transduce.server.texts.whole_files import FILES
 
@@ -53,17 +51,16 @@ async def _translate(exchange: Exchange) -> Response:
     exchange.count(check_texts(texts, exchange.service.config.characters, "q"))
     html = _is_html(fields.get("format"))
     count = _alternatives(fields.get("alternatives"), exchange.service.config.alternatives)
-    model = await exchange.service.shelf.get()
-    pairs = LanguagePairs.of(model)
-    asked = Requested(
-        model.searching({"nbest": count + 1} if count else {}),
-        languages=pairs.chosen(_text(source, "source"), _text(target, "target")),
-    )
+    languages = exchange.service.languages
+    source, target = _text(source, "source"), _text(target, "target")
+    model, told, _ = await languages.model(source, target, texts)
+    search = model.searching({"nbest": count + 1} if count else {})
+    asked = Requested(search, languages=told)
     found = await translate(exchange, model, asked, texts, html=html)
     many = isinstance(q, list)
     reply: dict[str, Any] = {"translatedText": [t.text for t in found] if many else found[0].text}
     if source == "auto":
-        known = [pairs.detected(text)[0] for text in texts]
+        known = [_guess(*languages.detected([text], target)) for text in texts]
         reply["detectedLanguage"] = known if many else known[0]
     if count:
         others = [list(t.alternatives)[:count] for t in found]
@@ -76,13 +73,15 @@ async def _detect(exchange: Exchange) -> Response:
     exchange.admit(_key(fields))
     text = _text(_needed(fields, "q"), "q")
     check_texts([text], exchange.service.config.characters, "q")
-    model = await exchange.service.shelf.get()
-    return json_reply(LanguagePairs.of(model).detected(text))
+    return json_reply([_guess(*exchange.service.languages.detected([text]))])
+
+
+def _guess(language: str, share: float) -> dict[str, Any]:
+    return {"confidence": round(100 * share, 1), "language": language}
 
 
 async def _languages(exchange: Exchange) -> Response:
-    model: LoadedModel = await exchange.service.shelf.get()
-    return json_reply(LanguagePairs.of(model).listed())
+    return json_reply(exchange.service.languages.listed())
 
 
 async def _translate_file(exchange: Exchange) -> Response:
@@ -99,8 +98,8 @@ async def _translate_file(exchange: Exchange) -> Response:
         raise RequestError("Invalid request: file format not supported")
     text = text_of(upload.content, "file")
     exchange.count(check_texts([text], service.config.characters, "file"))
-    model = await service.shelf.get()
-    asked = Requested(model.searching({}), languages=LanguagePairs.of(model).chosen(source, target))
+    model, told, _ = await service.languages.model(source, target, [text])
+    asked = Requested(model.searching({}), languages=told)
     found = await translate(exchange, model, asked, [kind.cut(text)], html=kind.is_html)
     name = service.finished.keep(upload.name, found[0].text.encode(errors="replace"))
     url = exchange.request.url.replace(path=f"/download_file/{name}", query="")
@@ -124,8 +123,8 @@ async def _download(exchange: Exchange) -> Response:
 async def _settings(exchange: Exchange) -> Response:
     service = exchange.service
     keyed = bool(service.ring.entries)
-    first = LanguagePairs.of(await service.shelf.get()).listed()
-    both = {"source": first[0], "target": first[-1]}
+    first = service.languages.pairs()[0].both[0]
+    both = zip(("source", "target"), first, strict=True)
     return json_reply(
         {
             "charLimit": service.config.characters,
@@ -135,9 +134,7 @@ async def _settings(exchange: Exchange) -> Response:
             "suggestions": False,
             "filesTranslation": True,
             "supportedFilesFormat": [".txt", ".srt", ".html"],
-            "language": {
-                side: {"code": own["code"], "name": own["name"]} for side, own in both.items()
-            },
+            "language": {side: {"code": code, "name": code} for side, code in both},
         }
     )
 

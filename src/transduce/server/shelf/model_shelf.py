@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from transduce.config import Config
 from transduce.errors import one_line
 from transduce.files import place
 from transduce.pretrained.published_model import load_trained
@@ -15,9 +17,29 @@ from transduce.server.shelf.loaded_model import LoadedModel
 from transduce.workflow.model_folder import CONFIG, WEIGHTS, require_files
 from transduce.workflow.trained import TrainedModel
 
-__all__ = ["ModelShelf"]
+__all__ = ["ModelShelf", "ToldModel"]
 
 _TIMES = 2.0  # as much memory as its weights take on the disk: these, and their packed form
+
+
+@dataclass(frozen=True, slots=True)
+class ToldModel:
+    """What is known of a model that need not be in memory.
+
+    The ``kind`` of its sources, the languages of its recipe, and the ``codes`` of one of many, once
+    it has been loaded.
+    """
+
+    kind: str
+    source: str | None
+    target: str | None
+    codes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, config: Config, codes: tuple[str, ...] = ()) -> ToldModel:
+        """From its recipe."""
+        kind, source, target = config.data.input.kind, config.source, config.target
+        return cls(kind, source.language, target.language, codes)
 
 
 class ModelShelf:
@@ -34,9 +56,11 @@ class ModelShelf:
         self._loaded: dict[str, LoadedModel] = {}  # the least used first
         self._locks = {name: asyncio.Lock() for name in folders}
         self._signatures: dict[str, object] = {}
-        for folder in folders.values():
+        self._told: dict[str, ToldModel] = {}
+        for name, folder in folders.items():
             require_files(folder, [CONFIG])
-            TrainedModel.read_config(folder)  # says at the start what would fail later
+            config = TrainedModel.read_config(folder)  # says at the start what would fail later
+            self._told[name] = ToldModel.of(config)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -47,6 +71,10 @@ class ModelShelf:
     def loaded(self) -> tuple[str, ...]:
         """Those in memory."""
         return tuple(self._loaded)
+
+    def told(self, name: str) -> ToldModel:
+        """What is known of a model."""
+        return self._told[name]
 
     @property
     def ready(self) -> bool:
@@ -100,6 +128,7 @@ class ModelShelf:
     def _read(self, name: str) -> LoadedModel:
         folder = self._folders[name]
         model = LoadedModel(name, load_trained(folder), _size(folder))
+        self._told[name] = ToldModel.of(model.trained.config, model.codes)
         model.warm()
         return model
 
