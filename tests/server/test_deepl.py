@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from started import Keyed
@@ -60,6 +62,32 @@ def test_a_glossary_is_held_to(client, deepl, keyed: Keyed) -> None:
     reply = keyed.started.post("/v2/glossaries", bad, keyed.bearer)
     assert reply.status == 400
     assert reply.json["message"] == "entries must be lines of two terms; got another"
+
+
+def test_documents(client, deepl, keyed: Keyed, tmp_path: Path) -> None:
+    times = "1\n00:00:01,000 --> 00:00:02,000\n{}\n\n"
+    texts = {".txt": "abc\n\n ca\n", ".html": "<p>abc <b>ca</b></p>", ".srt": times.format("abc")}
+    turned = {".txt": "cba\n\n ac\n", ".html": "<p>cba <b>ac</b></p>", ".srt": times.format("cba")}
+    for suffix, text in texts.items():
+        source, target = tmp_path / f"source{suffix}", tmp_path / f"target{suffix}"
+        source.write_bytes(text.encode())
+        status = client.translate_document_from_filepath(source, target, target_lang="DE")
+        assert (status.status.value, status.billed_characters) == ("done", len(text))
+        assert target.read_bytes().decode() == turned[suffix]
+    handle = client.translate_document_upload(b"abc", filename="../a.txt", target_lang="DE")
+    wrong = deepl.DocumentHandle(handle.document_id, "0" * 64)
+    with pytest.raises(deepl.DeepLException, match="Not found"):
+        client.translate_document_get_status(wrong)
+    assert client.translate_document_get_status(handle).done
+    assert client.translate_document_download(handle).content == b"cba"
+    with pytest.raises(deepl.DeepLException, match="Not found"):  # it is fetched once
+        client.translate_document_get_status(handle)
+    for name, other, message in (
+        ("a.pdf", {}, "file must be one of .txt"),
+        ("a.txt", {"output_format": "html"}, "output_format must be that of the file"),
+    ):
+        with pytest.raises(deepl.DeepLException, match=message):
+            client.translate_document_upload(b"abc", filename=name, target_lang="DE", **other)
 
 
 def test_errors(client, deepl, keyed: Keyed) -> None:

@@ -38,7 +38,7 @@ SENTENCES_ZH: Mapping[str, Mapping[str, str]] = {
         "weights": "矩阵以什么数存储；float32 以外的由 `transduce shrink` 生成。",
     },
     "SideConfig": {
-        "language": "这一侧的语言代码（如 `de`），供服务器的用户查询；不影响输出。",
+        "language": "这一侧的语言代码（如 de），供服务器的用户查询；不影响输出。",
     },
     "NeighboursConfig": {
         "index": "`transduce index` 写出的文件；none 则不参考近邻。",

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from transduce.server.dispatch import Dispatch
 from transduce.server.exchange.replies import error_reply, plain_form
 from transduce.server.interfaces.deepl import deepl_routes
+from transduce.server.interfaces.deepl_documents import deepl_document_routes
 from transduce.server.interfaces.explain_interface import explain_routes
 from transduce.server.interfaces.health import health_routes
 from transduce.server.interfaces.huggingface import huggingface_routes
@@ -39,6 +40,7 @@ def application(service: Service) -> ASGIApp:
         *libretranslate_routes(service),
         *openai_routes(service),
         *deepl_routes(service),
+        *deepl_document_routes(service),
         *huggingface_routes(service),
         *health_routes(service),
         *openapi_routes(service),

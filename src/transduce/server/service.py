@@ -20,6 +20,7 @@ from transduce.server.shelf.loaded_model import LoadedModel
 from transduce.server.shelf.media import Recorded
 from transduce.server.shelf.model_shelf import ModelShelf
 from transduce.server.shelf.served_languages import ServedLanguages
+from transduce.server.texts.documents import DocumentDesk
 from transduce.server.texts.glossaries import GlossaryBook
 from transduce.server.texts.whole_files import FinishedFiles
 from transduce.workflow.predicting.output import Output
@@ -42,6 +43,7 @@ class Service:
         self.draining = False
         self.glossaries = GlossaryBook()
         self.finished = FinishedFiles()
+        self.documents = DocumentDesk(config.seconds)
         self.meter = Meter(self.line_state)
         self._decoding = asyncio.Semaphore(_DECODING)
         self.line = WaitingLine(config.queue, config.held_bytes, config.pack_tokens)

@@ -31,7 +31,9 @@ _LOG = logging.getLogger("transduce.server")
 class Exchange:
     """A request on its way to a reply, with the service that answers it."""
 
-    def __init__(self, request: Request, service: Service) -> None:
+    def __init__(self, request: Request, service: Service, *, stays: bool = False) -> None:
+        """``stays``: what is asked is wanted whether or not the client waits for it."""
+        self._stays = stays
         self.request = request
         self.service = service
         self.holder = ""  # of a key
@@ -65,6 +67,8 @@ class Exchange:
 
     async def gone(self) -> None:
         """Return when the client has gone away; the body must have been read."""
+        if self._stays:
+            await asyncio.Event().wait()
         while (await self.request.receive())["type"] != "http.disconnect":
             pass
 

@@ -21,7 +21,7 @@ from transduce.server.texts.glossaries import Glossary, read_entries
 from transduce.server.texts.markup import markup_pieces
 from transduce.server.texts.translating import translate
 
-__all__ = ["deepl_routes"]
+__all__ = ["deepl_fields", "deepl_form", "deepl_routes", "deepl_text"]
 
 _UNLIMITED = 1_000_000_000_000  # as DeepL says it of accounts without a limit
 _QUOTA = 456  # DeepL's own status
@@ -31,17 +31,23 @@ def deepl_routes(service: Service) -> list[Route]:
     """All addresses of it."""
     either, get = ("GET", "POST"), ("GET",)
     return [
-        route(service, "/v2/translate", _translate, form=_form, methods=either),
-        route(service, "/v2/languages", _languages, form=_form, methods=either),
-        route(service, "/v2/usage", _usage, form=_form, methods=either),
-        route(service, "/v2/glossary-language-pairs", _pairs, form=_form, methods=get),
-        route(service, "/v2/glossaries", _glossaries, form=_form, methods=either),
-        route(service, "/v2/glossaries/{number}/entries", _entries, form=_form, methods=get),
-        route(service, "/v2/glossaries/{number}", _glossary, form=_form, methods=("GET", "DELETE")),
+        route(service, "/v2/translate", _translate, form=deepl_form, methods=either),
+        route(service, "/v2/languages", _languages, form=deepl_form, methods=either),
+        route(service, "/v2/usage", _usage, form=deepl_form, methods=either),
+        route(service, "/v2/glossary-language-pairs", _pairs, form=deepl_form, methods=get),
+        route(service, "/v2/glossaries", _glossaries, form=deepl_form, methods=either),
+        route(service, "/v2/glossaries/{number}/entries", _entries, form=deepl_form, methods=get),
+        route(
+            service,
+            "/v2/glossaries/{number}",
+            _glossary,
+            form=deepl_form,
+            methods=("GET", "DELETE"),
+        ),
     ]
 
 
-def _form(error: RequestError) -> tuple[int, Mapping[str, Any]]:
+def deepl_form(error: RequestError) -> tuple[int, Mapping[str, Any]]:
     """403 for a wrong key; 456 where the day's characters are used up."""
     status = error.status
     if isinstance(error, KeyRefusedError):
@@ -51,7 +57,8 @@ def _form(error: RequestError) -> tuple[int, Mapping[str, Any]]:
     return status, {"message": str(error)}
 
 
-async def _asked(exchange: Exchange) -> dict[str, Any]:
+async def deepl_fields(exchange: Exchange) -> dict[str, Any]:
+    """All named values, once who asks was let in. Raises RequestError."""
     fields = await given_fields(exchange, many=("text",))
     key = fields.get("auth_key")
     exchange.admit(key if isinstance(key, str) else None)
@@ -59,21 +66,21 @@ async def _asked(exchange: Exchange) -> dict[str, Any]:
 
 
 async def _translate(exchange: Exchange) -> Response:
-    fields = await _asked(exchange)
+    fields = await deepl_fields(exchange)
     service = exchange.service
     texts = text_list(fields.get("text"), "text", service.config.sources)
     exchange.count(check_texts(texts, service.config.characters))
-    target = _text(fields, "target_lang")
+    target = deepl_text(fields, "target_lang")
     if target is None:
         raise RequestError("target_lang must be given; got none")
-    source = _text(fields, "source_lang")
+    source = deepl_text(fields, "source_lang")
     model, languages, known = await service.languages.model(source or "auto", target, texts)
-    tags = _text(fields, "tag_handling")
+    tags = deepl_text(fields, "tag_handling")
     if tags not in (None, "html", "xml"):
         raise RequestError(f"tag_handling must be html or xml; got {tags[:20]!r}")
     split = str(fields.get("split_sentences", "1"))
     asked = Requested(model.searching({}), languages=languages)
-    number, phrases = _text(fields, "glossary_id"), None
+    number, phrases = deepl_text(fields, "glossary_id"), None
     if number is not None:
         phrases = service.glossaries.get(number, exchange.holder).phrases
     found = await translate(
@@ -100,7 +107,7 @@ async def _translate(exchange: Exchange) -> Response:
 
 
 async def _languages(exchange: Exchange) -> Response:
-    fields = await _asked(exchange)
+    fields = await deepl_fields(exchange)
     kind = fields.get("type", "source")
     if kind not in ("source", "target"):
         raise RequestError("type must be source or target; got another")
@@ -112,7 +119,7 @@ async def _languages(exchange: Exchange) -> Response:
 
 
 async def _usage(exchange: Exchange) -> Response:
-    await _asked(exchange)
+    await deepl_fields(exchange)
     quotas = exchange.service.quotas
     _, most = quotas.limits(exchange.holder)
     used = quotas.used(exchange.holder)
@@ -120,32 +127,32 @@ async def _usage(exchange: Exchange) -> Response:
 
 
 async def _pairs(exchange: Exchange) -> Response:
-    await _asked(exchange)
+    await deepl_fields(exchange)
     both = [pair for own in exchange.service.languages.pairs() for pair in own.both]
     pairs = [{"source_lang": a.lower(), "target_lang": b.lower()} for a, b in both[:1000]]
     return json_reply({"supported_languages": pairs})
 
 
 async def _glossaries(exchange: Exchange) -> Response:
-    fields = await _asked(exchange)
+    fields = await deepl_fields(exchange)
     book = exchange.service.glossaries
     if exchange.request.method == "GET":
         own = book.all_of(exchange.holder)
         return json_reply({"glossaries": [_described(one) for one in own]})
-    needed = [_text(fields, n) for n in ("name", "source_lang", "target_lang", "entries")]
+    needed = [deepl_text(fields, n) for n in ("name", "source_lang", "target_lang", "entries")]
     name, source, target, entries = (text or "" for text in needed)
     if not (name and source and target and entries):
         raise RequestError("name, source_lang, target_lang and entries must be given; got fewer")
     check_texts([name, source, target], 3000, "names")
     check_texts([entries], exchange.service.config.characters, "entries")
-    terms = read_entries(entries, _text(fields, "entries_format") or "tsv")
+    terms = read_entries(entries, deepl_text(fields, "entries_format") or "tsv")
     glossary = Glossary(name, source, target, terms, exchange.holder)
     book.add(glossary)
     return json_reply(_described(glossary), 201)
 
 
 async def _glossary(exchange: Exchange) -> Response:
-    await _asked(exchange)
+    await deepl_fields(exchange)
     number, book = str(exchange.request.path_params["number"]), exchange.service.glossaries
     if exchange.request.method == "DELETE":
         book.remove(number, exchange.holder)
@@ -154,7 +161,7 @@ async def _glossary(exchange: Exchange) -> Response:
 
 
 async def _entries(exchange: Exchange) -> Response:
-    await _asked(exchange)
+    await deepl_fields(exchange)
     number = str(exchange.request.path_params["number"])
     entries = exchange.service.glossaries.get(number, exchange.holder).entries
     text = "".join(f"{source}\t{target}\n" for source, target in entries.items())
@@ -174,7 +181,8 @@ def _described(glossary: Glossary) -> dict[str, Any]:
     }
 
 
-def _text(fields: Mapping[str, Any], name: str) -> str | None:
+def deepl_text(fields: Mapping[str, Any], name: str) -> str | None:
+    """A value that is text; None where there is none. Raises RequestError."""
     value = fields.get(name)
     if value is None or value == "":
         return None

@@ -98,6 +98,11 @@ def openapi_document(keyed: bool) -> dict[str, Any]:
                 "tag_handling": {"type": "string", "enum": ["html", "xml"]},
                 "split_sentences": {"type": "string", "enum": ["0", "1", "nonewlines"]},
             })},
+            "/v2/document": {"post": _operation("DeepL: send a document.", {
+                "multipart/form-data": _object(("file", "target_lang"), {
+                    "file": _FILE, "target_lang": _TEXT, "source_lang": _TEXT, "filename": _TEXT,
+                    "glossary_id": _TEXT, "output_format": _TEXT,
+                })})},
             "/v2/languages": {"get": _operation("DeepL: languages.")},
             "/v2/usage": {"get": _operation("DeepL: characters of today.")},
             "/v2/glossaries": {
