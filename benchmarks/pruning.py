@@ -36,7 +36,7 @@ from transduce.metrics.known import METRICS
 from transduce.metrics.losses import LossTotals
 from transduce.reading.pair_files import Example
 from transduce.reading.problems import Problems
-from transduce.workflow.corpora.corpora import examples_from_files, open_corpora
+from transduce.workflow.corpora.corpora import examples_from_files, open_corpora, read_dev
 from transduce.workflow.evaluate import evaluate, loss_totals, pair_batches
 from transduce.workflow.pruning.asked_shares import read_asked
 from transduce.workflow.pruning.going_on import train_on, training_recipe
@@ -60,6 +60,8 @@ def main() -> None:
     rows: list[dict[str, Any]] = json.loads(kept.read_text()) if kept.is_file() else []
     if not rows:
         rows.append({"asked": "", "share": 0.0})
+    if "loss" not in rows[0]:
+        rows[0]["loss"] = _loss(whole, read_dev(whole.config.updated(_overrides(options))))
     if options.minutes and "pruned" not in rows[0]:
         rows[0]["pruned"] = _score(whole, examples, options.metric)
     for share, scores in itertools.product(options.shares, options.scores):
@@ -116,6 +118,11 @@ def _scores(row: dict[str, Any]) -> str:
     return str(row.get("scores", "taylor"))
 
 
+def _overrides(options: argparse.Namespace) -> dict[str, Any]:
+    given = dict(parse_override(text) for text in options.set)
+    return {"training.threads": options.threads, **given}
+
+
 def _measured(
     whole: TrainedModel,
     asked: str,
@@ -124,11 +131,8 @@ def _measured(
     examples: list[Example],
     options: argparse.Namespace,
 ) -> dict[str, Any]:
-    overrides = {
-        "training.threads": options.threads,
-        **dict(parse_override(text) for text in options.set),
-    }
-    recipe = training_recipe(whole.config, options.model, options.minutes or 1.0, overrides)
+    minutes = options.minutes or 1.0
+    recipe = training_recipe(whole.config, options.model, minutes, _overrides(options))
     corpora = open_corpora(recipe)
     dev = corpora.dev_by_part()
     row: dict[str, Any] = {"asked": asked, "share": share, "scores": scores}
@@ -171,8 +175,8 @@ _FIGURES = {
 
 def _tell(rows: list[dict[str, Any]], metric: str) -> None:
     """A line for what was asked, a column for each figure and way to choose."""
-    if "pruned" in rows[0]:
-        print(f"whole: {metric} {rows[0]['pruned']:.2f}")
+    score = f", {metric} {rows[0]['pruned']:.2f}" if "pruned" in rows[0] else ""
+    print(f"whole: loss {rows[0]['loss']:.3f}{score}")
     ways = list(dict.fromkeys(_scores(row) for row in rows[1:]))
     found = [(key, name, way) for key, name in _FIGURES.items() for way in ways]
     by_place = {(row["asked"], _scores(row)): row for row in rows[1:]}

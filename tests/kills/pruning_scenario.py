@@ -35,7 +35,7 @@ def pruning(home: Path) -> Scenario:
             model,
             folder,
             ["feedforward=0.5", "heads=0.25"],
-            {"training.max_steps": 5, "training.evaluate_every": 2},
+            {"training.max_steps": 3, "training.evaluate_every": 2},
             scores="taylor",
             minutes=100,
             resume=resume,
