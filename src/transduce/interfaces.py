@@ -54,12 +54,15 @@ class Source:
 
     ``shortlist`` int64 ``[B, C]`` are the target tokens that may be written, the four special ones
     first, rising, PADDING behind the last; None: all. Logits of others are -inf. What a model
-    copies from the source is none of them.
+    copies from the source is none of them. ``unlisted`` float32 ``[B, D + 1]`` are the weights
+    and the bias of a logit that stands for all tokens that are not in the list; it is PADDING's,
+    which nobody writes. None: other tokens have no probability.
     """
 
     values: Tensor
     lengths: Tensor
     shortlist: Tensor | None = None
+    unlisted: Tensor | None = None
 
     @classmethod
     def of_tokens(cls, rows: Sequence[Sequence[int]]) -> Source:
@@ -114,15 +117,17 @@ class Source:
         lengths = self.lengths[sentences]
         longest = int(lengths.max()) if lengths.numel() else 0
         shortlist = None if self.shortlist is None else self.shortlist[sentences]
-        return Source(self.values[sentences, :longest], lengths, shortlist)
+        unlisted = None if self.unlisted is None else self.unlisted[sentences]
+        return Source(self.values[sentences, :longest], lengths, shortlist, unlisted)
 
     def to(self, device: torch.device | str) -> Source:
         """Move to a device, without waiting where the memory is pinned."""
-        shortlist = self.shortlist
+        shortlist, unlisted = self.shortlist, self.unlisted
         return Source(
             self.values.to(device, non_blocking=True),
             self.lengths.to(device, non_blocking=True),
             None if shortlist is None else shortlist.to(device, non_blocking=True),
+            None if unlisted is None else unlisted.to(device, non_blocking=True),
         )
 
     def pin_memory(self) -> Source:

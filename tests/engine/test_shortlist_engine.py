@@ -108,6 +108,52 @@ def test_model_steps_and_searches_agree(name: str, number: Number) -> None:
                 assert all(set(hypothesis.tokens) <= {*own} for hypothesis in outputs)
 
 
+def with_others(source: Source, model: Seq2Seq, strength: float = 1.0) -> Source:
+    """With a logit that stands for all tokens in no list."""
+    width = model.output.weight.shape[1]
+    row = strength * torch.randn(width + 1, generator=torch.Generator().manual_seed(6))
+    return replace(source, unlisted=row.repeat(len(source.lengths), 1))
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("name", KINDS)
+def test_what_is_in_no_list_has_its_share(name: str, number: Number) -> None:
+    kernels()
+    model = opinionated(name, number)
+    listed = replace(make_source_for(model, SOURCES), shortlist=padded(OWN))
+    source = with_others(listed, model)
+    engine = fast_stepper(model, number)
+    for options in ({}, {"beam": 3, "nbest": 3}):
+        search = SearchConfig(max_length=5, **options)
+        whole = decode(engine, source, search)
+        assert_alike(
+            whole,
+            decode(engine, source, search.model_copy(update={"no_repeat_ngram": 99})),
+            1e-4,
+        )
+        if number == "float32":
+            assert_alike(whole, decode(model, source, search), 1e-3)
+        best = [outputs[0].score for outputs in whole]
+        assert best != [outputs[0].score for outputs in decode(engine, listed, search)]
+    kept = torch.tensor([2, 0])
+    fewer = decode(engine, source.select(kept), search)
+    assert fewer == [whole[2], whole[0]]
+
+
+def test_shares_that_are_none_are_refused() -> None:
+    kernels()
+    model = opinionated("transformer-learned")
+    engine = fast_stepper(model, "float32")
+    listed = replace(make_source_for(model, [[5, 6]]), shortlist=padded([[5]]))
+    source = with_others(listed, model)
+    assert source.unlisted is not None
+    for options in (SearchConfig(max_length=3), SearchConfig(max_length=3, no_repeat_ngram=2)):
+        with pytest.raises(EngineError, match="unlisted must hold finite numbers"):
+            decode(engine, replace(source, unlisted=torch.nan * source.unlisted), options)
+        with pytest.raises(EngineError, match=r"unlisted must have .* bytes; got"):
+            decode(engine, replace(source, unlisted=source.unlisted[:, 1:]), options)
+
+
 def assert_alike(
     found: list[list[Hypothesis]], wanted: list[list[Hypothesis]], near: float
 ) -> None:

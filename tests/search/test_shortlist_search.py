@@ -78,11 +78,20 @@ def test_constraints_stay_reachable_and_bans_hold(model: Seq2Seq) -> None:
     assert not any({11} & own for own in written(adjusted))
 
 
-def test_scores_are_those_within_the_list(model: Seq2Seq) -> None:
-    source = Source.of_tokens([[12]])
-    [[best, *_]] = decode(model, source, ON, Constraints(shortlist=SHORTLIST))
+@pytest.mark.parametrize("estimated", [False, True])
+def test_scores_are_those_within_the_list(model: Seq2Seq, estimated: bool) -> None:
+    source, shortlist = Source.of_tokens([[12]]), SHORTLIST
+    others = np.random.default_rng(1).normal(size=model.output.weight.shape[1] + 1)
+    if estimated:
+        shortlist = replace(SHORTLIST, unlisted=others.astype(np.float32))
+    [[best, *_]] = decode(model, source, ON, Constraints(shortlist=shortlist))
     read = torch.tensor([[2, *best.tokens]])
+    held: list[torch.Tensor] = []
+    hook = model.output.register_forward_pre_hook(lambda _, given: held.append(given[0]))
     logits = model.step(read, model.start(source))[0][0].double()
+    hook.remove()
+    if estimated:  # PADDING's place is that of all tokens in no list
+        logits[:, 0] = held[0][0].double() @ torch.from_numpy(others[:-1]) + others[-1]
     listed = [0, 1, 2, 3, 4, 6, 8]
     own = logits[:, listed].log_softmax(1)
     tokens = [*best.tokens, END][: len(best.token_scores)]
@@ -110,7 +119,8 @@ def test_packing_and_second_readings(model: Seq2Seq) -> None:
 def test_an_ensemble_keeps_to_the_list(model: Seq2Seq) -> None:
     members = Ensemble([model, make_model(ARCHITECTURES["gru-general"])])
     source = Source.of_tokens([[5, 7], [12], [6]])
-    found = written(decode(members, source, ON, Constraints(shortlist=SHORTLIST)))
+    shortlist = replace(SHORTLIST, unlisted=np.ones(99, np.float32))  # of one member at most
+    found = written(decode(members, source, ON, Constraints(shortlist=shortlist)))
     assert all(t <= own for t, own in zip(found, ({4, 13}, {4, 6, 8}, {4}), strict=True))
 
 
@@ -120,7 +130,13 @@ def test_a_search_without_one_is_refused(model: Seq2Seq) -> None:
 
 
 def test_sources_keep_their_lists() -> None:
-    source = replace(Source.of_tokens([[5], [6, 7]]), shortlist=torch.tensor([[0, 1], [0, 2]]))
-    chosen = source.select(torch.tensor([1])).to("cpu").shortlist
-    assert chosen is not None
-    assert chosen.tolist() == [[0, 2]]
+    source = replace(
+        Source.of_tokens([[5], [6, 7]]),
+        shortlist=torch.tensor([[0, 1], [0, 2]]),
+        unlisted=torch.tensor([[0.5], [1.5]]),
+    )
+    chosen = source.select(torch.tensor([1])).to("cpu")
+    assert chosen.shortlist is not None
+    assert chosen.unlisted is not None
+    assert chosen.shortlist.tolist() == [[0, 2]]
+    assert chosen.unlisted.tolist() == [[1.5]]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -11,22 +13,39 @@ from safetensors.torch import save_file
 
 from transduce.errors import ModelError
 from transduce.files import changing
+from transduce.models.seq2seq import OutputLayer, Seq2Seq
 from transduce.search import Shortlist
 from transduce.shortlists import SHORTLIST, shortlist_of, write_shortlist
 
-OWN = Shortlist(np.array([0, 0, 2, 3]), np.array([5, 7, 6]), np.array([4, 8]), 9)
+OTHERS = np.array([0.5, -1.0, 2.0], dtype=np.float32)
+OWN = Shortlist(np.array([0, 0, 2, 3]), np.array([5, 7, 6]), np.array([4, 8]), 9, OTHERS)
+
+
+@dataclass
+class OfSize:
+    """As much of a model as the file is checked against."""
+
+    output: OutputLayer
+
+
+MODEL = cast(Seq2Seq, OfSize(OutputLayer(2, 9, None)))
 
 
 def test_written_and_read(tmp_path: Path) -> None:
     with changing(tmp_path) as change:
         write_shortlist(change, OWN)
-    read = shortlist_of(tmp_path, 3, 9)
+    read = shortlist_of(tmp_path, 3, MODEL)
     assert read is not None
-    for name in ("offsets", "tokens", "always", "size"):
+    for name in ("offsets", "tokens", "always", "size", "unlisted"):
         assert np.array_equal(getattr(read, name), getattr(OWN, name))
     with changing(tmp_path) as change:
+        write_shortlist(change, replace(OWN, unlisted=None))
+    read = shortlist_of(tmp_path, 3, MODEL)
+    assert read is not None
+    assert read.unlisted is None
+    with changing(tmp_path) as change:
         write_shortlist(change, None)
-    assert shortlist_of(tmp_path, 3, 9) is None
+    assert shortlist_of(tmp_path, 3, MODEL) is None
 
 
 GOOD = {
@@ -55,6 +74,12 @@ GOOD = {
             "tokens must be .* below 9; got 9",
         ),
         ({"always": torch.tensor([-1], dtype=torch.int32)}, "always must be at least 0.*; got -1"),
+        ({"unlisted": torch.zeros(4)}, "unlisted must be 3 numbers, .*; got 4"),
+        ({"unlisted": torch.zeros(3).half()}, "unlisted must be .* float32; got float16"),
+        (
+            {"unlisted": torch.tensor([0.0, torch.nan, 0.0])},
+            "unlisted must be finite numbers; got NaN",
+        ),
     ],
 )
 def test_what_is_none_is_refused(
@@ -63,13 +88,13 @@ def test_what_is_none_is_refused(
     tensors = {name: t for name, t in {**GOOD, **changed}.items() if t is not None}
     save_file(tensors, tmp_path / SHORTLIST)
     with pytest.raises(ModelError, match=f"{SHORTLIST}: {said}"):
-        shortlist_of(tmp_path, 3, 9)
+        shortlist_of(tmp_path, 3, MODEL)
 
 
 def test_no_tensors_at_all(tmp_path: Path) -> None:
     (tmp_path / SHORTLIST).write_bytes(b"no tensors")
     with pytest.raises(ModelError, match="must be a readable safetensors file"):
-        shortlist_of(tmp_path, 3, 9)
+        shortlist_of(tmp_path, 3, MODEL)
 
 
 def test_an_empty_one_is_one(tmp_path: Path) -> None:
@@ -77,6 +102,6 @@ def test_an_empty_one_is_one(tmp_path: Path) -> None:
     save_file(
         {"always": empty, "offsets": torch.zeros(4).long(), "tokens": empty}, tmp_path / SHORTLIST
     )
-    read = shortlist_of(tmp_path, 3, 9)
+    read = shortlist_of(tmp_path, 3, MODEL)
     assert read is not None
     assert not read.tokens.size

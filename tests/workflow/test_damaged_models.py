@@ -104,7 +104,7 @@ def test_a_report_may_hold_anything(model: Path, monkeypatch: pytest.MonkeyPatch
     whole["training"]["best"] = {"loss": 1.0, "bleu/a": 2.0, "bleu": 3.0}
     monkeypatch.setattr("transduce.commands.show.load_trained", lambda _: trained)
     generator = random.Random(1)
-    for _ in range(300):
+    for _ in range(100):
         trained.report = json.loads(json.dumps(whole))
         for _ in range(generator.choice([1, 1, 3])):
             place, key = generator.choice(list(places(trained.report)))

@@ -51,6 +51,8 @@ def test_learnt_stored_and_used(
         [o.text for o, *_ in trained.predict(SOURCES, s)] for s in (trained.config.search, listed)
     ]
     assert texts[0] == texts[1]
+    assert trained.shortlist is not None
+    assert trained.shortlist.unlisted is not None
     shrink(trained, "int8").save(tmp_path / "int8")
     assert (tmp_path / "int8" / SHORTLIST).read_bytes() == (folder / SHORTLIST).read_bytes()
     assert Transducer.load(tmp_path / "int8").predict(SOURCES, shortlist=True)

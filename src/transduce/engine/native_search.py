@@ -111,12 +111,13 @@ def search(
     *,
     source_length: int,
     shortlist: Tensor | None = None,
+    unlisted: Tensor | None = None,
 ) -> list[list[Ended]]:
     """The outputs of each sentence, best first.
 
     ``prepared`` is what every step reads of B sentences, ``rows`` ``[B, …]`` what each row
     carries from step to step, before the first. Outputs hold only tokens of ``shortlist`` int64
-    ``[B, C]``, where there is one.
+    ``[B, C]``, where there is one; ``unlisted`` ``[B, D + 1]`` stand for all others.
 
     Raises SearchError where the model's scores are not numbers or the plan's do not fit, ModelError
     beyond its last position, EngineError where memory is short.
@@ -139,7 +140,8 @@ def search(
         distances=tables["bias"].shape[1] if "bias" in tables else 0,
         listed=0 if shortlist is None else shortlist.shape[1],
     )
-    listed = {} if shortlist is None else {"shortlist": shortlist.contiguous()}
+    of_lists = {"shortlist": shortlist, "unlisted": unlisted}
+    listed = {name: tensor.contiguous() for name, tensor in of_lists.items() if tensor is not None}
     carried = {name: tensor.contiguous() for name, tensor in rows.items()}
     slots, kept = _slots(decoder, carried)
     least, most = _integers(plan.least), _integers(plan.most)

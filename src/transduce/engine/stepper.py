@@ -180,7 +180,7 @@ class EngineStepper:
             self._prepared(memory),
             {**self._decoder.first_rows(memory), "table": table},
             keep_attention=wanted and self._decoder.attends,
-        ).within(source.shortlist)
+        ).within(source)
         return EngineState(decoder, KeyValueCache.empty(self._decoder, count, positions))
 
     @torch.no_grad()
@@ -246,14 +246,15 @@ class EngineStepper:
     ) -> list[list[Ended]]:
         memory = self._encoder(source) if state is None else state.decoder.memory
         prepared = self._prepared(memory) if state is None else state.decoder.sentences
-        shortlist = source.shortlist if state is None else state.decoder.shortlist
+        given = source if state is None else state.decoder
         return search(
             self._decoder,
             prepared,
             self._decoder.first_rows(memory),
             plan,
             source_length=memory.mask.shape[1],
-            shortlist=shortlist,
+            shortlist=given.shortlist,
+            unlisted=given.unlisted,
         )
 
     def _prepared(self, memory: Memory) -> dict[str, Tensor]:

@@ -131,6 +131,7 @@ class _Fault(IntEnum):
     RANGE = 7
     SCORES = 8
     POSITIONS = 9
+    FINITE = 10
 
 
 def _refusal(report: _Report, tensor: str) -> TransduceError:
@@ -150,6 +151,8 @@ def _refusal(report: _Report, tensor: str) -> TransduceError:
         case _Fault.RANGE:
             bounds = f"at least {report.least} and below {report.bound}"
             return EngineError(f"{tensor} must be {bounds}; got {report.found}")
+        case _Fault.FINITE:
+            return EngineError(f"{tensor} must hold finite numbers; got NaN or infinity")
         case _Fault.SCORES:
             return SearchError("scores of the model must be numbers; got NaN")
         case _Fault.POSITIONS:

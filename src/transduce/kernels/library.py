@@ -178,7 +178,7 @@ _DECLARED: dict[str, tuple[Any, list[Any]]] = {
     "windows": (_Int, [_Pointer, *[_Int] * 9]),
     "store_memory": (_Int, [_Pointer, *[_Int] * 7]),
     "memory_attention": (_Int, [_Pointer, *[_Int] * 11, _Float, Numbers, _Int]),
-    "vocabulary": (_Int, [_Pointer, _Int, _Pointer, *[_Int] * 5]),
+    "vocabulary": (_Int, [_Pointer, _Int, _Pointer, *[_Int] * 6]),
     "copy": (_Int, [_Pointer, *[_Int] * 6]),
     "loss_rows": (_Int, [_Int, _Int, _Pointer, _Long, _Long, _Pointer, _Pointer]),
     "loss_gradient": (

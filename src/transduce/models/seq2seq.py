@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from transduce.interfaces import Memory, Source
+from transduce.interfaces import PADDING, Memory, Source
 from transduce.models.copying import PointerGenerator
 from transduce.models.ctc import CTCOutput
 from transduce.models.state import DecoderState
@@ -85,9 +85,11 @@ class OutputLayer(nn.Module):
 
     def forward(self, vectors: Tensor) -> Tensor:
         """``[N, T, D]`` to ``[N, T, V]``."""
-        if self.project is not None:
-            vectors = self.project(vectors)
-        return nn.functional.linear(vectors, self.weight, self.bias)
+        return nn.functional.linear(self.projected(vectors), self.weight, self.bias)
+
+    def projected(self, vectors: Tensor) -> Tensor:
+        """``[N, T, D]`` as wide as the rows of ``weight``."""
+        return vectors if self.project is None else self.project(vectors)
 
 
 class Seq2Seq(nn.Module):
@@ -151,7 +153,7 @@ class Seq2Seq(nn.Module):
         """The same from what :meth:`enter` gave, ``[B, S', E]``, or from vectors in its place."""
         memory = self.encoder(vectors, source)
         state = self.decoder.start(memory, attention=attention or self.pointer is not None)
-        return state.within(source.shortlist)
+        return state.within(source)
 
     def ctc_log_probs(self, state: DecoderState) -> Tensor | None:
         """Log-probabilities of the CTC output, float32 ``[B, S, V]``; None without one."""
@@ -164,25 +166,26 @@ class Seq2Seq(nn.Module):
         """
         embedded = self.target_embedding(tokens)
         outputs, after = self.decoder.step(embedded, state)
-        memory, shortlist = after.memory, state.shortlist
-        return self.logits(outputs, embedded, after.attention, memory, shortlist), after
+        return self.logits(outputs, embedded, after.attention, state), after
 
     def logits(
         self,
         outputs: Tensor,
         embedded: Tensor,
         attention: Tensor | None,
-        memory: Memory,
-        shortlist: Tensor | None = None,
+        state: DecoderState,
     ) -> Tensor:
         """Logits ``[N, T, V]`` of the decoder's vectors ``[N, T, D]`` for ``embedded`` tokens.
 
-        ``attention`` ``[N, T, S]`` is what a pointer copies with; ``shortlist`` int64 ``[B, C]``
-        are the tokens that may be generated (None: all), others are at -inf.
+        ``attention`` ``[N, T, S]`` is what a pointer copies with; of ``state`` are the memory that
+        it copies from, and the shortlist of tokens that may be generated: others are at -inf.
         """
         logits: Tensor = self.output(outputs)
-        if shortlist is not None:
-            logits = _within(logits, shortlist)
+        if state.shortlist is not None:
+            logits = _within(logits, state.shortlist)
+            if state.unlisted is not None:
+                logits[..., PADDING] = _others(self.output.projected(outputs), state.unlisted)
+        memory = state.memory
         if self.pointer is not None:
             if attention is None or memory.tokens is None:
                 raise RuntimeError("a pointer needs attention over a source of tokens")
@@ -201,3 +204,10 @@ def _within(logits: Tensor, shortlist: Tensor) -> Tensor:
     others.scatter_(1, shortlist, False)
     rows = logits.view(count, -1, size)  # [N, T, V] → [B, K·T, V]
     return rows.masked_fill(others[:, None], -torch.inf).view_as(logits)
+
+
+def _others(vectors: Tensor, unlisted: Tensor) -> Tensor:
+    """The logit ``[N, T]`` of all that is in no list, of vectors ``[N, T, D]``."""
+    rows = vectors.view(len(unlisted), -1, vectors.shape[2])  # [N, T, D] → [B, K·T, D]
+    found = torch.einsum("bnd,bd->bn", rows, unlisted[:, :-1]) + unlisted[:, -1:]
+    return found.view(vectors.shape[:2])  # [B, K·T] → [N, T]

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from transduce.interfaces import Memory
+from transduce.interfaces import Memory, Source
 
 __all__ = ["DecoderState"]
 
-_SHORTLIST = "shortlist"  # as the engine's programs call it
+_SHORTLIST, _UNLISTED = "shortlist", "unlisted"  # as the engine's programs call them
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,16 @@ class DecoderState:
         """The tokens that each sentence's output may hold, int64 ``[B, C]``; None: all."""
         return self.sentences.get(_SHORTLIST)
 
-    def within(self, shortlist: Tensor | None) -> DecoderState:
-        """The same, of outputs that hold only tokens of a shortlist (``Source.shortlist``)."""
-        if shortlist is None:
-            return self
-        return replace(self, sentences={**self.sentences, _SHORTLIST: shortlist})
+    @property
+    def unlisted(self) -> Tensor | None:
+        """What stands for all others, float32 ``[B, D + 1]`` (``Source.unlisted``)."""
+        return self.sentences.get(_UNLISTED)
+
+    def within(self, source: Source) -> DecoderState:
+        """The same, of outputs that hold only tokens of the source's shortlist, if it has one."""
+        given = {_SHORTLIST: source.shortlist, _UNLISTED: source.unlisted}
+        found = {name: tensor for name, tensor in given.items() if tensor is not None}
+        return replace(self, sentences={**self.sentences, **found}) if found else self
 
     @property
     def mask(self) -> Tensor:

@@ -52,7 +52,7 @@ class NeighbourStepper:
         """Read int64 ``[N, T]``, give log-probabilities ``[N, T, V]``."""
         embedded = self._model.target_embedding(tokens)
         outputs, state = self._model.decoder.step(embedded, state)
-        logits = self._model.logits(outputs, embedded, state.attention, state.memory)
+        logits = self._model.logits(outputs, embedded, state.attention, state)
         log_probs = torch.log_softmax(logits.float(), dim=2)
         distances, places = self._nearest(outputs.flatten(0, 1), self._count)  # [N·T, C]
         near = self._nearest.index.tokens[places].to(log_probs.device, torch.int64)

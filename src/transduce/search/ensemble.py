@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -73,7 +73,8 @@ class Ensemble:
         return min(known) if len(known) == len(sizes) else None
 
     def start(self, source: Source, *, attention: bool = False) -> EnsembleState:
-        """Encode once with each member."""
+        """Encode once with each member, which has no estimate of what is in no list."""
+        source = replace(source, unlisted=None)
         states: list[State] = [s.start(source, attention=attention) for s in self._steppers]
         return EnsembleState(tuple(states))
 

@@ -176,7 +176,7 @@ class TrainedModel:
                     trained = cls.fresh(config, source, target)
                 read_weights(trained.model, file, config.weights)
             trained.confidence = confidence_of(folder)
-            trained.shortlist = shortlist_of(folder, trained.reader.width, target.size)
+            trained.shortlist = shortlist_of(folder, trained.reader.width, trained.model)
         chosen = choose_device(device)
         if chosen.type != "cpu":
             restore_floats(trained.model)

@@ -260,7 +260,7 @@ class Program:
         self, source: int, weight: Tensor, bias: Tensor, end: int, *, number: Number | None = None
     ) -> None:
         """All logits, or the candidates of each row, among the tokens of its ``shortlist``."""
-        names = ("logits", "scores", "chosen", "shortlist")
+        names = ("logits", "scores", "chosen", "shortlist", "unlisted")
         self._add(
             "vocabulary", source, self._packed(weight, bias, number), *map(self.tensor, names), end
         )

@@ -102,7 +102,7 @@ class Subject:
         outputs, after = model.decoder.step(read, state)
         steps = self.question.last_read[which].to(read.device)
         weights = None if after.attention is None else _at(after.attention, steps)
-        logits = model.logits(_at(outputs, steps), _at(read, steps), weights, after.memory)
+        logits = model.logits(_at(outputs, steps), _at(read, steps), weights, after)
         return self.question.of_one(logits[:, 0], which.to(read.device)).double()
 
     @torch.no_grad()
@@ -170,9 +170,9 @@ class Subject:
             steps = question.last_read.to(which.device)[which]
             picked = [_at(own, steps) for own in (outputs, prefix)]
             attention = None if after.attention is None else _at(after.attention, steps)
-            logits = model.logits(picked[0], picked[1], attention, after.memory)
+            logits = model.logits(picked[0], picked[1], attention, after)
             return question.of_one(logits[:, 0], which)
-        numbers = question.of_all(model.logits(outputs, prefix, after.attention, after.memory))
+        numbers = question.of_all(model.logits(outputs, prefix, after.attention, after))
         if self.other is not None:
             others = self.other.prefix[None].expand(count, -1).to(which.device)
             numbers = numbers - self.other.of_all(model.step(others, state)[0])

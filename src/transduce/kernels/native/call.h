@@ -24,6 +24,7 @@ enum class Fault : int64_t {
   kRange = 7,      // ``found`` among a tensor's numbers, which must be ``least`` … ``bound`` - 1
   kScores = 8,     // of a model, that are no numbers
   kPositions = 9,  // more than the model knows
+  kFinite = 10,    // a tensor with numbers that are not
 };
 
 struct Report {
@@ -116,6 +117,12 @@ struct Call {
   const Number* there(int tensor) const {
     if (tensors[tensor].memory == nullptr) throw Refused(Fault::kMissing, tensor);
     return static_cast<const Number*>(tensors[tensor].memory);
+  }
+
+  // That a tensor holds so many numbers, all finite.
+  void finite(int tensor, std::initializer_list<int64_t> numbers) const {
+    room(tensor, numbers, sizeof(float));
+    if (!all_finite(there<float>(tensor), product(numbers))) throw Refused(Fault::kFinite, tensor);
   }
 
   // That a tensor holds a row of ``listed`` tokens for each sentence: rising, all below ``bound``,

@@ -226,9 +226,9 @@ int transduce_memory_attention(void* program, int half, int in, int out, int que
 }
 
 int transduce_vocabulary(void* program, int in, const void* weight, int logits, int scores,
-                         int tokens, int shortlist, int end_token) {
+                         int tokens, int shortlist, int unlisted, int end_token) {
   return add<Vocabulary>(program, in, static_cast<const Weight*>(weight), logits, scores, tokens,
-                         shortlist, end_token);
+                         shortlist, unlisted, end_token);
 }
 
 int transduce_copy(void* program, int gate, int attention, int symbols, int lengths, int logits,

@@ -8,15 +8,16 @@ namespace transduce {
 // Where ``candidates`` is 0, logits [N, V]; else log-probabilities [N, C] and tokens [N, C],
 // without the logits ever being written to memory. A row whose logits are no numbers has no numbers
 // as log-probabilities. With shortlists the softmax is over the tokens of the row's sentence, and all
-// other logits are -∞; of a list of all tokens nothing changes, not one bit.
+// other logits are -∞; of a list of all tokens nothing changes, not one bit. Where there are the
+// weights and the bias of a logit that stands for all others, it takes the place of PADDING's.
 struct Vocabulary : Operation {
-  int in, logits, scores, tokens, shortlist, end_token;
+  int in, logits, scores, tokens, shortlist, unlisted, end_token;
   const Weight* weight;
 
   Vocabulary(int in, const Weight* weight, int logits, int scores, int tokens, int shortlist,
-             int end_token)
+             int unlisted, int end_token)
       : in(in), logits(logits), scores(scores), tokens(tokens), shortlist(shortlist),
-        end_token(end_token), weight(weight) {}
+        unlisted(unlisted), end_token(end_token), weight(weight) {}
 
   const Weight* multiplied() const override { return weight; }
 
@@ -27,6 +28,7 @@ struct Vocabulary : Operation {
 
   void admit(const Call& call) const override {
     if (call.listed > 0) call.lists(shortlist, weight->columns);
+    if (call.listed > 0 && call.gives(unlisted)) call.finite(unlisted, {call.sentences, weight->depth + 1});
     if (call.candidates == 0)
       return call.room(logits, {call.rows, weight->columns}, sizeof(float));
     call.room(scores, {call.rows, call.candidates}, sizeof(float));
@@ -104,11 +106,21 @@ struct Vocabulary : Operation {
     for (int64_t row = rows.begin; row < rows.end; ++row) {
       const Shortlists::List& list = at.shortlists->list(at.place(row / each));
       float* own = at.shortlists->logits(row);
+      if (at.call.gives(unlisted)) own[0] = others(at, from.values.get() + row * from.stride, row / each);
       if (at.call.candidates == 0)
         spread(own, list, at.tensor<float>(logits) + row * weight->columns);
       else
         choose(own, list, at, row);
     }
+  }
+
+  // The logit of all that is in no list.
+  float others(const Context& at, const float* vector, int64_t sentence) const {
+    const int64_t depth = weight->depth;
+    const float* own = at.tensor<float>(unlisted) + at.place(sentence) * (depth + 1);
+    double total = own[depth];
+    for (int64_t d = 0; d < depth; ++d) total += double{own[d]} * vector[d];
+    return static_cast<float>(total);
   }
 
   // All other tokens are impossible.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -53,7 +53,7 @@ class Constraints:
             return source
         if self.shortlist is None:
             raise SearchError("shortlist must be false where none was learnt; got true")
-        return replace(source, shortlist=self.shortlist.of(source, self.wanted_tokens))
+        return self.shortlist.beside(source, self.wanted_tokens)
 
     @property
     def largest_token(self) -> int:

@@ -6,7 +6,7 @@ L'Hostis et al. 2016, "Vocabulary Selection Strategies for Neural Machine Transl
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from transduce.interfaces import END, PADDING, Source
 __all__ = ["Shortlist", "needs_all_tokens", "refuse_shortlist"]
 
 Integers = NDArray[np.integer[Any]]
+Numbers = NDArray[np.float32]
 
 _WHOLE = [name for name, option in SEARCH_OPTIONS.items() if option.whole]
 
@@ -32,12 +33,24 @@ class Shortlist:
 
     Those of source token s are ``tokens[offsets[s] : offsets[s + 1]]``; ``always`` ``[F]`` are at
     hand for every source. ``size`` is that of the target's vocabulary.
+
+    ``unlisted`` float32 ``[D + 1]`` estimate, from what the output layer reads, the logarithm of
+    the sum over all tokens that are in no list (see ``Source.unlisted``), where it was learnt.
     """
 
     offsets: Integers
     tokens: Integers
     always: Integers
     size: int
+    unlisted: Numbers | None = None
+
+    def beside(self, source: Source, more: Iterable[int] = ()) -> Source:
+        """The source with its lists. Raises SearchError as :meth:`of` does."""
+        lists, unlisted = self.of(source, more), None
+        if self.unlisted is not None:
+            row = torch.from_numpy(self.unlisted).to(source.device)
+            unlisted = row.repeat(len(lists), 1)  # [D + 1] → [B, D + 1]
+        return replace(source, shortlist=lists, unlisted=unlisted)
 
     def of(self, source: Source, more: Iterable[int] = ()) -> Tensor:
         """The tokens that may be written for each source, int64 ``[B, C]``, as a ``Source`` has

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -16,6 +17,7 @@ from transduce.reading.parts import parts_of
 from transduce.shortlists.attended import attended_lexicon
 from transduce.shortlists.choosing import Chosen, Heard, choose_shortlist
 from transduce.shortlists.lexicon import learn_lexicon
+from transduce.shortlists.unlisted import learn_unlisted
 from transduce.workflow.trained import TrainedModel
 
 __all__ = ["By", "learn_shortlist", "require_texts"]
@@ -59,7 +61,9 @@ def learn_shortlist(
         lexicon = attended_lexicon(model.eval(), batches.iterate(0), sizes)
     counts = np.bincount(corpus.target.tokens, minlength=sizes[1])
     seen = [each for name, own in sources.items() for each in _seen(trained, name, own)]
-    return choose_shortlist(lexicon, counts, _copies(trained), seen, share)
+    chosen = choose_shortlist(lexicon, counts, _copies(trained), seen, share)
+    unlisted = learn_unlisted(model.eval(), chosen.shortlist, seen)
+    return replace(chosen, shortlist=replace(chosen.shortlist, unlisted=unlisted))
 
 
 def _seen(trained: TrainedModel, name: str, sources: Sequence[str]) -> Iterator[Heard]:
