@@ -11,6 +11,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
+COMMA := ,
+BROWSER := $(if $(shell command -v chromium),$(COMMA)browser)
 READY_SERVE := $(VENV)/.ready-serve
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
 
@@ -79,5 +81,5 @@ $(READY_SERVE): $(READY)
 	@touch $@
 
 $(READY_DEV): $(READY)
-	$(PIP_INSTALL) -e '.[dev]'
+	$(PIP_INSTALL) -e '.[dev$(BROWSER)]'
 	@touch $@

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 # A microphone that needs no sound device: it hums, and nobody is asked whether it may.
+PATIENCE = 120_000  # milliseconds: nothing hangs on how fast a machine is
 OPTIONS = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 
 
@@ -35,6 +36,7 @@ def browser() -> Iterator[Browser]:
     if found is None:
         pytest.skip("needs Chromium; `make browser` installs it")
     options = [*OPTIONS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    playwright_there.expect.set_options(timeout=PATIENCE)
     with playwright_there.sync_playwright() as playwright:
         own = playwright.chromium.launch(executable_path=found, args=options)
         yield own
@@ -57,7 +59,7 @@ def page(browser: Browser, served: Started) -> Iterator[Page]:
     """The page on ``reverse``, ready to be typed on; the test fails where a script did."""
     context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US")
     context.grant_permissions(["clipboard-read", "clipboard-write", "microphone"])
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE)
     own, wrong = context.new_page(), []
     own.on("pageerror", lambda error: wrong.append(str(error)))
     own.on("console", lambda told: wrong.append(told.text) if "Policy" in told.text else None)

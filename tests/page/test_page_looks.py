@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -84,6 +84,81 @@ def test_models_to_choose(page: Page) -> None:
     page.locator("#model").select_option("reverse")
     page.locator("#text").fill("abc")
     expect(page.locator("#written")).to_have_text("cba")
+
+
+def test_languages_to_choose_and_swap(page: Page) -> None:
+    """Of a model of many, which is here only what the page is told of one."""
+
+    def facts(route: Any) -> None:
+        told = route.fetch().json()
+        route.fulfill(json={**told, "languages": ["eng_Latn", "arb_Arab", "deu_Latn"]})
+
+    def answer(route: Any) -> None:
+        asked = route.request.post_data_json
+        text = f"{asked['source_language']}>{asked['target_language']}"
+        own = {"text": text, "tokens": [text], "score": 0, "log_probability": 0}
+        answers = [{"text": text, "hypotheses": [{**own, "token_scores": [0, 0]}]}]
+        route.fulfill(json={"answers": answers})
+
+    page.route("**/page/models/reverse", facts)
+    page.route("**/predict", answer)
+    page.reload()
+    expect(page.locator("#to option")).to_have_text(["Arabic", "English", "German"])
+    expect(page.locator("#swap")).to_be_disabled()
+    page.locator("#from").select_option("deu_Latn")
+    page.locator("#to").select_option("arb_Arab")
+    page.locator("#text").fill("Tag")
+    written = page.locator("#written")
+    expect(written).to_have_text("deu_Latn>arb_Arab")
+    assert (written.get_attribute("lang"), written.get_attribute("dir")) == ("ar-Arab", "rtl")
+    assert page.locator("#text").get_attribute("lang") == "de-Latn"
+    assert violations(page) == []
+    page.locator("#swap").click()
+    expect(page.locator("#text")).to_have_value("deu_Latn>arb_Arab")
+    expect(written).to_have_text("arb_Arab>deu_Latn")
+    assert page.locator("#text").get_attribute("dir") == "rtl"
+    assert "s=arb_Arab&t=deu_Latn" in page.url
+
+
+def test_parts_to_choose_and_swap(page: Page) -> None:
+    def facts(route: Any) -> None:
+        route.fulfill(json={**route.fetch().json(), "parts": ["en-de", "de-en", "ice"]})
+
+    def answer(route: Any) -> None:
+        part = route.request.post_data_json["part"]
+        own = {"text": part, "tokens": [part], "score": 0, "log_probability": 0}
+        answers = [{"text": part, "hypotheses": [{**own, "token_scores": [0, 0]}]}]
+        route.fulfill(json={"answers": answers})
+
+    page.route("**/page/models/reverse", facts)
+    page.route("**/predict", answer)
+    page.reload()
+    page.locator("#text").fill("abc")
+    expect(page.locator("#written")).to_have_text("en-de")
+    page.locator("#swap").click()
+    expect(page.locator("#text")).to_have_value("en-de")
+    expect(page.locator("#written")).to_have_text("de-en")
+    page.locator("#part").select_option("ice")
+    expect(page.locator("#written")).to_have_text("ice")
+    expect(page.locator("#swap")).to_have_count(0)
+
+
+def test_a_key_is_asked_for(page: Page) -> None:
+    def answer(route: Any) -> None:
+        if route.request.headers.get("x-api-key") == "right":
+            route.continue_()
+        else:
+            route.fulfill(status=401, json={"error": "key must be given; got none"})
+
+    page.route("**/page/models", answer)
+    page.reload()
+    expect(page.locator("#banner")).to_have_text("key must be given; got none")
+    assert violations(page) == []
+    page.keyboard.type("right")
+    page.keyboard.press("Enter")
+    page.locator("#text").fill("abc")
+    expect(page.locator("#written")).to_have_text("cba")
+    expect(page.locator("#key")).to_be_hidden()
 
 
 def test_a_picture_is_read_and_glows(page: Page, tmp_path: Path) -> None:

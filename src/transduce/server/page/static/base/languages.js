@@ -20,7 +20,9 @@ export function languageName(code) {
 	const own = canonical(code);
 	if (!own) return code;
 	const names = new Intl.DisplayNames([tongue()], { type: "language", fallback: "none" });
-	return names.of(own) ?? names.of(own.split("-")[0]) ?? code;
+	const { language, script } = new Intl.Locale(own);
+	const usual = !script || new Intl.Locale(language).maximize().script === script;
+	return names.of(usual ? own.replace(`-${script}`, "") : own) ?? names.of(language) ?? code;
 }
 
 /**

@@ -9,7 +9,7 @@ import { fileButton } from "../media/file_answers.js";
 import { request } from "./answers.js";
 import { documentOf } from "./documents.js";
 
-const TOGETHER = 100; // texts of a request
+const TOGETHER = 50; // texts of a request
 const ACCEPTED = ".txt,.md,.csv,.tsv,.srt,.vtt,.html,.htm,text/plain";
 
 export class Files {
