@@ -206,7 +206,7 @@ def _faster(whole: TrainedModel, smaller: TrainedModel, examples: list[Example])
 def _draw(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
     shares = sorted(rows, key=lambda row: row["share"])
     ways = list(dict.fromkeys(_scores(row) for row in rows[1:]))
-    kinds = (("trained on", "trained"), ("as it was pruned", "pruned"))
+    kinds = (("trained on", "trained"), ("as pruned", "pruned"))
     lines: list[Line] = []
     for way, (name, key) in itertools.product(ways, kinds):
         own = [row for row in shares if key in row and (not row["share"] or _scores(row) == way)]
