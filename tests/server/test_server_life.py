@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import logging
 import os
 import shutil
 import signal
@@ -23,6 +24,7 @@ from served_models import saved_untrained
 from started import Started, started
 from transduce.errors import ConfigError, ModelError
 from transduce.server.limits.serve_config import ServeConfig
+from transduce.server.log_lines import ACCESS, logged
 from transduce.server.running import Running, bound_socket
 from transduce.server.shelf.loaded_model import LoadedModel
 from transduce.server.shelf.model_names import named_models
@@ -178,8 +180,22 @@ def test_an_address_that_is_taken() -> None:
         bound_socket("127.0.0.1", bound.getsockname()[1])
 
 
+def test_lines_of_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    told = {"method": "GET", "path": "/health", "status": 200}
+    with logged("text"):
+        ACCESS.info("request", extra={"told": told})
+    with logged("json"):
+        logging.getLogger("transduce.server").error("ValueError in %s", "here")
+    with logged("off"):
+        ACCESS.info("request", extra={"told": told})
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.partition(" ")[2] == "GET /health 200"
+    assert json.loads(second)["message"] == "ValueError in here"
+
+
 def test_sigterm_ends_with_0(run: Run) -> None:
     command = [sys.executable, "-m", "transduce", "serve", str(run.folder), "--port", "0"]
+    command += ["--log", "json"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ)
     assert process.stderr is not None
     said = process.stderr.readline()
@@ -190,7 +206,13 @@ def test_sigterm_ends_with_0(run: Run) -> None:
     assert json.loads(connection.getresponse().read())["text"] == "cba"
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 0
-    assert "Traceback" not in process.stderr.read()
+    rest = process.stderr.read()
+    assert "Traceback" not in rest
+    (line,) = [json.loads(own) for own in rest.splitlines() if own.startswith("{")]
+    assert {**line, "time": 0, "seconds": 0} == {
+        "time": 0, "level": "info", "method": "POST", "path": "/predict", "status": 200,
+        "seconds": 0,
+    }  # fmt: skip
     process.stderr.close()
     connection.close()
 

@@ -43,12 +43,16 @@ def serve(
     reload: Annotated[
         bool, typer.Option("--reload", help="Take over model directories that are replaced.")
     ] = False,
+    log: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="FORM", help="Log lines of text or json on standard error, or off."),
+    ] = None,
 ) -> None:
     """Answer over HTTP, as LibreTranslate, OpenAI, DeepL and Hugging Face do."""
     from transduce.commands.serving import ServeRequest, serve_models
 
     serve_models(
         ServeRequest(
-            tuple(models or ()), host, port, config, tuple(option or ()), keys, new_key, reload
+            tuple(models or ()), host, port, config, tuple(option or ()), keys, new_key, reload, log
         )
     )

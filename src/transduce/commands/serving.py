@@ -30,6 +30,7 @@ class ServeRequest:
     keys: Path | None = None
     new_key: str | None = None
     reload: bool = False
+    log: str | None = None
 
 
 def serve_models(request: ServeRequest) -> None:
@@ -46,9 +47,12 @@ def serve_models(request: ServeRequest) -> None:
         given["keys"] = str(request.keys)
     if request.reload:
         given["reload"] = True
+    if request.log is not None:
+        given["log"] = request.log
     config = serve_config(request.config, os.environ, given)
     folders = named_models(request.models)
     try:
+        from transduce.server.log_lines import logged
         from transduce.server.running import Running, bound_socket
         from transduce.server.shelf.model_shelf import ModelShelf
     except ModuleNotFoundError as error:
@@ -68,6 +72,7 @@ def serve_models(request: ServeRequest) -> None:
         )
 
     try:
-        Running(shelf, config, bound).run(begun)
+        with logged(config.log):
+            Running(shelf, config, bound).run(begun)
     finally:
         bound.close()

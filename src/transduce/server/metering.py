@@ -1,8 +1,7 @@
-"""What a server does, in numbers for Prometheus and in lines of JSON; never a text."""
+"""What a server does, in numbers for Prometheus and for the log; never a text."""
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -11,14 +10,13 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from transduce.server.log_lines import ACCESS
 from transduce.server.queue.waiting_line import Pack
 
 __all__ = ["Meter"]
 
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
-
-_LOG = logging.getLogger("transduce.access")
 
 
 class Meter:
@@ -72,15 +70,14 @@ class Meter:
         histogram.observe(seconds)
         if status in (413, 429, 503):
             self._refused.labels(str(status)).inc()
-        if _LOG.isEnabledFor(logging.INFO):
-            line = {
-                "time": round(time.time(), 3),
+        if ACCESS.isEnabledFor(logging.INFO):
+            told = {
                 "method": method,
                 "path": path,
                 "status": status,
                 "seconds": round(seconds, 4),
             }
-            _LOG.info("%s", json.dumps({**line, "key": holder} if holder else line))
+            ACCESS.info("request", extra={"told": {**told, "key": holder} if holder else told})
 
     def sources(self, model: str, count: int) -> None:
         """So many were asked of a model."""

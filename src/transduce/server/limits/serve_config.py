@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -43,6 +43,7 @@ class ServeConfig(Section):
     keys: FilePath | None = None  # file of hashed keys; none: everybody is answered
     origins: Annotated[tuple[Name, ...], Field(max_length=100)] = ()  # pages that may ask (CORS)
     memory_gigabytes: Annotated[float, Bounds(gt=0, le=1_000_000)] | None = None  # of all models
+    log: Literal["off", "text", "json"] = "off"  # lines on standard error
     reload: bool = False  # take over model directories that were replaced
 
 

@@ -15,7 +15,7 @@ from transduce.workflow.predicting.output import Output
 
 __all__ = ["EngineThread"]
 
-_ROUNDS = 3
+_ROUNDS = 1  # more do not make packs larger, and the last answers later
 _TURN = 0.02  # seconds that the engine waits for the loop at most
 
 Seen = Callable[[Pack, float], None]
