@@ -13,6 +13,8 @@ import { say } from "./words.js";
 export function showChoosers(facts, models, told) {
 	const { languages, parts } = facts;
 	const text = facts.kind === "text";
+	if (languages.length && !languages.includes(state.to)) state.to = languages.find((code) => code !== state.from);
+	if (parts.length && !parts.includes(state.part)) state.part = parts[0];
 	const backwards = turned(state.part, parts);
 	const model = turned(facts.name, models);
 	const swap = press("⇄", () => {
@@ -25,8 +27,6 @@ export function showChoosers(facts, models, told) {
 	}, { id: "swap", title: say("swap"), "aria-label": say("swap") });
 	const able = () => (swap.disabled = languages.length > 0 && !state.from);
 	const changed = () => (able(), told.changed());
-	if (languages.length && !languages.includes(state.to)) state.to = languages.find((code) => code !== state.from);
-	if (parts.length && !parts.includes(state.part)) state.part = parts[0];
 	able();
 	fill(
 		by("choosers"),
