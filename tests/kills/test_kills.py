@@ -22,13 +22,14 @@ KILL, TORN, FULL = ["--way", "kill"], ["--way", "torn"], ["--way", "full"]
     ("scenarios", "options"),
     [
         ([*SAVES, *EXPORTS], ["--points", "3", *KILL, *TORN, *FULL]),
-        (["train", "prune"], ["--points", "2", *KILL, *FULL]),
+        (["train"], ["--points", "2", *KILL, *FULL]),
+        (["prune"], ["--points", "1", *KILL]),
         (
             ["save, over another", "export, over another"],
             ["--points", "2", "--hook", *KILL],
         ),
     ],
-    ids=["shim", "training", "hook"],
+    ids=["shim", "training", "pruning", "hook"],
 )
 def test_what_a_kill_or_a_full_disk_leaves(scenarios: list[str], options: list[str]) -> None:
     asked = [option for name in scenarios for option in ("--scenario", name)]
