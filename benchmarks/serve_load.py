@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["main"]
+__all__ = ["main", "request_bytes"]
 
 _PATIENCE = 60.0  # seconds for the last answers
 
@@ -104,7 +104,7 @@ class Load:
         self._port, self._seconds = request["port"], request["seconds"]
         self.tally = Tally(request["expected"])
         self._texts = list(self.tally.expected)
-        self._requests = {text: _request(text) for text in self._texts}
+        self._requests = {text: request_bytes(text) for text in self._texts}
         self._free: list[Connection] = []
         self._waiting = 0
         self._opening: set[asyncio.Task[None]] = set()
@@ -180,7 +180,8 @@ class Load:
         return connection
 
 
-def _request(text: str) -> bytes:
+def request_bytes(text: str) -> bytes:
+    """As LibreTranslate's clients ask."""
     body = json.dumps({"q": text, "source": "en", "target": "de"}).encode()
     head = "POST /translate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
     return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from benchmarks.serve_load import request_bytes
+
 __all__ = ["Watched", "single"]
 
 _IN_TURN = 20  # texts to the server, then to ``predict``
@@ -53,9 +55,7 @@ def single(port: int, folder: Path, expected: Mapping[str, str], seconds: float)
 
 
 def _asked(connection: socket.socket, text: str) -> str:
-    body = json.dumps({"q": text, "source": "en", "target": "de"}).encode()
-    head = "POST /translate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
-    connection.sendall(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+    connection.sendall(request_bytes(text))
     got = connection.recv(65536)
     while (end := got.find(b"\r\n\r\n")) < 0:
         got += connection.recv(65536)

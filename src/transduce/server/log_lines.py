@@ -8,11 +8,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
 
-__all__ = ["ACCESS", "LogForm", "logged"]
+from transduce.server.limits.serve_config import LogForm
 
-LogForm = Literal["off", "text", "json"]
+__all__ = ["ACCESS", "logged"]
 
 # A record of it has the numbers of a request in ``told``.
 ACCESS = logging.getLogger("transduce.access")

@@ -17,12 +17,15 @@ from transduce.server.exchange.bodies import read_body
 from transduce.server.exchange.replies import ErrorForm, error_reply, plain_form
 from transduce.server.limits.request_errors import ClientGoneError, RequestError
 from transduce.server.service import Service
+from transduce.server.shelf.loaded_model import LoadedModel
+from transduce.server.shelf.media import Recorded
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 __all__ = ["Endpoint", "Exchange", "Handler", "route"]
 
+_SPOKEN = 15  # characters that are said in a second
 _GONE = 499  # nobody sees it but the log
 _SCHEMES = ("bearer", "deepl-auth-key", "token")
 _LOG = logging.getLogger("transduce.server")
@@ -56,6 +59,12 @@ class Exchange:
         """Count what is asked for against the day's quota. Raises RequestError (429)."""
         if self.service.ring.entries:
             self.service.quotas.count_characters(self.holder, characters)
+
+    async def recorded(self, model: LoadedModel, content: bytes, *, guesses: bool) -> Recorded:
+        """A file of sound as sources, counted. Raises RequestError (also 429), DataError."""
+        found = await self.service.recording(model, content, guesses=guesses)
+        self.count(round(found.duration * _SPOKEN))
+        return found
 
     async def body(self) -> bytes:
         """All bytes. Raises RequestError for too many, or too slow ones, or where no more may wait:

@@ -19,9 +19,16 @@ from transduce.server.queue.requested import Requested
 from transduce.server.service import Service
 from transduce.server.texts.glossaries import Glossary, read_entries
 from transduce.server.texts.markup import markup_pieces
-from transduce.server.texts.translating import translate
+from transduce.server.texts.translating import Phrases, translate
 
-__all__ = ["deepl_fields", "deepl_form", "deepl_routes", "deepl_text"]
+__all__ = [
+    "deepl_fields",
+    "deepl_form",
+    "deepl_phrases",
+    "deepl_routes",
+    "deepl_target",
+    "deepl_text",
+]
 
 _UNLIMITED = 1_000_000_000_000  # as DeepL says it of accounts without a limit
 _QUOTA = 456  # DeepL's own status
@@ -70,19 +77,14 @@ async def _translate(exchange: Exchange) -> Response:
     service = exchange.service
     texts = text_list(fields.get("text"), "text", service.config.sources)
     exchange.count(check_texts(texts, service.config.characters))
-    target = deepl_text(fields, "target_lang")
-    if target is None:
-        raise RequestError("target_lang must be given; got none")
-    source = deepl_text(fields, "source_lang")
+    target, source = deepl_target(fields), deepl_text(fields, "source_lang")
     model, languages, known = await service.languages.model(source or "auto", target, texts)
     tags = deepl_text(fields, "tag_handling")
     if tags not in (None, "html", "xml"):
         raise RequestError(f"tag_handling must be html or xml; got {tags[:20]!r}")
     split = str(fields.get("split_sentences", "1"))
     asked = Requested(model.searching({}), languages=languages)
-    number, phrases = deepl_text(fields, "glossary_id"), None
-    if number is not None:
-        phrases = service.glossaries.get(number, exchange.holder).phrases
+    phrases = deepl_phrases(exchange, fields)
     found = await translate(
         exchange,
         model,
@@ -179,6 +181,22 @@ def _described(glossary: Glossary) -> dict[str, Any]:
         "creation_time": created.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "entry_count": len(glossary.entries),
     }
+
+
+def deepl_target(fields: Mapping[str, Any]) -> str:
+    """The language that is asked for. Raises RequestError where none is."""
+    target = deepl_text(fields, "target_lang")
+    if target is None:
+        raise RequestError("target_lang must be given; got none")
+    return target
+
+
+def deepl_phrases(exchange: Exchange, fields: Mapping[str, Any]) -> Phrases | None:
+    """Those of the glossary that is asked for, if one is. Raises RequestError."""
+    number = deepl_text(fields, "glossary_id")
+    if number is None:
+        return None
+    return exchange.service.glossaries.get(number, exchange.holder).phrases
 
 
 def deepl_text(fields: Mapping[str, Any], name: str) -> str | None:

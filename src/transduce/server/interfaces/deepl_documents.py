@@ -9,7 +9,13 @@ from transduce.server.exchange.bodies import check_texts, text_of
 from transduce.server.exchange.endpoint import Exchange, route
 from transduce.server.exchange.fields import Upload
 from transduce.server.exchange.replies import json_reply
-from transduce.server.interfaces.deepl import deepl_fields, deepl_form, deepl_text
+from transduce.server.interfaces.deepl import (
+    deepl_fields,
+    deepl_form,
+    deepl_phrases,
+    deepl_target,
+    deepl_text,
+)
 from transduce.server.limits.request_errors import RequestError
 from transduce.server.queue.requested import Requested
 from transduce.server.service import Service
@@ -44,12 +50,8 @@ async def _send(exchange: Exchange) -> Response:
     written = deepl_text(fields, "output_format")
     if written is not None and FILES.get(f".{written.lower()}") != kind:
         raise RequestError(f"output_format must be that of the file; got {written[:20]!r}")
-    target, source = deepl_text(fields, "target_lang"), deepl_text(fields, "source_lang")
-    if target is None:
-        raise RequestError("target_lang must be given; got none")
-    number, phrases = deepl_text(fields, "glossary_id"), None
-    if number is not None:
-        phrases = service.glossaries.get(number, exchange.holder).phrases
+    target, source = deepl_target(fields), deepl_text(fields, "source_lang")
+    phrases = deepl_phrases(exchange, fields)
     text = text_of(upload.content, "file")
     characters = check_texts([text], service.config.characters, "file")
     exchange.count(characters)

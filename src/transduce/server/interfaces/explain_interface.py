@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from starlette.responses import Response
 from starlette.routing import Route
 
 from transduce.config.base import Bounds, Section, Text
-from transduce.config.wording import describe
 from transduce.errors import DataError
 from transduce.explain.asking.question import Quantity
 from transduce.reading.frames import FrameSource
@@ -17,7 +16,12 @@ from transduce.server.exchange.bodies import check_texts
 from transduce.server.exchange.endpoint import Exchange, route
 from transduce.server.exchange.fields import Upload
 from transduce.server.exchange.replies import json_reply
-from transduce.server.interfaces.predict_interface import PredictRequest, asked_of, given_request
+from transduce.server.interfaces.predict_interface import (
+    PredictRequest,
+    asked_of,
+    given_request,
+    valid_request,
+)
 from transduce.server.limits.request_errors import RequestError
 from transduce.server.queue.looking_inside import Look, LookingInside
 from transduce.server.service import Service
@@ -50,10 +54,7 @@ def explain_routes(service: Service) -> list[Route]:
     async def explain(exchange: Exchange) -> Response:
         exchange.admit()
         given, files = await given_request(exchange)
-        try:
-            asked = ExplainBody.model_validate(given)
-        except ValidationError as error:
-            raise RequestError(describe(error, ExplainBody, given)) from None
+        asked = valid_request(ExplainBody, given)
         model = await service.shelf.get(asked.model)
         source = await _source(exchange, asked, model, files)
         return json_reply(await looking.at(model, _look(asked, model, service, source)))
@@ -106,8 +107,7 @@ async def _source(
         )
     if model.kind == "image":
         return await service.picture(model, files[0].content)
-    recorded = await service.recording(model, files[0].content, guesses=True)
-    exchange.count(round(recorded.duration * 15))
+    recorded = await exchange.recorded(model, files[0].content, guesses=True)
     if len(recorded.sources) != 1:
         raise DataError("recording must be heard in one piece to be explained; got several")
     return recorded.sources[0]

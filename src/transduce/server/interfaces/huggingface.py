@@ -65,8 +65,7 @@ async def _infer(exchange: Exchange) -> Response:
             raise RequestError(found[0][0].error)
         return json_reply([{"generated_text": output.text} for output in found[0]])
     timings = parameters.get("return_timestamps") in (True, "word")
-    recorded = await service.recording(model, content, guesses=model.guesses)
-    exchange.count(round(recorded.duration * 15))
+    recorded = await exchange.recorded(model, content, guesses=model.guesses)
     asked = Requested(options, timings=timings)
     answers = await service.outputs(exchange.gone, model, asked, recorded.sources)
     whole = recorded.whole(answers)[0]

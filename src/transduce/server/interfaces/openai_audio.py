@@ -84,10 +84,9 @@ async def _transcriptions(exchange: Exchange) -> Response:
         languages=(_language(model, fields.get("language")), None),
         timings=written in _TIMED,
     )
-    recorded = await service.recording(
+    recorded = await exchange.recorded(
         model, files[0].content, guesses=model.guesses and asked.languages[0] is None
     )
-    exchange.count(round(recorded.duration * 15))  # as many characters as are said in that time
     if fields.get("stream", "").lower() in ("true", "1"):
         if written != "json":
             raise RequestError(f"response_format must be json for a stream; got {written}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 from starlette.responses import Response, StreamingResponse
@@ -24,7 +24,9 @@ from transduce.server.service import Service
 from transduce.server.shelf.loaded_model import LoadedModel
 from transduce.workflow.predicting.output import answer_record, unanswered
 
-__all__ = ["PredictRequest", "asked_of", "given_request", "predict_routes"]
+__all__ = ["PredictRequest", "asked_of", "given_request", "predict_routes", "valid_request"]
+
+Body = TypeVar("Body", bound=Section)
 
 # What a client may say of a search: all but what only the machine's owner knows about.
 _OWN = ("batch_tokens",)
@@ -57,7 +59,7 @@ async def _predict(exchange: Exchange) -> Response:
     exchange.admit()
     service = exchange.service
     given, files = await given_request(exchange)
-    asked_for = _request(given)
+    asked_for = valid_request(PredictRequest, given)
     model = await service.shelf.get(asked_for.model)
     asked = asked_of(asked_for, model, service.config)
     if model.kind == "text":
@@ -116,8 +118,7 @@ async def _of_file(
             return answer_record(found[0])
         # What is said of a whole (how sure, the n best) needs the whole.
         whole = asked.confidence or asked.least is not None or model.guesses
-        recorded = await service.recording(model, file.content, guesses=whole)
-        exchange.count(round(recorded.duration * 15))
+        recorded = await exchange.recorded(model, file.content, guesses=whole)
         answers = await service.outputs(exchange.gone, model, asked, recorded.sources)
         return answer_record(recorded.whole(answers))
     except DataError as error:
@@ -139,11 +140,12 @@ async def _streamed(
     return StreamingResponse(lines(), media_type="application/x-ndjson")
 
 
-def _request(values: dict[str, Any]) -> PredictRequest:
+def valid_request(kind: type[Body], values: dict[str, Any]) -> Body:
+    """A body as its class has it. Raises RequestError."""
     try:
-        return PredictRequest.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
-        raise RequestError(describe(error, PredictRequest, values)) from None
+        raise RequestError(describe(error, kind, values)) from None
 
 
 def asked_of(given: PredictRequest, model: LoadedModel, config: ServeConfig) -> Requested:

@@ -13,11 +13,12 @@ from transduce.config.wording import describe
 from transduce.config.yaml import read_recipe
 from transduce.errors import ConfigError
 
-__all__ = ["PREFIX", "ServeConfig", "serve_config"]
+__all__ = ["PREFIX", "LogForm", "ServeConfig", "serve_config"]
 
 PREFIX = "TRANSDUCE_SERVE_"
 
 Seconds = Annotated[float, Bounds(gt=0, le=86_400)]
+LogForm = Literal["off", "text", "json"]
 
 
 class ServeConfig(Section):
@@ -43,7 +44,7 @@ class ServeConfig(Section):
     keys: FilePath | None = None  # file of hashed keys; none: everybody is answered
     origins: Annotated[tuple[Name, ...], Field(max_length=100)] = ()  # pages that may ask (CORS)
     memory_gigabytes: Annotated[float, Bounds(gt=0, le=1_000_000)] | None = None  # of all models
-    log: Literal["off", "text", "json"] = "off"  # lines on standard error
+    log: LogForm = "off"  # lines on standard error
     reload: bool = False  # take over model directories that were replaced
 
 

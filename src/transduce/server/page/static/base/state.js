@@ -3,6 +3,17 @@
 /** @type {State} */
 export const state = { model: "", part: "", from: "", to: "", text: "", nbest: 1, begun: {} };
 
+/** What every question to a model says. @param {State} state @param {Facts} facts */
+export function asking(state, facts) {
+	const many = facts.languages.length > 0;
+	return {
+		model: facts.name,
+		...(state.part && { part: state.part }),
+		...(many && state.from && { source_language: state.from }),
+		...(many && state.to && { target_language: state.to }),
+	};
+}
+
 const SHORT = { m: "model", p: "part", s: "from", t: "to", q: "text" };
 
 /** Read the address. */

@@ -1,23 +1,12 @@
 /** Why an output is what it is: weights of the source, asked of the server once for each output. */
 
 import { ask } from "../base/server.js";
-import { state } from "../base/state.js";
+import { asking, state } from "../base/state.js";
 import { withFile } from "../media/file_answers.js";
 
 const KEPT = 60;
 /** @type {Map<string, Promise<Explanation>>} */
 const kept = new Map();
-
-/** What a request for an explanation says in any case. @param {Facts} facts */
-export function asking(facts) {
-	const many = facts.languages.length > 0;
-	return {
-		model: facts.name,
-		...(state.part && { part: state.part }),
-		...(many && state.from && { source_language: state.from }),
-		...(many && state.to && { target_language: state.to }),
-	};
-}
 
 /**
  * @param {Facts} facts
@@ -27,7 +16,7 @@ export function asking(facts) {
  * @returns {Promise<Explanation>}
  */
 export function explanation(facts, source, target, method) {
-	const body = { ...asking(facts), target, method };
+	const body = { ...asking(state, facts), target, method };
 	const own = typeof source === "string" ? source : `${source.name} ${source.size} ${source.lastModified}`;
 	const name = JSON.stringify([body, own]);
 	let found = kept.get(name);

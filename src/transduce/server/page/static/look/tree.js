@@ -2,10 +2,9 @@
 
 import { fill, folded, make, scrolled } from "../base/dom.js";
 import { ask } from "../base/server.js";
-import { state } from "../base/state.js";
+import { asking, state } from "../base/state.js";
 import { say } from "../base/words.js";
 import { percent } from "../text/choices.js";
-import { asking } from "./explanations.js";
 
 const LINE = 24; // pixels
 const LETTER = 8;
@@ -29,7 +28,7 @@ export class Tree {
 		const { signal } = (this.asked = new AbortController());
 		const search = { ...(state.nbest > 1 && { nbest: state.nbest }), ...(part.begun && { prefix: part.begun }) };
 		try {
-			const body = { ...asking(this.facts), source: part.source, tree: true, search };
+			const body = { ...asking(state, this.facts), source: part.source, tree: true, search };
 			const found = await ask("explain", body, signal);
 			fill(this.drawing, drawn(found));
 			fill(this.table, tableOf(found.branches));

@@ -1,6 +1,7 @@
 /** Answers of the model to texts, kept so that what has not changed is not asked for again. */
 
 import { ask } from "../base/server.js";
+import { asking } from "../base/state.js";
 
 const KEPT = 500;
 /** @type {Map<string, Answer>} */
@@ -8,12 +9,8 @@ const kept = new Map();
 
 /** The body of a request that asks alike for all texts. @param {State} state @param {Facts} facts */
 export function request(state, facts) {
-	const many = facts.languages.length > 0;
 	return {
-		model: facts.name,
-		...(state.part && { part: state.part }),
-		...(many && state.from && { source_language: state.from }),
-		...(many && state.to && { target_language: state.to }),
+		...asking(state, facts),
 		...(facts.can.confidence && { confidence: true }),
 		alternatives: facts.alternatives,
 		search: { ...(state.nbest > 1 && { nbest: state.nbest }) },
