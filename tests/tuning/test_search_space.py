@@ -65,10 +65,18 @@ def test_the_size_of_a_transformer_keeps_its_heads() -> None:
 
 def test_what_another_model_has_settled_is_not_tried() -> None:
     recipe = {"model": {"from": "runs/base"}}
-    names = [option.name for option in space(recipe).training]
-    assert names == ["learning_rate", "batch_tokens", "label_smoothing"]
+    found = {option.name: option for option in space(recipe).training}
+    assert list(found) == ["learning_rate", "batch_tokens", "dropout", "label_smoothing"]
+    assert found["dropout"].keys == ("training.dropout",)  # its own rate can have another's place
     with pytest.raises(ConfigError, match=r"--try must not name width where model.from is given"):
         space(recipe, "width")
+
+
+def test_dropout_is_tried_where_the_recipe_says_it() -> None:
+    by_training = space({"training": {"dropout": 0.35}}, "dropout").training[0]
+    assert by_training.keys == ("training.dropout",)
+    by_model = space({}, "dropout").training[0]
+    assert by_model.keys == ("model.encoder.dropout", "model.decoder.dropout")
 
 
 def test_ctc_weight_is_tried_where_there_is_ctc() -> None:

@@ -41,6 +41,7 @@ class TrainingConfig(Section):
         default=(0.9, 0.98), description="two numbers of at least 0 and less than 1"
     )
     clip_norm: Annotated[float, Bounds(gt=0, le=1e6)] | None = 1.0
+    dropout: Probability | None = None  # of encoder and decoder; none: what model says of each
     label_smoothing: Probability = 0.1
     ctc_weight: Probability = 0.3  # model.ctc: share of the loss that it is, beside the decoder's
     # Trained models that it learns from (Hinton et al. 2015); several are an ensemble

@@ -215,6 +215,7 @@ SENTENCES_ZH: Mapping[str, Mapping[str, str]] = {
         "weight_decay": "AdamW 的权重衰减。",
         "betas": "Adam 对梯度及其平方的衰减率。",
         "clip_norm": "梯度范数的上限，超过则缩小；none 为不缩小。",
+        "dropout": "代替编码器和解码器自己的 dropout；`model.from` 和剪枝后的模型也是。",
         "label_smoothing": "标签平滑：分给其他词元的目标概率。",
         "ctc_weight": "使用 `model.ctc` 时，CTC 在损失中的比例。",
         "teacher": "教师模型：学习其预测；多个时为集成。",

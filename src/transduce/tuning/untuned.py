@@ -15,7 +15,7 @@ from transduce.config.yaml import read_recipe, set_dotted
 from transduce.errors import ConfigError
 from transduce.pretrained.published_model import read_learnt_from
 from transduce.reference import is_recipe
-from transduce.workflow.fitting.beginning import choose_beginning
+from transduce.workflow.fitting.beginning import choose_beginning, whole_recipe
 
 __all__ = ["Untuned", "read_untuned"]
 
@@ -39,7 +39,8 @@ class Untuned:
         config = Config.from_mapping(nested(lines))
         require_agreement(config)
         known = read_learnt_from(config)
-        return cls(tuple(lines), choose_beginning(config, known).config(config), tuple(said))
+        whole = whole_recipe(config, choose_beginning(config, known))
+        return cls(tuple(lines), whole, tuple(said))
 
     @property
     def recipe(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from transduce.config import Config
 from transduce.errors import ConfigError
 from transduce.models.lora import add_low_rank, merge_low_rank, merged_weights
 from transduce.models.storage import named_weights
+from transduce.modules.dropout import Dropout
 from transduce.workflow.corpora.corpora import corpora_from_lists
 from transduce.workflow.fitting.beginning import LearntFrom
 from transduce.workflow.fitting.fit import fit
@@ -179,3 +180,23 @@ def test_from_has_to_be_read(tmp_path):
     data = corpora_from_lists(FIRST, FIRST[:2], 0.1)
     with pytest.raises(ConfigError, match=r"model\.new_symbols must be none without model\.from"):
         fit(recipe(model={"new_symbols": ["w"]}), data, tmp_path)
+
+
+def rates(trained: TrainedModel) -> set[float]:
+    return {m.rate for m in trained.model.modules() if isinstance(m, Dropout)}
+
+
+def test_dropout_of_training_takes_the_place_of_the_bases_own(transformer, tmp_path):
+    assert rates(transformer) == {0.0}
+    learnt = continued(transformer, tmp_path, {}, dropout=0.25)
+    assert 0.25 in rates(learnt)
+    own = learnt.config.model
+    assert (own.encoder.dropout, own.decoder.dropout) == (0.25, 0.25)
+    before = transformer.config.model.encoder
+    assert own.encoder.model_copy(update={"dropout": before.dropout}) == before
+
+
+def test_dropout_of_training_takes_the_place_of_the_recipes_own(tmp_path):
+    config = recipe(training={**STEPS, "dropout": 0.5})
+    learnt = fit(config, corpora_from_lists(FIRST, FIRST[:2], 0.1), tmp_path / "run")
+    assert rates(learnt) == {0.5}

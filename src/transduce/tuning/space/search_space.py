@@ -22,7 +22,7 @@ __all__ = ["SearchSpace", "choose_space"]
 _STEPS = 9  # values of a range that a person gives
 _RATIO = 10.0  # of its ends, from which on a range is tried in equal ratios
 _RANGE = re.compile(r"\s*([-+.\deE]+?)\s*\.\.\s*([-+.\deE]+)\s*")
-_OF_A_BASE = ("width", "layers", "dropout")  # what model.from has settled
+_OF_A_BASE = ("width", "layers")  # what model.from has settled
 # What changes the measure, or how long and where a trial trains: no trial could be compared
 # with another.
 _FIXED = ("name", "data", "evaluation", "engine", "model.from")

@@ -12,7 +12,9 @@ from transduce.workflow.fitting.continuing import FromModel
 from transduce.workflow.fitting.taught import FromTeacher
 from transduce.workflow.trained import TrainedModel
 
-__all__ = ["Beginning", "FromData", "LearntFrom", "choose_beginning"]
+__all__ = ["Beginning", "FromData", "LearntFrom", "choose_beginning", "whole_recipe"]
+
+_SIDES = ("encoder", "decoder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +92,18 @@ def choose_beginning(config: Config, learnt_from: LearntFrom) -> Beginning:
             f"model.new_symbols must be none without model.from; got {config.model.new_symbols[0]}"
         )
     return FromTeacher(teachers[0]) if teachers else FromData()
+
+
+def whole_recipe(config: Config, beginning: Beginning) -> Config:
+    """What a run learns by: the recipe with what its beginning settles.
+
+    ``training.dropout`` takes the place of the rates of encoder and decoder, also where another
+    model brought them. Raises ConfigError as :meth:`Beginning.config` does.
+    """
+    config = beginning.config(config)
+    rate = config.training.dropout
+    if rate is None:
+        return config
+    model = config.model
+    changed = {side: getattr(model, side).model_copy(update={"dropout": rate}) for side in _SIDES}
+    return config.model_copy(update={"model": model.model_copy(update=changed)})

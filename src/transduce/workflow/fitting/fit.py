@@ -38,7 +38,12 @@ from transduce.workflow.confidence.confidence_fitting import LEAST_EXAMPLES, fit
 from transduce.workflow.corpora.corpora import Corpora
 from transduce.workflow.corpora.survey import Seen, Tokenizers, survey
 from transduce.workflow.evaluate import DevScorer
-from transduce.workflow.fitting.beginning import Beginning, LearntFrom, choose_beginning
+from transduce.workflow.fitting.beginning import (
+    Beginning,
+    LearntFrom,
+    choose_beginning,
+    whole_recipe,
+)
 from transduce.workflow.fitting.misfits import misfits
 from transduce.workflow.fitting.pair_limits import refuse_beyond_positions, refuse_long_pairs
 from transduce.workflow.fitting.run_folder import data_fingerprint, run_fingerprint, taken
@@ -82,7 +87,7 @@ def fit(
     if config.engine == "int4":
         raise ConfigError("engine must be another than int4 where a model is trained; got int4")
     beginning = choose_beginning(config, learnt_from)
-    config = beginning.config(config)
+    config = whole_recipe(config, beginning)
     require_agreement(config)
     if (reason := config.search.refusal()) is not None:
         raise ConfigError(f"search.{reason}")
