@@ -214,7 +214,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "weight_decay": "Weight decay of AdamW.",
         "betas": "Adam's decay rates for gradients and their squares.",
         "clip_norm": "Gradients with a larger norm are scaled down to it; if none, they are not.",
-        "dropout": "Dropout of encoder and decoder instead of their own, or of those of `model.from`.",
+        "dropout": "Dropout of encoder and decoder in the place of their own or of `model.from`.",
         "label_smoothing": "Share of the target probability that goes to all other tokens.",
         "ctc_weight": "With `model.ctc`: the share of CTC in the loss.",
         "teacher": "Trained models whose predictions are learnt; several are an ensemble.",
