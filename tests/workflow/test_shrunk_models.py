@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 import struct
@@ -20,6 +21,7 @@ from transduce.compress import Shrunk, floats_of
 from transduce.config import Config
 from transduce.errors import ConfigError, ModelError
 from transduce.files import SUMS
+from transduce.tokenization.tokenizer import Tokenizer
 from transduce.transducer import Transducer
 from transduce.workflow.corpora.corpora import open_corpora
 from transduce.workflow.fitting.beginning import LearntFrom
@@ -67,6 +69,46 @@ def test_a_saved_one_saved_again_is_the_same_file(whole: Path, tmp_path: Path) -
     TrainedModel.load(whole / "int8", "cpu").save(tmp_path / "again")
     name = "model.safetensors"
     assert (tmp_path / "again" / name).read_bytes() == (whole / "int8" / name).read_bytes()
+
+
+def test_tokenizers_are_packed(whole: Path, tmp_path: Path) -> None:
+    for side in ("source", "target"):
+        plain = (whole / "model" / f"{side}.tokenizer.json").read_bytes()
+        packed = whole / "int8" / f"{side}.tokenizer.json.gz"
+        assert gzip.decompress(packed.read_bytes()) == plain
+        assert not packed.with_suffix("").exists()
+        assert packed.name in (whole / "int8" / SUMS).read_text()
+    shutil.copytree(whole / "int8", tmp_path / "model")
+    TrainedModel.load(whole / "model", "cpu").save(tmp_path / "model")  # in its place
+    assert not [*(tmp_path / "model").glob("*.gz")]
+
+
+def test_tokenizers_of_older_models_are_plain(whole: Path, tmp_path: Path) -> None:
+    shutil.copytree(whole / "int8", tmp_path / "model")
+    for side in ("source", "target"):
+        (tmp_path / "model" / f"{side}.tokenizer.json.gz").unlink()
+        shutil.copy(whole / "model" / f"{side}.tokenizer.json", tmp_path / "model")
+    (tmp_path / "model" / SUMS).unlink()
+    old = TrainedModel.load(tmp_path / "model", "cpu")
+    assert answers(old) == answers(TrainedModel.load(whole / "int8", "cpu"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"{}", r"gz: tokenizer must be readable; it must be gzip data$"),
+        (gzip.compress(b"{}")[:-4], r"readable; it must be gzip data, one whole stream"),
+        (gzip.compress(b"{}") + b"more", r"readable; it must be gzip data, one whole stream"),
+        (gzip.compress(bytes(1 << 27)), r"readable; it must have \d+ MB at most; got more, packed"),
+        (gzip.compress(b"\xff"), r"gz: tokenizer must be UTF-8 text"),
+    ],
+    ids=["plain", "cut", "followed", "bomb", "not-utf-8"],
+)
+def test_packed_tokenizers_are_not_trusted(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "source.tokenizer.json.gz"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=message):
+        Tokenizer.load(path)
 
 
 def test_it_answers_when_its_files_are_gone(whole: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""tokenizer.json as it is saved: the library's, or one of SentencePiece's pieces."""
+"""tokenizer.json as it is saved: the library's, or one of SentencePiece's pieces, maybe packed."""
 
 from __future__ import annotations
 
@@ -10,10 +10,24 @@ from transduce.errors import ModelError, naming
 from transduce.tokenization.pieces.piece_pipeline import PIECES, PiecePipeline
 from transduce.tokenization.pipelines import BYTES, SPECIALS
 from transduce.tokenization.text_pipeline import TextPipeline
-from transduce.untrusted.json import parse_json
+from transduce.untrusted.bounded import read_bytes, read_packed
+from transduce.untrusted.json import LARGEST, parse_json
 from transduce.untrusted.tokenizer_json import read_pipeline
 
-__all__ = ["check_entries", "read_stored"]
+__all__ = ["PACKED", "check_entries", "read_stored", "stored_text"]
+
+PACKED = ".gz"  # what the name of a packed one ends in
+
+
+def stored_text(path: str | Path) -> str:
+    """The JSON of a file, packed or not. Raises ModelError that names the file."""
+    read = read_packed if Path(path).suffix == PACKED else read_bytes
+    try:
+        return read(path, LARGEST).decode()
+    except OSError as error:
+        raise ModelError(f"{path}: tokenizer must be readable; {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ModelError(f"{path}: tokenizer must be UTF-8 text") from None
 
 
 def read_stored(text: str, name: str | Path) -> tuple[TextPipeline, dict[str, Any]]:

@@ -25,12 +25,10 @@ from transduce.tokenization.pipelines import (
     to_state,
     unescape_special,
 )
-from transduce.tokenization.stored_pipeline import check_entries, read_stored
+from transduce.tokenization.stored_pipeline import check_entries, read_stored, stored_text
 from transduce.tokenization.tags import TAG_OPEN, cut_at_tags, find_tags
 from transduce.tokenization.texts import encode_portions, normalize, portions
 from transduce.tokenization.vocabulary import VocabularyLearner, check_size
-from transduce.untrusted.bounded import read_text
-from transduce.untrusted.json import LARGEST
 
 __all__ = ["Tokenizer"]
 
@@ -390,11 +388,8 @@ class Tokenizer:
 
     @classmethod
     def load(cls, path: str | Path) -> Tokenizer:
-        """Read a saved tokenizer. Raises ModelError naming the file where it is broken."""
-        try:
-            text = read_text(path, LARGEST)
-        except OSError as error:
-            raise ModelError(f"{path}: tokenizer must be readable; {error.strerror}") from None
-        except UnicodeDecodeError:
-            raise ModelError(f"{path}: tokenizer must be UTF-8 text") from None
-        return cls.from_json(text, path)
+        """Read a saved tokenizer, packed where the name ends in .gz.
+
+        Raises ModelError naming the file where it is broken.
+        """
+        return cls.from_json(stored_text(path), path)

@@ -34,10 +34,10 @@ _ALL = (
     REPORT,
     "confidence.json",
     "shortlist.safetensors",
-    "source.tokenizer.json",
-    "source.*.tokenizer.json",
-    "target.tokenizer.json",
-    "target.*.tokenizer.json",
+    *("source.tokenizer.json", "source.tokenizer.json.gz"),
+    *("source.*.tokenizer.json", "source.*.tokenizer.json.gz"),
+    *("target.tokenizer.json", "target.tokenizer.json.gz"),
+    *("target.*.tokenizer.json", "target.*.tokenizer.json.gz"),
 )  # what a model may have
 _WORTH_WAITING = 1 << 30  # bytes that are read to the end only to explain an error
 

@@ -1,6 +1,7 @@
 """The tokenizers of a model directory: one file a side, and one for each part that has its own.
 
-Where both sides share one, there is the source's file alone.
+Where both sides share one, there is the source's file alone. Models in fewer bits have them packed,
+as ``source.tokenizer.json.gz``: beside few weights, a long list of symbols is much.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from transduce.errors import ModelError
 from transduce.files import SUMS, Change, Sums, place
 from transduce.reading.frames import FrameReader, frame_reader
 from transduce.tokenization.joint import JointTokenizer
+from transduce.tokenization.stored_pipeline import PACKED
 from transduce.tokenization.tokenizer import Tokenizer
+from transduce.untrusted.bounded import pack
 
 __all__ = [
     "Side",
@@ -48,7 +51,14 @@ def stored_tokenizers(folder: Path, config: Config) -> list[str]:
     sides: list[Side] = ["source", "target"]
     if _is_one(folder, config):
         sides.remove("target")
-    return [file for side in sides for file in tokenizer_files(config, side).values()]
+    files = [file for side in sides for file in tokenizer_files(config, side).values()]
+    return [_stored(folder, file) for file in files]
+
+
+def _stored(folder: Path, file: str) -> str:
+    """The name it has in a directory: that of the packed file, where there is one."""
+    packed = file + PACKED
+    return packed if place(folder, packed).exists() else file
 
 
 def load_sides(folder: Path, config: Config) -> tuple[SideTokenizer | FrameReader, SideTokenizer]:
@@ -66,20 +76,24 @@ def _is_one(folder: Path, config: Config) -> bool:
     """Whether a directory has one file for both sides. In older ones it stands there twice."""
     if not config.tokenizer.shared or config.data.input.kind != "text":
         return False
-    if place(folder, _TARGET).exists():
+    both = (_TARGET, _TARGET + PACKED)
+    if any(place(folder, name).exists() for name in both):
         return False
     sums = place(folder, SUMS)
     try:
-        return _TARGET not in ((Sums.read(sums) or ()) if sums.exists() else ())
+        known = (Sums.read(sums) or ()) if sums.exists() else ()
+        return not any(name in known for name in both)
     except OSError as error:
         raise ModelError(f"{sums} must be readable; {error.strerror}") from None
 
 
 def _load_side(folder: Path, config: Config, side: Side) -> SideTokenizer:
     files = tokenizer_files(config, side)
-    if list(files) == [""]:
-        return Tokenizer.load(place(folder, files[""]))
-    members = {name: Tokenizer.load(place(folder, file)) for name, file in files.items()}
+    members = {
+        name: Tokenizer.load(place(folder, _stored(folder, file))) for name, file in files.items()
+    }
+    if list(members) == [""]:
+        return members[""]
     return JointTokenizer(members)
 
 
@@ -92,6 +106,7 @@ def write_sides(
     shared = source if config.tokenizer.shared else None
     if shared is not None and (shared is target or shared.to_json() == target.to_json()):
         change.remove(_TARGET)
+        change.remove(_TARGET + PACKED)
     else:
         _write_side(change, config, "target", target)
 
@@ -99,4 +114,9 @@ def write_sides(
 def _write_side(change: Change, config: Config, side: Side, tokenizer: SideTokenizer) -> None:
     members = tokenizer.members if isinstance(tokenizer, JointTokenizer) else {"": tokenizer}
     for name, file in tokenizer_files(config, side).items():
-        change.write_text(file, members[name].to_json())
+        if config.weights == "float32":
+            change.write_text(file, members[name].to_json())
+            change.remove(file + PACKED)
+        else:
+            change.write_bytes(file + PACKED, pack(members[name].to_json().encode()))
+            change.remove(file)
