@@ -26,6 +26,7 @@ __all__ = [
     "Batch",
     "BeamPlan",
     "Candidates",
+    "Embedder",
     "Ended",
     "Enumerated",
     "Frames",
@@ -243,6 +244,30 @@ class Stepper(Protocol[S]):
 
     def step(self, tokens: Tensor, state: S) -> tuple[Tensor, S]:
         """Read int64 ``[N, T]`` (T ≥ 1), give logits ``[N, T, V]`` for the token after each."""
+        ...
+
+
+class Embedder(Protocol[S]):
+    """A model whose inputs can be had, and given, as vectors: what training runs.
+
+    ``enter`` and ``begin`` together are a stepper's ``start``, ``embed`` and ``proceed`` its
+    ``step``.
+    """
+
+    def enter(self, source: Source) -> tuple[Tensor, Source]:
+        """What the encoder reads: vectors ``[B, S', E]``, and a source of their lengths."""
+        ...
+
+    def begin(self, vectors: Tensor, source: Source) -> S:
+        """Encode what ``enter`` gave, or vectors in its place."""
+        ...
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """What the decoder reads: int64 ``[N, T]`` to vectors ``[N, T, E]``."""
+        ...
+
+    def proceed(self, vectors: Tensor, state: S) -> tuple[Tensor, S]:
+        """Read ``[N, T, E]``, give logits ``[N, T, V]`` for the token after each."""
         ...
 
 

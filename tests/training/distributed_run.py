@@ -15,6 +15,11 @@ import torch
 from training_fakes import ONLY_TARGETS, ToyBatches, ToyModel, ToyScore, toy_config
 
 from transduce.training.loop import train
+from transduce.training.objectives.cross_entropy import CrossEntropy
+from transduce.training.objectives.regularization.adversarial import Adversarial
+from transduce.training.objectives.regularization.r_drop import SecondPass
+from transduce.training.objectives.regularization.simcut import SimCut
+from transduce.training.objectives.weighted import Weighted
 
 
 def train_here(folder: Path, steps: int) -> None:
@@ -28,8 +33,15 @@ def train_here(folder: Path, steps: int) -> None:
         checkpoint_every=1,
         schedule="constant",
     )
+    almost = 1 - 1e-12  # so that the random cut of each process is the same one
+    objectives = (
+        *ONLY_TARGETS,
+        Weighted(0.3, SecondPass(CrossEntropy())),
+        Weighted(0.2, SimCut(almost)),
+        Weighted(0.5, Adversarial(1.0)),
+    )
     train(
-        ToyModel(), ONLY_TARGETS, ToyBatches(41), config, folder, ToyScore(), resume=folder.exists()
+        ToyModel(), objectives, ToyBatches(41), config, folder, ToyScore(), resume=folder.exists()
     )
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
-from training_fakes import ToyBatches, ToyModel, ToyScore, toy_config, weights_of
+from training_fakes import ONLY_TARGETS, ToyBatches, ToyModel, ToyScore, toy_config, weights_of
 
 import transduce.training.chunks.cut as cutting
 from architectures import ARCHITECTURES, make_model, make_source_for, make_target, sentences
@@ -28,6 +28,10 @@ from transduce.training.learner import Learner
 from transduce.training.loop import train
 from transduce.training.objectives.choose import choose_objectives
 from transduce.training.objectives.cross_entropy import CrossEntropy
+from transduce.training.objectives.regularization.adversarial import Adversarial
+from transduce.training.objectives.regularization.r_drop import RDrop, SecondPass
+from transduce.training.objectives.regularization.simcut import SimCut
+from transduce.training.objectives.regularization.virtual_adversarial import VirtualAdversarial
 from transduce.training.objectives.weighted import Weighted
 
 ALONE = Processes(0, 1, torch.device("cpu"))
@@ -53,13 +57,25 @@ class OwnDropout(ToyModel):
         self.dropout = Dropout(0.3)  # type: ignore[assignment]
 
 
-def learned(model: nn.Module, batch: Batch, way: Way, **options: Any) -> dict[str, Tensor]:
+# Each makes passes of its own, and most draw random numbers for them.
+REGULARIZED = (
+    Weighted(0.5, CrossEntropy()),
+    Weighted(0.5, SecondPass(CrossEntropy())),
+    Weighted(2.0, RDrop()),
+    Weighted(1.0, SimCut(0.2)),
+    Weighted(0.5, Adversarial(1.0)),
+    Weighted(0.5, VirtualAdversarial(1.0)),
+)
+
+
+def learned(
+    model: nn.Module, batch: Batch, way: Way, objectives: Sequence[Weighted] = ()
+) -> dict[str, Tensor]:
     """Gradients of one step, without clipping."""
-    config = toy_config(clip_norm=None, max_steps=1, **options)
-    objectives = (
-        choose_objectives(config, model)
-        if hasattr(model, "ctc")
-        else [Weighted(1.0, CrossEntropy())]
+    config = toy_config(clip_norm=None, max_steps=1)
+    plain = [Weighted(1.0, CrossEntropy())]
+    objectives = objectives or (
+        choose_objectives(config, model) if hasattr(model, "ctc") else plain
     )
     learner = Learner(model.train(), objectives, config, ALONE)
     learner._ways = FixedWay(way)
@@ -84,6 +100,23 @@ def test_chunks_have_the_gradients_of_the_batch(name: str, small_chunks: None) -
     assert whole.keys() == chunks.keys()
     for key, gradient in whole.items():
         torch.testing.assert_close(chunks[key], gradient, rtol=1e-3, atol=2e-6, msg=key)
+
+
+@pytest.mark.parametrize("name", ["gru-general", "transformer", "linear-lstm-ctc"])
+def test_chunks_have_the_gradients_of_passes_with_changed_embeddings(
+    name: str, small_chunks: None
+) -> None:
+    """The change of a pair does not depend on the pairs beside it; of SimCut all tokens are cut."""
+    model = make_model(ARCHITECTURES[name]).train()
+    rows = sentences(3, 6, 2, 5, 4)
+    lengths = torch.tensor([len(row) + 1 for row in rows])
+    batch = Batch(make_source_for(model, rows), make_target(rows), lengths, tuple(range(5)))
+    almost = 1 - 1e-12
+    objectives = [Weighted(0.5, SimCut(almost)), Weighted(2.0, Adversarial(1.0))]
+    whole = learned(model, batch, Way.ALONE, objectives)
+    chunks = learned(model, batch, Way.CHUNKS, objectives)
+    for key, gradient in whole.items():
+        torch.testing.assert_close(chunks[key], gradient, rtol=1e-3, atol=5e-6, msg=key)
 
 
 def test_a_cut_keeps_every_sentence_and_drops_padding() -> None:
@@ -130,11 +163,14 @@ class Backwards(Team):
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_bits_do_not_depend_on_threads(precision: str, small_chunks: None) -> None:
+@pytest.mark.parametrize("objectives", [ONLY_TARGETS, REGULARIZED], ids=["plain", "regularized"])
+def test_bits_do_not_depend_on_threads(
+    precision: str, objectives: Sequence[Weighted], small_chunks: None
+) -> None:
     found = []
     for team in (Team(), Team(), Backwards()):
         model, config = OwnDropout(), toy_config(precision=precision, max_steps=9, word_dropout=0.2)
-        learner = Learner(model, [Weighted(1.0, CrossEntropy())], config, ALONE)
+        learner = Learner(model, objectives, config, ALONE)
         learner._ways, learner._team = FixedWay(Way.CHUNKS), team
         torch.manual_seed(5)
         for batch in ToyBatches().iterate(0):
@@ -145,11 +181,13 @@ def test_bits_do_not_depend_on_threads(precision: str, small_chunks: None) -> No
         assert all(map(torch.equal, found[0], other))
 
 
-def test_resumed_is_uninterrupted(tmp_path: Path, small_chunks: None) -> None:
+@pytest.mark.parametrize("objectives", [ONLY_TARGETS, REGULARIZED], ids=["plain", "regularized"])
+def test_resumed_is_uninterrupted(
+    tmp_path: Path, objectives: Sequence[Weighted], small_chunks: None
+) -> None:
     def run(folder: str, steps: int, *, resume: bool = False) -> None:
         config = toy_config(max_epochs=4, max_steps=steps, schedule="constant", evaluate_every=5)
         model = OwnDropout(seed=int(resume))
-        objectives = [Weighted(1.0, CrossEntropy())]
         assert choose_ways(config, model, ALONE).next() is Way.CHUNKS
         train(model, objectives, ToyBatches(), config, tmp_path / folder, ToyScore(), resume=resume)
 
@@ -216,7 +254,7 @@ def test_ctrl_c_waits_for_jobs_under_way_and_begins_no_others() -> None:
 
 def test_shortage_of_memory_in_a_chunk_names_the_batch(small_chunks: None) -> None:
     class Huge(OwnDropout):
-        def step(self, *inputs: Any) -> tuple[Tensor, Tensor]:
+        def proceed(self, *inputs: Any) -> tuple[Tensor, Tensor]:
             raise MemoryError
 
     batch = next(iter(ToyBatches().iterate(0)))

@@ -437,9 +437,9 @@ def test_lost_loss_says_where_and_what_to_change(tmp_path: Path, value: float) -
     class Broken(ToyModel):
         calls = 0
 
-        def step(self, *inputs: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        def proceed(self, *inputs: Any) -> tuple[torch.Tensor, torch.Tensor]:
             self.calls += 1
-            logits, state = super().step(*inputs)
+            logits, state = super().proceed(*inputs)
             return logits * (value if self.calls == 14 else 1.0), state
 
     with pytest.raises(
@@ -463,7 +463,7 @@ def test_lost_loss_says_where_and_what_to_change(tmp_path: Path, value: float) -
 )
 def test_shortage_of_memory_names_the_batch(tmp_path: Path, error: BaseException) -> None:
     class Huge(ToyModel):
-        def step(self, *inputs: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        def proceed(self, *inputs: Any) -> tuple[torch.Tensor, torch.Tensor]:
             raise error
 
     with pytest.raises(
@@ -475,7 +475,7 @@ def test_shortage_of_memory_names_the_batch(tmp_path: Path, error: BaseException
 
 def test_other_errors_stay_what_they_are(tmp_path: Path) -> None:
     class Buggy(ToyModel):
-        def step(self, *inputs: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        def proceed(self, *inputs: Any) -> tuple[torch.Tensor, torch.Tensor]:
             raise RuntimeError("a bug")
 
     with pytest.raises(RuntimeError, match="a bug"):

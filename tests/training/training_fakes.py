@@ -28,16 +28,21 @@ class ToyModel(nn.Module):
         self.output = nn.Linear(width, VOCABULARY)
         self.dropout = nn.Dropout(dropout)
 
-    def start(self, source: Source, *, attention: bool = False) -> Tensor:
-        vectors = self.embedding(source.tokens) * source.mask[..., None]
-        return (vectors.sum(1) / source.lengths[:, None])[None]
+    def enter(self, source: Source) -> tuple[Tensor, Source]:
+        return self.embedding(source.tokens), source
 
-    def step(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        outputs, state = self.recurrent(self.dropout(self.embedding(tokens)), state)
+    def begin(self, vectors: Tensor, source: Source) -> Tensor:
+        return ((vectors * source.mask[..., None]).sum(1) / source.lengths[:, None])[None]
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        return self.dropout(self.embedding(tokens))
+
+    def proceed(self, vectors: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        outputs, state = self.recurrent(vectors, state)
         return self.output(self.dropout(outputs)), state
 
     def forward(self, source: Source, target_input: Tensor) -> Tensor:
-        return self.step(target_input, self.start(source))[0]
+        return self.proceed(self.embed(target_input), self.begin(*self.enter(source)))[0]
 
 
 ONLY_TARGETS = (Weighted(1.0, CrossEntropy()),)

@@ -230,16 +230,25 @@ def require_agreement(config: Config) -> None:
             raise ConfigError(f"{key} must be {wanted} where data.input is {kind}")
 
 
+# Options that have no effect unless one of others is set.
+_OF_OTHERS = {
+    "teacher_weight": ("teacher",),
+    "teacher_temperature": ("teacher",),
+    "teacher_outputs": ("teacher",),
+    "teacher_folder": ("teacher",),
+    "simcut_share": ("simcut_weight",),
+    "adversarial_size": ("adversarial_weight", "virtual_adversarial_weight"),
+}
+
+
 def _refuse_unasked(training: TrainingConfig) -> None:
-    """Options of a teacher where there is none."""
-    if training.teacher:
-        return
-    for name in ("teacher_weight", "teacher_temperature", "teacher_outputs", "teacher_folder"):
+    """Options of what a recipe does not do."""
+    for name, others in _OF_OTHERS.items():
         value = getattr(training, name)
-        if value != TrainingConfig.model_fields[name].default:
-            raise ConfigError(
-                f"training.{name} must be left out without training.teacher; got {value}"
-            )
+        asked = any(getattr(training, other) for other in others)
+        if not asked and value != TrainingConfig.model_fields[name].default:
+            wanted = " and ".join(f"training.{other}" for other in others)
+            raise ConfigError(f"training.{name} must be left out without {wanted}; got {value}")
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:

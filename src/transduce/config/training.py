@@ -13,6 +13,7 @@ from transduce.config.base import (
     Name,
     PositiveInt,
     Probability,
+    Ratio,
     Section,
     Seed,
     TokenBudget,
@@ -50,6 +51,13 @@ class TrainingConfig(Section):
     teacher_temperature: Annotated[float, Bounds(gt=0, le=100)] = 1.0  # of both distributions
     teacher_outputs: Count = 16  # tokens kept of each distribution of the teacher, the likeliest
     teacher_folder: FilePath | None = None  # where these are kept for all students; none: the run's
+    # Two passes with unlike dropout shall agree: R-Drop's α (Liang et al. 2021)
+    r_drop_weight: Ratio = 0.0
+    simcut_weight: Ratio = 0.0  # as a pass with tokens cut from both sides (Gao et al. 2022)
+    simcut_share: Annotated[float, Bounds(gt=0, lt=1)] = 0.05  # of tokens that are cut
+    adversarial_weight: Ratio = 0.0  # of the loss at changed embeddings (Miyato et al. 2017)
+    virtual_adversarial_weight: Ratio = 0.0  # of what predictions change by there
+    adversarial_size: Annotated[float, Bounds(gt=0, le=1000)] = 1.0  # ε, norm of both changes
     # Parts that do not learn: encoder, decoder.layers.0, …
     freeze: Annotated[tuple[Name, ...], Field(max_length=10_000)] = ()
     lora_rank: Width | None = None  # only changes of this rank are learnt (Hu et al. 2021)

@@ -164,9 +164,17 @@ class Seq2Seq(nn.Module):
 
         With a pointer their softmax is the mixture of generating and copying.
         """
-        embedded = self.target_embedding(tokens)
-        outputs, after = self.decoder.step(embedded, state)
-        return self.logits(outputs, embedded, after.attention, state), after
+        return self.proceed(self.embed(tokens), state)
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """What the decoder reads: int64 ``[N, T]`` to vectors ``[N, T, E]``."""
+        vectors: Tensor = self.target_embedding(tokens)
+        return vectors
+
+    def proceed(self, vectors: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        """:meth:`step` from what :meth:`embed` gave, or from vectors in its place."""
+        outputs, after = self.decoder.step(vectors, state)
+        return self.logits(outputs, vectors, after.attention, state), after
 
     def logits(
         self,

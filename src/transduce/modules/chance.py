@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
-__all__ = ["drawn_from", "generator"]
+__all__ = ["chosen", "drawn_from", "generator", "normal"]
 
 
 class _OfThread(threading.local):
@@ -24,6 +25,18 @@ def generator() -> torch.Generator | None:
     Threads that draw from one generator side by side get other numbers at every run.
     """
     return _own.generator
+
+
+def chosen(shape: Sequence[int], share: float, device: torch.device) -> Tensor:
+    """Bool of this shape, true with probability ``share``."""
+    own = generator() if device.type == "cpu" else None
+    return torch.rand(tuple(shape), device=device, generator=own) < share
+
+
+def normal(like: Tensor) -> Tensor:
+    """Standard normal numbers of the shape and type of ``like``."""
+    own = generator() if like.device.type == "cpu" else None
+    return torch.randn(like.shape, dtype=like.dtype, device=like.device, generator=own)
 
 
 @contextmanager

@@ -223,6 +223,14 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "teacher_outputs": "Number of tokens kept of each prediction of the teacher.",
         "teacher_folder": "Folder in which the predictions are kept for all students; if none, "
         "the run's.",
+        "r_drop_weight": "Weight α of R-Drop: two passes with different dropout must agree.",
+        "simcut_weight": "Weight α of SimCut: predictions must not change if tokens are cut.",
+        "simcut_share": "With `simcut_weight`: the share of tokens cut, on both sides.",
+        "adversarial_weight": "Weight of the loss at the embeddings changed to raise it most.",
+        "virtual_adversarial_weight": "Weight of the change of predictions where the embeddings "
+        "are changed to alter them most.",
+        "adversarial_size": "Norm ε of such a change of a pair's embeddings, whose numbers have "
+        "a variance of about 1.",
         "freeze": "Modules that are not trained.",
         "lora_rank": "Rank of LoRA's changes; if none, all weights are trained.",
         "lora_alpha": "With `lora_rank`: the changes are multiplied by alpha / rank.",

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from torch import nn
+
 from transduce.config import TrainingConfig
+from transduce.errors import ConfigError
 from transduce.models.seq2seq import Seq2Seq
+from transduce.modules.dropout import Dropout
+from transduce.training.chunks.cut import draws_elsewhere
 from transduce.training.objectives.cross_entropy import CrossEntropy
 from transduce.training.objectives.ctc import CTC
 from transduce.training.objectives.distillation import Distillation, Teaching
+from transduce.training.objectives.regularization.adversarial import Adversarial
+from transduce.training.objectives.regularization.r_drop import RDrop, SecondPass
+from transduce.training.objectives.regularization.simcut import SimCut
+from transduce.training.objectives.regularization.virtual_adversarial import VirtualAdversarial
 from transduce.training.objectives.weighted import Weighted
 
 __all__ = ["choose_objectives"]
@@ -16,14 +27,45 @@ def choose_objectives(
     config: TrainingConfig, model: Seq2Seq, teaching: Teaching | None = None
 ) -> tuple[Weighted, ...]:
     """Cross-entropy of the decoder; by their shares, what a teacher says in the place of the
-    references, and the CTC output of a model that has one.
+    references, and the CTC output of a model that has one; what regularizes the decoder is added.
+
+    Raises ConfigError where R-Drop is to compare passes that do not differ.
     """
     ctc = config.ctc_weight if model.ctc is not None else 0.0
     taught = config.teacher_weight if teaching is not None else 0.0
-    chosen = [Weighted((1 - ctc) * (1 - taught), CrossEntropy(config.label_smoothing))]
+    if config.r_drop_weight and not _has_dropout(model):
+        raise ConfigError(
+            "training.r_drop_weight must be 0 where the model has no dropout, as its two passes "
+            f"would not differ; got {config.r_drop_weight:g}"
+        )
+    decoder = [*_likelihoods(config, (1 - ctc) * (1 - taught))]
     if teaching is not None:
         lesson = Distillation(teaching, config.teacher_temperature)
-        chosen.append(Weighted((1 - ctc) * taught, lesson))
-    if ctc:
-        chosen.append(Weighted(ctc, CTC()))
-    return tuple(each for each in chosen if each.weight)
+        decoder.append(Weighted((1 - ctc) * taught, lesson))
+    added = [Weighted((1 - ctc) * each.weight, each.objective) for each in _regularization(config)]
+    heard = [Weighted(ctc, CTC())] if ctc else []
+    return tuple(each for each in (*decoder, *added, *heard) if each.weight)
+
+
+def _likelihoods(config: TrainingConfig, weight: float) -> Iterator[Weighted]:
+    """Of one pass, or of each of the two that R-Drop makes one half."""
+    cross_entropy = CrossEntropy(config.label_smoothing)
+    if config.r_drop_weight:
+        yield Weighted(weight / 2, cross_entropy)
+        yield Weighted(weight / 2, SecondPass(cross_entropy))
+    else:
+        yield Weighted(weight, cross_entropy)
+
+
+def _regularization(config: TrainingConfig) -> Iterator[Weighted]:
+    size, smoothing = config.adversarial_size, config.label_smoothing
+    yield Weighted(config.r_drop_weight / 2, RDrop())
+    yield Weighted(config.simcut_weight, SimCut(config.simcut_share))
+    yield Weighted(config.adversarial_weight, Adversarial(size, smoothing))
+    yield Weighted(config.virtual_adversarial_weight, VirtualAdversarial(size))
+
+
+def _has_dropout(model: nn.Module) -> bool:
+    """Whether two passes in training mode differ."""
+    own = (module.rate for module in model.modules() if isinstance(module, Dropout))
+    return any(own) or draws_elsewhere(model)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from transduce.interfaces import PADDING, UNKNOWN, Source
-from transduce.modules.chance import generator
+from transduce.modules.chance import chosen
 
 __all__ = ["hide_inputs", "mix_inputs"]
 
@@ -29,8 +29,8 @@ def mix_inputs(model: nn.Module, source: Source, inputs: Tensor, share: float) -
     with torch.no_grad():
         guesses = model(source, inputs).argmax(-1)
     later = inputs[:, 1:]
-    chosen = _drawn(later, share) & (later != PADDING)
-    return torch.cat([inputs[:, :1], torch.where(chosen, guesses[:, :-1], later)], dim=1)
+    mixed = chosen(later.shape, share, later.device) & (later != PADDING)
+    return torch.cat([inputs[:, :1], torch.where(mixed, guesses[:, :-1], later)], dim=1)
 
 
 def hide_inputs(inputs: Tensor, share: float) -> Tensor:
@@ -42,11 +42,5 @@ def hide_inputs(inputs: Tensor, share: float) -> Tensor:
     if share == 0:
         return inputs
     later = inputs[:, 1:]
-    hidden = _drawn(later, share) & (later != PADDING)
+    hidden = chosen(later.shape, share, later.device) & (later != PADDING)
     return torch.cat([inputs[:, :1], later.masked_fill(hidden, UNKNOWN)], dim=1)
-
-
-def _drawn(tokens: Tensor, share: float) -> Tensor:
-    """Bool of the shape of ``tokens``, true with probability ``share``."""
-    own = generator() if tokens.device.type == "cpu" else None
-    return torch.rand(tokens.shape, device=tokens.device, generator=own) < share
