@@ -16,10 +16,10 @@ from training_fakes import ONLY_TARGETS, ToyBatches, ToyModel, ToyScore, toy_con
 
 from transduce.training.loop import train
 from transduce.training.objectives.cross_entropy import CrossEntropy
-from transduce.training.objectives.regularization.adversarial import Adversarial
-from transduce.training.objectives.regularization.r_drop import SecondPass
-from transduce.training.objectives.regularization.simcut import SimCut
 from transduce.training.objectives.weighted import Weighted
+from transduce.training.regularization.adversarial import Adversarial
+from transduce.training.regularization.r_drop import SecondPass
+from transduce.training.regularization.simcut import SimCut
 
 
 def train_here(folder: Path, steps: int) -> None:

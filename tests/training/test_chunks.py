@@ -28,11 +28,11 @@ from transduce.training.learner import Learner
 from transduce.training.loop import train
 from transduce.training.objectives.choose import choose_objectives
 from transduce.training.objectives.cross_entropy import CrossEntropy
-from transduce.training.objectives.regularization.adversarial import Adversarial
-from transduce.training.objectives.regularization.r_drop import RDrop, SecondPass
-from transduce.training.objectives.regularization.simcut import SimCut
-from transduce.training.objectives.regularization.virtual_adversarial import VirtualAdversarial
 from transduce.training.objectives.weighted import Weighted
+from transduce.training.regularization.adversarial import Adversarial
+from transduce.training.regularization.r_drop import RDrop, SecondPass
+from transduce.training.regularization.simcut import SimCut
+from transduce.training.regularization.virtual_adversarial import VirtualAdversarial
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 

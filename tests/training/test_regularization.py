@@ -27,16 +27,16 @@ from transduce.training.objectives.choose import choose_objectives
 from transduce.training.objectives.cross_entropy import CrossEntropy
 from transduce.training.objectives.forward import Forward
 from transduce.training.objectives.objective import Objective
-from transduce.training.objectives.regularization.adversarial import Adversarial
-from transduce.training.objectives.regularization.direction import of_size
-from transduce.training.objectives.regularization.divergence import (
+from transduce.training.objectives.weighted import Weighted
+from transduce.training.regularization.adversarial import Adversarial
+from transduce.training.regularization.direction import of_size
+from transduce.training.regularization.divergence import (
     divergence,
     symmetric_divergence,
 )
-from transduce.training.objectives.regularization.r_drop import RDrop, SecondPass
-from transduce.training.objectives.regularization.simcut import SimCut, cutoff
-from transduce.training.objectives.regularization.virtual_adversarial import VirtualAdversarial
-from transduce.training.objectives.weighted import Weighted
+from transduce.training.regularization.r_drop import RDrop, SecondPass
+from transduce.training.regularization.simcut import SimCut, cutoff
+from transduce.training.regularization.virtual_adversarial import VirtualAdversarial
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 BATCH = next(iter(ToyBatches().iterate(0)))

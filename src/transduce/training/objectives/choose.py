@@ -14,11 +14,11 @@ from transduce.training.chunks.cut import draws_elsewhere
 from transduce.training.objectives.cross_entropy import CrossEntropy
 from transduce.training.objectives.ctc import CTC
 from transduce.training.objectives.distillation import Distillation, Teaching
-from transduce.training.objectives.regularization.adversarial import Adversarial
-from transduce.training.objectives.regularization.r_drop import RDrop, SecondPass
-from transduce.training.objectives.regularization.simcut import SimCut
-from transduce.training.objectives.regularization.virtual_adversarial import VirtualAdversarial
 from transduce.training.objectives.weighted import Weighted
+from transduce.training.regularization.adversarial import Adversarial
+from transduce.training.regularization.r_drop import RDrop, SecondPass
+from transduce.training.regularization.simcut import SimCut
+from transduce.training.regularization.virtual_adversarial import VirtualAdversarial
 
 __all__ = ["choose_objectives"]
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from transduce.training.objectives.forward import Forward
-from transduce.training.objectives.regularization.direction import Pair, of_size
 from transduce.training.objectives.token_loss import token_loss
+from transduce.training.regularization.direction import Pair, of_size
 
 __all__ = ["Adversarial"]
 

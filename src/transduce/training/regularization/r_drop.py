@@ -6,7 +6,7 @@ from torch import Tensor
 
 from transduce.training.objectives.forward import Forward
 from transduce.training.objectives.objective import Objective
-from transduce.training.objectives.regularization.divergence import symmetric_divergence
+from transduce.training.regularization.divergence import symmetric_divergence
 
 __all__ = ["RDrop", "SecondPass"]
 

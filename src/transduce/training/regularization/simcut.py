@@ -6,7 +6,7 @@ from torch import Tensor
 
 from transduce.modules.chance import chosen
 from transduce.training.objectives.forward import Forward
-from transduce.training.objectives.regularization.divergence import divergence
+from transduce.training.regularization.divergence import divergence
 
 __all__ = ["SimCut", "cutoff"]
 

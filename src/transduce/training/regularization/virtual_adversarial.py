@@ -8,8 +8,8 @@ from torch import Tensor
 from transduce.interfaces import PADDING
 from transduce.modules.chance import normal
 from transduce.training.objectives.forward import Forward
-from transduce.training.objectives.regularization.direction import of_size
-from transduce.training.objectives.regularization.divergence import divergence
+from transduce.training.regularization.direction import of_size
+from transduce.training.regularization.divergence import divergence
 
 __all__ = ["VirtualAdversarial"]
 
@@ -23,7 +23,7 @@ class VirtualAdversarial:
 
     ``g`` is the gradient of ``KL(P̂(s) ‖ P(s + d))`` by d, at ``d = ξ u``; u is a random direction
     of length 1, P̂ a constant to the gradient, and s as in :class:`Adversarial
-    <transduce.training.objectives.regularization.adversarial.Adversarial>`. Each of its passes
+    <transduce.training.regularization.adversarial.Adversarial>`. Each of its passes
     draws dropout anew.
     """
 
