@@ -22,6 +22,7 @@ from transduce.training.objectives.choose import choose_objectives
 from transduce.workflow.corpora.corpora import open_corpora
 from transduce.workflow.corpora.survey import survey
 from transduce.workflow.fitting import fit
+from transduce.workflow.fitting.training_batches import training_batches
 from transduce.workflow.trained import TrainedModel
 
 __all__ = ["main"]
@@ -40,7 +41,7 @@ def main() -> None:
     trained = TrainedModel.fresh(config, *tokenizers)
     with tempfile.TemporaryDirectory() as folder, join_processes(torch.device("cpu")) as processes:
         corpus = fit._encode(config, corpora, trained, Path(folder), "benchmark", None)
-        stream = fit._batches(corpus, trained, None)
+        stream = training_batches(corpus, trained, None)
         batches = itertools.chain.from_iterable(map(stream.iterate, itertools.count()))
         objectives = choose_objectives(config.training, trained.model)
         learner = Learner(trained.model, objectives, config.training, processes)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from small_batches import make_batch
 from transduce.batches.batching import Batches
-from transduce.batches.tag_order import ShuffledTags, shuffle_tags
+from transduce.batches.changes.changed_batches import ChangedBatches
+from transduce.batches.changes.tag_order import TagOrder, shuffle_tags
 from transduce.interfaces import PADDING, Batch
 
 TAG = 10  # the first tag
@@ -47,7 +48,8 @@ def orders(
 ) -> dict[int, list[int]]:
     """Each pair's source as an epoch gives it, without END and padding."""
     found = {}
-    for batch in ShuffledTags(Batches(corpus, budget, 1), TAG, count, 1).iterate(epoch, **part):
+    batches = ChangedBatches(Batches(corpus, budget, 1), [TagOrder(TAG, count, 1)])
+    for batch in batches.iterate(epoch, **part):
         for index, row in zip(batch.indices, batch.source.tokens.tolist(), strict=True):
             found[index] = [token for token in row if token > PADDING][:-1]
     return found

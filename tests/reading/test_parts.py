@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from transduce.batches.tag_order import shuffle_tags
+from transduce.batches.changes.tag_order import shuffle_tags
 from transduce.checks.doctor import examine
 from transduce.config import Config, DataConfig, ParallelFiles
 from transduce.errors import ConfigError, DataError

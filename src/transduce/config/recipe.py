@@ -202,6 +202,11 @@ def require_agreement(config: Config) -> None:
     A model that goes on from another has that one's frontend.
     """
     _refuse_unasked(config.training)
+    if config.training.teacher and config.training.target_subword_sampling:
+        raise ConfigError(
+            "training.target_subword_sampling must be 0 with training.teacher, which tells of "
+            f"targets as they are cut; got {config.training.target_subword_sampling:g}"
+        )
     kind, frontend = config.data.input.kind, config.model.frontend.kind
     known = config.model.from_ is None
     if kind == "text":
@@ -218,6 +223,9 @@ def require_agreement(config: Config) -> None:
     refused = (
         ("tokenizer.shared", config.tokenizer.shared, "false"),
         ("training.tag_orders", config.training.tag_orders > 1, "1"),
+        ("training.source_word_dropout", config.training.source_word_dropout > 0, "0"),
+        ("training.switchout_temperature", config.training.switchout_temperature, "none"),
+        ("training.source_subword_sampling", config.training.source_subword_sampling > 0, "0"),
         ("data.source", not isinstance(config.data.source, int | str), "one column"),
         (
             "data.tags",

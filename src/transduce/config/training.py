@@ -64,6 +64,13 @@ class TrainingConfig(Section):
     lora_alpha: Annotated[float, Bounds(gt=0, le=1e6)] = 16.0  # they are multiplied by alpha / rank
     scheduled_sampling: Probability = 0.0  # share of decoder inputs taken from the model itself
     word_dropout: Probability = 0.0  # share of decoder inputs hidden (Bowman et al. 2016)
+    source_word_dropout: Probability = 0.0  # share of source tokens hidden (Iyyer et al. 2015)
+    # Others in the place of n source tokens, p(n) ∝ exp(-n / it) (Wang et al. 2018)
+    switchout_temperature: Annotated[float, Bounds(gt=0, le=100)] | None = None
+    # Texts in other pieces each epoch: share of bpe's merges that are left out (Provilkov et al.
+    # 2020), power of unigram's probabilities (Kudo 2018); SentencePiece's alpha
+    source_subword_sampling: Probability = 0.0
+    target_subword_sampling: Probability = 0.0
     tag_orders: Count = 1  # orders in which a source's tags are read, an epoch each
     average: Literal["none", "ema", "last"] = "ema"
     ema_decay: Probability = 0.999

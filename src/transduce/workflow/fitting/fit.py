@@ -15,9 +15,7 @@ from typing import Any
 
 import torch
 
-from transduce.batches.batching import Batches
 from transduce.batches.mixture_sampler import MixtureSampler
-from transduce.batches.tag_order import ShuffledTags
 from transduce.checks.doctor_report import Share
 from transduce.confidence.confidence import Confidence
 from transduce.config import Config, require_agreement
@@ -26,10 +24,9 @@ from transduce.files import changing, place
 from transduce.models.lora import add_low_rank, merge_low_rank
 from transduce.models.storage import load_weights
 from transduce.reading.pair_files import Pair
-from transduce.reading.parts import parts_of
 from transduce.training.distributed import launched_processes
 from transduce.training.freezing import freeze
-from transduce.training.inputs import BatchStream, Score
+from transduce.training.inputs import Score
 from transduce.training.loop import train
 from transduce.training.objectives.choose import choose_objectives
 from transduce.training.record.position import TrainingRecord
@@ -49,6 +46,7 @@ from transduce.workflow.fitting.pair_limits import refuse_beyond_positions, refu
 from transduce.workflow.fitting.run_folder import data_fingerprint, run_fingerprint, taken
 from transduce.workflow.fitting.shared_data import SharedData
 from transduce.workflow.fitting.teaching import teach
+from transduce.workflow.fitting.training_batches import training_batches
 from transduce.workflow.fitting.training_limits import refuse_large_model
 from transduce.workflow.mixture_scores import MixtureScorer
 from transduce.workflow.model_folder import CONFIG, WEIGHTS, replacing_model
@@ -128,7 +126,7 @@ def fit(
         record = train(
             trained.model,
             choose_objectives(config.training, trained.model, teaching),
-            _batches(corpus, trained, sampler),
+            training_batches(corpus, trained, sampler),
             config.training,
             folder,
             dev_scorer(trained, corpora),
@@ -251,26 +249,6 @@ def _confidence(
     except DataError as error:  # too few of them were answered
         logging.getLogger("transduce").info("no confidence is kept: %s", error)
         return None
-
-
-def _batches(corpus: Corpus, trained: TrainedModel, sampler: MixtureSampler | None) -> BatchStream:
-    training = trained.config.training
-    draw = None if sampler is None else sampler.draw
-    batches = Batches(corpus, training.batch_tokens, training.seed, draw)
-    if training.tag_orders == 1:
-        return batches
-    tokenizer = trained.source_tokenizer
-    if not tokenizer.tags:
-        raise ConfigError(
-            "training.tag_orders must be 1 where no source holds tags "
-            f"(data.source={{tags: COLUMN}}); got {training.tag_orders}"
-        )
-    fixed = {
-        number
-        for name, part in parts_of(trained.config).items()
-        for number in trained.coders(name)[0].encode(part.source_tag)
-    }
-    return ShuffledTags(batches, tokenizer.first_tag, training.tag_orders, training.seed, fixed)
 
 
 def _known_tokenizers(folder: Path, config: Config) -> Tokenizers | None:
