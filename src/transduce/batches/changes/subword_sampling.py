@@ -9,7 +9,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from transduce.batches.changes.chance import chance_of_pair
+from transduce.batches.changes.chance_of_pairs import chance_of_pair
 from transduce.interfaces import BEGIN, Batch, Source
 
 __all__ = ["RowSampler", "SampledSources", "SampledTargets"]

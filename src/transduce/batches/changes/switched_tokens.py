@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from transduce.batches.changes.chance import random_bits
+from transduce.batches.changes.chance_of_pairs import random_bits
 from transduce.interfaces import END, UNKNOWN, Batch
 
 __all__ = ["HiddenTokens", "SwitchOut"]

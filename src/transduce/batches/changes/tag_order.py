@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from transduce.batches.changes.chance import random_bits
+from transduce.batches.changes.chance_of_pairs import random_bits
 from transduce.interfaces import Batch
 
 __all__ = ["TagOrder", "shuffle_tags"]

@@ -14,7 +14,7 @@ Merges = Mapping[tuple[int, int], tuple[int, int]]  # two symbols: their merge's
 
 
 @dataclass(frozen=True, slots=True)
-class _Word:
+class _MergedWord:
     """The symbols of a word before each of its merges, and after the last."""
 
     stages: tuple[tuple[int, ...], ...]
@@ -33,14 +33,14 @@ class DroppedMerges:
         self._share = share
         self._log_kept = math.log1p(-share)
 
-    def word(self, letters: Sequence[int]) -> _Word:
+    def word(self, letters: Sequence[int]) -> _MergedWord:
         """What is worth keeping of a word, given as its smallest symbols."""
         stages = [tuple(letters)]
         while fitting := self._fitting(stages[-1]):
             stages.append(self._merged(stages[-1], *fitting[0]))
-        return _Word(tuple(stages))
+        return _MergedWord(tuple(stages))
 
-    def cut(self, word: _Word, chance: Random) -> tuple[int, ...]:
+    def cut(self, word: _MergedWord, chance: Random) -> tuple[int, ...]:
         """One way to cut it.
 
         As long as the best merge is not left out, the others do not matter: how many steps that

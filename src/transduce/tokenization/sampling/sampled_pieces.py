@@ -13,7 +13,7 @@ __all__ = ["SampledPieces"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Word:
+class _CutWord:
     """At each place of a word the pieces that may come next.
 
     ``sums`` are the running sums of their probabilities, ``choices`` the number of each and where
@@ -37,7 +37,7 @@ class SampledPieces:
         self._power = power
         self._longest = max(map(len, pieces), default=0)
 
-    def word(self, text: str) -> _Word | None:
+    def word(self, text: str) -> _CutWord | None:
         """What is worth keeping of a word; None where pieces do not spell it."""
         length = len(text)
         totals = [0.0] * length + [1.0]  # of all cuttings of what begins here, each place rescaled
@@ -54,7 +54,7 @@ class SampledPieces:
                 logs[start] = top + math.log(totals[start])
         if logs[0] == -math.inf:
             return None
-        return _Word(
+        return _CutWord(
             tuple(
                 tuple(accumulate(math.exp(log - logs[start]) for _, _, log in each))
                 for start, each in enumerate(found)
@@ -62,7 +62,7 @@ class SampledPieces:
             tuple(tuple((number, end) for number, end, _ in each) for each in found),
         )
 
-    def cut(self, word: _Word, chance: Random) -> list[int]:
+    def cut(self, word: _CutWord, chance: Random) -> list[int]:
         """One way to cut it."""
         numbers, place = [], 0
         while place < len(word.sums):

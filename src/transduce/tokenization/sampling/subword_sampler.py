@@ -23,7 +23,7 @@ _FIRST_BYTE = len(SPECIALS)
 _FIRST_PIECE = len(SPECIALS + BYTES)
 
 
-class _Cutter(Protocol):
+class _WordSampler(Protocol):
     """Cuts one word at random."""
 
     def word(self, text: str) -> Any:
@@ -53,7 +53,7 @@ class SubwordSampler:
             )
         model = json.loads(tokenizer.to_json())["model"]
         make = _dropped_merges if tokenizer.kind == "bpe" else _sampled_pieces
-        self._cutter = make(model, strength)
+        self._sampler = make(model, strength)
         self._words = cut.pre_tokenize_str
         self._texts = [entry.encode() for entry in tokenizer.entries]
         self._texts[_FIRST_BYTE:_FIRST_PIECE] = [bytes([byte]) for byte in range(256)]
@@ -81,7 +81,7 @@ class SubwordSampler:
         place = 0  # in the run
         for word, end in self._with_ends(text, run):
             known = self._of(word)
-            numbers += run[place:end] if known is None else self._cutter.cut(known, chance)
+            numbers += run[place:end] if known is None else self._sampler.cut(known, chance)
             place = end
         return numbers
 
@@ -101,7 +101,7 @@ class SubwordSampler:
         except KeyError:
             if len(self._known) >= _MOST_WORDS:
                 self._known.clear()
-            found = self._known[word] = self._cutter.word(word)
+            found = self._known[word] = self._sampler.word(word)
             return found
 
 
@@ -119,7 +119,7 @@ class _Spelled:
         return self._merges.word([self._letters[letter] for letter in text])
 
 
-def _dropped_merges(model: dict[str, Any], share: float) -> _Cutter:
+def _dropped_merges(model: dict[str, Any], share: float) -> _WordSampler:
     numbers: dict[str, int] = model["vocab"]
     merges = {
         (numbers[left], numbers[right]): (rank, numbers[left + right])
@@ -129,7 +129,7 @@ def _dropped_merges(model: dict[str, Any], share: float) -> _Cutter:
     return _Spelled(DroppedMerges(merges, share), letters)
 
 
-def _sampled_pieces(model: dict[str, Any], power: float) -> _Cutter:
+def _sampled_pieces(model: dict[str, Any], power: float) -> _WordSampler:
     numbered = enumerate(model["vocab"])
     pieces = {piece: (n, log) for n, (piece, log) in numbered if n >= _FIRST_PIECE}
     return SampledPieces(pieces, power)
