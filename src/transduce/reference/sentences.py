@@ -239,9 +239,9 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "source_word_dropout": "Share of the source's tokens that are hidden.",
         "switchout_temperature": "SwitchOut: how many source tokens are replaced by random ones; "
         "1 is about every second sentence.",
-        "source_subword_sampling": "Source texts are cut anew each epoch: share of merges left "
+        "source_subword_sampling": "Sources are cut anew each epoch: share of merges left "
         "out (bpe), power of probabilities (unigram).",
-        "target_subword_sampling": "The same for target texts.",
+        "target_subword_sampling": "The same for targets.",
         "tag_orders": "Number of orders of a source's tags, a different one in each epoch.",
         "average": "Weights that are kept: the last, a moving average, or a mean of the last.",
         "ema_decay": "With `average: ema`: the decay of the moving average.",
