@@ -57,6 +57,13 @@ def _ssru(*, model: dict | None = None, encoder: dict | None = None, **options) 
     return {"encoder": encoder or stacks["encoder"], "decoder": decoder, **(model or {})}
 
 
+def _mingru(*, model: dict | None = None, **options) -> dict:
+    """Minimal gated units on both sides."""
+    encoder = {"kind": "mingru", "layers": 2, "width": 16, "feedforward": 24, "dropout": 0.0}
+    decoder = {"kind": "mingru", "heads": 4, "positions": "none", **encoder, **options}
+    return {"encoder": {**encoder, **options}, "decoder": decoder, **(model or {})}
+
+
 def _mixed(encoder: dict, decoder: dict, **model) -> dict:
     return {"encoder": encoder["encoder"], "decoder": decoder["decoder"], **model}
 
@@ -130,6 +137,15 @@ ARCHITECTURES = {
     "lstm-to-ssru": _ssru(
         encoder=_recurrent("lstm")["encoder"], positions="none", model={"tie": "target"}
     ),
+    # minimal gated units
+    "mingru": _mingru(model={"tie": "all"}),
+    "mingru-post-rms": _mingru(norm_position="post", norm="rms", activation="geglu", bias=False),
+    "mingru-copy-transformer": _mixed(
+        _mingru(width=18, feedforward=[12, 30]),
+        _transformer(positions="rotary"),
+        copy=True,
+    ),
+    "mingru-to-lstm": _mixed(_mingru(width=38), _recurrent("lstm", attention="additive")),
     # layers that are not alike, as pruning leaves them
     "transformer-unequal": _unequal(
         _transformer(heads=[4, 1], head_width=4, feedforward=[24, 9], model={"tie": "all"}),
@@ -195,6 +211,7 @@ OVER_FRAMES = {
         positions="rotary", model={"frontend": {"kind": "subsampling", "channels": 4}}
     ),
     "linear-ssru": _ssru(model={"frontend": {"kind": "linear"}}),
+    "linear-mingru": _mingru(model={"frontend": {"kind": "linear"}}),
     "linear-lstm-ctc": {**_recurrent("lstm"), "frontend": {"kind": "linear"}, "ctc": True},
     "subsampling-to-gru": _mixed(
         _transformer(positions="relative"),

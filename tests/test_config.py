@@ -156,10 +156,19 @@ REFUSED: list[tuple[dict[Any, Any], str]] = [
      "name, {tags: COLUMN, separator: TEXT} or a list of these; got {'tags': None}"),
     # kinds
     ({"model": {"encoder": {"kind": "foo"}}},
-     f"model.encoder.kind must be one of {KINDS}; got 'foo'"),
+     f"model.encoder.kind must be one of {KINDS}, mingru; got 'foo'"),
     ({"model": {"decoder": {"kind": None}}},
-     f"model.decoder.kind must be one of {KINDS}, ssru; got None"),
-    ({"model": {"encoder": {"width": 3}}}, f"model.encoder.kind must be given: one of {KINDS}"),
+     f"model.decoder.kind must be one of {KINDS}, ssru, mingru; got None"),
+    ({"model": {"encoder": {"width": 3}}},
+     f"model.encoder.kind must be given: one of {KINDS}, mingru"),
+    ({"model": {"encoder": {"kind": "mingru", "width": 31}}},
+     "model.encoder: width must be even, half for each direction; got 31"),
+    ({"model": {"encoder": {"kind": "mingru", "heads": 4}}},
+     "model.encoder.heads must be a known key of kind mingru; known here: kind, layers, width, "
+     "feedforward, norm, norm_epsilon, norm_position, activation, bias, dropout"),
+    ({"model": {"encoder": {"kind": "mingru", "layers": 2, "feedforward": [8, 9, 7]}}},
+     "model.encoder: feedforward must have a number for each of the 2 layers, or be one number "
+     "for all; got 3"),
     ({"data": {"input": {"height": 3}}},
      "data.input.kind must be given: one of text, audio, image"),
     ({"model": {"encoder": 3}}, "model.encoder must be a section of keys; got 3"),
@@ -472,12 +481,15 @@ share = st.floats(0, 0.99)
 
 @st.composite
 def stacks(draw: st.DrawFn, *, decoder: bool) -> dict[str, Any]:
-    kinds = ["rnn", "lstm", "gru", "transformer", *(["ssru"] if decoder else [])]
+    kinds = ["rnn", "lstm", "gru", "transformer", "mingru", *(["ssru"] if decoder else [])]
     kind = draw(st.sampled_from(kinds))
     heads = draw(st.integers(1, 4))
     options: dict[str, st.SearchStrategy[Any]] = {"layers": st.integers(1, 1024), "dropout": share}
-    if kind in ("transformer", "ssru"):
+    if kind in ("transformer", "ssru", "mingru"):
         options |= {"norm": st.sampled_from(["layer", "rms"]), "bias": st.booleans()}
+    if kind == "mingru" and not decoder:
+        fixed = {"width": st.integers(1, 64).map(lambda n: 2 * n)}
+    elif kind in ("transformer", "ssru", "mingru"):
         fixed = {"heads": st.just(heads), "width": st.integers(1, 8).map(lambda n: 2 * n * heads)}
     else:
         options |= {"width": st.integers(1, 65536)}

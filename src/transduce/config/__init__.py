@@ -18,6 +18,7 @@ from transduce.config.data import (
 from transduce.config.model import (
     DecoderConfig,
     EncoderConfig,
+    MinGRUEncoderConfig,
     ModelConfig,
     RecurrentDecoderConfig,
     RecurrentEncoderConfig,
@@ -47,6 +48,7 @@ __all__ = [
     "EngineChoice",
     "EvaluationConfig",
     "Files",
+    "MinGRUEncoderConfig",
     "ModelConfig",
     "NeighboursConfig",
     "ParallelFiles",

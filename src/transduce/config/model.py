@@ -21,6 +21,7 @@ from transduce.config.frontend import EmbeddingConfig, FrontendConfig
 __all__ = [
     "DecoderConfig",
     "EncoderConfig",
+    "MinGRUEncoderConfig",
     "ModelConfig",
     "RecurrentDecoderConfig",
     "RecurrentEncoderConfig",
@@ -36,12 +37,24 @@ _Widths = Annotated[tuple[Width, ...], Field(min_length=1, max_length=_MOST_LAYE
 _FromNone = Annotated[int, Bounds(ge=0, le=65_536)]
 _WidthsFromNone = Annotated[tuple[_FromNone, ...], Field(min_length=1, max_length=_MOST_LAYERS)]
 _Counts = Annotated[tuple[Count, ...], Field(min_length=1, max_length=_MOST_LAYERS)]
+Activation = Literal["relu", "gelu", "gelu-tanh", "silu", "swiglu", "geglu"]
 _ONE_OR_EACH = "a whole number of at least 1, or a list of such, one a layer"
 
 
 def each_layer(value: int | tuple[int, ...], layers: int) -> tuple[int, ...]:
     """An option that is one number for all layers, or a list, as one number for each."""
     return value if isinstance(value, tuple) else (value,) * layers
+
+
+def each_of_layers(name: str, value: int | tuple[int, ...], layers: int) -> tuple[int, ...]:
+    """Likewise. Raises ValueError where the list has another length."""
+    values = each_layer(value, layers)
+    if len(values) != layers:
+        raise ValueError(
+            f"{name} must have a number for each of the {layers} layers, or be one "
+            f"number for all; got {len(values)}"
+        )
+    return values
 
 
 class RecurrentEncoderConfig(Section):
@@ -70,7 +83,7 @@ class RecurrentDecoderConfig(Section):
 class TransformerOptions(Section):
     """What encoder and decoder of a Transformer have in common."""
 
-    kind: Literal["transformer", "ssru"]
+    kind: Literal["transformer", "ssru", "mingru"]
     layers: Count = 3
     width: Width = 256
     feedforward: _FromNone | _WidthsFromNone = Field(default=1024, description=_ONE_OR_EACH)
@@ -83,7 +96,7 @@ class TransformerOptions(Section):
     norm: Literal["layer", "rms"] = "layer"
     norm_epsilon: Annotated[float, Bounds(gt=0, le=1)] = 1e-6
     norm_position: Literal["pre", "post"] = "pre"
-    activation: Literal["relu", "gelu", "gelu-tanh", "silu", "swiglu", "geglu"] = "relu"
+    activation: Activation = "relu"
     positions: Literal["sinusoidal", "fairseq", "learned", "rotary", "relative", "none"] = (
         "sinusoidal"
     )
@@ -122,13 +135,7 @@ class TransformerOptions(Section):
         value = getattr(self, name)
         if value is None:
             return ()
-        values = each_layer(value, self.layers)
-        if len(values) != self.layers:
-            raise ValueError(
-                f"{name} must have a number for each of the {self.layers} layers, or be one "
-                f"number for all; got {len(values)}"
-            )
-        return values
+        return each_of_layers(name, value, self.layers)
 
     @property
     def head_size(self) -> int:
@@ -170,13 +177,36 @@ class TransformerDecoderConfig(TransformerOptions):
         return self
 
 
+class MinGRUEncoderConfig(Section):
+    """A Transformer encoder with minimal gated units for self-attention (Feng et al. 2024)."""
+
+    kind: Literal["mingru"]
+    layers: Count = 3
+    width: Width = 256
+    feedforward: Width | _Widths = Field(default=1024, description=_ONE_OR_EACH)
+    norm: Literal["layer", "rms"] = "layer"
+    norm_epsilon: Annotated[float, Bounds(gt=0, le=1)] = 1e-6
+    norm_position: Literal["pre", "post"] = "pre"
+    activation: Activation = "relu"
+    bias: bool = True
+    dropout: Probability = 0.1
+
+    @model_validator(mode="after")
+    def _agree(self) -> MinGRUEncoderConfig:
+        if self.width % 2:
+            raise ValueError(f"width must be even, half for each direction; got {self.width}")
+        each_of_layers("feedforward", self.feedforward, self.layers)
+        return self
+
+
 class SSRUDecoderConfig(TransformerOptions):
     """A Transformer decoder with simple recurrent units for self-attention (Kim et al. 2019).
 
-    ``feedforward`` 0: layers have no feed-forward block. ``heads`` are those over the memory.
+    ``mingru`` are minimal gated units (Feng et al. 2024). ``feedforward`` 0: layers have no
+    feed-forward block. ``heads`` are those over the memory.
     """
 
-    kind: Literal["ssru"]
+    kind: Literal["ssru", "mingru"]
     feedforward: _FromNone | _WidthsFromNone = Field(
         default=1024, description="a whole number of at least 0, or a list of such, one a layer"
     )
@@ -184,7 +214,8 @@ class SSRUDecoderConfig(TransformerOptions):
 
 
 EncoderConfig = Annotated[
-    RecurrentEncoderConfig | TransformerEncoderConfig, Field(discriminator="kind")
+    RecurrentEncoderConfig | TransformerEncoderConfig | MinGRUEncoderConfig,
+    Field(discriminator="kind"),
 ]
 DecoderConfig = Annotated[
     RecurrentDecoderConfig | TransformerDecoderConfig | SSRUDecoderConfig,

@@ -16,6 +16,7 @@ from transduce.compress import Shrunk
 from transduce.config import EngineChoice
 from transduce.engine.frontends.entrance import Entrance
 from transduce.engine.programs.weights import Number, int4_groups, over_sources
+from transduce.engine.stacks.gated import NativeGatedEncoder
 from transduce.engine.stacks.listening import NativeCTC
 from transduce.engine.stacks.recurrent import NativeRecurrentDecoder, NativeRecurrentEncoder
 from transduce.engine.stacks.transformer import NativeTransformerDecoder, NativeTransformerEncoder
@@ -23,6 +24,7 @@ from transduce.engine.stepper import EngineStepper, NativeDecoder, NativeEncoder
 from transduce.errors import EngineError, ModelError, NoProgramError
 from transduce.interfaces import Stepper
 from transduce.kernels.library import Library, load_library
+from transduce.models.gated_encoder import GatedEncoder
 from transduce.models.recurrent import RecurrentDecoder, RecurrentEncoder
 from transduce.models.seq2seq import Seq2Seq
 from transduce.models.storage import restore_floats
@@ -145,6 +147,8 @@ def _encoder(library: Library, number: Number, model: Seq2Seq) -> NativeEncoder:
     entrance = Entrance(library, number, model)
     if isinstance(model.encoder, TransformerEncoder):
         return NativeTransformerEncoder(library, number, entrance, model.encoder)
+    if isinstance(model.encoder, GatedEncoder):
+        return NativeGatedEncoder(library, number, entrance, model.encoder)
     if isinstance(model.encoder, RecurrentEncoder):
         return NativeRecurrentEncoder(library, number, entrance, model.encoder)
     raise NoProgramError.of("encoder", model.encoder)

@@ -172,7 +172,8 @@ _DECLARED: dict[str, tuple[Any, list[Any]]] = {
     "move": (_Int, [_Pointer, _Int, _Int, _Int, _Int, _Int]),
     "cell": (_Int, [_Pointer, _Int, _Int, _Int, _Int, _Int]),
     "recurrence": (_Int, [_Pointer, _Int, _Int, _Pointer, *[_Int] * 7]),
-    "simple_recurrence": (_Int, [_Pointer, *[_Int] * 5]),
+    "simple_recurrence": (_Int, [_Pointer, *[_Int] * 6]),
+    "source_scan": (_Int, [_Pointer, *[_Int] * 3]),
     "ancestry_attention": (_Int, [_Pointer, *[_Int] * 12]),
     "source_attention": (_Int, [_Pointer, *[_Int] * 10]),
     "windows": (_Int, [_Pointer, *[_Int] * 9]),
@@ -187,6 +188,8 @@ _DECLARED: dict[str, tuple[Any, list[Any]]] = {
     ),
     "lstm": (_Int, [_Int, _Int, *[_Pointer] * 3]),
     "lstm_back": (_Int, [_Int, _Int, *[_Pointer] * 4]),
+    "scan": (_Int, [_Int, *[_Pointer] * 5]),
+    "scan_back": (_Int, [_Int, *[_Pointer] * 4]),
     "round_groups": (
         _Int,
         [_Int, _Pointer, _Long, _Long, _Pointer, _Int, *[_Pointer] * 3],

@@ -9,6 +9,7 @@ from torch import Tensor
 from transduce.config import (
     DecoderConfig,
     EncoderConfig,
+    MinGRUEncoderConfig,
     ModelConfig,
     RecurrentDecoderConfig,
     RecurrentEncoderConfig,
@@ -29,6 +30,7 @@ from transduce.config.model import each_layer
 from transduce.errors import ConfigError
 from transduce.models.copying import PointerGenerator
 from transduce.models.ctc import CTCOutput
+from transduce.models.gated_encoder import GatedEncoder
 from transduce.models.recurrent import RecurrentDecoder, RecurrentEncoder
 from transduce.models.seq2seq import Decoder, Embedding, Encoder, Frontend, OutputLayer, Seq2Seq
 from transduce.models.transformer import TransformerDecoder, TransformerEncoder
@@ -135,6 +137,8 @@ def _build_encoder(config: EncoderConfig, input_width: int) -> Encoder:
         case TransformerEncoderConfig():
             options = _layer_options(config)
             return TransformerEncoder(input_width, options[0], each=options)
+        case MinGRUEncoderConfig():
+            return GatedEncoder(input_width, _gated_options(config))
 
 
 def _build_decoder(
@@ -163,7 +167,12 @@ def _build_decoder(
         case SSRUDecoderConfig():
             options = _layer_options(config)
             return TransformerDecoder(
-                input_width, options[0], memory_width=memory_width, each=options, recurrent=True
+                input_width,
+                options[0],
+                memory_width=memory_width,
+                each=options,
+                recurrent=True,
+                rectified=config.kind == "ssru",
             )
 
 
@@ -183,6 +192,26 @@ def _layer_options(
     return [
         replace(plain, feedforward=inner, heads=heads, key_value_heads=pairs, memory_heads=own)
         for inner, heads, pairs, own in each
+    ]
+
+
+def _gated_options(config: MinGRUEncoderConfig) -> list[StackOptions]:
+    """Those of every layer."""
+    return [
+        StackOptions(
+            width=config.width,
+            layers=config.layers,
+            feedforward=inner,
+            heads=1,  # there is no attention
+            norm=config.norm,
+            norm_epsilon=config.norm_epsilon,
+            norm_position=config.norm_position,
+            activation=config.activation,
+            positions="none",
+            bias=config.bias,
+            dropout=config.dropout,
+        )
+        for inner in each_layer(config.feedforward, config.layers)
     ]
 
 
@@ -228,11 +257,12 @@ def _build_pointer(
 
 def _embedding_dropout(stack: EncoderConfig | DecoderConfig) -> float:
     # A Transformer drops the sum of embedding and position, inside its own stack.
-    return 0.0 if isinstance(stack, TransformerOptions) else stack.dropout
+    own = TransformerOptions | MinGRUEncoderConfig
+    return 0.0 if isinstance(stack, own) else stack.dropout
 
 
 def _summary_layers(config: ModelConfig) -> int:
-    return 1 if config.encoder.kind == "transformer" else config.encoder.layers
+    return 1 if config.encoder.kind in ("transformer", "mingru") else config.encoder.layers
 
 
 def _tie_embeddings(source: Embedding | Frontend, target: Embedding) -> None:

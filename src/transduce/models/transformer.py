@@ -74,7 +74,8 @@ class TransformerDecoder(nn.Module):
     The state keeps, for layer i, ``key.i`` and ``value.i`` ``[N, G, t, d]`` of the t
     tokens read and ``memory_key.i`` and ``memory_value.i`` ``[B, G, S, d]``, where G
     is ``key_value_heads``. ``recurrent`` layers have a simple recurrent unit in the place of
-    self-attention (Kim et al. 2019), and ``cell.i`` ``[N, D]`` in that of keys and values.
+    self-attention (Kim et al. 2019), and ``cell.i`` ``[N, D]`` in that of keys and values;
+    not ``rectified``, it is a minimal gated unit (Feng et al. 2024).
     ``each`` is as of :class:`TransformerEncoder`. Attention, where the state keeps it, is the last
     layer's over the memory, averaged over heads.
     """
@@ -87,14 +88,17 @@ class TransformerDecoder(nn.Module):
         memory_width: int,
         each: Sequence[StackOptions] | None = None,
         recurrent: bool = False,
+        rectified: bool = True,
     ) -> None:
         super().__init__()
-        make_layer = RecurrentDecoderLayer if recurrent else DecoderLayer
         self.width = options.width
         self.entry = Entry(input_width, options)
         self.relative = _relative_bias(options, bidirectional=False)
         self.layers = nn.ModuleList(
-            make_layer(own, memory_width=memory_width) for own in each or [options] * options.layers
+            RecurrentDecoderLayer(own, memory_width=memory_width, rectified=rectified)
+            if recurrent
+            else DecoderLayer(own, memory_width=memory_width)
+            for own in each or [options] * options.layers
         )
         self.norm = _final_norm(options)
 

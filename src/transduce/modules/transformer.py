@@ -20,14 +20,15 @@ from transduce.modules.functional import (
     linear,
     make_norm,
 )
+from transduce.modules.gated_recurrence import MinimalGatedUnit, SimpleRecurrentUnit
 from transduce.modules.positions import rotate
-from transduce.modules.ssru import SimpleRecurrentUnit
 
 __all__ = [
     "AnyDecoderLayer",
     "DecoderLayer",
     "EncoderLayer",
     "FeedForward",
+    "GatedEncoderLayer",
     "NormPosition",
     "Positions",
     "RecurrentDecoderLayer",
@@ -158,6 +159,25 @@ class EncoderLayer(nn.Module):
         return _feed_forward(vectors, self.feedforward, self.feedforward_residual)
 
 
+class GatedEncoderLayer(nn.Module):
+    """A minimal gated unit and its output map in the place of self-attention, then feed-forward."""
+
+    def __init__(self, options: StackOptions) -> None:
+        super().__init__()
+        gain = options.output_gain(branches=2)
+        self.recurrence = MinimalGatedUnit(options.width, bias=options.bias)
+        self.output = linear(options.width, options.width, bias=options.bias, gain=gain)
+        self.recurrence_residual = Residual(options)
+        self.feedforward = FeedForward(options, output_gain=gain)
+        self.feedforward_residual = Residual(options)
+
+    def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
+        """``[B, S, D]`` to ``[B, S, D]``; ``mask`` ``[B, S]`` is true for real positions."""
+        read = self.recurrence(self.recurrence_residual.enter(vectors), mask)
+        vectors = self.recurrence_residual.leave(vectors, self.output(read))
+        return _feed_forward(vectors, self.feedforward, self.feedforward_residual)
+
+
 class DecoderLayer(nn.Module):
     """Self-attention over what was read so far, attention over the memory, feed-forward."""
 
@@ -214,15 +234,18 @@ class DecoderLayer(nn.Module):
 class RecurrentDecoderLayer(nn.Module):
     """A simple recurrent unit over what was read, attention over the memory, feed-forward if any.
 
-    Kim et al. 2019, section 3.1. ``feedforward`` 0 leaves that sub-layer out.
+    Kim et al. 2019, section 3.1. ``feedforward`` 0 leaves that sub-layer out. Not ``rectified``,
+    the unit is the minimal gated one of Feng et al. 2024.
     """
 
     past_names = ("cell",)
 
-    def __init__(self, options: StackOptions, *, memory_width: int) -> None:
+    def __init__(self, options: StackOptions, *, memory_width: int, rectified: bool = True) -> None:
         super().__init__()
         gain = options.output_gain(branches=3 if options.feedforward else 2)
-        self.recurrence = SimpleRecurrentUnit(options.width, bias=options.bias, gain=gain)
+        self.recurrence = SimpleRecurrentUnit(
+            options.width, bias=options.bias, gain=gain, rectified=rectified
+        )
         self.recurrence_residual = Residual(options)
         self.memory_attention = _attention(options, memory_width, gain)
         self.memory_residual = Residual(options)

@@ -196,9 +196,18 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         **_TRANSFORMER,
         "memory_heads": "Heads of the attention over the encoder; if none, as many as `heads`.",
     },
+    "MinGRUEncoderConfig": {
+        **{
+            name: sentence
+            for name, sentence in _TRANSFORMER.items()
+            if name in ("layers", "width", "feedforward", "activation", "bias", "dropout")
+            or name.startswith("norm")
+        },
+        "kind": "Layers of a Transformer with minimal gated units in place of self-attention.",
+    },
     "SSRUDecoderConfig": {
         **_TRANSFORMER,
-        "kind": "Layers of a Transformer with simple recurrent units in place of self-attention.",
+        "kind": "Layers of a Transformer with recurrent units, simple or minimal, for attention.",
         "feedforward": "Size of the hidden layer of each feed-forward block; 0: there are none.",
     },
     "TrainingConfig": {

@@ -197,9 +197,18 @@ SENTENCES_ZH: Mapping[str, Mapping[str, str]] = {
         **_TRANSFORMER,
         "memory_heads": "对编码器的注意力头数；none 为 `heads`。",
     },
+    "MinGRUEncoderConfig": {
+        **{
+            name: sentence
+            for name, sentence in _TRANSFORMER.items()
+            if name in ("layers", "width", "feedforward", "activation", "bias", "dropout")
+            or name.startswith("norm")
+        },
+        "kind": "Transformer 的层，以最小门控单元代替自注意力。",
+    },
     "SSRUDecoderConfig": {
         **_TRANSFORMER,
-        "kind": "Transformer 的层，以简单循环单元代替自注意力。",
+        "kind": "Transformer 的层，以简单循环单元或最小门控单元代替自注意力。",
         "feedforward": "前馈网络隐藏层的维数；0 表示没有前馈网络。",
     },
     "TrainingConfig": {

@@ -19,13 +19,14 @@ from transduce.modules.transformer import (
     AnyDecoderLayer,
     EncoderLayer,
     FeedForward,
+    GatedEncoderLayer,
     RecurrentDecoderLayer,
     Residual,
 )
 
 __all__ = ["Blocks", "heads_of", "joined", "norm", "write_copying", "write_output"]
 
-Layer = EncoderLayer | AnyDecoderLayer
+Layer = EncoderLayer | GatedEncoderLayer | AnyDecoderLayer
 
 
 class Blocks:
@@ -79,7 +80,12 @@ class Blocks:
         sums = self.program.buffer(2 * self.width)
         self.program.linear(source, sums, *joined((unit.value, unit.forget)))
         self.program.simple_recurrence(
-            sums, self.stream, "cells", offset=place * self.width, stride=layers * self.width
+            sums,
+            self.stream,
+            "cells",
+            offset=place * self.width,
+            stride=layers * self.width,
+            rectified=unit.rectified,
         )
         self._close(layer.recurrence_residual)
 

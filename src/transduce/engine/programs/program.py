@@ -168,10 +168,14 @@ class Program:
         )  # fmt: skip
 
     def simple_recurrence(
-        self, sums: int, out: int, cells: str, *, offset: int, stride: int
+        self, sums: int, out: int, cells: str, *, offset: int, stride: int, rectified: bool
     ) -> None:
         """One step of a simple recurrent unit, added to ``out``; see native/simple_recurrence.h."""
-        self._add("simple_recurrence", sums, out, self.tensor(cells), offset, stride)
+        self._add("simple_recurrence", sums, out, self.tensor(cells), offset, stride, rectified)
+
+    def source_scan(self, sums: int, out: int, *, lengths: str) -> None:
+        """A minimal gated unit over whole sources; see native/source_scan.h."""
+        self._add("source_scan", sums, out, self.tensor(lengths))
 
     def ancestry_attention(
         self,

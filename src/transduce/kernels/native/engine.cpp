@@ -12,9 +12,11 @@
 #include "memory.h"
 #include "recurrence.h"
 #include "rounding.h"
+#include "scan.h"
 #include "search.h"
 #include "simple_recurrence.h"
 #include "source_attention.h"
+#include "source_scan.h"
 #include "vocabulary.h"
 
 namespace transduce {
@@ -187,8 +189,13 @@ int transduce_recurrence(void* program, int kind, int sums, const void* recurren
                          last_offset, last_stride, reversed != 0);
 }
 
-int transduce_simple_recurrence(void* program, int sums, int out, int cells, int offset, int stride) {
-  return add<SimpleRecurrence>(program, sums, out, cells, offset, stride);
+int transduce_simple_recurrence(void* program, int sums, int out, int cells, int offset, int stride,
+                                int rectified) {
+  return add<SimpleRecurrence>(program, sums, out, cells, offset, stride, rectified != 0);
+}
+
+int transduce_source_scan(void* program, int sums, int out, int lengths) {
+  return add<SourceScan>(program, sums, out, lengths);
 }
 
 int transduce_ancestry_attention(void* program, int half, int in, int out, int before, int queries,
@@ -307,6 +314,29 @@ int transduce_lstm_back(int half, int threads, const LstmSize* size,
     check_lstm(threads, *size);
     half ? run_lstm_back<uint16_t>(threads, *size, parameters, tape, gradients)
          : run_lstm_back<float>(threads, *size, parameters, tape, gradients);
+  });
+}
+
+int transduce_scan(int threads, const ScanSize* size, const float* values, const float* keep,
+                   const float* first, float* cells) {
+  return guarded([&] {
+    check_scan(threads, *size);
+    const std::shared_ptr<Pool> pool = pool_of(threads);
+    pool->run([&](int thread) {
+      scan(*size, Share(size->ways(), thread, pool->team()), values, keep, first, cells);
+    });
+  });
+}
+
+// ``tape``: values, what is kept, first cells, cells; ``gradients``: of the first three.
+int transduce_scan_back(int threads, const ScanSize* size, const float* const* tape,
+                        const float* of_cells, float* const* gradients) {
+  return guarded([&] {
+    check_scan(threads, *size);
+    const std::shared_ptr<Pool> pool = pool_of(threads);
+    pool->run([&](int thread) {
+      scan_back(*size, Share(size->ways(), thread, pool->team()), tape, of_cells, gradients);
+    });
   });
 }
 

@@ -7,6 +7,7 @@
 #include "call.h"
 #include "lstm.h"
 #include "pool.h"
+#include "scan.h"
 
 namespace transduce {
 namespace {
@@ -63,6 +64,12 @@ void check_lstm(int threads, const LstmSize& size) {
   require(size.units % 16 == 0 && size.inputs % 2 == 0, Fault::kSizes);
   require(size.inputs < Widths::kMost && size.units < Widths::kMost / kGates, Fault::kSizes);
   product({size.sentences, size.length, kGates, size.depth(), sizeof(float)});
+}
+
+void check_scan(int threads, const ScanSize& size) {
+  check_threads(threads);
+  require(size.rows >= 0 && size.length >= 0 && size.width > 0, Fault::kSizes);
+  product({size.rows, size.length, size.width, sizeof(float)});
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// The simple recurrent unit of a decoder (Kim et al. 2019, section 3.1).
+// The simple recurrent unit of a decoder (Kim et al. 2019, section 3.1), with its ReLU or without:
+// then it is the minimal gated unit (Feng et al. 2024), f = 1 - z.
 #pragma once
 
 #include "layers.h"
@@ -6,13 +7,14 @@
 namespace transduce {
 
 // One step of every row from its sums [N, 2 W], W x and W_f x + b_f: with f = sigmoid of the second,
-// c = f ⊙ c + (1 - f) ⊙ W x in place and out += ReLU(c). ``cells`` is a tensor [N, stride], the
+// c = f ⊙ c + (1 - f) ⊙ W x in place and out += c, of ``rectified`` ReLU(c). ``cells`` is a tensor [N, stride], the
 // row's c at ``offset``.
 struct SimpleRecurrence : Operation {
   int sums, out, cells, offset, stride;
+  bool rectified;
 
-  SimpleRecurrence(int sums, int out, int cells, int offset, int stride)
-      : sums(sums), out(out), cells(cells), offset(offset), stride(stride) {}
+  SimpleRecurrence(int sums, int out, int cells, int offset, int stride, bool rectified)
+      : sums(sums), out(out), cells(cells), offset(offset), stride(stride), rectified(rectified) {}
 
   void fits(const Widths& widths) override {
     require(sums != out && widths[sums] == 2 * widths[out], Fault::kOperation);
@@ -36,8 +38,9 @@ struct SimpleRecurrence : Operation {
         const Floats keep = sigmoid(load_some(forget + i, count));
         const Floats value = fresh + keep * (load_some(cell + i, count) - fresh);
         store_some(cell + i, value, count);
-        // what is no number stays none
-        store_some(to + i, load_some(to + i, count) + (value < Floats{} ? Floats{} : value), count);
+        // what is no number stays none, rectified or not
+        const Floats given = rectified ? (value < Floats{} ? Floats{} : value) : value;
+        store_some(to + i, load_some(to + i, count) + given, count);
       }
     }
   }

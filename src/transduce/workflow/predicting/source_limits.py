@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from transduce.config import (
+    MinGRUEncoderConfig,
     ModelConfig,
     SearchConfig,
     TransformerEncoderConfig,
@@ -84,6 +85,8 @@ class SourceLimits:
             positions = _MOST_ATTENDED
             if encoder.positions == "learned":
                 positions = min(positions, encoder.max_positions)
+        if isinstance(encoder, MinGRUEncoderConfig):
+            each = 16.0 * wide + 4 * max(each_layer(encoder.feedforward, 1))
         if config.ctc:
             each += 2 * sizes[1]
         if not tokens:

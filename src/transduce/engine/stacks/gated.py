@@ -1,0 +1,59 @@
+"""Encoders of minimal gated units as native programs."""
+
+from __future__ import annotations
+
+import torch
+
+from transduce.engine.frontends.entrance import Entrance
+from transduce.engine.programs.blocks import Blocks, joined, norm
+from transduce.engine.programs.program import Program
+from transduce.engine.programs.runner import Runner
+from transduce.engine.programs.weights import Number
+from transduce.interfaces import Memory, Source
+from transduce.kernels.library import Library
+from transduce.models.gated_encoder import GatedEncoder
+from transduce.modules.transformer import GatedEncoderLayer
+
+__all__ = ["NativeGatedEncoder"]
+
+
+class NativeGatedEncoder:
+    """A :class:`GatedEncoder` with its embedding, in one program (see :class:`Entrance`)."""
+
+    def __init__(
+        self, library: Library, number: Number, entrance: Entrance, encoder: GatedEncoder
+    ) -> None:
+        self._entrance = entrance
+        self._width = width = encoder.width
+        program = Program(library, number)
+        blocks = Blocks(program, width)
+        blocks.enter_stack(encoder.entry, entrance.width, entrance.write, step=False)
+        sums, states = program.buffer(2 * width), program.buffer(width)
+        for layer in encoder.layers:
+            if not isinstance(layer, GatedEncoderLayer):
+                raise TypeError(f"layer must be a GatedEncoderLayer; got {type(layer)}")
+            source, unit = blocks.enter(layer.recurrence_residual), layer.recurrence
+            program.linear(source, sums, *joined((unit.value, unit.update)))
+            program.source_scan(sums, states, lengths="lengths")
+            blocks.leave(layer.recurrence_residual, states, layer.output)
+            blocks.feed_forward(layer)
+        norm(program, encoder.norm, blocks.stream, blocks.entered)
+        program.put(blocks.entered, "vectors", stride=width)
+        program.mean(blocks.entered, "lengths", "summary")
+        self._runner = Runner(program)
+
+    def __call__(self, source: Source) -> Memory:
+        """Encode a padded batch."""
+        entered, source = self._entrance.enter(source)
+        B, S = source.values.shape[:2]
+        vectors = torch.empty(B, S, self._width)
+        summary = torch.empty(B, 1, self._width)
+        of_sentences = {
+            **entered,
+            "lengths": source.lengths.contiguous(),
+            "vectors": vectors,
+            "summary": summary,
+        }
+        self._runner.run_sources(of_sentences, {}, S)
+        tokens = source.values if source.is_tokens else None
+        return Memory(vectors, source.mask, tokens, summary)
