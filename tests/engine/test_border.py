@@ -199,6 +199,7 @@ HARMED = [
     "lstm-copy", "gru-cosine", "lstm-multihead", "rnn-additive", "transformer-relative",
     "transformer-rotary", "transformer-copy", "transformer-learned", "transformer-to-gru",
     "convolution-transformer", "subsampling-gru", "patches-gru", "linear-lstm-ctc", "ssru",
+    "mingru",
 ]  # fmt: skip
 
 
@@ -267,7 +268,10 @@ def operations(draw: st.DrawFn) -> Callable[[Program], None]:
             kind, n[0], weight, None, n[1], offset=n[2], lengths=t[0], last=t[1],
             last_offset=n[3], last_stride=n[4], backwards=flag,
         ),
-        lambda p: p.simple_recurrence(n[0], n[1], t[0], offset=n[2], stride=n[3]),
+        lambda p: p.simple_recurrence(
+            n[0], n[1], t[0], offset=n[2], stride=n[3], rectified=flag
+        ),
+        lambda p: p.source_scan(n[0], n[1], lengths=t[0]),
         lambda p: p.ancestry_attention(
             n[0], n[1], before=n[5], heads=heads, cache=t[0], table=t[1], rotary=pair, bias=None
         ),

@@ -59,9 +59,15 @@ def transformers(draw: st.DrawFn) -> dict[str, Any]:
     }
     decoder = {**stack, "layers": draw(layers)}
     if positions not in ("rotary", "relative") and draw(st.booleans()):
-        decoder |= {"kind": "ssru", "feedforward": draw(st.integers(0, 70))}
+        decoder |= {"kind": draw(st.sampled_from(["ssru", "mingru"]))}
+        decoder |= {"feedforward": draw(st.integers(0, 70))}
+    encoder = {**stack, "layers": draw(layers)}
+    if draw(st.integers(0, 3)) == 0:
+        shared = ("feedforward", "norm", "norm_position", "activation", "bias", "dropout", "layers")
+        encoder = {name: encoder[name] for name in shared}
+        encoder |= {"kind": "mingru", "width": 2 * draw(st.integers(1, 40))}
     return {
-        "encoder": {**stack, "layers": draw(layers)},
+        "encoder": encoder,
         "decoder": decoder,
         "tie": draw(st.sampled_from(["none", "target"])),
     }
