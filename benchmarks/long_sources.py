@@ -129,7 +129,7 @@ def _far(kind: str, options: argparse.Namespace) -> None:
             read = torch.full((len(answers), 1), BEGIN)
             loss = torch.nn.functional.cross_entropy(model(source, read)[:, 0], answers)
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
         steps += 1
