@@ -16,7 +16,7 @@ from transduce.reading.columns import layout_of
 from transduce.reading.tables.whole_rows import TableRow
 from transduce.reading.tables.whole_tables import Table, opened_table
 
-__all__ = ["AskedTable", "asked_table", "require_table_form"]
+__all__ = ["AskedTable", "asked_table", "require_table_form", "table_form"]
 
 _FORMS = ("csv", "tsv", "jsonl")
 _CLOSED = (".gz", ".zst", ".xlsx", ".xlsm", ".parquet")  # what no table is written as
@@ -72,7 +72,7 @@ def asked_table(
                 f"the new one is {table.added[0]!r}",
                 file=sys.stderr,
             )
-        asked = AskedTable(_form(table, form), iter(()))
+        asked = AskedTable(table_form(table, form), iter(()))
         asked.sources = _noting(table, asked)
         yield asked
 
@@ -89,7 +89,8 @@ def _form_of(output: Path | None) -> str | None:
     return suffix if suffix in _FORMS else None
 
 
-def _form(table: Table, form: str | None) -> Form:
+def table_form(table: Table, form: str | None) -> Form:
+    """How a table is written again: in a form, or in that of its own kind."""
     if form is None:
         form = {"xlsx": "csv", "parquet": "jsonl"}.get(table.kind, table.kind)
     if form == "jsonl":
