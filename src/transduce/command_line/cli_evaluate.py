@@ -39,11 +39,21 @@ def evaluate(
         Optional[Path],  # noqa: UP045
         typer.Option(metavar="FILE", help="Draw what is wrong among the surest outputs (PNG)."),
     ] = None,
+    noise: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            metavar="KIND[=SHARE]",
+            help="Measure with noise in a share of the words, too: typing, case or accents.",
+        ),
+    ] = None,
 ) -> None:
     """Measure a model on pairs. Scores on its own test set are stored with the model."""
     from transduce.commands.measuring.evaluate import evaluate
 
-    evaluate(model, data or [], json, worst, part, sheet, confidence=confidence, plot=plot)
+    evaluate(
+        model, data or [], json, worst, part, sheet,
+        confidence=confidence, plot=plot, noise=noise or (),
+    )  # fmt: skip
 
 
 def calibrate(

@@ -29,6 +29,8 @@ from transduce.workflow.contact_sheet import draw_sheet, require_pictures
 from transduce.workflow.evaluate import Evaluation
 from transduce.workflow.evaluate import evaluate as score
 from transduce.workflow.mixture_scores import MixtureEvaluation, evaluate_parts
+from transduce.workflow.noise.noise_scores import measure_noise
+from transduce.workflow.noise.noisy_sources import Noise
 from transduce.workflow.predicting.details import PLAIN
 from transduce.workflow.trained import TrainedModel, read_report
 
@@ -47,17 +49,20 @@ def evaluate(
     *,
     confidence: bool = False,
     plot: Path | None = None,
+    noise: Sequence[str] = (),
 ) -> None:
     """Print the scores; write all figures to ``output`` as JSON.
 
     Those on the recipe's own test set, with its own options, are kept in the model's report. A
     model of a mixture is measured on each part that has a test set, or on ``part`` alone.
     ``sheet`` is for the best and worst outputs of a model that reads pictures, under these.
-    ``confidence`` measures how good that is, ``plot`` draws the risk at each coverage.
+    ``confidence`` measures how good that is, ``plot`` draws the risk at each coverage; ``noise``
+    are kinds of noise in sources (``typing=0.1``) that it is measured with as well.
     """
     require_file_place(output, "--json")
     require_file_place(sheet, "--sheet")
     require_file_place(plot, "--plot")
+    noises = [Noise.parse(text) for text in noise]
     inputs, overrides = split_overrides(arguments)
     files = [Path(text) for text in inputs]
     trained = load_trained(model)
@@ -92,6 +97,8 @@ def evaluate(
     values = evaluation.to_dict()
     values["sentences_per_second"] = evaluation.sentences_per_second
     values["problems"] = problems.report()
+    if noises:
+        values["noise"] = _noise(trained, evaluation, noises, part)
     if confidence:
         values["confidence"] = _confidence(trained, evaluation, part or "", plot)
     if not files and not overrides and part is None:
@@ -116,6 +123,23 @@ def _confidence(
     print(found.table())
     if plot is not None:
         draw_risk(found, plot, trained.config.name)
+    return found.to_dict()
+
+
+def _noise(
+    trained: TrainedModel | AdaptedModel,
+    evaluation: Evaluation | MixtureEvaluation,
+    noises: Sequence[Noise],
+    part: str | None,
+) -> dict[str, Any]:
+    """Print the scores with each noise beside those without; all figures."""
+    if isinstance(trained, AdaptedModel):
+        raise ConfigError("--noise must be used with Transduce's models; got transformers'")
+    if isinstance(evaluation, MixtureEvaluation):
+        raise ConfigError("--noise must be used with --part for a model of several parts")
+    found = measure_noise(trained, evaluation, noises, part=part)
+    print()
+    print(found.table())
     return found.to_dict()
 
 
