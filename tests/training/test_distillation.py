@@ -13,6 +13,7 @@ from training_fakes import ToyBatches, ToyModel
 
 from transduce.batches.teaching_files import TeachingFiles
 from transduce.interfaces import PADDING
+from transduce.training.objectives import token_loss
 from transduce.training.objectives.distillation import Distillation, distillation_loss
 from transduce.training.objectives.forward import Forward
 
@@ -42,6 +43,21 @@ def test_loss_is_the_equations(temperature: float) -> None:
     assert torch.autograd.gradcheck(
         lambda z: distillation_loss(z, targets, kept.indices, kept.values, temperature), logits
     )
+
+
+def test_blocks_of_rows_are_one_sum(monkeypatch: pytest.MonkeyPatch) -> None:
+    logits = torch.randn(3, 5, 11, dtype=torch.bfloat16, requires_grad=True)
+    teacher = torch.randn(3, 5, 11).log_softmax(-1).topk(4, dim=-1)
+    targets = torch.randint(0, 11, (3, 5))
+    found = []
+    for numbers in (1 << 18, 25):
+        monkeypatch.setitem(token_loss._BLOCK, "cpu", numbers)
+        loss = distillation_loss(logits, targets, teacher.indices, teacher.values, 1.5)
+        (gradient,) = torch.autograd.grad(loss, logits)
+        assert gradient.dtype == torch.bfloat16
+        found.append((loss.item(), gradient))
+    assert found[0][0] == pytest.approx(found[1][0], rel=1e-6)
+    assert torch.equal(found[0][1], found[1][1])
 
 
 def test_loss_with_all_tokens_is_least_where_the_student_is_the_teacher() -> None:

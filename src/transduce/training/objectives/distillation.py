@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from transduce.interfaces import PADDING
 from transduce.training.objectives.forward import Forward
+from transduce.training.objectives.token_loss import row_blocks
 
 __all__ = ["Distillation", "Teaching", "distillation_loss"]
 
@@ -61,11 +63,49 @@ def distillation_loss(
         log_probs: the teacher's, ``[B, T, K]``.
         temperature: τ, above 0.
     """
-    precise = torch.promote_types(logits.dtype, torch.float32)
-    scores = logits.to(precise)
-    if temperature != 1:
-        scores = scores / temperature
-    q = torch.softmax(log_probs.to(precise) / temperature, dim=-1)
-    mean = (q * scores.gather(-1, tokens)).sum(-1)  # [B, T]
-    losses = torch.logsumexp(scores, dim=-1) - mean
-    return temperature**2 * losses.masked_fill(targets == PADDING, 0).sum()
+    vocabulary, kept = logits.shape[-1], tokens.shape[-1]
+    loss: Tensor = _Distilled.apply(  # type: ignore[no-untyped-call]
+        logits.reshape(-1, vocabulary),
+        targets.reshape(-1),
+        tokens.reshape(-1, kept),
+        log_probs.reshape(-1, kept),
+        temperature,
+    )
+    return loss
+
+
+class _Distilled(torch.autograd.Function):
+    """With ``z`` the logits over τ, a token costs ``τ² (log Σ exp z − Σ_k q_k z_k)``.
+
+    Its gradient is ``τ (softmax(z) − q)``. In blocks, and written down, no second ``[N, V]`` is
+    held but the gradient, of which automatic differentiation makes four more.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, logits: Tensor, targets: Tensor, tokens: Tensor, log_probs: Tensor, tau: float
+    ) -> Tensor:
+        precise = torch.promote_types(logits.dtype, torch.float32)
+        q = torch.softmax(log_probs.to(precise) / tau, dim=-1)
+        normalisers = torch.empty(logits.shape[0], dtype=precise, device=logits.device)
+        loss = torch.zeros((), dtype=precise, device=logits.device)
+        for rows in row_blocks(logits):
+            block = logits[rows].to(precise) / tau
+            normaliser = torch.logsumexp(block, dim=-1, out=normalisers[rows])
+            mean = (q[rows] * block.gather(1, tokens[rows])).sum(-1)
+            loss += (normaliser - mean).masked_fill_(targets[rows] == PADDING, 0).sum()
+        ctx.save_for_backward(logits, targets, tokens, q, normalisers)
+        ctx.tau = tau
+        return tau**2 * loss
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
+        logits, targets, tokens, q, normalisers = ctx.saved_tensors
+        result = torch.empty_like(logits)
+        for rows in row_blocks(logits):
+            block = (logits[rows].to(q.dtype) / ctx.tau - normalisers[rows, None]).exp_()
+            block.scatter_add_(1, tokens[rows], -q[rows])
+            block *= (targets[rows, None] != PADDING) * (ctx.tau * gradient)
+            result[rows] = block
+        return result, None, None, None, None

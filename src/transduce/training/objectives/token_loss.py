@@ -10,7 +10,7 @@ from torch import Tensor
 from transduce.interfaces import PADDING
 from transduce.kernels.loss import has_native_loss, loss_gradient, normalize_rows
 
-__all__ = ["token_loss"]
+__all__ = ["row_blocks", "token_loss"]
 
 # Rows are worked on in blocks of about so many numbers: on a CPU a block then stays in the
 # cache through all passes over it, and no second [B, T, V] in float32 is ever held.
@@ -81,7 +81,7 @@ class _SmoothedCrossEntropy(torch.autograd.Function):
         normalisers = torch.empty(logits.shape[0], dtype=precise, device=logits.device)
         objective = torch.zeros((), dtype=precise, device=logits.device)
         likelihood = torch.zeros_like(objective)
-        for rows in _blocks(logits):
+        for rows in row_blocks(logits):
             block, target = logits[rows].to(precise), targets[rows]
             padding = target == PADDING
             normaliser = torch.logsumexp(block, dim=-1, out=normalisers[rows])
@@ -101,7 +101,7 @@ class _SmoothedCrossEntropy(torch.autograd.Function):
         logits, targets, normalisers = ctx.saved_tensors
         smoothing, vocabulary = ctx.smoothing, logits.shape[-1]
         result = torch.empty_like(logits)
-        for rows in _blocks(logits):
+        for rows in row_blocks(logits):
             block = (logits[rows] - normalisers[rows, None]).exp_()
             if smoothing:
                 block -= smoothing / vocabulary
@@ -112,7 +112,8 @@ class _SmoothedCrossEntropy(torch.autograd.Function):
         return result, None, None
 
 
-def _blocks(logits: Tensor) -> list[slice]:
+def row_blocks(logits: Tensor) -> list[slice]:
+    """Rows of ``[N, V]`` that are worked on together."""
     numbers = _BLOCK.get(logits.device.type, 1 << 24)
     height = max(1, numbers // logits.shape[1])
     return [slice(start, start + height) for start in range(0, logits.shape[0], height)]
