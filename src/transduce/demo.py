@@ -35,6 +35,8 @@ RECIPE = {
     "model": {"preset": "lstm-tiny"},
     "training": {
         "batch_tokens": 2048,
+        "learning_rate": 6e-3,
+        "dropout": 0.0,  # in two minutes nothing is learnt by heart
         "metric": "exact_match",
         "average": "ema",
         "ema_decay": 0.995,
