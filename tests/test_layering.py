@@ -38,6 +38,7 @@ FLOORS = [
     ["engine"],
     ["training", "neighbours", "shortlists"],
     ["workflow"],
+    ["light"],
     ["pretrained"],
     ["export", "automatic", "explain"],
     ["tuning", "ladder"],
@@ -47,7 +48,8 @@ FLOORS = [
     ["__init__"],
     ["demo", "server"],
     ["commands"],
-    ["terminal", "command_line"],
+    ["terminal"],
+    ["command_line"],
     ["cli"],
     ["__main__"],
 ]

@@ -1,4 +1,6 @@
-"""The program, also ``python -m transduce``: what the Tab key asks is answered before all else."""
+"""The program, also ``python -m transduce``: what the Tab key asks is answered before all else,
+then predictions that need not wait for the libraries of the other commands.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,23 @@ def main() -> None:
         text, status = answer
         sys.stdout.buffer.write(f"{text}\n".encode() if text else b"")
         sys.exit(status)
+    if sys.argv[1:2] == ["predict"] and _predicted(sys.argv[1:]):
+        return
     from transduce import cli  # loads typer
 
     cli.main()
+
+
+def _predicted(arguments: list[str]) -> bool:
+    from transduce.commands.predicting.at_once import answers_at_once
+
+    if (answer := answers_at_once(arguments)) is None:
+        return False
+    from transduce.terminal import speaking
+
+    with speaking(debug=False):
+        answer()
+    return True
 
 
 if __name__ == "__main__":

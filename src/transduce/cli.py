@@ -28,9 +28,10 @@ from transduce.command_line.cli_serve import serve
 from transduce.command_line.cli_shortlist import shortlist
 from transduce.command_line.cli_shrink import ladder, shrink
 from transduce.command_line.cli_tune import tune
+from transduce.command_line.command_group import Commands
 from transduce.commands.completing import completion
 from transduce.errors import ConfigError
-from transduce.terminal import Commands, speaking
+from transduce.terminal import speaking
 
 __all__ = ["app", "main"]
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol, Self, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from transduce.errors import ModelError
+
+if TYPE_CHECKING:  # what predicts without torch (transduce.light) does not wait for it
+    import torch
+    from torch import Tensor
 
 __all__ = [
     "BEGIN",
@@ -37,10 +39,13 @@ __all__ = [
     "Source",
     "State",
     "Stepper",
+    "Stopping",
 ]
 
 # Every vocabulary starts with the same four symbols.
 PADDING, UNKNOWN, BEGIN, END = 0, 1, 2, 3
+
+Stopping = Literal["bound", "generate", "generate-early", "generate-never"]  # see SearchConfig
 
 Frames = NDArray[np.float32]  # [S, F]: S columns of F numbers, of a spectrogram or a picture
 
@@ -68,6 +73,8 @@ class Source:
     @classmethod
     def of_tokens(cls, rows: Sequence[Sequence[int]]) -> Source:
         """Pad the tokens of B sentences (without END); no sentences give ``[0, 1]``."""
+        import torch
+
         lengths = [len(row) + 1 for row in rows]
         width = max(lengths, default=1)
         padded = [[*row, END, *[PADDING] * (width - len(row) - 1)] for row in rows]
@@ -77,6 +84,8 @@ class Source:
     @classmethod
     def of_frames(cls, rows: Sequence[Frames], width: int) -> Source:
         """Pad frames ``[S, F]`` of B sources, F being ``width``; no rows give ``[0, 1, F]``."""
+        import torch
+
         lengths = [len(row) for row in rows]
         values = torch.zeros(len(rows), max(lengths, default=1), width)
         for place, row in enumerate(rows):
@@ -110,6 +119,8 @@ class Source:
     @property
     def mask(self) -> Tensor:
         """Bool ``[B, S]``, true at real positions."""
+        import torch
+
         positions = torch.arange(self.values.shape[1], device=self.device)
         return positions < self.lengths[:, None]
 
@@ -344,7 +355,7 @@ class BeamPlan:
     prefix: tuple[int, ...] = ()
     free: int = 0
     banned_first: tuple[int, ...] = ()
-    stopping: Literal["bound", "generate", "generate-early", "generate-never"] = "bound"
+    stopping: Stopping = "bound"
     forced_end: bool = False
 
     def select(self, sentences: Sequence[int]) -> BeamPlan:

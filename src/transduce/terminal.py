@@ -7,16 +7,14 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NoReturn
-
-from typer.core import TyperGroup
+from typing import TYPE_CHECKING, NoReturn
 
 from transduce.errors import TransduceError, one_line
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-__all__ = ["Commands", "speaking"]
+__all__ = ["pipes_told", "speaking"]
 
 _WRONG, _NOBODY_READS = 2, 141  # the second is 128 + SIGPIPE, as a shell says it
 
@@ -25,24 +23,9 @@ class _PipeClosedError(Exception):
     """Nobody reads what is written any more."""
 
 
-class Commands(TyperGroup):
-    """Hides a closed pipe from the library, which would end with a status of its own."""
-
-    def make_context(
-        self, info_name: str | None, args: list[str], parent: Any = None, **extra: object
-    ) -> Any:
-        """Parse; here the help and the version are printed."""
-        with _pipes_told():
-            return super().make_context(info_name, args, parent, **extra)
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command."""
-        with _pipes_told():
-            return super().invoke(ctx)
-
-
 @contextlib.contextmanager
-def _pipes_told() -> Iterator[None]:
+def pipes_told() -> Iterator[None]:
+    """Hide a closed pipe from libraries, which would end with a status of their own."""
     try:
         yield
     except BrokenPipeError:

@@ -19,11 +19,11 @@ from architectures import ARCHITECTURES, SYMBOLS, make_model, make_source_for, m
 from transduce.config import SearchConfig
 from transduce.engine import fast_stepper
 from transduce.engine.programs.program import Number, Program
-from transduce.engine.programs.runner import Extent, Runner
 from transduce.errors import EngineError, ModelError, SearchError, TransduceError
 from transduce.interfaces import BEGIN, BeamPlan
 from transduce.kernels import border, lstm
 from transduce.kernels.loss import loss_gradient, normalize_rows
+from transduce.kernels.running.runner import Extent, Runner
 from transduce.modules.positions import rotary_table
 from transduce.search import decode
 

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from architectures import ARCHITECTURES, SYMBOLS, make_model, make_source
 from transduce.config import SearchConfig
-from transduce.engine import fast_stepper, native_search
+from transduce.engine import fast_stepper
 from transduce.errors import ModelError, SearchError
 from transduce.interfaces import END
+from transduce.kernels.running import native_search
 from transduce.models.seq2seq import Seq2Seq
 from transduce.search import Constraints, Hypothesis, decode
 from transduce.training.chunks.team import torch_threads

@@ -15,8 +15,8 @@ from transduce.config import SearchConfig
 from transduce.engine import fast_stepper
 from transduce.engine.choice import in_floats
 from transduce.engine.programs.program import Program
-from transduce.engine.programs.runner import Extent, Runner
 from transduce.errors import EngineError, ModelError
+from transduce.kernels.running.runner import Extent, Runner
 from transduce.models.seq2seq import Seq2Seq
 from transduce.models.storage import adopt_weights, named_weights
 from transduce.search import decode

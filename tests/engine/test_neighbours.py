@@ -15,8 +15,9 @@ from engine_kernels import LESSER, kernels
 
 from architectures import ARCHITECTURES, SYMBOLS, make_model, make_source_for, sentences
 from transduce.config import ModelConfig, SearchConfig
-from transduce.engine import fast_stepper, native_search
+from transduce.engine import fast_stepper
 from transduce.interfaces import END
+from transduce.kernels.running import native_search
 from transduce.models.build import build_model
 from transduce.models.seq2seq import Seq2Seq
 from transduce.search import Ensemble, Hypothesis, decode

@@ -14,9 +14,9 @@ from architectures import ARCHITECTURES, make_model, make_source_for
 from transduce.config import SearchConfig
 from transduce.engine import fast_stepper
 from transduce.engine.programs.program import Number, Program
-from transduce.engine.programs.runner import Extent, Runner
 from transduce.engine.programs.weights import Weights
 from transduce.errors import ModelError, SearchError
+from transduce.kernels.running.runner import Extent, Runner
 from transduce.models.seq2seq import Seq2Seq
 from transduce.search import decode
 

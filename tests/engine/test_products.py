@@ -8,7 +8,7 @@ import torch
 from engine_kernels import kernels
 
 from transduce.engine.programs.program import Program
-from transduce.engine.programs.runner import Extent, Runner
+from transduce.kernels.running.runner import Extent, Runner
 
 STEPS = (63, 127)  # of an activation's largest size: what instructions sum up decides which
 

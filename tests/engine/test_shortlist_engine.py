@@ -15,9 +15,9 @@ from transduce.compress import shrunk
 from transduce.config import SearchConfig
 from transduce.engine import fast_stepper
 from transduce.engine.programs.program import Number, Program
-from transduce.engine.programs.runner import Extent, Runner
 from transduce.errors import EngineError
 from transduce.interfaces import BEGIN, END, Source
+from transduce.kernels.running.runner import Extent, Runner
 from transduce.models.seq2seq import Seq2Seq
 from transduce.models.storage import adopt_weights, named_weights
 from transduce.search import Hypothesis, decode

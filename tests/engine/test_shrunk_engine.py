@@ -23,9 +23,9 @@ from transduce.compress import Shrunk, floats_of, int8_rows, shrunk
 from transduce.config import SearchConfig
 from transduce.engine import fast_stepper
 from transduce.engine.programs.program import Program
-from transduce.engine.programs.runner import Extent, Runner
 from transduce.engine.programs.weights import Weights
 from transduce.errors import ModelError
+from transduce.kernels.running.runner import Extent, Runner
 from transduce.models.seq2seq import Seq2Seq
 from transduce.models.storage import adopt_weights, named_weights, restore_floats
 from transduce.search import decode

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from transduce.engine.programs.program import Program
-from transduce.engine.programs.runner import Extent, Runner
 from transduce.engine.programs.weights import Number
 from transduce.kernels.library import Library
+from transduce.kernels.running.runner import Extent, Runner
 from transduce.modules.positions import rotary_table
 
 Array = NDArray[np.float64]

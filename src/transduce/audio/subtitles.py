@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from transduce.audio.word_times import Word
+if TYPE_CHECKING:  # whose module loads more than a text needs
+    from transduce.audio.word_times import Word
 
 __all__ = ["VTT_HEAD", "cues", "srt_text", "vtt_text"]
 

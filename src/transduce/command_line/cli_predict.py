@@ -106,7 +106,8 @@ def predict(
 ) -> None:
     """Write the model's output for each record of the input, one line for each."""
     from transduce.commands.arguments import split_overrides
-    from transduce.commands.predicting import Request, predict
+    from transduce.commands.predicting.predict import predict
+    from transduce.commands.predicting.request import Request
 
     sources, overrides = split_overrides(inputs or [])
     request = Request(

@@ -11,14 +11,13 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from transduce.compress.rows import InMemory, Int8Rows, Readable
-from transduce.kernels.nearest_levels import GROUP, nearest_levels
+from transduce.kernels import levels
+from transduce.kernels.levels import GROUP
+from transduce.kernels.nearest_levels import nearest_levels
 
 __all__ = ["GROUP", "Int4Groups"]
 
-# The sixteen levels of least squared error for normal numbers (Max 1960, table I), the outermost 1:
-# near 0, where most weights are, they lie closer than equal steps.
-_UPPER = torch.tensor([0.1284, 0.3881, 0.6568, 0.9424, 1.256, 1.618, 2.069, 2.733]) / 2.733
-LEVELS = torch.cat([-_UPPER.flip(0), _UPPER])
+LEVELS = torch.from_numpy(levels.LEVELS)
 # the two of each byte
 _PAIRS = torch.stack([LEVELS.repeat(16), LEVELS.repeat_interleave(16)], dim=1)
 _SHARES = torch.linspace(0.7, 1.1, 13)  # of the largest size: what is above is cut

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from transduce.engine.stepper import EngineStepper, NativeDecoder, NativeEncoder
 from transduce.errors import EngineError, ModelError, NoProgramError
 from transduce.interfaces import Stepper
 from transduce.kernels.library import Library, load_library
+from transduce.kernels.running.notes import Notes
 from transduce.models.gated_encoder import GatedEncoder
 from transduce.models.recurrent import RecurrentDecoder, RecurrentEncoder
 from transduce.models.seq2seq import Seq2Seq
@@ -120,13 +121,18 @@ def engine_of(
 
 
 def _native(library: Library, number: Number, model: Seq2Seq) -> EngineStepper:
-    return EngineStepper(
-        _encoder(library, over_sources(number), model),
-        _decoder(library, number, model),
+    notes = Notes({id(weight): name for name, weight in model.named_parameters()})
+    noting = replace(library, notes=notes)
+    stepper = EngineStepper(
+        _encoder(noting, over_sources(number), model),
+        _decoder(noting, number, model),
         vocabulary=model.vocabulary,
         copied=None if model.pointer is None else model.pointer.symbols.clone(),
         listener=None if model.ctc is None else NativeCTC(library, model.ctc),
+        notes=notes,
     )
+    notes.names = {}  # other tensors may come to have the same ``id``
+    return stepper
 
 
 def in_floats(model: Seq2Seq) -> Seq2Seq:

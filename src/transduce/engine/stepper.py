@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from transduce.engine.native_search import SearchedDecoder, search, search_groups
-from transduce.engine.programs.runner import Extent
 from transduce.errors import ModelError
 from transduce.interfaces import END, BeamPlan, Candidates, Ended, Memory, Source
+from transduce.kernels.running.native_search import SearchedDecoder, search, search_groups
+from transduce.kernels.running.notes import Notes
+from transduce.kernels.running.runner import Extent
 from transduce.models.state import DecoderState
 
 __all__ = [
@@ -34,6 +35,10 @@ class NativeEncoder(Protocol):
         """Encode."""
         ...
 
+    def noted(self) -> dict[str, Any] | None:
+        """What it is, as data; None where it cannot be made of that."""
+        ...
+
 
 class NativeListener(Protocol):
     """A memory to the log-probabilities of a second output on it."""
@@ -46,7 +51,12 @@ class NativeListener(Protocol):
 class NativeDecoder(SearchedDecoder, Protocol):
     """One token of every row at a time."""
 
+    stored: torch.dtype  # of keys and values
     attends: bool  # whether there are weights over the memory to keep
+
+    def noted(self) -> dict[str, Any] | None:
+        """What it is, as data; None where it cannot be made of that."""
+        ...
 
     @property
     def prepare(self) -> Callable[[Memory], dict[str, Tensor]]:
@@ -159,6 +169,7 @@ class EngineStepper:
         vocabulary: int,
         copied: Tensor | None = None,
         listener: NativeListener | None = None,
+        notes: Notes | None = None,
     ) -> None:
         """``copied`` int64 ``[V_source]``: the target's symbol of each of the source's, if any."""
         self._encoder = encoder
@@ -166,6 +177,19 @@ class EngineStepper:
         self.vocabulary = vocabulary
         self._copied = copied
         self._listener = listener
+        self._notes = notes
+
+    def noted(self) -> dict[str, Any] | None:
+        """All programs as data, of which whole searches can be made without torch; None where that
+        cannot be (``transduce.light``).
+        """
+        encoder, decoder, notes = self._encoder.noted(), self._decoder.noted(), self._notes
+        if self._copied is not None or notes is None or not notes.whole:
+            return None
+        if encoder is None or decoder is None:
+            return None
+        parts = {"encoder": encoder, "decoder": decoder, "vocabulary": self.vocabulary}
+        return {**notes.as_data(), **parts}
 
     @torch.no_grad()
     def start(self, source: Source, *, attention: bool = False) -> EngineState:
@@ -230,7 +254,7 @@ class EngineStepper:
         """
         if self._copied is not None:
             return None
-        groups = search_groups(self._decoder.runner, source.lengths)
+        groups = search_groups(self._decoder.runner, source.lengths.tolist())
         fits = len(plan.least) == len(plan.most) == len(source.lengths)
         if state is not None or len(groups) == 1 or not fits:  # which is refused
             return self._search(source, plan, state)
@@ -247,14 +271,16 @@ class EngineStepper:
         memory = self._encoder(source) if state is None else state.decoder.memory
         prepared = self._prepared(memory) if state is None else state.decoder.sentences
         given = source if state is None else state.decoder
+        rows = self._decoder.first_rows(memory)
+        shortlist, unlisted = given.shortlist, given.unlisted
         return search(
             self._decoder,
             prepared,
-            self._decoder.first_rows(memory),
+            {name: row.contiguous() for name, row in rows.items()},
             plan,
             source_length=memory.mask.shape[1],
-            shortlist=given.shortlist,
-            unlisted=given.unlisted,
+            shortlist=None if shortlist is None else shortlist.contiguous(),
+            unlisted=None if unlisted is None else unlisted.contiguous(),
         )
 
     def _prepared(self, memory: Memory) -> dict[str, Tensor]:

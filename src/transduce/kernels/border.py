@@ -5,9 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
-from typing import Any, ClassVar, Self
-
-from torch import Tensor
+from typing import Any, ClassVar, Protocol, Self
 
 from transduce.errors import EngineError, ModelError, SearchError, TransduceError
 
@@ -15,6 +13,7 @@ __all__ = [
     "NAMELESS",
     "Checked",
     "Given",
+    "Held",
     "Numbers",
     "bytes_of",
     "checked",
@@ -51,6 +50,49 @@ class Checked(ctypes.Structure):
         return cls(*values)
 
 
+class Held(Protocol):
+    """Numbers in memory as the kernels take them: a tensor of torch, or a ``HeldArray``."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all of them."""
+        ...
+
+    @property
+    def is_cpu(self) -> bool:
+        """Whether the processor reads them."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the numbers."""
+        ...
+
+    def data_ptr(self) -> int:
+        """Where they begin."""
+        ...
+
+    def is_contiguous(self) -> bool:
+        """Whether they stand row by row without gaps."""
+        ...
+
+    def numel(self) -> int:
+        """How many there are."""
+        ...
+
+    def element_size(self) -> int:
+        """Bytes of one."""
+        ...
+
+    def __len__(self) -> int:
+        """Entries of the first dimension."""
+        ...
+
+    def __getitem__(self, places: Any, /) -> Self:
+        """Some entries of the first dimension, not copied."""
+        ...
+
+
 class Given(ctypes.Structure):
     """``Given`` of native/call.h: a tensor's memory and how large that is."""
 
@@ -71,17 +113,17 @@ class _Report(ctypes.Structure):
     )
 
 
-def numbers_of(tensor: Tensor | None) -> Numbers:
+def numbers_of(tensor: Held | None) -> Numbers:
     """Contiguous float32 on the CPU as the kernels take it; None: none."""
     return Numbers(None, 0) if tensor is None else Numbers(tensor.data_ptr(), tensor.numel())
 
 
-def bytes_of(tensor: Tensor) -> Given:
+def bytes_of(tensor: Held) -> Given:
     """A contiguous tensor on the CPU as memory and its size."""
     return Given(tensor.data_ptr(), tensor.nbytes)
 
 
-def given(names: Mapping[str, int], tensors: Mapping[str, Tensor]) -> ctypes.Array[Given]:
+def given(names: Mapping[str, int], tensors: Mapping[str, Held]) -> ctypes.Array[Given]:
     """Tensors by their numbers. Raises EngineError where one is not as kernels read it."""
     found = (Given * max(1, len(names)))()
     for name, number in names.items():

@@ -18,6 +18,7 @@ __all__ = [
     "CacheError",
     "cache_folders",
     "is_ours_and_whole",
+    "read_ours",
     "replacing_library",
     "secure_folder",
 ]
@@ -81,7 +82,7 @@ def secure_folder(folder: Path) -> None:
 def is_ours_and_whole(library: Path) -> bool:
     """Whether a library is this user's, closed to others, and byte for byte what was compiled."""
     try:
-        content, recorded = _read_ours(library), _read_ours(_digest_file(library))
+        content, recorded = read_ours(library), read_ours(_digest_file(library))
     except OSError:
         return False
     return recorded == _digest(content)
@@ -143,8 +144,8 @@ def _digest(content: bytes) -> bytes:
     return hashlib.sha256(content).hexdigest().encode()
 
 
-def _read_ours(path: Path) -> bytes:
-    """Raises OSError where it is no regular file, another user's, or open to others."""
+def read_ours(path: Path) -> bytes:
+    """A file's content. Raises OSError where it is none, another user's, or open to others."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(descriptor)

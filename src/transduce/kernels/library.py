@@ -12,8 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from transduce.errors import EngineError
 from transduce.kernels.border import Given, Numbers, checked
 from transduce.kernels.cache import (
@@ -24,8 +22,17 @@ from transduce.kernels.cache import (
     secure_folder,
 )
 from transduce.kernels.compiler import Compiler, find_compiler
+from transduce.kernels.running.notes import Notes
 
-__all__ = ["COMPILING", "Functions", "Library", "has_library", "load_library"]
+__all__ = [
+    "COMPILING",
+    "DECLARED",
+    "Functions",
+    "Library",
+    "has_library",
+    "library_name",
+    "load_library",
+]
 
 _DISABLED = "TRANSDUCE_NATIVE"  # 0: act as if there were no compiler
 COMPILING = "native kernels are compiled for this machine, once; this may take a minute"
@@ -43,7 +50,8 @@ class Functions:
 
     def __init__(self, library: ctypes.CDLL) -> None:
         """Raises AttributeError where one is not there."""
-        for name, (result, arguments) in _DECLARED.items():
+        self.sharing = False  # threads, with torch
+        for name, (result, arguments) in DECLARED.items():
             function = getattr(library, f"transduce_{name}")
             function.restype, function.argtypes = result, arguments
             setattr(self, name, checked(function, arguments))
@@ -54,10 +62,11 @@ class Functions:
 
 @dataclass(frozen=True)
 class Library:
-    """The loaded kernels."""
+    """The loaded kernels; ``notes`` are taken of the programs that are written for them."""
 
     functions: Functions
     path: Path
+    notes: Notes | None = None
 
     @property
     def multiplies_int8(self) -> bool:
@@ -76,7 +85,17 @@ def load_library(architecture: str | None = None) -> Library:
     found = _load(architecture)
     if isinstance(found, EngineError):
         raise found
+    _share_threads(found.functions)
     return found
+
+
+def library_name() -> str:
+    """The file's name, which says from what and for which processor the kernels are compiled.
+
+    Raises EngineError where there are none to be had.
+    """
+    _require_native()
+    return f"engine-{find_compiler(None).fingerprint()}.so"
 
 
 def has_library() -> bool:
@@ -92,11 +111,15 @@ def _load(architecture: str | None) -> Library | EngineError:
         return error
 
 
-def _compiled(architecture: str | None) -> Library:
+def _require_native() -> None:
     if os.environ.get(_DISABLED) == "0":
         raise EngineError(f"native kernels are turned off by {_DISABLED}=0")
     if os.name != "posix" or sys.maxsize <= 2**32:
         raise EngineError("native kernels need Linux or macOS with 64 bits")
+
+
+def _compiled(architecture: str | None) -> Library:
+    _require_native()
     compiler = find_compiler(architecture)
     name = f"engine-{compiler.fingerprint()}.so"
     refused: list[str] = []
@@ -130,15 +153,19 @@ def _loaded(path: Path) -> Library:
         functions = Functions(ctypes.CDLL(str(path)))
     except (OSError, AttributeError) as error:
         raise CacheError(f"{path}: native kernels cannot be loaded ({error})") from None
-    _share_threads(functions)
     return Library(functions, path)
 
 
 def _share_threads(functions: Functions) -> None:
     """Lend the kernels the threads of torch's OpenMP, where it is found; else they have their own.
 
-    Two pools of threads, each spinning while it waits, take the processors from each other.
+    Two pools of threads, each spinning while it waits, take the processors from each other. Where
+    torch is not loaded, there is only one.
     """
+    torch = sys.modules.get("torch")
+    if functions.sharing or torch is None or torch.__file__ is None:
+        return
+    functions.sharing = True
     for file in sorted((Path(torch.__file__).parent / "lib").glob("lib*omp*")):
         try:
             runtime = ctypes.CDLL(str(file))  # the one that is loaded already
@@ -150,7 +177,7 @@ def _share_threads(functions: Functions) -> None:
         return
 
 
-_DECLARED: dict[str, tuple[Any, list[Any]]] = {
+DECLARED: dict[str, tuple[Any, list[Any]]] = {
     "multiplies_int8": (_Int, []),
     "use_openmp": (None, [_Pointer] * 3),
     "report": (None, [_Pointer]),

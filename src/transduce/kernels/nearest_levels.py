@@ -8,11 +8,11 @@ from torch.nn.functional import pad
 
 from transduce.errors import EngineError
 from transduce.kernels.border import raise_refusal
+from transduce.kernels.levels import GROUP
 from transduce.kernels.library import has_library, load_library
 
-__all__ = ["GROUP", "nearest_levels"]
+__all__ = ["nearest_levels"]
 
-GROUP = 32  # numbers that share a scale: kGroup of native/rounding.h
 _LEVELS = 16
 _SUMS = 8  # of a group, each of every eighth number
 _GROUPS_AT_ONCE = 1 << 12  # more would not stay in the processor's caches

@@ -7,11 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
-from transduce.config import DataConfig, TagColumn
 from transduce.errors import ConfigError
 from transduce.reading.problems import BadRecordError
 from transduce.tokenization.tags import TAG_CLOSE, TAG_OPEN, find_tags, tag_symbol
+
+if TYPE_CHECKING:  # whose library takes its time to load
+    from transduce.config import DataConfig, TagColumn
 
 __all__ = [
     "Layout",
@@ -123,6 +126,8 @@ class Layout:
 
 def layout_of(config: DataConfig) -> Layout:
     """The columns that a recipe asks for; raises ConfigError for an empty separator."""
+    from transduce.config import TagColumn
+
     listed = config.source if isinstance(config.source, list) else [config.source]
     columns = [
         SourceColumn(column.tags, True, _separators(column))

@@ -22,10 +22,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
-from transduce.config import DataConfig
 from transduce.errors import ConfigError, DataError
 from transduce.reading.columns import Layout, Row, SourceColumn, columns_message, layout_of
 from transduce.reading.formats import FileFormat, format_of, keyed_rows, numbered_rows
@@ -33,7 +33,18 @@ from transduce.reading.problems import BadFileError, BadRecordError
 from transduce.reading.records import Rows, csv_rows, jsonl_rows, tsv_rows
 from transduce.reading.streams import Block, open_stream, read_blocks
 
-__all__ = ["read_sources", "sources_or_errors"]
+if TYPE_CHECKING:  # whose library takes its time to load
+    from transduce.config import DataConfig
+
+__all__ = [
+    "lines_or_errors",
+    "read_sources",
+    "reads_lines",
+    "sources_or_errors",
+    "standard_input",
+]
+
+_NAMED: tuple[FileFormat, ...] = ("tsv", "csv", "jsonl", "xlsx")  # that a recipe can ask for
 
 
 def read_sources(path: str | Path | BinaryIO, config: DataConfig) -> Iterator[str]:
@@ -62,10 +73,36 @@ def sources_or_errors(path: str | Path | BinaryIO, config: DataConfig) -> Iterat
             stream = sys.stdin.buffer if isinstance(path, str | Path) else path
             kind: _Kind = "jsonl" if config.format == "jsonl" else _plain_kind(layout)
             rows = _from_blocks(read_blocks(stream, name), kind, layout, config, False, name)
-        for number, row in rows:
-            yield row if isinstance(row, str) else DataError(str(row), file=name, line=number)
+        yield from _told(rows, name)
     except BadFileError as error:
         raise DataError(str(error), file=error.file, line=error.line) from None
+
+
+def reads_lines(config: DataConfig) -> bool:
+    """Whether every line of what :func:`format_of` knows no format of is a source."""
+    return config.format not in _NAMED and layout_of(config).is_plain
+
+
+def lines_or_errors(path: str | BinaryIO) -> Iterator[str | DataError]:
+    """Likewise of a recipe that :func:`reads_lines`: the lines of such a file, or of a stream."""
+    name = path if isinstance(path, str) else "standard input"
+    try:
+        with open_stream(Path(path)) if isinstance(path, str) else nullcontext(path) as stream:
+            for block in read_blocks(stream, name):
+                yield from _told(block.rows(), name)
+    except BadFileError as error:
+        raise DataError(str(error), file=error.file, line=error.line) from None
+
+
+def standard_input() -> BinaryIO:
+    """Without its buffer, whose lock a thread that waits for a line would keep at the end."""
+    buffer: BinaryIO = sys.stdin.buffer
+    return getattr(buffer, "raw", buffer)
+
+
+def _told(rows: _Sources, name: str) -> Iterator[str | DataError]:
+    for number, row in rows:
+        yield row if isinstance(row, str) else DataError(str(row), file=name, line=number)
 
 
 _Sources = Iterator[tuple[int, str | BadRecordError]]
@@ -78,7 +115,7 @@ def _plain_kind(layout: Layout) -> Literal["lines", "tsv"]:
 
 def _from_file(path: Path, config: DataConfig, layout: Layout) -> _Sources:
     kind: _Kind | None = format_of(path)
-    if kind is None and (config.format in ("tsv", "csv", "jsonl", "xlsx")):
+    if kind is None and config.format in _NAMED:
         kind = config.format
     header = config.header and kind in ("tsv", "csv", "xlsx")
     kind = kind or _plain_kind(layout)

@@ -13,6 +13,7 @@ import torch
 from transduce.config import SearchConfig
 from transduce.errors import SearchError
 from transduce.interfaces import Frames, Source, Stepper
+from transduce.kernels.running.beam_plans import decoded_together
 from transduce.search.decode import decode
 from transduce.search.demands import asks_attention
 from transduce.search.hypothesis import Hypothesis
@@ -99,13 +100,7 @@ def _windows(
 def _packed(lengths: Sequence[int], options: SearchConfig) -> Iterator[list[int]]:
     """Places of sentences (lengths count END) that are decoded together, longest first."""
     lanes, width = options.lanes
-    rows = lanes * width
-    order = sorted(range(len(lengths)), key=lambda place: -lengths[place])
-    while order:
-        longest = lengths[order[0]]
-        count = max(1, options.batch_tokens // (longest * rows))
-        yield order[:count]
-        order = order[count:]
+    return decoded_together(lengths, options.batch_tokens, lanes * width)
 
 
 def read_ahead(items: Iterator[T], window: int, numbers: Callable[[T], int]) -> list[T]:

@@ -6,10 +6,11 @@ from typing import Any
 
 from transduce.config import SearchConfig
 from transduce.interfaces import BeamPlan, Ended, Source, Stepper
+from transduce.kernels.running.beam_plans import beam_plan
 from transduce.search.demands import as_searcher, asks_steps
 from transduce.search.hypothesis import Hypothesis
 from transduce.search.rules.constraints import Constraints
-from transduce.search.rules.lengths import all_limits, length_penalties
+from transduce.search.rules.lengths import all_limits
 
 __all__ = ["planned"]
 
@@ -39,19 +40,12 @@ def planned(
 
 def _plan(source: Source, options: SearchConfig, constraints: Constraints) -> BeamPlan:
     prefix = constraints.prefix
-    bounds = all_limits(source, options, len(prefix))
-    most = tuple(maximum for _, maximum in bounds)
-    return BeamPlan(
-        options.beam,
-        options.nbest,
-        tuple(minimum for minimum, _ in bounds),
-        most,
-        length_penalties(max(most) + 3, options),
-        prefix,
-        constraints.free,
-        constraints.banned_first,
-        options.stopping,
-        options.forced_end,
+    return beam_plan(
+        all_limits(source, options, len(prefix)),
+        options,
+        prefix=prefix,
+        free=constraints.free,
+        banned_first=constraints.banned_first,
     )
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from transduce.config import TokenizerConfig
 from transduce.tokenization.tokenizer import Tokenizer
+
+if TYPE_CHECKING:  # whose library takes its time to load
+    from transduce.config import TokenizerConfig
 
 __all__ = ["Coder", "JointTokenizer", "PartTokenizer", "coder"]
 

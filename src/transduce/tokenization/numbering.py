@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from transduce.errors import ModelError
 from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
 from transduce.untrusted.tokenizer_json import MOST_SYMBOLS
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["Numbering"]
 
@@ -67,6 +68,8 @@ class Numbering:
 
     def permuted(self, table: Tensor) -> Tensor:
         """Rows ``[V, …]`` of a table of theirs in our order."""
+        import torch
+
         return table[torch.tensor(self.rows(), device=table.device)]
 
     def invented(self) -> list[int]:

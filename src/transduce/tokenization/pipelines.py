@@ -16,21 +16,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-from transduce.config import TokenizerConfig
+from transduce.interfaces import UNKNOWN
 from transduce.tokenization.text_pipeline import TextPipeline
+
+if TYPE_CHECKING:  # whose library takes its time to load
+    from transduce.config import TokenizerConfig
 
 __all__ = [
     "BYTES",
     "SPECIALS",
     "WHITESPACE",
+    "bytes_of",
     "escape_special",
     "make_normalizer",
     "make_pipeline",
     "make_pre_tokenizer",
+    "surfaces_of",
     "to_state",
     "unescape_special",
 ]
@@ -57,6 +62,21 @@ def escape_special(symbol: str) -> str:
 def unescape_special(entry: str) -> str:
     """The inverse of :func:`escape_special`."""
     return entry[1:] if entry.startswith("\\") and entry.lstrip("\\") in SPECIALS else entry
+
+
+def surfaces_of(kind: str, entries: list[str]) -> list[str]:
+    """Entries of a vocabulary as they stand in texts."""
+    return [unescape_special(entry) for entry in entries] if kind == "whitespace" else entries
+
+
+def bytes_of(kind: str, surfaces: Sequence[str]) -> list[bytes]:
+    """What each symbol stands for in a text."""
+    found = [surface.encode() for surface in surfaces]
+    if kind == "word":
+        found[UNKNOWN] = b" <unk>"  # nearly always a word after a space
+    if kind in ("byte", "bpe", "unigram"):
+        found[len(SPECIALS) : len(SPECIALS) + 256] = [bytes([n]) for n in range(256)]
+    return found
 
 
 def make_normalizer(config: TokenizerConfig) -> normalizers.Normalizer | None:

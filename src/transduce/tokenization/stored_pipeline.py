@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from transduce.config import TokenizerConfig
 from transduce.errors import ModelError, naming
 from transduce.tokenization.pieces.piece_pipeline import PIECES, PiecePipeline
 from transduce.tokenization.pipelines import BYTES, SPECIALS
@@ -13,6 +12,9 @@ from transduce.tokenization.text_pipeline import TextPipeline
 from transduce.untrusted.bounded import read_bytes, read_packed
 from transduce.untrusted.json import LARGEST, parse_json
 from transduce.untrusted.tokenizer_json import read_pipeline
+
+if TYPE_CHECKING:  # whose library takes its time to load
+    from transduce.config import TokenizerConfig
 
 __all__ = ["PACKED", "check_entries", "read_stored", "stored_text"]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer as Pipeline
 from tokenizers import models
 
-from transduce.config import TokenizerConfig
 from transduce.errors import DataError, ModelError, naming
 from transduce.files import write_bytes
 from transduce.interfaces import BEGIN, END, PADDING, UNKNOWN
@@ -20,20 +20,23 @@ from transduce.tokenization.direct import direct_encoder, pieces_of
 from transduce.tokenization.imported import ImportedSymbols
 from transduce.tokenization.pipelines import (
     SPECIALS,
+    bytes_of,
     make_normalizer,
     make_pipeline,
+    surfaces_of,
     to_state,
-    unescape_special,
 )
 from transduce.tokenization.stored_pipeline import check_entries, read_stored, stored_text
 from transduce.tokenization.tags import TAG_OPEN, cut_at_tags, find_tags
 from transduce.tokenization.texts import encode_portions, normalize, portions
 from transduce.tokenization.vocabulary import VocabularyLearner, check_size
 
+if TYPE_CHECKING:  # whose library takes its time to load
+    from transduce.config import TokenizerConfig
+
 __all__ = ["Tokenizer"]
 
-# The library's threads do not survive a fork. Saying so ourselves keeps it from
-# warning, and a forked child encodes on one thread.
+# The library's threads do not survive a fork. Said by us, it does not warn; a child has one thread.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: os.environ.update(TOKENIZERS_PARALLELISM="false"))
@@ -67,22 +70,27 @@ class Tokenizer:
         self._normalizer = make_normalizer(config)
         self._first_tag = pipeline.get_vocab_size(with_added_tokens=False)
         self.size = pipeline.get_vocab_size()
-        entries = pipeline.get_vocab()
-        self._entries = sorted(entries, key=lambda entry: entries[entry])
-        self._tags = {tag: entries[tag] for tag in self._entries[self._first_tag :]}
-        self._surfaces = self._entries
-        if config.kind == "whitespace":
-            self._surfaces = [unescape_special(entry) for entry in self._entries]
-        self._bytes = [surface.encode() for surface in self._surfaces]
-        if config.kind == "word":
-            self._bytes[UNKNOWN] = b" <unk>"  # nearly always a word after a space
-        if config.kind in ("byte", "bpe", "unigram"):
-            self._bytes[len(SPECIALS) : len(SPECIALS) + 256] = [bytes([n]) for n in range(256)]
-        self._direct = self._direct_encoder()
+        added = range(self._first_tag, self.size)
+        self._tags = {tag: number for number in added if (tag := pipeline.id_to_token(number))}
+
+    @cached_property
+    def _entries(self) -> list[str]:
+        size = self._pipeline.get_vocab_size()
+        return [self._pipeline.id_to_token(number) or "" for number in range(size)]
+
+    @cached_property
+    def _surfaces(self) -> list[str]:
+        return surfaces_of(self.kind, self._entries)
+
+    @cached_property
+    def _bytes(self) -> list[bytes]:
+        return bytes_of(self.kind, self._surfaces)
 
     @classmethod
     def imported(cls, symbols: ImportedSymbols) -> Tokenizer:
         """The tokenizer of a published checkpoint; it has no tags of ours."""
+        from transduce.config import TokenizerConfig
+
         tokenizer = cls(Pipeline(models.WordLevel({})), TokenizerConfig(kind="imported"))
         tokenizer._imported = symbols
         tokenizer.size = tokenizer._first_tag = symbols.size
@@ -90,31 +98,25 @@ class Tokenizer:
 
     def speaking(self, language: str) -> Tokenizer:
         """An imported one with another language code before its texts. Raises ModelError."""
-        if self._imported is None:
-            raise ModelError(
-                f"tokenizer must be an imported one to have languages; got {self.kind}"
-            )
-        return Tokenizer.imported(self._imported.speaking(language))
+        return Tokenizer.imported(self._symbols("to have languages").speaking(language))
 
     def replacing(self, symbol: str, other: str) -> Tokenizer:
         """An imported one with another symbol among what begins its outputs. Raises ModelError."""
-        if self._imported is None:
-            raise ModelError(f"tokenizer must be an imported one for this; got {self.kind}")
-        return Tokenizer.imported(self._imported.replacing(symbol, other))
+        return Tokenizer.imported(self._symbols("for this").replacing(symbol, other))
 
     def guessing(self) -> Tokenizer:
         """An imported one whose first symbol, a language, the model chooses. Raises ModelError."""
-        if self._imported is None:
-            raise ModelError(
-                f"tokenizer must be an imported one to have languages; got {self.kind}"
-            )
-        return Tokenizer.imported(self._imported.guessing())
+        return Tokenizer.imported(self._symbols("to have languages").guessing())
 
     def with_symbols(self, names: Sequence[str]) -> Tokenizer:
         """An imported one that holds ``names`` too, found in texts as they are written."""
+        symbols = self._symbols("to grow so")
+        return Tokenizer.imported(symbols.with_symbols(names)) if names else self
+
+    def _symbols(self, purpose: str) -> ImportedSymbols:
         if self._imported is None:
-            raise ModelError(f"tokenizer must be an imported one to grow so; got {self.kind}")
-        return Tokenizer.imported(self._imported.with_symbols(names)) if names else self
+            raise ModelError(f"tokenizer must be an imported one {purpose}; got {self.kind}")
+        return self._imported
 
     def origins(self, now: Tokenizer) -> list[int | None]:
         """For each number of a grown imported tokenizer this one's number, None for new ones."""
@@ -255,7 +257,8 @@ class Tokenizer:
             for text in texts
         ]
 
-    def _direct_encoder(self) -> Callable[[str], list[int]] | None:
+    @cached_property
+    def _direct(self) -> Callable[[str], list[int]] | None:
         encode = direct_encoder(self.kind, self._surfaces[len(SPECIALS) : self._first_tag])
         if encode is None or self._normalizer is None:
             return encode
@@ -356,6 +359,8 @@ class Tokenizer:
     @classmethod
     def from_json(cls, text: str, name: str | Path = "tokenizer.json") -> Tokenizer:
         """Read what ``to_json`` gave; ``name`` stands in the ModelError of a broken one."""
+        from transduce.config import TokenizerConfig
+
         ours = f"{name}: tokenizer must be one that Transduce wrote"
         if not text.lstrip().startswith("{"):
             raise ModelError(ours)

@@ -7,10 +7,10 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from tokenizers import models, trainers
 
-from transduce.config import TokenizerConfig
 from transduce.errors import ConfigError, DataError
 from transduce.tokenization.pipelines import (
     BYTES,
@@ -23,6 +23,9 @@ from transduce.tokenization.pipelines import (
 from transduce.tokenization.tags import cut_at_tags
 from transduce.tokenization.texts import normalize
 from transduce.tokenization.unigram import train_unigram
+
+if TYPE_CHECKING:  # whose library takes its time to load
+    from transduce.config import TokenizerConfig
 
 __all__ = ["VocabularyLearner", "check_size"]
 

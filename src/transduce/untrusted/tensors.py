@@ -15,16 +15,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from transduce.errors import ModelError
 from transduce.untrusted.bounded import MEGABYTE
 from transduce.untrusted.json import parse_json
 from transduce.untrusted.opening import open_regular
-from transduce.untrusted.unread import HeldFile, Unread
+
+if TYPE_CHECKING:  # what predicts without torch (transduce.light) reads files, too
+    import torch
+    from torch import Tensor
+
+    from transduce.untrusted.unread import HeldFile, Unread
 
 __all__ = ["TensorEntry", "TensorFile", "read_tensors", "require_finite"]
 
@@ -32,28 +37,39 @@ _LENGTH = 8  # bytes of the header's length
 _LARGEST_HEADER = 16 * MEGABYTE  # 100,000 tensors
 _METADATA = "__metadata__"
 _MOST_DIMENSIONS = 8
-_TYPES = {
-    "F64": torch.float64,
-    "F32": torch.float32,
-    "F16": torch.float16,
-    "BF16": torch.bfloat16,
-    "I64": torch.int64,
-    "I32": torch.int32,
-    "I16": torch.int16,
-    "I8": torch.int8,
-    "U8": torch.uint8,
-    "BOOL": torch.bool,
+# What torch calls each, and NumPy, which has no bfloat16.
+_TYPES: dict[str, tuple[str, type[np.generic]]] = {
+    "F64": ("float64", np.float64),
+    "F32": ("float32", np.float32),
+    "F16": ("float16", np.float16),
+    "BF16": ("bfloat16", np.uint16),
+    "I64": ("int64", np.int64),
+    "I32": ("int32", np.int32),
+    "I16": ("int16", np.int16),
+    "I8": ("int8", np.int8),
+    "U8": ("uint8", np.uint8),
+    "BOOL": ("bool", np.bool_),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class TensorEntry:
-    """What a header says of a tensor; its bytes are ``start`` to ``end`` of the file."""
+    """What a header says of a tensor: ``kind`` is the format's word for its type, its bytes are
+    ``start`` to ``end`` of the file.
+    """
 
-    type: torch.dtype
+    kind: str
     shape: tuple[int, ...]
     start: int
     end: int
+
+    @property
+    def type(self) -> torch.dtype:
+        """Torch's."""
+        import torch
+
+        found: torch.dtype = getattr(torch, _TYPES[self.kind][0])
+        return found
 
 
 class TensorFile:
@@ -102,6 +118,8 @@ class TensorFile:
 
     def read(self, name: str) -> Tensor:
         """One tensor as it is stored, on the CPU, in memory of its own. Raises ModelError."""
+        import torch
+
         entry = self.entries[name]
         tensor = torch.empty(entry.shape, dtype=entry.type)
         if tensor.numel():
@@ -109,10 +127,28 @@ class TensorFile:
             self._fill(tensor.flatten().view(torch.uint8).numpy().data, name)
         return tensor
 
+    def number(self, name: str) -> type[np.generic]:
+        """NumPy's type of a tensor's numbers; uint16 for bfloat16."""
+        return _TYPES[self.entries[name].kind][1]
+
+    def fill(self, name: str, array: NDArray[Any]) -> None:
+        """Read one tensor as it is stored into a contiguous array of its size.
+
+        Raises ModelError.
+        """
+        entry = self.entries[name]
+        if array.nbytes != entry.end - entry.start:
+            raise ValueError(f"array must have {entry.end - entry.start} bytes")
+        if array.size:
+            self._file.seek(entry.start)
+            self._fill(array.reshape(-1).view(np.uint8).data, name)
+
     def later(self, name: str) -> Unread:
         """One tensor that is read when somebody asks, each time anew, also when this file is closed
         or another has taken its place in the folder. Raises ModelError.
         """
+        from transduce.untrusted.unread import HeldFile, Unread
+
         entry = self.entries[name]
         if not hasattr(os, "preadv"):
             return Unread(None, name, entry.type, entry.shape, entry.start, self.read(name))
@@ -170,6 +206,8 @@ def require_finite(name: str, tensor: Tensor) -> None:
     """Raise ModelError where a tensor holds NaN or an infinite number."""
     if not tensor.is_floating_point() or not tensor.numel():
         return
+    import torch
+
     for extreme in torch.aminmax(tensor):  # NaN is both
         if not torch.isfinite(extreme):
             found = "NaN" if torch.isnan(extreme) else "an infinite one"
@@ -186,16 +224,16 @@ def _entry(name: str, value: Any, start: int) -> TensorEntry:
     """Raises ValueError."""
     if not isinstance(value, dict) or value.keys() != {"dtype", "shape", "data_offsets"}:
         raise ValueError(f"{name} must have dtype, shape and data_offsets")
-    kind = _TYPES.get(value["dtype"]) if isinstance(value["dtype"], str) else None
-    if kind is None:
+    kind = value["dtype"]
+    if not isinstance(kind, str) or kind not in _TYPES:
         known = ", ".join(_TYPES)
-        raise ValueError(f"the type of {name} must be one of {known}; got {value['dtype']}")
+        raise ValueError(f"the type of {name} must be one of {known}; got {kind}")
     shape, offsets = value["shape"], value["data_offsets"]
     if not _counts(shape) or not _counts(offsets) or len(offsets) != 2:
         raise ValueError(f"shape and data_offsets of {name} must be numbers")
     if len(shape) > _MOST_DIMENSIONS:
         raise ValueError(f"{name} must have {_MOST_DIMENSIONS} dimensions at most")
-    size = math.prod(shape) * kind.itemsize
+    size = math.prod(shape) * np.dtype(_TYPES[kind][1]).itemsize
     if offsets[1] - offsets[0] != size:
         raise ValueError(
             f"{name} must have {size} bytes by its shape {shape}; got {offsets[1] - offsets[0]}"

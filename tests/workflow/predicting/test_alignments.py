@@ -20,9 +20,9 @@ from transduce.workflow.predicting.alignments import (
     AttentionAligner,
     ReplacementAligner,
     aligned,
-    alignment_text,
     positions,
 )
+from transduce.workflow.predicting.output import alignment_text
 
 OF_TEXT = [name for name in ARCHITECTURES if name not in OVER_FRAMES]
 SHORT = SearchConfig(beam=2, max_length=4, min_length=2)

@@ -7,12 +7,13 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from transduce.audio.subtitles import VTT_HEAD, srt_text, vtt_text
-from transduce.reading.tables.whole_rows import TableRow
-from transduce.workflow.predicting.alignments import alignment_text
-from transduce.workflow.predicting.output import Output, answer_record
+from transduce.workflow.predicting.output import Output, alignment_text, answer_record
+
+if TYPE_CHECKING:
+    from transduce.reading.tables.whole_rows import TableRow
 
 __all__ = ["FORMS", "Answer", "Form", "csv_line"]
 

@@ -9,6 +9,8 @@ from transduce.commands.arguments import search_options, updated
 from transduce.commands.predicting.answer_forms import Form
 from transduce.commands.predicting.request import Request
 from transduce.errors import ConfigError, DataError
+from transduce.light.prediction_records import record_key
+from transduce.light.recording import remember
 from transduce.pretrained.published_model import load_trained
 from transduce.reading.frames import FrameSource
 from transduce.reading.parts import find_part
@@ -26,7 +28,9 @@ class AskedModels:
 
     def __init__(self, request: Request, form: Form) -> None:
         """Raises TransduceError where a model cannot be read, or not be asked this."""
+        key = None if request.overrides or request.ensemble else record_key(request.model)
         self.trained = load_trained(request.model)
+        remember(self.trained, request.model, key)
         self.config = self.trained.config = updated(self.trained.config, request.overrides)
         if request.source_language is not None:
             self.trained = self.trained.speaking(request.source_language, None)

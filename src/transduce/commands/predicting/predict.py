@@ -17,6 +17,7 @@ from transduce.commands.predicting.answer_files import opened_answers
 from transduce.commands.predicting.answer_forms import Answer
 from transduce.commands.predicting.arriving import NotedSources, from_a_pipe, from_a_terminal
 from transduce.commands.predicting.asked_models import AskedModels
+from transduce.commands.predicting.refused import NAMED, Refused, say_error
 from transduce.commands.predicting.request import (
     Request,
     asked_form,
@@ -30,7 +31,6 @@ from transduce.workflow.predicting.output import Output
 __all__ = ["Request", "predict"]
 
 _INTERACTIVE, _AHEAD = 1, 4096  # sources read before the first is written
-_NAMED = 20  # records without an answer that are named one by one
 
 
 def predict(request: Request) -> None:
@@ -60,7 +60,7 @@ def _predict(request: Request, files: contextlib.ExitStack) -> None:
         print("reading line by line, each answered at once; Ctrl-D ends", file=sys.stderr)
     found = models.predict(sources, _INTERACTIVE if interactive else _AHEAD)
     withheld = _Withheld(request.least)
-    refused = _Refused(at_once=interactive)
+    refused = Refused(at_once=interactive)
     extras = request.extras
     places = request.output, request.output_folder
     with opened_answers(form, *places, nbest, extras) as answers:
@@ -94,57 +94,10 @@ class _Withheld:
         """Say how many, and which of them come first."""
         if self._least is None:
             return
-        named = ", ".join(f"{place:,}" for place in self._places[:_NAMED])
-        more = ", …" if len(self._places) > _NAMED else ""
+        named = ", ".join(f"{place:,}" for place in self._places[:NAMED])
+        more = ", …" if len(self._places) > NAMED else ""
         which = f" (records {named}{more})" if self._places else ""
-        _say(
+        say_error(
             f"{len(self._places):,} of {self._asked:,} records are less sure than {self._least:g} "
             f"and left empty{which}"
         )
-
-
-class _Refused:
-    """The records without an answer, named on standard error.
-
-    A single one is the command's own error, said at its end (a person at a terminal is told at
-    once).
-    """
-
-    def __init__(self, *, at_once: bool) -> None:
-        self._asked = self._refused = 0
-        self._waiting: str | None = None
-        self._at_once = at_once
-
-    def note(self, output: Output) -> None:
-        """Take in the first output of each record."""
-        self._asked += 1
-        if not output.error:
-            return
-        self._refused += 1
-        if self._refused == 1 and not self._at_once:
-            self._waiting = output.error
-            return
-        if self._waiting is not None:
-            _say(self._waiting)
-            self._waiting = None
-        if self._refused <= _NAMED:
-            _say(output.error)
-
-    def finish(self, failure: DataError | None) -> None:
-        """Raise DataError where not all that was asked for is answered."""
-        if failure is not None and self._waiting is not None:
-            _say(self._waiting)
-        if failure is not None:
-            raise failure
-        if self._waiting is not None:
-            raise DataError(self._waiting)
-        if self._refused:
-            raise DataError(
-                f"all records must be answerable; got {self._refused:,} of "
-                f"{self._asked:,} that are not, each with an empty answer"
-            )
-
-
-def _say(error: str) -> None:
-    sys.stdout.flush()
-    print("transduce:", " ".join(error.splitlines()), file=sys.stderr)

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from transduce.engine.programs.affine import NativeAffine
 from transduce.engine.programs.program import Activation, Number, Program
-from transduce.engine.programs.runner import Runner
 from transduce.kernels.library import Library
+from transduce.kernels.running.runner import Runner
 from transduce.modules.frontend import ConvolutionFrontend, SubsamplingFrontend
 from transduce.modules.picture_convolution import PictureConvolution
 

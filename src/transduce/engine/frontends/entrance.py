@@ -50,6 +50,11 @@ class Entrance:
         self._embedding = model.source_embedding if model.frontend is None else None
         self.width = (model.frontend or model.source_embedding).width
 
+    @property
+    def embeds(self) -> bool:
+        """Whether it reads tokens."""
+        return self._embedding is not None
+
     def write(self, program: Program, out: int) -> None:
         """The operation that fills a buffer of ``width``."""
         if self._embedding is not None:

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from transduce.engine.programs.program import Program
-from transduce.engine.programs.runner import Runner
 from transduce.kernels.library import Library
+from transduce.kernels.running.runner import Runner
 
 __all__ = ["NativeAffine"]
 

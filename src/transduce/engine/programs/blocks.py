@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import torch
 from torch import Tensor, nn
 
+from transduce.engine.programs.operands import Joined
 from transduce.engine.programs.program import Activation, Program
 from transduce.errors import NoProgramError
 from transduce.interfaces import END
@@ -175,14 +175,11 @@ def heads_of(attention: MultiHeadAttention) -> tuple[int, int, int]:
     return attention.heads, attention.key_value_heads, attention.head_width
 
 
-def joined(maps: Sequence[nn.Linear]) -> tuple[Tensor, Tensor]:
+def joined(maps: Sequence[nn.Linear]) -> tuple[Joined, Joined]:
     """Several affine maps of one input as one."""
-    weights = [linear.weight.detach() for linear in maps]
-    biases = [
-        weight.new_zeros(len(weight)) if linear.bias is None else linear.bias.detach()
-        for linear, weight in zip(maps, weights, strict=True)
-    ]
-    return torch.cat(weights), torch.cat(biases)
+    weights = tuple(linear.weight for linear in maps)
+    biases = tuple(len(m.weight) if m.bias is None else m.bias for m in maps)
+    return Joined(weights), Joined(biases)
 
 
 _ACTIVATIONS: dict[Callable[[Tensor], Tensor], Activation] = {

@@ -8,10 +8,12 @@ from typing import Any, Literal
 
 from torch import Tensor
 
+from transduce.engine.programs.operands import Operand, noted, tensor_of
 from transduce.engine.programs.weights import Number, Weights, plain, table_number
 from transduce.errors import EngineError
-from transduce.kernels.border import Numbers, numbers_of, raise_refusal
+from transduce.kernels.border import numbers_of, raise_refusal
 from transduce.kernels.library import Library
+from transduce.kernels.running.notes import Note
 
 __all__ = ["Activation", "Number", "Program"]
 
@@ -44,8 +46,10 @@ class Program:
         self.half = (memory or number) != "float32"  # caches and memories hold bfloat16
         self._functions = library.functions
         self._kept: list[object] = []  # what the operations point to
-        self._shared: tuple[Tensor, Weights] | None = None
+        self._shared: tuple[Tensor, Note] | None = None
         self._names: dict[str, int] = {}
+        self._notes = library.notes
+        self.note = None if self._notes is None else self._notes.program(self._names)
         self._free = library.functions.free_program
         self._handle: int | None = self._functions.program()
         if not self._handle:
@@ -68,7 +72,7 @@ class Program:
     def buffer(self, width: int) -> int:
         """A buffer of float32 ``[N, width]``."""
         number = ctypes.c_int()
-        self._add("buffer", width, ctypes.byref(number))
+        self._add("buffer", width, Note(ctypes.byref(number), None))
         return number.value
 
     def tensor(self, name: str) -> int:
@@ -88,7 +92,7 @@ class Program:
     def share(self, weight: Tensor, bias: Tensor) -> None:
         """Pack a shrunk table once that is embedded from and, with a bias, multiplied with."""
         if table_number(weight, self.number) == self.number:
-            self._shared = weight, Weights(self.library, self.number, weight, bias)
+            self._shared = weight, self._pack(self.number, weight, bias)
 
     def positions(self, out: int, table: str, *, step: bool) -> None:
         """Add rows of float32 ``[P, W]``: of the step's position, or of each source position."""
@@ -98,8 +102,8 @@ class Program:
         self,
         source: int,
         out: int,
-        weight: Tensor,
-        bias: Tensor | None = None,
+        weight: Operand,
+        bias: Operand | None = None,
         *,
         activation: Activation = "none",
         add: bool = False,
@@ -150,8 +154,8 @@ class Program:
         self,
         kind: Cell,
         sums: int,
-        weight: Tensor,
-        bias: Tensor | None,
+        weight: Operand,
+        bias: Operand | None,
         out: int,
         *,
         offset: int,
@@ -250,7 +254,7 @@ class Program:
         lengths: str,
         factor: float,
         weights: str | None = None,
-        additive: Tensor | None = None,
+        additive: Operand | None = None,
         cosine: bool = False,
     ) -> None:
         """Rows over the memory of their sentence; ``weights`` receives ``[N, S]``."""
@@ -281,23 +285,38 @@ class Program:
 
     def _add(self, name: str, *arguments: Any) -> None:
         """Raises EngineError where an operation does not fit, ModelError where weights are none."""
-        if getattr(self._functions, name)(self._handle, *arguments):
+        native = [each.native if isinstance(each, Note) else each for each in arguments]
+        if getattr(self._functions, name)(self._handle, *native):
             raise_refusal(self._functions)
+        if self.note is not None:
+            self.note.add(
+                name, [each.noted if isinstance(each, Note) else each for each in arguments]
+            )
 
-    def _packed(self, weight: Tensor, bias: Tensor | None, number: Number | None = None) -> int:
+    def _packed(self, weight: Operand, bias: Operand | None, number: Number | None = None) -> Note:
         number = number or self.number
         if self._shared is not None and weight is self._shared[0] and number == self.number:
-            return self._shared[1].handle
-        packed = Weights(self.library, number, weight, bias)
-        self._kept.append(packed)
-        return packed.handle
+            return self._shared[1]
+        return self._pack(number, weight, bias)
 
-    def _numbers(self, tensor: Tensor | None) -> Numbers:
-        if tensor is None:
-            return numbers_of(None)
-        kept = plain(tensor)
+    def _pack(self, number: Number, weight: Operand, bias: Operand | None) -> Note:
+        vector = None if bias is None else tensor_of(bias)
+        packed = Weights(self.library, number, tensor_of(weight), vector)
+        self._kept.append(packed)
+        notes = self._notes
+        if notes is None:
+            return Note(packed.handle, None)
+        place = notes.packed(number, noted(weight, notes), noted(bias, notes))
+        return Note(packed.handle, {"packed": place})
+
+    def _numbers(self, operand: Operand | None) -> Note:
+        notes = self._notes
+        said = None if notes is None else {"numbers": noted(operand, notes)}
+        if operand is None:
+            return Note(numbers_of(None), said)
+        kept = plain(tensor_of(operand))
         self._kept.append(kept)
-        return numbers_of(kept)
+        return Note(numbers_of(kept), said)
 
     def _optional(self, name: str | None) -> int:
         return _NOWHERE if name is None else self.tensor(name)

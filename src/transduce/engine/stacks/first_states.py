@@ -6,18 +6,19 @@ in its last bits, on how many sentences there are.
 
 from __future__ import annotations
 
-import copy
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from transduce.engine.programs.operands import Scaled
 from transduce.engine.programs.program import Activation, Number, Program
-from transduce.engine.programs.runner import Extent, Runner
 from transduce.engine.stacks.memory import KeysAndValues
 from transduce.errors import NoProgramError
 from transduce.interfaces import Memory
 from transduce.kernels.library import Library
+from transduce.kernels.running.runner import Extent, Runner
 from transduce.models.recurrent import RecurrentDecoder
 from transduce.modules.attention_scores import (
     AdditiveScore,
@@ -51,7 +52,7 @@ def _keys(memory: KeysAndValues, attention: ScoreAttention, width: int) -> int:
     program, score = memory.program, attention.score
     if isinstance(score, AdditiveScore):
         keys = program.buffer(width)
-        program.linear(memory.vectors, keys, 2 * score.key.weight)
+        program.linear(memory.vectors, keys, Scaled(score.key.weight, 2))
         return keys
     if not isinstance(score, DotScore | GeneralScore | CosineScore):
         raise NoProgramError.of("attention", score)
@@ -72,12 +73,13 @@ class FirstStates:
     """The states before the first token, made of a memory's summary as :class:`Bridge` does."""
 
     def __init__(self, library: Library, decoder: RecurrentDecoder) -> None:
-        self._bridge = copy.deepcopy(decoder.bridge)  # what is learned later is not seen
+        self._bridge = decoder.bridge
         self._names, self._width = decoder.state_names, decoder.width
         self._feeds = decoder.input_feeding
-        self._runner: Runner | None = None
+        self._program: Program | None = None
         if self._bridge.kind == "dense":
-            self._runner = Runner(self._dense(library, decoder.memory_width))
+            self._program = self._dense(library, decoder.memory_width)
+        self._runner = None if self._program is None else Runner(self._program)
 
     def _dense(self, library: Library, memory_width: int) -> Program:
         program, bridge = Program(library, "float32"), self._bridge
@@ -95,6 +97,17 @@ class FirstStates:
                 program.linear(summary, states, project.weight, project.bias, activation=bend)
                 program.put(states, name, offset=layer * self._width, stride=stride)
         return program
+
+    def noted(self) -> dict[str, Any]:
+        """What they are, as data."""
+        note = None if self._program is None else self._program.note
+        return {
+            "kind": self._bridge.kind,
+            "program": None if note is None else note.number,
+            "names": [*self._names],
+            "layers": self._bridge.layers,
+            "feeds": self._feeds,
+        }
 
     def __call__(self, memory: Memory) -> dict[str, Tensor]:
         """``[B, L, D]`` of each kind, and ``[B, D]`` of what is fed."""

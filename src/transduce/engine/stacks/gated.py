@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from transduce.engine.frontends.entrance import Entrance
 from transduce.engine.programs.blocks import Blocks, joined, norm
 from transduce.engine.programs.program import Program
-from transduce.engine.programs.runner import Runner
 from transduce.engine.programs.weights import Number
 from transduce.interfaces import Memory, Source
 from transduce.kernels.library import Library
+from transduce.kernels.running.runner import Runner
 from transduce.models.gated_encoder import GatedEncoder
 from transduce.modules.transformer import GatedEncoderLayer
 
@@ -40,7 +42,14 @@ class NativeGatedEncoder:
         norm(program, encoder.norm, blocks.stream, blocks.entered)
         program.put(blocks.entered, "vectors", stride=width)
         program.mean(blocks.entered, "lengths", "summary")
-        self._runner = Runner(program)
+        self._program, self._runner = program, Runner(program)
+
+    def noted(self) -> dict[str, Any] | None:
+        """What it is, as data; None where it cannot be made of that."""
+        note = self._program.note
+        if note is None or not self._entrance.embeds:
+            return None
+        return {"kind": "gated", "program": note.number, "width": self._width}
 
     def __call__(self, source: Source) -> Memory:
         """Encode a padded batch."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from transduce.engine.programs.blocks import joined
 from transduce.engine.programs.program import Number, Program
-from transduce.engine.programs.runner import Runner
 from transduce.interfaces import Memory
 from transduce.kernels.library import Library
+from transduce.kernels.running.runner import Runner
 from transduce.modules.attention import MultiHeadAttention
 
 __all__ = ["KeysAndValues"]
@@ -58,6 +59,16 @@ class KeysAndValues:
         """Columns of a buffer as the keys or values ``name``, G ``pairs`` of ``width`` d."""
         self.program.store_memory(source, name, offset=offset, pairs=pairs, width=width, keys=keys)
         self._rooms[name] = (keys, pairs, width)
+
+    def noted(self) -> dict[str, Any] | None:
+        """What it is, as data; None where nothing was noted."""
+        if self._program.note is None:
+            return None
+        return {
+            "program": self._program.note.number,
+            "half": self._stored != torch.float32,
+            "rooms": {name: [*room] for name, room in self._rooms.items()},
+        }
 
     def __call__(self, memory: Memory) -> dict[str, Tensor]:
         """The keys and values of B sentences, and the ``lengths`` of their memories."""

@@ -11,13 +11,14 @@ from torch import Tensor
 
 from transduce.engine.frontends.entrance import Entrance
 from transduce.engine.programs.blocks import heads_of, write_copying, write_output
+from transduce.engine.programs.operands import Scaled, Summed
 from transduce.engine.programs.program import Program
-from transduce.engine.programs.runner import Extent, Runner
 from transduce.engine.programs.weights import Number
 from transduce.engine.stacks.first_states import FirstStates, read_memory
 from transduce.errors import NoProgramError
 from transduce.interfaces import Memory, Source
 from transduce.kernels.library import Library
+from transduce.kernels.running.runner import Extent, Runner
 from transduce.models.copying import PointerGenerator
 from transduce.models.recurrent import RecurrentDecoder, RecurrentEncoder
 from transduce.models.seq2seq import Embedding, OutputLayer
@@ -54,7 +55,7 @@ class NativeRecurrentEncoder:
                 self._direction(program, layer.back, source, out, place, backwards=True)
             source = out
         program.put(source, "vectors", stride=encoder.width)
-        self._runner = Runner(program)
+        self._program, self._runner = program, Runner(program)
 
     def _direction(
         self,
@@ -83,6 +84,14 @@ class NativeRecurrentEncoder:
             last_stride=self._layers * self._width,
             backwards=backwards,
         )
+
+    def noted(self) -> dict[str, Any] | None:
+        """What it is, as data; None where it cannot be made of that."""
+        note = self._program.note
+        if note is None or not self._entrance.embeds:
+            return None
+        sizes = {"width": self._width, "layers": self._layers}
+        return {"kind": "recurrent", "program": note.number, **sizes}
 
     def __call__(self, source: Source) -> Memory:
         """Encode a padded batch."""
@@ -204,8 +213,9 @@ class NativeRecurrentDecoder:
         queries, additive = hidden, None
         if isinstance(score, AdditiveScore):
             queries = program.buffer(score.vector.shape[0])
-            program.linear(hidden, queries, 2 * score.query.weight, 2 * score.query.bias)
-            additive = 2 * score.vector
+            weight, bias = Scaled(score.query.weight, 2), Scaled(score.query.bias, 2)
+            program.linear(hidden, queries, weight, bias)
+            additive = Scaled(score.vector, 2)
         elif not isinstance(score, DotScore | GeneralScore | CosineScore):
             raise NoProgramError.of("attention", score)
         program.memory_attention(
@@ -221,6 +231,14 @@ class NativeRecurrentDecoder:
             additive=additive,
             cosine=isinstance(score, CosineScore),
         )
+
+    def noted(self) -> dict[str, Any] | None:
+        """What it is, as data; None where it cannot be made of that."""
+        note, memory = self._program.note, self.prepare.noted()
+        if note is None or memory is None:
+            return None
+        sizes = {"width": self._decoder.width, "first": self._first.noted()}
+        return {"kind": "recurrent", "program": note.number, "memory": memory, **sizes}
 
     def first_rows(self, memory: Memory) -> dict[str, Tensor]:
         """The states before the first token."""
@@ -247,7 +265,7 @@ def recurrent_cell(
         program.linear(hidden, recurrent, recurrent_weight, recurrent_bias)
     else:
         recurrent = sums
-        program.linear(source, sums, input_weight, input_bias + recurrent_bias)
+        program.linear(source, sums, input_weight, Summed(input_bias, recurrent_bias))
         program.linear(hidden, sums, recurrent_weight, add=True)
     program.cell(layer.kind, sums, recurrent, hidden, cell)
 
@@ -255,4 +273,4 @@ def recurrent_cell(
 def _weights(layer: RecurrentLayer) -> list[Tensor]:
     """W ``[G·D, E]``, U ``[G·D, D]``, b and b' ``[G·D]``."""
     weights: Any = layer.kernel.all_weights[0]
-    return [weight.detach() for weight in weights]
+    return [*weights]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,11 +14,13 @@ from torch import Tensor, nn
 from transduce.engine.frontends.entrance import Entrance, write_embedding
 from transduce.engine.programs.blocks import Blocks, heads_of, norm, write_copying, write_output
 from transduce.engine.programs.program import Program
-from transduce.engine.programs.runner import Extent, Runner
 from transduce.engine.programs.weights import Number, over_sources, plain
 from transduce.engine.stacks.memory import KeysAndValues
 from transduce.interfaces import Memory, Source
 from transduce.kernels.library import Library
+from transduce.kernels.running.notes import Notes
+from transduce.kernels.running.position_tables import position_tables
+from transduce.kernels.running.runner import Extent, Runner
 from transduce.models.copying import PointerGenerator
 from transduce.models.seq2seq import Embedding, OutputLayer
 from transduce.models.transformer import TransformerDecoder, TransformerEncoder
@@ -25,7 +28,7 @@ from transduce.modules.positions import (
     LearnedPositions,
     RelativeBias,
     SinusoidalPositions,
-    rotary_table,
+    fairseq_table,
 )
 from transduce.modules.transformer import AnyDecoderLayer, DecoderLayer, EncoderLayer
 
@@ -40,7 +43,7 @@ class NativeTransformerEncoder:
     ) -> None:
         self._entrance = entrance
         self._encoder = encoder
-        self._positions = _Positions(encoder.entry.positions)
+        self._positions = _Positions(encoder.entry.positions, library.notes)
         program = Program(library, number)
         blocks = Blocks(program, encoder.width)
         blocks.enter_stack(encoder.entry, entrance.width, entrance.write, step=False)
@@ -63,18 +66,30 @@ class NativeTransformerEncoder:
         norm(program, encoder.norm, blocks.stream, blocks.entered)
         program.put(blocks.entered, "vectors", stride=encoder.width)
         program.mean(blocks.entered, "lengths", "summary")
-        self._runner = Runner(program)
+        self._program, self._runner = program, Runner(program)
+
+    def noted(self) -> dict[str, Any] | None:
+        """What it is, as data; None where it cannot be made of that."""
+        note, positions = self._program.note, self._positions.noted()
+        whole = self._entrance.embeds and self._encoder.relative is None
+        if note is None or positions is None or not whole:
+            return None
+        sizes = {"width": self._encoder.width, "head_width": self._head_width}
+        return {"kind": "transformer", "program": note.number, "positions": positions, **sizes}
+
+    @property
+    def _head_width(self) -> int:
+        layers = self._encoder.layers
+        first = layers[0] if len(layers) else None
+        return first.attention.head_width if isinstance(first, EncoderLayer) else 0
 
     def __call__(self, source: Source) -> Memory:
         """Encode a padded batch."""
         entered, source = self._entrance.enter(source)
         B, S = source.values.shape[:2]
-        layers = self._encoder.layers
-        first = layers[0] if len(layers) else None
-        width = first.attention.head_width if isinstance(first, EncoderLayer) else 0
         vectors = torch.empty(B, S, self._encoder.width)
         summary = torch.empty(B, 1, self._encoder.width)
-        tables = self._positions.tables(S, self._encoder.width, width)
+        tables = self._positions.tables(S, self._encoder.width, self._head_width)
         if self._encoder.relative is not None:
             tables["bias"] = self._encoder.relative(S, S).float().contiguous()
         of_sentences = {
@@ -110,7 +125,7 @@ class NativeTransformerDecoder:
         layers = [layer for layer in decoder.layers if isinstance(layer, AnyDecoderLayer)]
         self._decoder = decoder
         self._recurrent = sum(not isinstance(layer, DecoderLayer) for layer in layers)
-        self._positions = _Positions(decoder.entry.positions)
+        self._positions = _Positions(decoder.entry.positions, library.notes)
         self.positions = self._positions.known
         self._distances: Tensor | None = None
         own = [layer.attention for layer in layers if isinstance(layer, DecoderLayer)]
@@ -118,9 +133,8 @@ class NativeTransformerDecoder:
         self._head_width = layers[0].memory_attention.head_width
         self.stored = torch.float32 if number == "float32" else torch.bfloat16
         self.prepare = self._keys_and_values(library, number, layers)
-        self.runner = Runner(
-            self._step_program(library, number, embedding, layers, output, pointer)
-        )
+        self._program = self._step_program(library, number, embedding, layers, output, pointer)
+        self.runner = Runner(self._program)
 
     def _keys_and_values(
         self, library: Library, number: Number, layers: list[AnyDecoderLayer]
@@ -193,6 +207,24 @@ class NativeTransformerDecoder:
         )
         blocks.leave(layer.attention_residual, attended, layer.attention.output)
 
+    def noted(self) -> dict[str, Any] | None:
+        """What it is, as data; None where it cannot be made of that."""
+        note, positions = self._program.note, self._positions.noted()
+        memory = self.prepare.noted()
+        whole = self._decoder.relative is None
+        if note is None or positions is None or memory is None or not whole:
+            return None
+        return {
+            "kind": "transformer",
+            "program": note.number,
+            "memory": memory,
+            "positions": positions,
+            "cached": [*self.cached],
+            "recurrent": self._recurrent,
+            "width": self._decoder.width,
+            "head_width": self._head_width,
+        }
+
     def first_rows(self, memory: Memory) -> dict[str, Tensor]:
         """The cells of recurrent layers, zero; else there is no state before the first token."""
         if not self._recurrent:
@@ -229,11 +261,19 @@ def _rounded(count: int) -> int:
 class _Positions:
     """The tables that tell a stack where its tokens stand."""
 
-    def __init__(self, positions: nn.Module | None) -> None:
+    def __init__(self, positions: nn.Module | None, notes: Notes | None) -> None:
         self._positions = positions
+        self._name: str | None = None
         self._tables: tuple[int, dict[str, Tensor]] = (0, {})
         if isinstance(positions, LearnedPositions):
             self._tables = len(positions.weight), {"positions": plain(positions.weight)}
+            self._name = None if notes is None else notes.name(positions.weight)
+
+    def noted(self) -> dict[str, Any] | None:
+        """What they are, as data; None where they cannot be made of that."""
+        if isinstance(self._positions, LearnedPositions):
+            return None if self._name is None else {"kind": "learned", "weight": self._name}
+        return {"kind": self._kind()}
 
     @property
     def known(self) -> int | None:
@@ -257,10 +297,10 @@ class _Positions:
         return dict(found[1])
 
     def _made(self, count: int, width: int, head_width: int) -> dict[str, Tensor]:
-        cpu = torch.device("cpu")
-        if isinstance(self._positions, SinusoidalPositions):
-            return {"positions": self._positions.table(count, width, cpu)}
-        if head_width % 2:
-            return {}
-        cosines, sines = rotary_table(count, head_width, cpu)
-        return {"cosines": cosines, "sines": sines}
+        tables = position_tables(self._kind(), count, width, head_width)
+        return {name: torch.from_numpy(table) for name, table in tables.items()}
+
+    def _kind(self) -> str:
+        if not isinstance(self._positions, SinusoidalPositions):
+            return "rotary"
+        return "fairseq" if self._positions.table is fairseq_table else "sinusoidal"

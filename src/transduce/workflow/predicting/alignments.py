@@ -27,7 +27,6 @@ __all__ = [
     "Pairs",
     "ReplacementAligner",
     "aligned",
-    "alignment_text",
     "positions",
 ]
 
@@ -190,8 +189,3 @@ def _places(own: Coder, tokens: Sequence[int], turn: int) -> list[int]:
     return [
         max(0, len(own.decode(tokens[: n + 1][::turn]).split()) - 1) for n in range(len(tokens))
     ]
-
-
-def alignment_text(pairs: Pairs) -> str:
-    """As fast_align and Pharaoh write them: ``0-0 1-2``."""
-    return " ".join(f"{source}-{target}" for source, target in pairs)

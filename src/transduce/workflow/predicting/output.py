@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from transduce.audio.word_times import Word
-from transduce.workflow.predicting.other_tokens import TokenAlternatives
+if TYPE_CHECKING:
+    from transduce.audio.word_times import Word
+    from transduce.workflow.predicting.other_tokens import TokenAlternatives
 
-__all__ = ["EMPTY", "Output", "WordConfidence", "answer_record", "joined", "unanswered"]
+__all__ = [
+    "EMPTY",
+    "Output",
+    "WordConfidence",
+    "alignment_text",
+    "answer_record",
+    "joined",
+    "unanswered",
+]
 
 _WHERE_THERE = (
     "words", "language", "error", "confidence", "word_confidence", "withheld", "alternatives",
@@ -112,3 +121,8 @@ def _plain(output: Output) -> dict[str, Any]:
 
 def _is_there(value: object) -> bool:
     return value is not None and value is not False and value not in ("", ())
+
+
+def alignment_text(pairs: Sequence[tuple[int, int]]) -> str:
+    """As fast_align and Pharaoh write them: ``0-0 1-2``."""
+    return " ".join(f"{source}-{target}" for source, target in pairs)

@@ -7,25 +7,14 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-
-from transduce.config import (
-    MinGRUEncoderConfig,
-    ModelConfig,
-    SearchConfig,
-    TransformerEncoderConfig,
-    TransformerOptions,
-)
-from transduce.config.frontend import (
-    ConvolutionConfig,
-    PatchesConfig,
-    PictureConvolutionConfig,
-    SubsamplingConfig,
-)
-from transduce.config.model import each_layer
 from transduce.errors import DataError, EngineError
-from transduce.training.allocation import is_shortage
+
+if TYPE_CHECKING:  # what predicts without torch (transduce.light) knows such limits, too
+    import torch
+
+    from transduce.config import ModelConfig, SearchConfig
 
 __all__ = [
     "UNLIMITED",
@@ -71,6 +60,9 @@ class SourceLimits:
         ``sizes`` are its source symbols (or numbers of a frame) and target symbols; ``native``
         encoders hold no weights of all positions for all, unless their biases are learned.
         """
+        from transduce.config import MinGRUEncoderConfig, TransformerEncoderConfig
+        from transduce.config.model import each_layer
+
         encoder, decoder = config.encoder, config.decoder
         shrinks, tokens = shrinkage(config), config.frontend.kind == "embedding"
         wide = encoder.width + decoder.width
@@ -145,6 +137,8 @@ UNLIMITED = SourceLimits()
 
 def longest_output(config: ModelConfig) -> int | None:
     """Tokens without END: of learned positions one is for BEGIN. None: any number."""
+    from transduce.config import TransformerOptions
+
     decoder = config.decoder
     if isinstance(decoder, TransformerOptions) and decoder.positions == "learned":
         return max(1, decoder.max_positions - 1)
@@ -153,6 +147,8 @@ def longest_output(config: ModelConfig) -> int | None:
 
 def longest_source(config: ModelConfig) -> int | None:
     """Tokens with END, or frames, that the encoder has learned positions for. None: any number."""
+    from transduce.config import TransformerEncoderConfig
+
     encoder = config.encoder
     if isinstance(encoder, TransformerEncoderConfig) and encoder.positions == "learned":
         return encoder.max_positions * shrinkage(config)
@@ -161,6 +157,13 @@ def longest_source(config: ModelConfig) -> int | None:
 
 def shrinkage(config: ModelConfig) -> int:
     """How many frames are one position of the encoder."""
+    from transduce.config.frontend import (
+        ConvolutionConfig,
+        PatchesConfig,
+        PictureConvolutionConfig,
+        SubsamplingConfig,
+    )
+
     match config.frontend:
         case ConvolutionConfig(strides=strides):
             return math.prod(strides)
@@ -177,6 +180,8 @@ def shrinkage(config: ModelConfig) -> int:
 def available_memory(device: torch.device | None = None) -> int | None:
     """Bytes that can still be had on a device, the CPU unless named; None where nobody knows."""
     if device is not None and device.type == "cuda":
+        import torch
+
         return torch.cuda.mem_get_info(device)[0]
     if device is not None and device.type != "cpu":
         return None
@@ -216,6 +221,8 @@ def shortage_explained() -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError
+        from transduce.training.allocation import is_shortage
+
         if not is_shortage(error):
             raise
         raise EngineError(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
-from transduce.config import SearchConfig
 from transduce.errors import DataError
-from transduce.reading.frames import FrameSource
-from transduce.reading.parts import Part
-from transduce.tokenization.joint import Coder
 from transduce.workflow.predicting.source_limits import SourceLimits
+
+if TYPE_CHECKING:  # what predicts without torch (transduce.light) reads texts, too
+    from transduce.reading.frames import FrameSource
+    from transduce.tokenization.joint import Coder
 
 __all__ = ["Arriving", "read_ahead", "source_rows"]
 
@@ -24,6 +24,23 @@ class Arriving(Protocol):
 
     def pausing(self) -> bool:
         """Whether no source is there yet."""
+        ...
+
+
+class Prefixed(Protocol):
+    """What stands in front of every text: the part of a mixture."""
+
+    def source(self, text: str) -> str:
+        """The text with that."""
+        ...
+
+
+class Cutting(Protocol):
+    """Options of a search that sources are cut by."""
+
+    @property
+    def max_source_length(self) -> int | None:
+        """In symbols, END counted."""
         ...
 
 
@@ -53,8 +70,8 @@ def _arrive(kind: type) -> bool:
 def source_rows(
     sources: Sequence[FrameSource | DataError],
     tokenizer: Coder,
-    part: Part,
-    options: SearchConfig,
+    part: Prefixed,
+    options: Cutting,
     limits: SourceLimits,
 ) -> list[list[int] | DataError | None]:
     """Each source in symbols, with the tags of its part; None for a blank one.
@@ -78,7 +95,7 @@ def source_rows(
 
 
 def _fitting(
-    row: list[int], tokenizer: Coder, options: SearchConfig, limits: SourceLimits
+    row: list[int], tokenizer: Coder, options: Cutting, limits: SourceLimits
 ) -> list[int] | DataError:
     row = _cut(row, options.max_source_length, len(tokenizer.closing))
     try:

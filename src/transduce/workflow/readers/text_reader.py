@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 
@@ -16,7 +15,7 @@ from transduce.errors import DataError, ModelError
 from transduce.interfaces import Source, Stepper
 from transduce.reading.frames import FrameSource
 from transduce.reading.parts import Part
-from transduce.reading.sources import sources_or_errors
+from transduce.reading.sources import sources_or_errors, standard_input
 from transduce.tokenization.joint import coder
 from transduce.training.distributed import launched_processes
 from transduce.workflow.predicting.details import PLAIN, Details
@@ -45,7 +44,7 @@ class TextReader:
 
     def given(self, paths: Sequence[str], data: DataConfig) -> Iterator[str | DataError]:
         """Each record of each file."""
-        streams = (_standard_input() if path == "-" else path for path in paths)
+        streams = (standard_input() if path == "-" else path for path in paths)
         return itertools.chain.from_iterable(sources_or_errors(s, data) for s in streams)
 
     def lengths(self, sources: Sequence[str], part: str) -> list[int]:
@@ -111,9 +110,3 @@ class TextReader:
 
     def _encode(self, source: FrameSource, part: Part) -> list[int]:
         return coder(self._tokenizer, part.name).encode(part.source(str(source)))
-
-
-def _standard_input() -> BinaryIO:
-    """Without its buffer, whose lock a thread that waits for a line would keep at the end."""
-    buffer: BinaryIO = sys.stdin.buffer
-    return getattr(buffer, "raw", buffer)

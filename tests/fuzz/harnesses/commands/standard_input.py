@@ -14,7 +14,8 @@ from fuzz.feeding.models import saved_model
 from fuzz.harness import Files, Harness, WrongAnswerError, lay
 from fuzz.mutations.text import text
 from fuzz.mutations.values import json_lines
-from transduce.commands.predicting import Request, predict
+from transduce.commands.predicting.predict import predict
+from transduce.commands.predicting.request import Request
 from transduce.errors import DataError
 
 _LINES = "the cat\n\na dog ⟪PL⟫\r\nécole \u2028 x\n  \nbread, and cheese"

@@ -8,13 +8,12 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
-from transduce.engine.programs.runner import Extent, Runner
 from transduce.errors import ModelError, SearchError
 from transduce.interfaces import BEGIN, END, BeamPlan, Ended
-from transduce.kernels.border import Checked
+from transduce.kernels.border import Checked, Held
+from transduce.kernels.running.runner import Extent, Runner
+from transduce.kernels.running.threads import thread_count
 
 __all__ = ["SearchedDecoder", "search", "search_groups"]
 
@@ -95,23 +94,22 @@ class SearchedDecoder(Protocol):
     runner: Runner  # of one step
     # G·d of each layer that keeps keys and values of what was read; () for a recurrent decoder
     cached: tuple[int, ...]
-    stored: torch.dtype
     positions: int | None  # that it knows; None: as many as asked for
 
-    def tables(self, count: int) -> dict[str, Tensor]:
+    def tables(self, count: int) -> Mapping[str, Held]:
         """What tells the first ``count`` positions apart; raises ModelError beyond the last."""
         ...
 
 
 def search(
     decoder: SearchedDecoder,
-    prepared: Mapping[str, Tensor],
-    rows: Mapping[str, Tensor],
+    prepared: Mapping[str, Held],
+    rows: Mapping[str, Held],
     plan: BeamPlan,
     *,
     source_length: int,
-    shortlist: Tensor | None = None,
-    unlisted: Tensor | None = None,
+    shortlist: Held | None = None,
+    unlisted: Held | None = None,
 ) -> list[list[Ended]]:
     """The outputs of each sentence, best first.
 
@@ -141,9 +139,8 @@ def search(
         listed=0 if shortlist is None else shortlist.shape[1],
     )
     of_lists = {"shortlist": shortlist, "unlisted": unlisted}
-    listed = {name: tensor.contiguous() for name, tensor in of_lists.items() if tensor is not None}
-    carried = {name: tensor.contiguous() for name, tensor in rows.items()}
-    slots, kept = _slots(decoder, carried)
+    listed = {name: tensor for name, tensor in of_lists.items() if tensor is not None}
+    slots, kept = _slots(decoder, rows)
     least, most = _integers(plan.least), _integers(plan.most)
     prefix, banned_first = _integers(plan.prefix), _integers(sorted({*plan.banned_first}))
     penalties = np.array(plan.penalties, np.float64)
@@ -152,7 +149,7 @@ def search(
         _at(prefix), len(prefix), plan.free, _at(banned_first), len(banned_first),
         _STOPPING[plan.stopping], plan.forced_end, BEGIN, END,
     )  # fmt: skip
-    tensors = {**prepared, **listed, **tables, **carried}
+    tensors = {**prepared, **listed, **tables, **rows}
     together = _together(decoder.runner, sentences, plan)
     try:
         decoder.runner.search(tensors, extent, told, slots, outputs.found, together=together)
@@ -165,27 +162,27 @@ def search(
 
 def _together(runner: Runner, sentences: int, plan: BeamPlan) -> bool:
     """Whether all threads work on each step, or each on sentences of its own."""
-    threads = torch.get_num_threads()
+    threads = thread_count()
     if threads == 1 or runner.weight_bytes <= _CACHED_BYTES:
         return False
     return sentences < threads or sentences * plan.beam < _FEW_ROWS * threads
 
 
-def search_groups(runner: Runner, lengths: Tensor) -> list[list[int]]:
+def search_groups(runner: Runner, lengths: Sequence[int]) -> list[list[int]]:
     """Places of the sentences that are best decoded together, those of like ``lengths``."""
-    threads = torch.get_num_threads()
+    threads = thread_count()
     each = _SENTENCES_ALONE if threads == 1 else _SENTENCES_EACH
     if runner.weight_bytes > _CACHED_BYTES:
         each = _SENTENCES_OF_LARGE
     together = each * threads
     if len(lengths) <= together:
         return [[*range(len(lengths))]]
-    order: list[int] = lengths.argsort(descending=True, stable=True).tolist()
+    order = sorted(range(len(lengths)), key=lambda place: -lengths[place])
     count = -(-len(order) // together)
     return [order[len(order) * n // count : len(order) * (n + 1) // count] for n in range(count)]
 
 
-def _slots(decoder: SearchedDecoder, rows: Mapping[str, Tensor]) -> tuple[_Slots, object]:
+def _slots(decoder: SearchedDecoder, rows: Mapping[str, Held]) -> tuple[_Slots, object]:
     """Where the search finds its tensors; the second must live as long as the first."""
     numbers = decoder.runner.tensors
     pairs = [

@@ -6,14 +6,13 @@ import ctypes
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
-import torch
-from torch import Tensor
+from transduce.kernels.border import Checked, Given, Held, given, raise_refusal
+from transduce.kernels.library import Library
+from transduce.kernels.running.threads import thread_count
 
-from transduce.engine.programs.program import Program
-from transduce.kernels.border import Checked, Given, given, raise_refusal
-
-__all__ = ["Extent", "Runner"]
+__all__ = ["Extent", "Runner", "WrittenProgram"]
 
 _ALONE = 1 << 24  # products of a run that one thread makes sooner than several can meet
 _ROWS_APART = 512  # that a thread needs to be busy with sentences of its own
@@ -68,6 +67,25 @@ class Extent:
         )  # fmt: skip
 
 
+class WrittenProgram(Protocol):
+    """A program that is written."""
+
+    @property
+    def library(self) -> Library:
+        """The kernels that it is written for."""
+        ...
+
+    @property
+    def handle(self) -> int:
+        """What the kernels know it by."""
+        ...
+
+    @property
+    def tensors(self) -> Mapping[str, int]:
+        """The numbers of all tensors by their names."""
+        ...
+
+
 class Runner:
     """A program as it is run. Tensors are given by the names in ``tensors``, contiguous.
 
@@ -76,7 +94,7 @@ class Runner:
     the tensor; so is memory that is short.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: WrittenProgram) -> None:
         self._program = program
         self._functions = program.library.functions
         self._handle = program.handle
@@ -92,11 +110,11 @@ class Runner:
         total: int = self._functions.weight_bytes(self._handle)
         return total
 
-    def run(self, tensors: Mapping[str, Tensor], extent: Extent) -> None:
+    def run(self, tensors: Mapping[str, Held], extent: Extent) -> None:
         """Run all operations. Tensors not given are not wanted, or missed."""
         call = extent.call(pointers := given(self.tensors, tensors))
         small = extent.rows * self.weight_bytes <= _ALONE
-        threads = 1 if small else torch.get_num_threads()
+        threads = 1 if small else thread_count()
         failed = self._functions.run(self._handle, threads, ctypes.byref(call))
         del pointers  # which the call has pointed to
         if failed:
@@ -104,7 +122,7 @@ class Runner:
 
     def search(
         self,
-        tensors: Mapping[str, Tensor],
+        tensors: Mapping[str, Held],
         extent: Extent,
         plan: Checked,
         slots: Checked,
@@ -118,7 +136,7 @@ class Runner:
         """
         call = extent.call(pointers := given(self.tensors, tensors))
         failed = self._functions.search(
-            self._handle, torch.get_num_threads(), together, ctypes.byref(call),
+            self._handle, thread_count(), together, ctypes.byref(call),
             ctypes.byref(plan), ctypes.byref(slots), ctypes.byref(found),
         )  # fmt: skip
         del pointers
@@ -126,14 +144,14 @@ class Runner:
             raise_refusal(self._functions, self.tensors)
 
     def run_sources(
-        self, of_sentences: Mapping[str, Tensor], shared: Mapping[str, Tensor], source: int
+        self, of_sentences: Mapping[str, Held], shared: Mapping[str, Held], source: int
     ) -> None:
         """Run over B whole sources of S = ``source`` positions, some sentences at a time.
 
         The first tensors have an entry for each sentence; the others are the same for all. Where
         there are sentences enough, each thread takes some of its own and waits for nobody.
         """
-        count, threads = len(next(iter(of_sentences.values()))), torch.get_num_threads()
+        count, threads = len(next(iter(of_sentences.values()))), thread_count()
         together = max(1, _MOST_ROWS // max(source, 1))
         each = -(-count // threads)
         apart = threads > 1 and count >= threads and each * source >= _ROWS_APART

@@ -1,0 +1,21 @@
+"""How many threads the kernels may use."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+__all__ = ["thread_count"]
+
+
+def thread_count() -> int:
+    """As many as torch uses, where that is loaded; else what it would: ``OMP_NUM_THREADS``, or one
+    for each processor that this process may use.
+    """
+    if (torch := sys.modules.get("torch")) is not None:
+        count: int = torch.get_num_threads()
+        return count
+    named = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    if named.isdecimal() and int(named):
+        return int(named)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
