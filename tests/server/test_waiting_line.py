@@ -34,9 +34,9 @@ class Echo:
         return [[EMPTY] for _ in sources]
 
 
-def line(**limits: int) -> WaitingLine:
+def line(**limits: float) -> WaitingLine:
     config = ServeConfig(**{"queue": 8, "held_bytes": 1000, "pack_tokens": 10, **limits})
-    return WaitingLine(config.queue, config.held_bytes, config.pack_tokens)
+    return WaitingLine(config.queue, config.held_bytes, config.pack_tokens, config.wait_seconds)
 
 
 def ticket(model: Echo, *sources: str, asked: Requested = PLAIN, held: int = 0) -> Ticket:
@@ -60,6 +60,45 @@ def test_a_document_shares_each_pack_with_those_behind_it() -> None:
         assert taken(waiting) == [["aa", "aa", "aa", "aa"], ["d"]]
         assert len(waiting) == 0
         assert waiting.waiting_cost == 0
+
+    asyncio.run(main())
+
+
+def test_who_would_wait_too_long_is_refused_at_once() -> None:
+    async def main() -> None:
+        waiting, model = line(wait_seconds=2.0), Echo()
+        waiting.add(ticket(model, "a" * 10))
+        waiting.add(ticket(model, "b" * 100))  # nothing is known of the engine yet
+        pack = waiting.take()
+        assert pack is not None
+        assert pack.cost == 10
+        waiting.done(pack, 0.1)  # 100 a second: what waits takes one
+        waiting.add(ticket(model, "c" * 101))
+        with pytest.raises(
+            RequestError, match=r"answered within 2 seconds; got 2\.01 for what waits"
+        ) as caught:
+            waiting.add(ticket(model, "d"))
+        assert (caught.value.status, caught.value.retry_after) == (503, 2)
+        pack = waiting.take()
+        assert pack is not None
+        with pytest.raises(RequestError, match=r"got 2\.01 for"):  # what is searched counts
+            waiting.add(ticket(model, "d"))
+        waiting.done(pack, 1.0)
+        waiting.add(ticket(model, "d"))
+
+    asyncio.run(main())
+
+
+def test_one_that_finds_nobody_waiting_is_taken_however_long() -> None:
+    async def main() -> None:
+        waiting, model = line(wait_seconds=0.001), Echo()
+        waiting.add(ticket(model, "a" * 10))
+        pack = waiting.take()
+        assert pack is not None
+        waiting.done(pack, 10.0)
+        waiting.add(ticket(model, "b" * 1000))
+        with pytest.raises(RequestError, match=r"must be answered within 0\.001 seconds"):
+            waiting.add(ticket(model, "c"))
 
     asyncio.run(main())
 

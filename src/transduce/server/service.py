@@ -46,7 +46,9 @@ class Service:
         self.documents = DocumentDesk(config.seconds)
         self.meter = Meter(self.line_state)
         self._decoding = asyncio.Semaphore(_DECODING)
-        self.line = WaitingLine(config.queue, config.held_bytes, config.pack_tokens)
+        self.line = WaitingLine(
+            config.queue, config.held_bytes, config.pack_tokens, config.wait_seconds
+        )
         self._engine: EngineThread | None = None
 
     def line_state(self) -> tuple[int, int]:

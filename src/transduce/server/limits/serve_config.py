@@ -33,6 +33,7 @@ class ServeConfig(Section):
     beam: Annotated[int, Bounds(ge=1, le=1024)] = 10  # hypotheses of a search, n-best outputs
     max_length: Annotated[int, Bounds(ge=1, le=65_536)] = 1024  # tokens of an output
     queue: Annotated[int, Bounds(ge=1, le=1_000_000)] = 256  # requests that wait, of all clients
+    wait_seconds: Seconds = 30.0  # until what waits is answered, as it looks when a request comes
     held_bytes: Annotated[int, Bounds(ge=1, le=2**40)] = 256 << 20  # of all that wait
     seconds: Seconds = 120.0  # from the first byte to the last
     body_seconds: Seconds = 20.0  # until a body is there

@@ -7,6 +7,7 @@ to the end of the line, so a document never stands before a short request for lo
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -44,12 +45,18 @@ class Pack:
 class WaitingLine:
     """Tickets in the order of their coming, taken from by one thread, added to by others."""
 
-    def __init__(self, requests: int, held_bytes: int, pack_tokens: int) -> None:
-        """``requests`` and ``held_bytes`` bound what waits, ``pack_tokens`` a pack's tokens."""
+    def __init__(
+        self, requests: int, held_bytes: int, pack_tokens: int, wait_seconds: float = math.inf
+    ) -> None:
+        """``requests``, ``held_bytes`` and ``wait_seconds`` bound what waits, ``pack_tokens`` a
+        pack's tokens. Who would wait longer, by what the engine did lately, is refused at once.
+        """
         self._line: deque[Ticket] = deque()
         self._changed = threading.Condition()
         self._requests, self._held_bytes, self._pack_tokens = requests, held_bytes, pack_tokens
+        self._wait_seconds = wait_seconds
         self._closed = False
+        self._taken = 0  # cost of the pack that is searched now
         self._rate = 0.0  # tokens times beams a second, as lately seen
         self.waiting_cost = 0
         self.held = 0
@@ -83,6 +90,13 @@ class WaitingLine:
                 503,
                 self._seconds(),
             )
+        if self._line and self._expected() > self._wait_seconds:
+            raise RequestError(
+                f"queue must be answered within {self._wait_seconds:g} seconds; got "
+                f"{self._expected():.2f} for what waits",
+                503,
+                self._seconds(),
+            )
 
     def leave(self, ticket: Ticket) -> None:
         """Nobody waits for it any more, or it was answered: its place is free."""
@@ -112,12 +126,17 @@ class WaitingLine:
 
     def done(self, pack: Pack, seconds: float) -> None:
         """Remember how fast a pack was answered."""
+        self._taken = 0
         rate = pack.cost / max(seconds, 1e-6)
         self._rate = rate if not self._rate else 0.8 * self._rate + 0.2 * rate
 
     def _seconds(self) -> int:
         """After which what waits now will be answered."""
-        return max(1, round(self.waiting_cost / self._rate)) if self._rate else 1
+        return max(1, round(self._expected()))
+
+    def _expected(self) -> float:
+        """Likewise, to a fraction of a second; 0 before the first pack was answered."""
+        return (self._taken + self.waiting_cost) / self._rate if self._rate else 0.0
 
     def _pack(self) -> Pack:
         head = self._line[0]
@@ -129,6 +148,7 @@ class WaitingLine:
         for share in shares:
             share.ticket.taken += share.count
         self.waiting_cost -= cost
+        self._taken = cost
         left = [share.ticket for share in shares if share.ticket.waits]
         gone = {id(share.ticket) for share in shares}
         self._line = deque([*(t for t in self._line if id(t) not in gone), *left])
