@@ -12,6 +12,7 @@ import transduce
 
 @pytest.fixture
 def child_environment() -> dict[str, str]:
-    """One thread; the package as it is imported here, and the fakes beside this file."""
-    paths = [str(Path(transduce.__file__).parent.parent), str(Path(__file__).parent)]
+    """One thread; the package as it is imported here, and what stands beside the tests."""
+    here = Path(__file__).parent
+    paths = map(str, [Path(transduce.__file__).parent.parent, here, here.parent])
     return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}

@@ -1,19 +1,18 @@
-"""Trains alone and with two processes: distributed_run.py FOLDER.
+"""Trains alone, with two and with four processes: distributed_run.py FOLDER.
 
 One process imports PyTorch; its forks train, with the environment that torchrun gives.
 """
 
 from __future__ import annotations
 
-import os
-import socket
 import sys
-import traceback
+from functools import partial
 from pathlib import Path
 
 import torch
 from training_fakes import ONLY_TARGETS, ToyBatches, ToyModel, ToyScore, toy_config
 
+from launched import launch
 from transduce.training.loop import train
 from transduce.training.objectives.cross_entropy import CrossEntropy
 from transduce.training.objectives.weighted import Weighted
@@ -23,7 +22,7 @@ from transduce.training.regularization.simcut import SimCut
 
 
 def train_here(folder: Path, steps: int) -> None:
-    """Train; 41 pairs make a last batch of one pair, so one of two processes gets none."""
+    """Train; 41 pairs make a last batch of one pair, so some of the processes get none."""
     config = toy_config(
         max_steps=steps,
         average="ema",
@@ -45,38 +44,15 @@ def train_here(folder: Path, steps: int) -> None:
     )
 
 
-def launch(folder: Path, steps: int, world: int) -> None:
-    """What torchrun does on one machine."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(world)}
-    children = [fork(folder, steps, rank) for rank in range(world)]
-    if any(os.waitpid(child, 0)[1] for child in children):
-        sys.exit("a process failed")
-
-
-def fork(folder: Path, steps: int, rank: int) -> int:
-    child = os.fork()
-    if child:
-        return child
-    os.environ["RANK"] = str(rank)
-    try:
-        train_here(folder, steps)
-    except BaseException:
-        traceback.print_exc()
-        os._exit(1)
-    os._exit(0)
-
-
 def main() -> None:
-    """One alone, two together, and two that stop half-way and go on."""
+    """One alone, two and four together, and two that stop half-way and go on."""
     torch.set_num_threads(1)  # a fork must not need threads that stayed behind
     home = Path(sys.argv[1])
     train_here(home / "one", 10)
-    launch(home / "two", 10, world=2)
-    launch(home / "resumed", 3, world=2)
-    launch(home / "resumed", 10, world=2)
+    launch(partial(train_here, home / "two", 10), world=2)
+    launch(partial(train_here, home / "four", 10), world=4)
+    launch(partial(train_here, home / "resumed", 3), world=2)
+    launch(partial(train_here, home / "resumed", 10), world=2)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Two processes over gloo learn what one process learns from the same batches."""
+"""Several processes over gloo learn what one process learns from the same batches."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def curve(folder: Path, event: str) -> list[float]:
     return [entry["loss"] for entry in entries if entry["event"] == event]
 
 
-def test_two_processes_have_the_loss_curve_of_one(
+def test_two_and_four_processes_have_the_loss_curve_of_one(
     tmp_path: Path, child_environment: dict[str, str]
 ) -> None:
     ended = subprocess.run(
@@ -36,13 +36,13 @@ def test_two_processes_have_the_loss_curve_of_one(
     assert ended.returncode == 0, ended.stderr
     one, two = tmp_path / "one", tmp_path / "two"
     assert len(curve(one, "step")) == 10
-    assert curve(two, "step") == pytest.approx(curve(one, "step"), rel=1e-4)
-    assert curve(two, "dev") == pytest.approx(curve(one, "dev"), rel=1e-4)
-    weights = load_file(two / "model.safetensors")
-    for name, tensor in load_file(one / "model.safetensors").items():
-        torch.testing.assert_close(weights[name], tensor, rtol=1e-2, atol=1e-3)
-    start = read_log(two / "training" / "log.jsonl")[0]
-    assert start["processes"] == 2
+    for several, count in ((two, 2), (tmp_path / "four", 4)):
+        assert curve(several, "step") == pytest.approx(curve(one, "step"), rel=1e-4)
+        assert curve(several, "dev") == pytest.approx(curve(one, "dev"), rel=1e-4)
+        weights = load_file(several / "model.safetensors")
+        for name, tensor in load_file(one / "model.safetensors").items():
+            torch.testing.assert_close(weights[name], tensor, rtol=1e-2, atol=1e-3)
+        assert read_log(several / "training" / "log.jsonl")[0]["processes"] == count
     random = load_file(two / "training" / "checkpoint-00000010" / "random.safetensors")
     assert random.keys() == {"cpu.0", "cpu.1"}
     assert weights_of(tmp_path / "resumed") == weights_of(two)
