@@ -65,6 +65,10 @@ class FileWeights:
         """About how many bytes are read for it."""
         return sum(part.size for part in self._several(operand))
 
+    def release(self) -> None:
+        """Give back the memory that matrices are read into: all are packed."""
+        self._scratch = Scratch()
+
     def packed(self, number: str, weight: Any, bias: Any) -> Packed:
         """A matrix and its bias in the numbers that a product takes."""
         room = self._scratch

@@ -32,6 +32,7 @@ def noted_programs(
     order = sorted(range(len(noted)), key=lambda place: -weights.size(noted[place]["weight"]))
     found = {place: weights.packed(**_named(noted[place])) for place in order}
     packed = [found[place] for place in range(len(noted))]
+    weights.release()
     return [NotedProgram(library, noted, packed, weights) for noted in engine["programs"]]
 
 
