@@ -254,3 +254,16 @@ def test_without_checksums_or_kernels_there_is_no_key(
     (folder / "SHA256SUMS").unlink()
     assert record_key(folder) is None
     assert known_model(folder) is None
+
+
+def test_the_newest_hundred_records_stay(tmp_path: Path, cache: Path) -> None:
+    for number in range(105):
+        old = cache / f"prediction-1-{number}.json"
+        old.write_text("{}")
+        os.utime(old, (number, number))
+    remembered(tmp_path / "model")
+    left = {path.name for path in cache.glob("prediction-*.json")}
+    assert len(left) == 100
+    assert "prediction-1-5.json" not in left
+    assert "prediction-1-6.json" in left
+    assert known_model(tmp_path / "model") is not None

@@ -81,8 +81,9 @@ def _of_package() -> Iterator[bytes]:
     """Names, sizes and times of the modules that have a say in a record."""
     for room in _ROOMS:
         for entry in sorted(os.scandir(_PACKAGE / room), key=lambda entry: entry.name):
-            status = entry.stat()
-            yield f"{room}/{entry.name} {status.st_size} {status.st_mtime_ns}".encode()
+            if entry.name.endswith(".py"):
+                status = entry.stat()
+                yield f"{room}/{entry.name} {status.st_size} {status.st_mtime_ns}".encode()
 
 
 def _forget_oldest(folder: Path) -> None:
