@@ -245,6 +245,9 @@ _OF_OTHERS = {
     "teacher_outputs": ("teacher",),
     "teacher_folder": ("teacher",),
     "simcut_share": ("simcut_weight",),
+    "risk_metric": ("risk_weight",),
+    "risk_samples": ("risk_weight",),
+    "risk_sharpness": ("risk_weight",),
     "adversarial_size": ("adversarial_weight", "virtual_adversarial_weight"),
 }
 

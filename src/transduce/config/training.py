@@ -58,6 +58,10 @@ class TrainingConfig(Section):
     adversarial_weight: Ratio = 0.0  # of the loss at changed embeddings (Miyato et al. 2017)
     virtual_adversarial_weight: Ratio = 0.0  # of what predictions change by there
     adversarial_size: Annotated[float, Bounds(gt=0, le=1000)] = 1.0  # ε, norm of both changes
+    risk_weight: Ratio = 0.0  # of the metric's expected cost over samples (Shen et al. 2016)
+    risk_metric: Name | None = None  # none: metric
+    risk_samples: Count = 8  # drawn of each sentence, beside its reference
+    risk_sharpness: Annotated[float, Bounds(gt=0, le=100)] = 0.005  # α, power of probabilities
     # Parts that do not learn: encoder, decoder.layers.0, …
     freeze: Annotated[tuple[Name, ...], Field(max_length=10_000)] = ()
     lora_rank: Width | None = None  # only changes of this rank are learnt (Hu et al. 2021)

@@ -240,6 +240,10 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "are changed to alter them most.",
         "adversarial_size": "Norm ε of such a change of a pair's embeddings, whose numbers have "
         "a variance of about 1.",
+        "risk_weight": "Weight of minimum-risk training: the expected cost of sampled outputs.",
+        "risk_metric": "With `risk_weight`: the metric of the cost; if none, `metric`.",
+        "risk_samples": "With `risk_weight`: outputs that are sampled for each source.",
+        "risk_sharpness": "With `risk_weight`: the power of the outputs' probabilities.",
         "freeze": "Modules that are not trained.",
         "lora_rank": "Rank of LoRA's changes; if none, all weights are trained.",
         "lora_alpha": "With `lora_rank`: the changes are multiplied by alpha / rank.",

@@ -19,15 +19,20 @@ from transduce.training.regularization.adversarial import Adversarial
 from transduce.training.regularization.r_drop import RDrop, SecondPass
 from transduce.training.regularization.simcut import SimCut
 from transduce.training.regularization.virtual_adversarial import VirtualAdversarial
+from transduce.training.risk.minimum_risk import Cost, MinimumRisk
 
 __all__ = ["choose_objectives"]
 
 
 def choose_objectives(
-    config: TrainingConfig, model: Seq2Seq, teaching: Teaching | None = None
+    config: TrainingConfig,
+    model: Seq2Seq,
+    teaching: Teaching | None = None,
+    cost: Cost | None = None,
 ) -> tuple[Weighted, ...]:
     """Cross-entropy of the decoder; by their shares, what a teacher says in the place of the
-    references, and the CTC output of a model that has one; what regularizes the decoder is added.
+    references, and the CTC output of a model that has one; what regularizes the decoder is added,
+    and the risk of its outputs by their ``cost``, where that is told.
 
     Raises ConfigError where R-Drop is to compare passes that do not differ.
     """
@@ -43,6 +48,9 @@ def choose_objectives(
         lesson = Distillation(teaching, config.teacher_temperature)
         decoder.append(Weighted((1 - ctc) * taught, lesson))
     added = [Weighted((1 - ctc) * each.weight, each.objective) for each in _regularization(config)]
+    if cost is not None:
+        risk = MinimumRisk(cost, config.risk_samples, config.risk_sharpness)
+        added.append(Weighted((1 - ctc) * config.risk_weight, risk))
     heard = [Weighted(ctc, CTC())] if ctc else []
     return tuple(each for each in (*decoder, *added, *heard) if each.weight)
 

@@ -88,6 +88,12 @@ class Forward:
             logits: Tensor = self.model.proceed(target, self.model.begin(source, self._source))[0]
         return logits
 
+    def going_on(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+        """Read int64 ``[N, T]`` from a state on: logits ``[N, T, V]`` and the state after."""
+        with self._precision():
+            found: tuple[Tensor, State] = self.model.proceed(self.model.embed(tokens), state)
+        return found
+
     @property
     def second(self) -> Forward:
         """The same batch once more, dropout drawn anew; one for all objectives."""

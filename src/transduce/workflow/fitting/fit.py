@@ -42,6 +42,7 @@ from transduce.workflow.fitting.beginning import (
     whole_recipe,
 )
 from transduce.workflow.fitting.misfits import misfits
+from transduce.workflow.fitting.output_cost import output_cost
 from transduce.workflow.fitting.pair_limits import refuse_beyond_positions, refuse_long_pairs
 from transduce.workflow.fitting.run_folder import data_fingerprint, run_fingerprint, taken
 from transduce.workflow.fitting.shared_data import SharedData
@@ -125,7 +126,7 @@ def fit(
         )
         record = train(
             trained.model,
-            choose_objectives(config.training, trained.model, teaching),
+            choose_objectives(config.training, trained.model, teaching, output_cost(trained)),
             training_batches(corpus, trained, sampler),
             config.training,
             folder,
