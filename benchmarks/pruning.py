@@ -37,11 +37,11 @@ from transduce.metrics.losses import LossTotals
 from transduce.reading.pair_files import Example
 from transduce.reading.problems import Problems
 from transduce.workflow.corpora.corpora import examples_from_files, open_corpora, read_dev
+from transduce.workflow.corpora.train_sample import train_sample
 from transduce.workflow.evaluate import evaluate, loss_totals, pair_batches
 from transduce.workflow.pruning.asked_shares import read_asked
 from transduce.workflow.pruning.going_on import train_on, training_recipe
 from transduce.workflow.pruning.prune import prune
-from transduce.workflow.pruning.train_sample import train_sample
 from transduce.workflow.trained import TrainedModel
 
 _ROUNDS = 3  # of timing

@@ -37,6 +37,7 @@ FLOORS = [
     ["models"],
     ["engine"],
     ["training", "neighbours", "shortlists"],
+    ["adapters"],
     ["workflow"],
     ["light"],
     ["pretrained"],

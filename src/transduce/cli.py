@@ -12,6 +12,7 @@ from typing import Annotated, Optional
 import typer
 
 from transduce import __version__
+from transduce.command_line.cli_adapt import adapt
 from transduce.command_line.cli_distil import distil
 from transduce.command_line.cli_evaluate import calibrate, evaluate
 from transduce.command_line.cli_explain import explain
@@ -144,6 +145,7 @@ app.command(no_args_is_help=True)(evaluate)
 app.command(no_args_is_help=True)(calibrate)
 
 
+app.command(no_args_is_help=True)(adapt)
 app.command(no_args_is_help=True)(predict)
 
 

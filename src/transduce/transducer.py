@@ -23,7 +23,7 @@ from transduce.explain.explaining import explain
 from transduce.explain.explanation import Explanation
 from transduce.explain.method import Method
 from transduce.pretrained.hub import fetching
-from transduce.pretrained.published_model import load_trained, read_learnt_from, read_pretrained
+from transduce.pretrained.published_model import load_model, read_learnt_from, read_pretrained
 from transduce.reading.frames import FrameSource
 from transduce.workflow.asked_details import asked_details
 from transduce.workflow.attention_picture import AttentionWeights, attention_of, draw_attention_of
@@ -322,9 +322,11 @@ class Transducer:
         self._trained().save(folder)
 
     @classmethod
-    def load(cls, folder: str | Path, device: str = "auto") -> Transducer:
-        """Read a model directory, whoever trained it. Raises ModelError."""
-        return cls._around(load_trained(folder, device))
+    def load(
+        cls, folder: str | Path, device: str = "auto", *, adapter: str | Path | None = None
+    ) -> Transducer:
+        """Read a model directory, with the change of an ``adapter``'s file. Raises ModelError."""
+        return cls._around(load_model(folder, adapter, device))
 
     @classmethod
     def from_pretrained(
@@ -393,7 +395,6 @@ class Transducer:
         return self.trained_
 
     def _search(self, options: Mapping[str, Any]) -> SearchConfig:
-        beam = {"beam": self.beam}
-        if self.model == "auto" and "beam" not in self._changed():  # then one was chosen
-            beam = {}
+        was_chosen = self.model == "auto" and "beam" not in self._changed()
+        beam = {} if was_chosen else {"beam": self.beam}
         return self._trained().config.searching({**beam, **options})

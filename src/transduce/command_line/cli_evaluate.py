@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from transduce.command_line.cli_options import Json, ModelPath, PartName
+from transduce.command_line.cli_options import AdapterFile, Json, ModelPath, PartName
 from transduce.commands.completing import completion
 
 __all__ = ["calibrate", "evaluate"]
@@ -46,13 +46,14 @@ def evaluate(
             help="Measure with noise in a share of the words, too: typing, case or accents.",
         ),
     ] = None,
+    adapter: AdapterFile = None,
 ) -> None:
     """Measure a model on pairs. Scores on its own test set are stored with the model."""
     from transduce.commands.measuring.evaluate import evaluate
 
     evaluate(
         model, data or [], json, worst, part, sheet,
-        confidence=confidence, plot=plot, noise=noise or (),
+        confidence=confidence, plot=plot, noise=noise or (), adapter=adapter,
     )  # fmt: skip
 
 

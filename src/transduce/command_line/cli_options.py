@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-__all__ = ["INTERRUPTED", "Download", "Json", "ModelPath", "PartName"]
+__all__ = ["INTERRUPTED", "AdapterFile", "Download", "Json", "ModelPath", "PartName"]
 
 INTERRUPTED = 130  # status: 128 + SIGINT, as a shell says it
 
@@ -23,4 +23,8 @@ Download = Annotated[
 Json = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--json", metavar="FILE", help="Write all figures to this file."),
+]
+AdapterFile = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--adapter", metavar="FILE", help="A change of the model, of `transduce adapt`."),
 ]

@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from transduce.command_line.cli_options import ModelPath, PartName
+from transduce.command_line.cli_options import AdapterFile, ModelPath, PartName
 from transduce.commands.completing import completion
 from transduce.errors import ConfigError
 
@@ -33,6 +33,7 @@ def predict(
         Optional[Path],  # noqa: UP045
         typer.Option(metavar="DIR", help="Write a file for each source to this folder."),
     ] = None,
+    adapter: AdapterFile = None,
     column: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(
@@ -128,6 +129,7 @@ def predict(
         minimum_confidence,
         alternatives,
         align_by or alignments,
+        adapter,
     )
     if on is not None:
         from transduce.commands.in_blocks import Spread, predict_corpus

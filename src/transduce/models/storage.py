@@ -76,8 +76,12 @@ def save_weights(weights: Mapping[str, Tensor], path: str | Path) -> None:
         write_weights(weights, aside)
 
 
-def write_weights(weights: Mapping[str, Tensor], path: Path) -> None:
-    """Write a safetensors file, to a place where nobody reads it yet. Raises OSError."""
+def write_weights(
+    weights: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write a safetensors file, with ``metadata`` in its header, to a place where nobody reads it
+    yet. Raises OSError.
+    """
     tensors = {
         name + behind: stored.detach().cpu().contiguous()
         for name, tensor in weights.items()
@@ -85,7 +89,7 @@ def write_weights(weights: Mapping[str, Tensor], path: Path) -> None:
     }
     with named(path):
         try:
-            save_file(tensors, path, metadata={"format": "pt"})
+            save_file(tensors, path, metadata={"format": "pt", **(metadata or {})})
         except SafetensorError as error:
             raise as_system_error(error, path) from None
 

@@ -26,11 +26,12 @@ from transduce.pretrained.families.whisper import read_whisper
 from transduce.pretrained.foreign.foreign_model import read_adapted
 from transduce.pretrained.foreign.published_files import holds_published, published_files
 from transduce.pretrained.hub import HubAccess, model_folder
+from transduce.workflow.adapting.adapter_of import with_adapter
 from transduce.workflow.fitting.beginning import LearntFrom
 from transduce.workflow.model_folder import CONFIG, PUBLISHED, checked, checked_export
 from transduce.workflow.trained import TrainedModel, choose_device, read_report
 
-__all__ = ["FAMILIES", "load_trained", "read_learnt_from", "read_pretrained"]
+__all__ = ["FAMILIES", "load_model", "load_trained", "read_learnt_from", "read_pretrained"]
 
 FAMILIES: dict[str, Callable[[PublishedCheckpoint], Conversion]] = {
     "t5": convert_t5,
@@ -54,6 +55,20 @@ def load_trained(folder: str | Path, device: str = "auto") -> TrainedModel:
     """
     folder = Path(folder)
     return read_as_one(folder, lambda: _load(folder, device))
+
+
+def load_model(
+    folder: str | Path, adapter: str | Path | None = None, device: str = "auto"
+) -> TrainedModel:
+    """The same, with the change of an adapter's file where one is given.
+
+    Raises ModelError also where the adapter is damaged, or of another model.
+    """
+    folder = Path(folder)
+    if adapter is None:
+        return load_trained(folder, device)
+    path = Path(adapter)
+    return read_as_one(folder, lambda: with_adapter(_load(folder, device), folder, path))
 
 
 def _load(folder: Path, device: str) -> TrainedModel:

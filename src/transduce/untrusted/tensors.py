@@ -73,7 +73,11 @@ class TensorEntry:
 
 
 class TensorFile:
-    """An open file of tensors; ``entries`` are what it holds, by name."""
+    """An open file of tensors; ``entries`` are what it holds, by name, ``metadata`` texts by name
+    that somebody wrote beside them.
+    """
+
+    metadata: Mapping[str, str]
 
     def __init__(self, path: str | Path) -> None:
         """Read the header and hold it against the file's size. Raises ModelError."""
@@ -184,7 +188,7 @@ class TensorFile:
             header = parse_json(text.decode("utf-8"))
             if not isinstance(header, dict):
                 raise ValueError("it must be a JSON object")
-            _require_texts(header.pop(_METADATA, {}))
+            self.metadata = _require_texts(header.pop(_METADATA, {}))
             start = _LENGTH + length
             entries = {name: _entry(name, value, start) for name, value in header.items()}
             _require_whole(entries, start, size)
@@ -214,10 +218,11 @@ def require_finite(name: str, tensor: Tensor) -> None:
             raise ModelError(f"{name} must hold finite numbers; got {found}")
 
 
-def _require_texts(metadata: Any) -> None:
+def _require_texts(metadata: Any) -> dict[str, str]:
     """Raise ValueError where it is not what the format permits: texts by name."""
     if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
         raise ValueError(f"{_METADATA} must be texts by name")
+    return metadata
 
 
 def _entry(name: str, value: Any, start: int) -> TensorEntry:

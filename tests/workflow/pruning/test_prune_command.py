@@ -13,10 +13,10 @@ from transduce.config import Config
 from transduce.errors import ConfigError
 from transduce.pretrained.published_model import read_learnt_from
 from transduce.workflow.corpora.corpora import open_corpora
+from transduce.workflow.corpora.train_sample import train_sample
 from transduce.workflow.fitting.fit import fit
 from transduce.workflow.pruning.asked_shares import AskedShare, read_asked
 from transduce.workflow.pruning.going_on import PRUNED
-from transduce.workflow.pruning.train_sample import train_sample
 from transduce.workflow.shrinking import shrink
 from transduce.workflow.trained import TrainedModel
 

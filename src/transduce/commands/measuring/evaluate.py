@@ -20,7 +20,7 @@ from transduce.drawing.risk import draw_risk
 from transduce.errors import BusyError, ConfigError
 from transduce.files import changing
 from transduce.pretrained.foreign.foreign_model import AdaptedModel
-from transduce.pretrained.published_model import load_trained
+from transduce.pretrained.published_model import load_model
 from transduce.reading.pair_files import Example
 from transduce.reading.parts import find_part
 from transduce.reading.problems import Problems
@@ -50,6 +50,7 @@ def evaluate(
     confidence: bool = False,
     plot: Path | None = None,
     noise: Sequence[str] = (),
+    adapter: Path | None = None,
 ) -> None:
     """Print the scores; write all figures to ``output`` as JSON.
 
@@ -57,7 +58,8 @@ def evaluate(
     model of a mixture is measured on each part that has a test set, or on ``part`` alone.
     ``sheet`` is for the best and worst outputs of a model that reads pictures, under these.
     ``confidence`` measures how good that is, ``plot`` draws the risk at each coverage; ``noise``
-    are kinds of noise in sources (``typing=0.1``) that it is measured with as well.
+    are kinds of noise in sources (``typing=0.1``) that it is measured with as well. With an
+    ``adapter`` the scores are not the model's own, and its report stays.
     """
     require_file_place(output, "--json")
     require_file_place(sheet, "--sheet")
@@ -65,7 +67,7 @@ def evaluate(
     noises = [Noise.parse(text) for text in noise]
     inputs, overrides = split_overrides(arguments)
     files = [Path(text) for text in inputs]
-    trained = load_trained(model)
+    trained = load_model(model, adapter)
     trained.config = updated(trained.config, overrides)
     problems = Problems(trained.config.data.on_error)
     if sheet is not None:
@@ -101,10 +103,12 @@ def evaluate(
         values["noise"] = _noise(trained, evaluation, noises, part)
     if confidence:
         values["confidence"] = _confidence(trained, evaluation, part or "", plot)
-    if not files and not overrides and part is None:
+    if not files and not overrides and part is None and adapter is None:
         _keep(trained, model, _without_cases(values))
     if output is not None:
-        values = {"model": str(model), **({"part": part} if part else {}), **values}
+        asked = {"part": part, "adapter": None if adapter is None else str(adapter)}
+        given = {name: value for name, value in asked.items() if value}
+        values = {"model": str(model), **given, **values}
         write_json(output, values, "--json")
 
 

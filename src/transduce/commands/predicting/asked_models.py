@@ -11,7 +11,7 @@ from transduce.commands.predicting.request import Request
 from transduce.errors import ConfigError, DataError
 from transduce.light.prediction_records import record_key
 from transduce.light.recording import remember
-from transduce.pretrained.published_model import load_trained
+from transduce.pretrained.published_model import load_model, load_trained
 from transduce.reading.frames import FrameSource
 from transduce.reading.parts import find_part
 from transduce.workflow.asked_details import asked_details
@@ -28,8 +28,9 @@ class AskedModels:
 
     def __init__(self, request: Request, form: Form) -> None:
         """Raises TransduceError where a model cannot be read, or not be asked this."""
-        key = None if request.overrides or request.ensemble else record_key(request.model)
-        self.trained = load_trained(request.model)
+        plain = not (request.overrides or request.ensemble or request.adapter)
+        key = record_key(request.model) if plain else None
+        self.trained = load_model(request.model, request.adapter)
         remember(self.trained, request.model, key)
         self.config = self.trained.config = updated(self.trained.config, request.overrides)
         if request.source_language is not None:

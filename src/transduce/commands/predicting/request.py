@@ -36,6 +36,7 @@ class Request:
     least: float | None = None
     alternatives: int = 0
     alignments: bool | str = False
+    adapter: Path | None = None
 
     @property
     def extras(self) -> list[str]:
@@ -76,6 +77,8 @@ def require_together(request: Request, form: Form) -> None:
             raise ConfigError(
                 f"{name} must be asked for without --column; got {request.column!r} too"
             )
+    if request.ensemble and request.adapter is not None:
+        raise ConfigError("--adapter must be given for one model; got several (--ensemble)")
     if request.ensemble and request.alignments:
         raise ConfigError("--alignments must be asked of one model; got several (--ensemble)")
     if request.alternatives and (request.form or "text") != "jsonl":

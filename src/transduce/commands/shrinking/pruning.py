@@ -16,6 +16,7 @@ from transduce.pretrained.published_model import load_trained, read_learnt_from
 from transduce.reading.pair_files import Example
 from transduce.training.record.progress import choose_progress
 from transduce.workflow.corpora.corpora import open_corpora, read_dev
+from transduce.workflow.corpora.train_sample import train_sample
 from transduce.workflow.pruning.asked_shares import read_asked
 from transduce.workflow.pruning.going_on import (
     begun_with,
@@ -25,7 +26,6 @@ from transduce.workflow.pruning.going_on import (
     training_recipe,
 )
 from transduce.workflow.pruning.prune import prune
-from transduce.workflow.pruning.train_sample import train_sample
 from transduce.workflow.trained import TrainedModel
 
 __all__ = ["Scores", "pruned_model", "shares_of"]

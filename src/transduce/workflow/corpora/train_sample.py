@@ -1,7 +1,8 @@
-"""Some pairs of train, on which gates are learnt."""
+"""Some pairs of train: gates are learnt on them, adapters are held to them."""
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterable
 
@@ -16,17 +17,21 @@ __all__ = ["train_sample"]
 _MOST = 8000  # pairs, of all parts
 
 
-def train_sample(config: Config, most: int = _MOST) -> dict[str, list[Example]]:
+def train_sample(
+    config: Config, most: int = _MOST, read: int | None = None
+) -> dict[str, list[Example]]:
     """At most so many training pairs by part, "" where there are no parts; of each as many.
 
-    All of train is read, and each pair of it is as likely; the same ones each time. Raises
-    ConfigError, DataError.
+    Of each part all of train is read, or its first ``read`` pairs, and each pair is as likely; the
+    same ones each time. Raises ConfigError, DataError.
     """
     parts, problems = parts_of(config), Problems(config.data.on_error)
     tags = part_tags(parts)
     count = max(1, most // len(parts))
     return {
-        name: _drawn(open_part(part, tags, problems, problems).plain(), count)
+        name: _drawn(
+            itertools.islice(open_part(part, tags, problems, problems).plain(), read), count
+        )
         for name, part in parts.items()
     }
 
