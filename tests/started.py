@@ -60,12 +60,14 @@ class Started:
 
 
 @contextlib.contextmanager
-def started(models: Mapping[str, Path], **options: Any) -> Iterator[Started]:
+def started(
+    models: Mapping[str, Path], adapters: Mapping[str, Path] | None = None, **options: Any
+) -> Iterator[Started]:
     """A server with these options; at the end it has answered all that it took."""
     config = serve_config(None, {}, options)
     memory = config.memory_gigabytes
     bound = bound_socket("127.0.0.1", 0)
-    shelf = ModelShelf(models, None if memory is None else memory * 1e9)
+    shelf = ModelShelf(models, None if memory is None else memory * 1e9, adapters)
     running = Running(shelf, config, bound)
     begun = threading.Event()
     thread = threading.Thread(target=running.run, args=(begun.set,), daemon=True)

@@ -40,6 +40,13 @@ def serve(
         Optional[str],  # noqa: UP045
         typer.Option(metavar="NAME", help="Add a key to the file, print it and end."),
     ] = None,
+    adapter: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            metavar="NAME=FILE",
+            help="An adapter that a request or a key may name, or a folder of them; repeated.",
+        ),
+    ] = None,
     reload: Annotated[
         bool, typer.Option("--reload", help="Take over model directories that are replaced.")
     ] = False,
@@ -53,6 +60,15 @@ def serve(
 
     serve_models(
         ServeRequest(
-            tuple(models or ()), host, port, config, tuple(option or ()), keys, new_key, reload, log
+            tuple(models or ()),
+            host,
+            port,
+            config,
+            tuple(option or ()),
+            keys,
+            new_key,
+            reload,
+            log,
+            tuple(adapter or ()),
         )
     )

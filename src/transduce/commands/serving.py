@@ -31,6 +31,7 @@ class ServeRequest:
     new_key: str | None = None
     reload: bool = False
     log: str | None = None
+    adapters: Sequence[str] = ()
 
 
 def serve_models(request: ServeRequest) -> None:
@@ -54,13 +55,15 @@ def serve_models(request: ServeRequest) -> None:
     try:
         from transduce.server.log_lines import logged
         from transduce.server.running import Running, bound_socket
+        from transduce.server.shelf.adapter_names import named_adapters
         from transduce.server.shelf.model_shelf import ModelShelf
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"serve must have {error.name}, which is not installed: pip install 'transduce[serve]'"
         ) from None
     memory = config.memory_gigabytes
-    shelf = ModelShelf(folders, None if memory is None else memory * 1e9)
+    room = None if memory is None else memory * 1e9
+    shelf = ModelShelf(folders, room, named_adapters(request.adapters))
     bound = bound_socket(request.host, request.port)
     host, port = bound.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Protocol
 
+from transduce.errors import ConfigError
 from transduce.reading.frames import FrameSource
 from transduce.server.limits.keys import KeyRing
 from transduce.server.limits.quotas import Quotas
@@ -25,10 +27,23 @@ from transduce.server.texts.glossaries import GlossaryBook
 from transduce.server.texts.whole_files import FinishedFiles
 from transduce.workflow.predicting.output import Output
 
-__all__ = ["Service"]
+__all__ = ["Client", "Service"]
 
 _UNWATCHED = 0.2  # seconds
 _DECODING = 2  # files of recordings and pictures that are read at once
+
+
+class Client(Protocol):
+    """Who waits for an answer."""
+
+    @property
+    def adapter(self) -> str | None:
+        """The name of what a model is changed by for them; None: as it is."""
+        ...
+
+    async def gone(self) -> None:
+        """Return when nobody waits any more."""
+        ...
 
 
 class Service:
@@ -39,6 +54,7 @@ class Service:
         self.languages = ServedLanguages(shelf)
         self.config = config
         self.ring = KeyRing.read(config.keys)
+        _require_adapters(self.ring, shelf)
         self.quotas = Quotas(self.ring, config)
         self.draining = False
         self.glossaries = GlossaryBook()
@@ -86,7 +102,7 @@ class Service:
 
     async def outputs(
         self,
-        gone: Callable[[], Coroutine[Any, Any, None]],
+        client: Client,
         model: LoadedModel,
         asked: Requested,
         sources: Sequence[FrameSource],
@@ -94,9 +110,11 @@ class Service:
     ) -> list[list[Output]]:
         """The outputs of each source; errors of single ones stand in their place.
 
-        ``gone`` returns when nobody waits any more: then the place in the queue is free. Raises
-        TransduceError, ClientGoneError.
+        Who asks for no adapter has that of the ``client``, where the model has it. The place in the
+        queue is free when the client has gone. Raises TransduceError, ClientGoneError.
         """
+        if asked.adapter is None and client.adapter and model.has_adapter(client.adapter):
+            asked = replace(asked, adapter=client.adapter)
         model.require(asked)
         if not sources:
             return []
@@ -106,7 +124,7 @@ class Service:
         self.meter.sources(model.name, len(sources))
         self.line.add(ticket)
         # Most are answered before it is worth a look whether somebody still waits.
-        loop, watching = asyncio.get_running_loop(), _Watching(ticket, gone)
+        loop, watching = asyncio.get_running_loop(), _Watching(ticket, client.gone)
         later = loop.call_later(_UNWATCHED, watching.begin)
         try:
             return await ticket.future
@@ -115,6 +133,16 @@ class Service:
             watching.end()
             ticket.future.cancel()
             self.line.leave(ticket)
+
+
+def _require_adapters(ring: KeyRing, shelf: ModelShelf) -> None:
+    """Raise ConfigError where a key has an adapter that there is not."""
+    for name, entry in ring.entries.items():
+        if entry.adapter is not None and entry.adapter not in shelf.adapters:
+            known = ", ".join(shelf.adapters) or "none (--adapter)"
+            raise ConfigError(
+                f"keys: {name}: adapter must be one of the server's: {known}; got {entry.adapter!r}"
+            )
 
 
 class _Watching:

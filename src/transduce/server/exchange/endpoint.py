@@ -55,6 +55,12 @@ class Exchange:
         self.holder = service.ring.holder(given or told)
         service.quotas.count_request(self.holder)
 
+    @property
+    def adapter(self) -> str | None:
+        """That of who has the key; None where they have none."""
+        entry = self.service.ring.entries.get(self.holder)
+        return None if entry is None else entry.adapter
+
     def count(self, characters: int) -> None:
         """Count what is asked for against the day's quota. Raises RequestError (429)."""
         if self.service.ring.entries:

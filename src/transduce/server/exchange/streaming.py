@@ -29,7 +29,7 @@ async def in_order(
 
     async def search() -> None:
         try:
-            await exchange.service.outputs(exchange.gone, model, asked, sources, noted)
+            await exchange.service.outputs(exchange, model, asked, sources, noted)
         finally:
             arrived.put_nowait(None)
 

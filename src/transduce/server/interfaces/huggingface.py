@@ -60,14 +60,14 @@ async def _infer(exchange: Exchange) -> Response:
     options = model.searching(_search(parameters, exchange, ("return_timestamps",)))
     if model.kind == "image":
         source = await service.picture(model, content)
-        found = await service.outputs(exchange.gone, model, Requested(options), [source])
+        found = await service.outputs(exchange, model, Requested(options), [source])
         if found[0][0].error:
             raise RequestError(found[0][0].error)
         return json_reply([{"generated_text": output.text} for output in found[0]])
     timings = parameters.get("return_timestamps") in (True, "word")
     recorded = await exchange.recorded(model, content, guesses=model.guesses)
     asked = Requested(options, timings=timings)
-    answers = await service.outputs(exchange.gone, model, asked, recorded.sources)
+    answers = await service.outputs(exchange, model, asked, recorded.sources)
     whole = recorded.whole(answers)[0]
     reply: dict[str, Any] = {"text": whole.text}
     if timings:

@@ -93,7 +93,7 @@ async def _transcriptions(exchange: Exchange) -> Response:
         found = await in_order(exchange, model, asked, recorded.sources)
         events = _events(found)
         return StreamingResponse(events, media_type="text/event-stream")
-    answers = await service.outputs(exchange.gone, model, asked, recorded.sources)
+    answers = await service.outputs(exchange, model, asked, recorded.sources)
     return _reply(written, recorded, answers, kinds)
 
 

@@ -38,6 +38,7 @@ class PredictRequest(Section):
     source: str | None = None
     sources: list[str] | None = None
     model: Text | None = None
+    adapter: Text | None = None
     part: Text | None = None
     source_language: Text | None = None
     target_language: Text | None = None
@@ -66,7 +67,7 @@ async def _predict(exchange: Exchange) -> Response:
         sources = _texts(exchange, asked_for, files)
         if asked_for.stream:
             return await _streamed(exchange, model, asked, sources)
-        found = await service.outputs(exchange.gone, model, asked, sources)
+        found = await service.outputs(exchange, model, asked, sources)
         answers = [answer_record(outputs) for outputs in found]
     else:
         if asked_for.source is not None or asked_for.sources is not None or not files:
@@ -114,12 +115,12 @@ async def _of_file(
     try:
         if model.kind == "image":
             source = await service.picture(model, file.content)
-            found = await service.outputs(exchange.gone, model, asked, [source])
+            found = await service.outputs(exchange, model, asked, [source])
             return answer_record(found[0])
         # What is said of a whole (how sure, the n best) needs the whole.
         whole = asked.confidence or asked.least is not None or model.guesses
         recorded = await exchange.recorded(model, file.content, guesses=whole)
-        answers = await service.outputs(exchange.gone, model, asked, recorded.sources)
+        answers = await service.outputs(exchange, model, asked, recorded.sources)
         return answer_record(recorded.whole(answers))
     except DataError as error:
         return answer_record([unanswered(error)])
@@ -177,4 +178,5 @@ def asked_of(given: PredictRequest, model: LoadedModel, config: ServeConfig) -> 
         given.minimum_confidence,
         given.alternatives,
         given.alignments,
+        given.adapter,
     )

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from transduce.config.base import Bounds, Section
+from transduce.config.base import Bounds, Name, Section
 from transduce.config.wording import describe
 from transduce.config.yaml import read_recipe
 from transduce.errors import ConfigError
@@ -40,6 +40,7 @@ class KeyEntry(Section):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="64 hexadecimal digits")]
     requests_a_minute: Annotated[int, Bounds(ge=1, le=10**9)] | None = None
     characters_a_day: Annotated[int, Bounds(ge=1, le=10**12)] | None = None
+    adapter: Name | None = None  # who has the key is answered with it
 
 
 class KeyRing:

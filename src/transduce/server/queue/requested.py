@@ -24,6 +24,7 @@ class Requested:
     least: float | None = None
     alternatives: int = 0
     alignments: bool | str = False
+    adapter: str | None = None  # by its name; None: the model as it is
 
     @property
     def draws(self) -> bool:

@@ -34,18 +34,26 @@ _PREDICTORS = 64  # ways of asking that are kept ready
 class LoadedModel:
     """One model by its name. ``answer`` is for the engine's thread, all else for any."""
 
-    def __init__(self, name: str, trained: TrainedModel, size: int = 0) -> None:
-        """``size``: bytes of memory that it takes, about."""
+    def __init__(
+        self,
+        name: str,
+        trained: TrainedModel,
+        size: int = 0,
+        adapted: Mapping[str, TrainedModel] | None = None,
+    ) -> None:
+        """``size``: bytes of memory that all take, about; ``adapted``: with adapters, by name."""
         self.name = name
         self.trained = trained
         self.size = size
+        self._adapted = dict(adapted or {})
         self.kind: str = trained.config.data.input.kind  # text, audio or image
         self._tokens_a_character = 1.0
         self._predictor = lru_cache(maxsize=_PREDICTORS)(self._made)
 
     def warm(self) -> None:
         """Make its fast form now and not at the first request."""
-        self.trained.stepper()
+        for each in (self.trained, *self._adapted.values()):
+            each.stepper()
         if self.kind == "text":
             self._learn_lengths(_SOME_TEXT)
 
@@ -65,6 +73,20 @@ class LoadedModel:
             sampled = given.get("sample", search.sample)
             given = given if sampled else {**given, "beam": nbest}
         return self.trained.config.searching(given)
+
+    def has_adapter(self, name: str) -> bool:
+        """Whether there is an adapter of this name for it."""
+        return name in self._adapted
+
+    def with_adapter(self, name: str | None) -> TrainedModel:
+        """It with an adapter, None: as it is. Raises RequestError (404) where none has the name."""
+        if name is None:
+            return self.trained
+        if name not in self._adapted:
+            raise RequestError(
+                f"adapter must be one that the server has for {self.name}; got {name[:50]!r}", 404
+            )
+        return self._adapted[name]
 
     def require(self, asked: Requested) -> None:
         """Raise TransduceError where the model cannot answer what is asked."""
@@ -124,7 +146,7 @@ class LoadedModel:
         return list(found)
 
     def _made(self, asked: Requested) -> Predictor:
-        trained = self.trained
+        trained = self.with_adapter(asked.adapter)
         if asked.languages != (None, None):
             trained = trained.speaking(*asked.languages)
         if asked.timings and trained.reader.frames_a_second is None:

@@ -13,7 +13,9 @@ from transduce.errors import one_line
 from transduce.files import place
 from transduce.pretrained.published_model import load_trained
 from transduce.server.limits.request_errors import RequestError
+from transduce.server.shelf.adapter_names import adapters_by_model
 from transduce.server.shelf.loaded_model import LoadedModel
+from transduce.workflow.adapting.adapter_of import with_adapter
 from transduce.workflow.model_folder import CONFIG, WEIGHTS, require_files
 from transduce.workflow.trained import TrainedModel
 
@@ -49,8 +51,16 @@ class ModelShelf:
     it until it is answered, whatever is put away or replaced meanwhile.
     """
 
-    def __init__(self, folders: Mapping[str, Path], memory: float | None = None) -> None:
-        """``memory``: bytes of all models together. Raises ModelError where a folder is none."""
+    def __init__(
+        self,
+        folders: Mapping[str, Path],
+        memory: float | None = None,
+        adapters: Mapping[str, Path] | None = None,
+    ) -> None:
+        """``memory``: bytes of all models together; ``adapters``: files by name.
+
+        Raises ModelError where a folder is no model, or an adapter of none of the models.
+        """
         self._folders = dict(folders)
         self._memory = memory
         self._loaded: dict[str, LoadedModel] = {}  # the least used first
@@ -61,6 +71,8 @@ class ModelShelf:
             require_files(folder, [CONFIG])
             config = TrainedModel.read_config(folder)  # says at the start what would fail later
             self._told[name] = ToldModel.of(config)
+        self.adapters = tuple(adapters or ())
+        self._adapters = adapters_by_model(adapters or {}, self._folders)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -127,7 +139,11 @@ class ModelShelf:
 
     def _read(self, name: str) -> LoadedModel:
         folder = self._folders[name]
-        model = LoadedModel(name, load_trained(folder), _size(folder))
+        trained = load_trained(folder)
+        adapted = {
+            own: with_adapter(trained, folder, path) for own, path in self._adapters[name].items()
+        }
+        model = LoadedModel(name, trained, _size(folder) * (1 + len(adapted)), adapted)
         self._told[name] = ToldModel.of(model.trained.config, model.codes)
         model.warm()
         return model

@@ -63,7 +63,7 @@ async def _outputs(
     """The outputs of each sentence; those that must hold phrases are asked for by themselves."""
     outputs = exchange.service.outputs
     if phrases is None:
-        return await outputs(exchange.gone, model, asked, sources)
+        return await outputs(exchange, model, asked, sources)
     groups: dict[tuple[str, ...], list[int]] = {}
     for place, source in enumerate(sources):
         groups.setdefault(phrases(source), []).append(place)
@@ -73,11 +73,11 @@ async def _outputs(
         if required:
             try:
                 options = asked.options.model_copy(update={"required": required})
-                answers = await outputs(exchange.gone, model, replace(asked, options=options), own)
+                answers = await outputs(exchange, model, replace(asked, options=options), own)
             except SearchError:  # a term that the model has no symbols for
-                answers = await outputs(exchange.gone, model, asked, own)
+                answers = await outputs(exchange, model, asked, own)
         else:
-            answers = await outputs(exchange.gone, model, asked, own)
+            answers = await outputs(exchange, model, asked, own)
         found |= zip(places, answers, strict=True)
     return [found[place] for place in range(len(sources))]
 
