@@ -12,10 +12,10 @@ from typing import Annotated, Optional
 import typer
 
 from transduce import __version__
-from transduce.command_line.cli_adapt import adapt
 from transduce.command_line.cli_distil import distil
 from transduce.command_line.cli_evaluate import calibrate, evaluate
 from transduce.command_line.cli_explain import explain
+from transduce.command_line.cli_learnt import adapt, shortlist
 from transduce.command_line.cli_neighbours import index
 from transduce.command_line.cli_options import (
     INTERRUPTED,
@@ -26,7 +26,6 @@ from transduce.command_line.cli_options import (
 )
 from transduce.command_line.cli_predict import predict
 from transduce.command_line.cli_serve import serve
-from transduce.command_line.cli_shortlist import shortlist
 from transduce.command_line.cli_shrink import ladder, shrink
 from transduce.command_line.cli_tune import tune
 from transduce.command_line.command_group import Commands
