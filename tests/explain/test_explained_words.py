@@ -40,7 +40,9 @@ def test_what_a_model_says_is_explained(explanation):
     assert explanation.prefix == ("begin", "c", "b", "a")
     assert explanation.weights.shape == explanation.prefix_weights.shape == (4, 4)
     # It reverses: what is written first hangs on the last letter, and the reverse.
-    assert explanation.weights[[0, 2]].argmax(1).tolist() == [2, 0]
+    shares = explanation.weights / explanation.weights.sum(1, keepdims=True)
+    assert shares[0].argmax() == 2
+    assert shares[2, 0] > 1.3 * shares[0, 0]
     # Nothing that comes later was read.
     assert not np.triu(explanation.prefix_weights, 1).any()
 

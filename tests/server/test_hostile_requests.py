@@ -137,3 +137,12 @@ def test_bodies_that_are_larger_than_they_say(keyed: Keyed) -> None:
     reply = keyed.started.ask("POST", "/predict", pieces, told)  # type: ignore[arg-type]
     assert reply.status == 413
     assert json.loads(reply.body)["error"].startswith("body must have at most 2,000,000 bytes")
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["length", "pieces"])
+def test_who_sends_far_too_much_reads_why(keyed: Keyed, told: bool) -> None:
+    """It is no reset connection: what it goes on sending is read for a moment, and dropped."""
+    pieces = [b"a" * 1_000_000] * 20
+    body = b"".join(pieces) if told else iter(pieces)
+    reply = keyed.started.ask("POST", "/predict", body, keyed.bearer)  # type: ignore[arg-type]
+    assert reply.status == 413

@@ -27,7 +27,7 @@ def test_killed_and_resumed_is_bit_identical(
         env={**child_environment, "PYTHONPATH": f"{paths}{os.pathsep}{INJECTION.parent}"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert ended.returncode == 0, ended.stderr
     assert int(ended.stdout) >= 10  # it was killed, again and again

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from starlette.requests import ClientDisconnect, Request
@@ -14,12 +15,16 @@ from transduce.server.limits.request_errors import ClientGoneError, RequestError
 __all__ = ["check_texts", "json_of", "read_body", "text_list", "text_of"]
 
 _DEEPEST = 64  # lists and objects within each other
+_LINGERS = 1.0  # seconds that what is too large is read on
+_DROPPED = 64 << 20  # bytes of it
 
 
 async def read_body(request: Request, most: int, seconds: float) -> bytes:
     """All bytes of a body. Raises RequestError: 413 for more than ``most``, 408 for a slow one."""
     told = request.headers.get("content-length", "")
     if told.isdecimal() and (len(told) > 18 or int(told) > most):
+        if "expect" not in request.headers:  # else it sends nothing before it has an answer
+            await _drop(request)
         raise _too_large(most, told[:20])
     pieces, size = [], 0
     try:
@@ -27,6 +32,7 @@ async def read_body(request: Request, most: int, seconds: float) -> bytes:
             async for piece in request.stream():
                 size += len(piece)
                 if size > most:
+                    await _drop(request)
                     raise _too_large(most, "more")
                 pieces.append(piece)
     except TimeoutError:
@@ -34,6 +40,21 @@ async def read_body(request: Request, most: int, seconds: float) -> bytes:
     except ClientDisconnect:
         raise ClientGoneError from None
     return b"".join(pieces)
+
+
+async def _drop(request: Request) -> None:
+    """Read on for a moment and keep nothing.
+
+    A connection that is closed while bytes of its client are unread is reset, and many a client
+    then never reads the answer that says why.
+    """
+    dropped = 0
+    with suppress(TimeoutError, ClientDisconnect):
+        async with asyncio.timeout(_LINGERS):
+            async for piece in request.stream():
+                dropped += len(piece)
+                if dropped > _DROPPED:
+                    return
 
 
 def _too_large(most: int, got: str) -> RequestError:
