@@ -10,22 +10,28 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import transduce.commands.in_blocks.block_folder as block_folder
 import transduce.commands.in_blocks.block_worker as block_worker
+import transduce.commands.in_blocks.on_ray as on_ray
 from command_line import call
 from forked import forked
 from reversal_run import Run
 from transduce.commands.in_blocks.block_folder import BlockFolder
 from transduce.commands.in_blocks.block_tries import clear_tries, tried
+from transduce.commands.in_blocks.block_worker import BlockWorker
 from transduce.commands.in_blocks.corpus_blocks import CorpusBlock, block_size, cut_blocks
 from transduce.commands.in_blocks.corpus_files import CorpusFile
+from transduce.commands.in_blocks.on_ray import BlockActor
+from transduce.commands.predicting.request import Request
 from transduce.errors import EngineError
 
 Patch, Capture = pytest.MonkeyPatch, pytest.CaptureFixture[str]
@@ -458,3 +464,44 @@ def test_a_block_that_ends_its_workers_is_given_up(tmp_path: Path) -> None:
     (tmp_path / "_tried-000001").write_bytes(b"..")
     clear_tries(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+# ---------------------------------------------------------------- what runs on a cluster
+
+
+def on_a_machine(run: Run, folder: str = ".") -> dict[str, Any]:
+    """What a worker says of the first two records; itself sent there as Ray sends it."""
+    worker = BlockWorker(Request(run.folder, ("data/0.parquet",)), Path("out"), "parquet")
+    build, values = worker.__reduce__()
+    actor = BlockActor(build(*values), folder, 1)
+    block = asdict(CorpusBlock(0, "data/0.parquet", 0, 2, 0))
+    row = actor({name: np.array([value]) for name, value in block.items()})
+    return {name: column[0] for name, column in row.items()}
+
+
+def test_a_worker_gives_back_numbers(run: Run, corpus: list[str]) -> None:
+    Path("out").mkdir()
+    said = on_a_machine(run)
+    size = Path("out/block-000000.parquet").stat().st_size
+    assert said == {
+        **{"block": 0, "records": 2, "bytes": size, "refused": 0, "withheld": 0},
+        **{"errors": "", "failure": ""},
+    }
+    assert len(list(Path("out").iterdir())) == 1
+
+
+def test_a_worker_tells_what_a_person_can_mend(
+    run: Run, corpus: list[str], monkeypatch: Patch
+) -> None:
+    assert on_a_machine(run, "/not/here")["failure"] == (
+        "/not/here: folder that the command was given in must be there on each machine; "
+        "got No such file or directory"
+    )
+    Path("out").mkdir()
+
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(on_ray, "tried", full)
+    said = "out: --output must be writable; got No space left on device"
+    assert on_a_machine(run)["failure"] == said

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from transduce import __version__
-from transduce.commands.in_blocks.block_folder import FinishedBlock
+from transduce.commands.in_blocks.block_folder import FinishedBlock, named_output
 from transduce.commands.in_blocks.block_tries import tried
 from transduce.commands.in_blocks.block_worker import AnsweredBlock, BlockWorker
 from transduce.commands.in_blocks.corpus_blocks import CorpusBlock
@@ -81,12 +81,21 @@ class BlockActor:
         numbers = {name: int(values[name]) for name in ("number", "first", "count", "id")}
         block = CorpusBlock(path=str(values["path"]), **numbers)
         try:
-            os.chdir(self._folder)  # names mean what they mean where the command was given
-            with tried(self._worker.folder, block):
+            _stand_in(self._folder)
+            with named_output(self._worker.folder), tried(self._worker.folder, block):
                 answered = self._worker.answer(block)
-        except (TransduceError, OSError) as error:
+        except TransduceError as error:
             return _row(FinishedBlock(numbers["number"], 0, 0, 0, 0), (), str(error))
         return _row(answered.block, answered.errors, "")
+
+
+def _stand_in(folder: str) -> None:
+    """Names mean what they mean where the command was given. Raises DataError."""
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        message = "folder that the command was given in must be there on each machine; got "
+        raise DataError(message + error.strerror, file=folder) from None
 
 
 def _row(block: FinishedBlock, errors: Sequence[str], failure: str) -> dict[str, Any]:
