@@ -66,7 +66,9 @@ def finished() -> int:
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
-def test_a_worker_and_the_driver_are_killed(run: Run, marked: str, monkeypatch: Patch) -> None:
+def test_a_worker_and_the_driver_are_killed(
+    run: Run, marked: str, monkeypatch: Patch, capsys: Capture
+) -> None:
     words = [line.partition("\t")[0] for line in reversal_lines(5, 300)]
     for number in range(3):
         own = words[number * 100 : number * 100 + 100]
@@ -88,14 +90,12 @@ def test_a_worker_and_the_driver_are_killed(run: Run, marked: str, monkeypatch: 
     driver.communicate()
     assert 16 < finished() < 150
     wait_for_the_end_of(marked)
-    ended = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=PATIENCE
-    )
-    assert ended.returncode == 0, ended.stderr
-    said = ended.stderr.splitlines()
+    capsys.readouterr()
+    # Ray takes long to start, and what is finished is the same wherever it was.
+    assert call(monkeypatch, *asked, "--output", "out", "--on", "here") == 0
+    said = capsys.readouterr().err.splitlines()
     assert said[0] == "300 records in 3 files"
     assert said[1].endswith("blocks are finished already")
-    assert said[2].startswith("Ray started in ")
     assert said[-1] == "300 records in 150 blocks: out"
     whole, out = (sorted(Path(name).glob("block-*")) for name in ("whole", "out"))
     assert [path.name for path in out] == [path.name for path in whole]

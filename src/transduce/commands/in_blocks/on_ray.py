@@ -94,8 +94,8 @@ def _stand_in(folder: str) -> None:
     try:
         os.chdir(folder)
     except OSError as error:
-        message = "folder that the command was given in must be there on each machine; got "
-        raise DataError(message + error.strerror, file=folder) from None
+        message = "folder that the command was given in must be there on each machine"
+        raise DataError(f"{message}; got {error.strerror}", file=folder) from None
 
 
 def _row(block: FinishedBlock, errors: Sequence[str], failure: str) -> dict[str, Any]:
