@@ -18,7 +18,7 @@ from architectures import (
 )
 from transduce.config import ModelConfig
 from transduce.engine import fast_stepper
-from transduce.interfaces import END, Batch
+from transduce.interfaces import END, Batch, Source
 from transduce.models.build import build_model
 from transduce.models.seq2seq import Seq2Seq
 from transduce.models.storage import named_weights, set_weights
@@ -163,14 +163,20 @@ class Block(nn.Module):
         self.feedforward = FeedForward(options, output_gain=1.0)
         self.output = nn.Parameter(torch.randn(SYMBOLS, 3))
 
-    def start(self, source: object) -> None:
+    def enter(self, source: Source) -> tuple[Tensor, Source]:
+        return self.table[source.tokens], source
+
+    def begin(self, vectors: Tensor, source: Source) -> None:
         return None
 
-    def step(self, tokens: Tensor, state: None) -> tuple[Tensor, None]:
-        return self(None, tokens), state
+    def embed(self, tokens: Tensor) -> Tensor:
+        return self.table[tokens]
+
+    def proceed(self, vectors: Tensor, state: None) -> tuple[Tensor, None]:
+        return self.feedforward(vectors) @ self.output.T, state
 
     def forward(self, source: object, tokens: Tensor) -> Tensor:
-        return self.feedforward(self.table[tokens]) @ self.output.T
+        return self.proceed(self.embed(tokens), None)[0]
 
 
 def test_scores_are_those_of_the_equation() -> None:
