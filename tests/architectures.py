@@ -145,7 +145,9 @@ ARCHITECTURES = {
         _transformer(positions="rotary"),
         copy=True,
     ),
-    "mingru-to-lstm": _mixed(_mingru(width=38), _recurrent("lstm", attention="additive")),
+    "mingru-to-lstm": _mixed(
+        _mingru(width=38), _recurrent("lstm", attention="additive"), embedding_width=16
+    ),
     # layers that are not alike, as pruning leaves them
     "transformer-unequal": _unequal(
         _transformer(heads=[4, 1], head_width=4, feedforward=[24, 9], model={"tie": "all"}),
