@@ -2,6 +2,7 @@
 #pragma once
 
 #include "layers.h"
+#include "scan.h"
 
 namespace transduce {
 
@@ -25,14 +26,13 @@ struct SourceScan : Operation {
 
   void run(const Context& at) const override {
     const int width = at.buffer(out).width, half = width / 2;
-    const int64_t groups = (half + kLanes - 1) / kLanes, each = 2 * groups;
-    const Share ways = at.share(at.call.sentences * each);
+    const int64_t each = (half + kWay - 1) / kWay;  // of one direction
+    const Share ways = at.share(at.call.sentences * 2 * each);
     for (int64_t way = ways.begin; way < ways.end; ++way) {
-      const int64_t sentence = way / each, group = way % groups;
-      const bool reversed = way % each >= groups;
-      const int begin = (reversed ? half : 0) + static_cast<int>(group) * kLanes;
-      const int count = std::min<int>(kLanes, (reversed ? width : half) - begin);
-      read(at, sentence, begin, count, reversed);
+      const bool reversed = way % (2 * each) >= each;
+      const int begin = (reversed ? half : 0) + static_cast<int>(way % each) * kWay;
+      const int count = std::min<int>(kWay, (reversed ? width : half) - begin);
+      read(at, way / (2 * each), begin, count, reversed);
     }
   }
 
@@ -40,16 +40,20 @@ struct SourceScan : Operation {
   void read(const Context& at, int64_t sentence, int begin, int count, bool reversed) const {
     const int width = at.buffer(out).width;
     const int64_t known = at.tensor<int64_t>(lengths)[sentence], first = sentence * at.call.source;
-    Floats hidden{};
+    Floats hidden[kWay / kLanes] = {};
     for (int64_t step = 0; step < known; ++step) {
       const int64_t row = first + (reversed ? known - 1 - step : step);
       const float* fresh = at.buffer(sums).row(row) + begin;
-      const Floats update = sigmoid(load_some(fresh + width, count));
-      hidden += update * (load_some(fresh, count) - hidden);
-      store_some(at.buffer(out).row(row) + begin, hidden, count);
+      float* to = at.buffer(out).row(row) + begin;
+      for (int i = 0; i < count; i += kLanes) {
+        Floats& own = hidden[i / kLanes];
+        const Floats update = sigmoid(load_some(fresh + width + i, count - i));
+        own += update * (load_some(fresh + i, count - i) - own);
+        store_some(to + i, own, count - i);
+      }
     }
     for (int64_t row = first + known; row < first + at.call.source; ++row)
-      store_some(at.buffer(out).row(row) + begin, Floats{}, count);
+      std::fill_n(at.buffer(out).row(row) + begin, count, 0.0f);
   }
 };
 
