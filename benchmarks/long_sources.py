@@ -71,7 +71,9 @@ def _model(kind: str, layers: int, width: int) -> Seq2Seq:
     encoder: dict[str, object] = {"kind": kind, "layers": layers, "width": width, "dropout": 0.0}
     if kind in ("transformer", "mingru"):
         encoder["feedforward"] = 2 * width
-    decoder = {"kind": "gru", "width": width, "attention": "multihead", "dropout": 0.0}
+    # two layers: one finds the question, the next what it asks for
+    decoder = {"kind": "transformer", "layers": 2, "width": width, "dropout": 0.0}
+    decoder["feedforward"] = 2 * width
     config = ModelConfig.model_validate({"encoder": encoder, "decoder": decoder})
     return build_model(config, _SYMBOLS, _SYMBOLS)
 

@@ -137,6 +137,17 @@ def test_gated_unit_is_the_paper_s(bias: bool) -> None:
         np.testing.assert_allclose(own.detach(), expected, rtol=0, atol=1e-12)
 
 
+def test_first_units_remember_from_one_position_to_a_thousand() -> None:
+    unit = MinimalGatedUnit(12, bias=True)
+    keep = torch.sigmoid(-unit.update.bias.detach())
+    for half in (keep[:6], keep[6:]):
+        torch.testing.assert_close(half[0], torch.tensor(0.5))
+        torch.testing.assert_close(half[-1], torch.tensor(1000 / 1001))
+        odds = half / (1 - half)
+        ratios = odds[1:] / odds[:-1]
+        torch.testing.assert_close(ratios, torch.full((5,), 1000 ** (1 / 5)), rtol=1e-3, atol=0)
+
+
 def test_gated_unit_needs_two_halves() -> None:
     with pytest.raises(ValueError, match="width must be even; got 7"):
         MinimalGatedUnit(7, bias=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from transduce.modules.functional import linear
 
 __all__ = ["MinimalGatedUnit", "SimpleRecurrentUnit", "recur"]
 
+_FARTHEST = 1000.0  # positions that a unit remembers at first
 _FIRST_FORGET = 1.0  # as of an LSTM (Jozefowicz et al. 2015): what was read lasts at first
 
 
@@ -65,7 +67,8 @@ class MinimalGatedUnit(nn.Module):
         self.value = linear(width, width, bias=bias)
         self.update = linear(width, width, bias=bias)
         if bias:
-            nn.init.constant_(self.update.bias, -_FIRST_FORGET)
+            with torch.no_grad():
+                self.update.bias.copy_(_first_updates(width))
 
     def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
         """``[B, S, D]`` and the mask of real positions ``[B, S]`` to ``[B, S, D]``, else 0."""
@@ -80,6 +83,16 @@ class MinimalGatedUnit(nn.Module):
         back = recur(values[:, :, half:].flip(1), keep[:, :, half:].flip(1), first).flip(1)
         states = torch.cat([onwards, back], dim=2)  # [B, S, D]
         return states.masked_fill(~mask[:, :, None], 0.0).to(vectors.dtype)
+
+
+def _first_updates(width: int) -> Tensor:
+    """Biases ``[D]`` with which each half's units remember from 1 to 1,000 positions at first.
+
+    As Tallec and Ollivier 2018 ("Can recurrent neural networks warp time?", section 2) have it for
+    an LSTM, but spread evenly over the logarithms, not drawn: ``σ(−log u)`` is ``1 / (1 + u)``.
+    """
+    half = torch.linspace(0.0, math.log(_FARTHEST), width // 2)
+    return -torch.cat([half, half])
 
 
 def recur(values: Tensor, keep: Tensor, first: Tensor) -> Tensor:
