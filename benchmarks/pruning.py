@@ -28,12 +28,13 @@ import torch
 
 from benchmarks.machine import describe_machine
 from transduce.commands.shrinking.pruning import Scores
-from transduce.config import Config, ParallelFiles
+from transduce.config import Config, ModelConfig, ParallelFiles
 from transduce.config.yaml import parse_override
 from transduce.drawing.figures import save
 from transduce.drawing.line_chart import Line, LinePanel, lines_figure
 from transduce.metrics.known import METRICS
 from transduce.metrics.losses import LossTotals
+from transduce.pretrained.published_model import read_learnt_from
 from transduce.reading.pair_files import Example
 from transduce.reading.problems import Problems
 from transduce.workflow.corpora.corpora import examples_from_files, open_corpora, read_dev
@@ -149,7 +150,9 @@ def _measured(
     row["pruned"] = _score(pruned, examples, options.metric)
     name = asked.replace(" ", "_") or "whole"
     name = name if scores == "taylor" else f"{name}_{scores}"
-    learnt = train_on(pruned, recipe, corpora, options.folder / name)
+    alone = recipe.model_copy(update={"model": ModelConfig()})
+    teachers = read_learnt_from(alone).teachers
+    learnt = train_on(pruned, recipe, corpora, options.folder / name, teachers=teachers)
     row["trained"] = _score(learnt, examples, options.metric)
     row["steps"] = learnt.report["training"]["steps"]
     row["faster"] = _faster(whole, learnt, examples)
