@@ -10,9 +10,9 @@ from engine_kernels import kernels
 
 from transduce.config import Config
 from transduce.engine import fast_stepper
-from transduce.engine.programs import runner
 from transduce.engine.programs.program import Number
 from transduce.interfaces import Source
+from transduce.kernels.running import runner
 from transduce.models.build import build_model
 
 PART = {"kind": "transformer", "layers": 2, "width": 16, "feedforward": 24, "heads": 2}
