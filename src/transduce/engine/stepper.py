@@ -11,7 +11,12 @@ from torch import Tensor
 
 from transduce.errors import ModelError
 from transduce.interfaces import END, BeamPlan, Candidates, Ended, Memory, Source
-from transduce.kernels.running.native_search import SearchedDecoder, search, search_groups
+from transduce.kernels.running.native_search import (
+    SearchedDecoder,
+    search,
+    search_groups,
+    searched_apart,
+)
 from transduce.kernels.running.notes import Notes
 from transduce.kernels.running.runner import Extent
 from transduce.models.state import DecoderState
@@ -258,12 +263,12 @@ class EngineStepper:
         fits = len(plan.least) == len(plan.most) == len(source.lengths)
         if state is not None or len(groups) == 1 or not fits:  # which is refused
             return self._search(source, plan, state)
-        found: list[list[Ended]] = [[] for _ in range(len(source.lengths))]
-        for places in groups:
-            own = self._search(source.select(torch.tensor(places)), plan.select(places), None)
-            for place, ended in zip(places, own, strict=True):
-                found[place] = ended
-        return found
+        return searched_apart(
+            groups,
+            lambda places: self._search(
+                source.select(torch.tensor(places)), plan.select(places), None
+            ),
+        )
 
     def _search(
         self, source: Source, plan: BeamPlan, state: EngineState | None

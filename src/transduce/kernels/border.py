@@ -15,6 +15,7 @@ __all__ = [
     "Given",
     "Held",
     "Numbers",
+    "addresses",
     "bytes_of",
     "checked",
     "given",
@@ -134,6 +135,11 @@ def given(names: Mapping[str, int], tensors: Mapping[str, Held]) -> ctypes.Array
             raise EngineError(f"{name} must be contiguous, on the CPU")
         found[number] = Given(tensor.data_ptr(), tensor.nbytes)
     return found
+
+
+def addresses(tensors: Sequence[Held]) -> ctypes.Array[ctypes.c_void_p]:
+    """Where contiguous tensors on the CPU begin."""
+    return (ctypes.c_void_p * len(tensors))(*(tensor.data_ptr() for tensor in tensors))
 
 
 def checked(function: Any, kinds: Sequence[Any]) -> Callable[..., Any]:

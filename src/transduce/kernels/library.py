@@ -95,7 +95,11 @@ def library_name() -> str:
     Raises EngineError where there are none to be had.
     """
     _require_native()
-    return f"engine-{find_compiler(None).fingerprint()}.so"
+    return _named(find_compiler(None))
+
+
+def _named(compiler: Compiler) -> str:
+    return f"engine-{compiler.fingerprint()}.so"
 
 
 def has_library() -> bool:
@@ -121,7 +125,7 @@ def _require_native() -> None:
 def _compiled(architecture: str | None) -> Library:
     _require_native()
     compiler = find_compiler(architecture)
-    name = f"engine-{compiler.fingerprint()}.so"
+    name = _named(compiler)
     refused: list[str] = []
     for folder in cache_folders():
         try:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from transduce.errors import EngineError
-from transduce.kernels.border import Checked, raise_refusal
+from transduce.kernels.border import Checked, addresses, raise_refusal
 from transduce.kernels.library import has_library, load_library
 from transduce.kernels.processor import processor_features
 
@@ -93,7 +93,7 @@ class _LSTM(torch.autograd.Function):
         functions = load_library().functions
         if functions.lstm(
             half, torch.get_num_threads(), ctypes.byref(_LSTMSize.of(B, T, E, D)),
-            _addresses(weights), _addresses([inputs, gates, cells, first, outputs]),
+            addresses(weights), addresses([inputs, gates, cells, first, outputs]),
         ):  # fmt: skip
             raise_refusal(functions)
         ctx.save_for_backward(inputs, gates, cells, first, *weights)
@@ -114,8 +114,8 @@ class _LSTM(torch.autograd.Function):
         functions = load_library().functions
         if functions.lstm_back(
             ctx.half, threads, ctypes.byref(_LSTMSize.of(B, T, E, D)),
-            _addresses(weights[:2]), _addresses([inputs, gates, cells, first]),
-            _addresses([of_outputs, of_gates, of_vectors, hidden, cell, bias]),
+            addresses(weights[:2]), addresses([inputs, gates, cells, first]),
+            addresses([of_outputs, of_gates, of_vectors, hidden, cell, bias]),
         ):  # fmt: skip
             raise_refusal(functions)
         if not any(ctx.needs_input_grad[4:]):  # frozen
@@ -128,10 +128,6 @@ class _LSTM(torch.autograd.Function):
 
 def _in_bfloat16() -> bool:
     return torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
-
-
-def _addresses(tensors: Sequence[Tensor]) -> Any:
-    return (ctypes.c_void_p * len(tensors))(*(tensor.data_ptr() for tensor in tensors))
 
 
 def _check(weights: Sequence[Tensor], inputs: int, units: int) -> None:

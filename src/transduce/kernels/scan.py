@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from transduce.errors import EngineError
-from transduce.kernels.border import Checked, raise_refusal
+from transduce.kernels.border import Checked, addresses, raise_refusal
 from transduce.kernels.library import has_library, load_library
 
 __all__ = ["has_native_scan", "scan", "scan_back"]
@@ -55,7 +54,7 @@ def scan_back(
     functions = load_library().functions
     if functions.scan_back(
         torch.get_num_threads(), ctypes.byref(_ScanSize.of(*values.shape)),
-        _addresses([values, keep, first, cells]), gradient.data_ptr(), _addresses(found),
+        addresses([values, keep, first, cells]), gradient.data_ptr(), addresses(found),
     ):  # fmt: skip
         raise_refusal(functions)
     return found
@@ -68,7 +67,3 @@ def _check(steps: Sequence[Tensor], first: Tensor) -> None:
             raise EngineError(f"a recurrence must be of float32 {list(shape)}; got {tensor.shape}")
         if not tensor.is_contiguous() or not tensor.is_cpu:
             raise EngineError("a recurrence must be contiguous, on the CPU")
-
-
-def _addresses(tensors: Sequence[Tensor]) -> Any:
-    return (ctypes.c_void_p * len(tensors))(*(tensor.data_ptr() for tensor in tensors))

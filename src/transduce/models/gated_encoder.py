@@ -27,7 +27,7 @@ class GatedEncoder(nn.Module):
         self.width = options.width
         self.entry = Entry(input_width, options)
         self.layers = nn.ModuleList(map(GatedEncoderLayer, each))
-        self.norm = nn.Identity() if options.norm_position == "post" else options.make_norm()
+        self.norm = options.make_final_norm()
 
     def forward(self, vectors: Tensor, source: Source) -> Memory:
         """``[B, S, E]`` to a memory of width D; its summary is the mean ``[B, 1, D]``."""

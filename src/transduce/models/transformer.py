@@ -46,7 +46,7 @@ class TransformerEncoder(nn.Module):
         self.entry = Entry(input_width, options)
         self.relative = _relative_bias(options, bidirectional=True)
         self.layers = nn.ModuleList(map(EncoderLayer, each))
-        self.norm = _final_norm(options)
+        self.norm = options.make_final_norm()
 
     def forward(self, vectors: Tensor, source: Source) -> Memory:
         """``[B, S, E]`` to a memory of width D; its summary is the mean ``[B, 1, D]``."""
@@ -100,7 +100,7 @@ class TransformerDecoder(nn.Module):
             else DecoderLayer(own, memory_width=memory_width)
             for own in each or [options] * options.layers
         )
-        self.norm = _final_norm(options)
+        self.norm = options.make_final_norm()
 
     def start(self, memory: Memory, *, attention: bool = False) -> DecoderState:
         """The state before the first token; the memory's keys and values are computed here."""
@@ -195,9 +195,3 @@ def _added_positions(options: StackOptions) -> nn.Module | None:
             return LearnedPositions(options.max_positions, options.width)
         case "rotary" | "relative" | "none":
             return None
-
-
-def _final_norm(options: StackOptions) -> nn.Module:
-    if options.norm_position == "post":
-        return nn.Identity()
-    return options.make_norm()

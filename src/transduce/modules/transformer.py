@@ -74,6 +74,10 @@ class StackOptions:
         """One of the stack's norms."""
         return make_norm(self.norm, self.width, bias=self.bias, epsilon=self.norm_epsilon)
 
+    def make_final_norm(self) -> nn.Module:
+        """What stands behind the last layer: of pre-norm a norm, else nothing."""
+        return nn.Identity() if self.norm_position == "post" else self.make_norm()
+
     def output_gain(self, branches: int) -> float:
         """Scale of the first weights that write into the residual stream.
 

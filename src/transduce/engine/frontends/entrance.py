@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from transduce.engine.frontends.convolution import (
@@ -15,7 +17,7 @@ from transduce.engine.frontends.framewise import NativeLinear, NativePatches
 from transduce.engine.programs.program import Program
 from transduce.engine.programs.weights import Number
 from transduce.errors import NoProgramError
-from transduce.interfaces import Source
+from transduce.interfaces import Memory, Source
 from transduce.kernels.library import Library
 from transduce.models.seq2seq import Embedding, Frontend, Seq2Seq
 from transduce.modules.frontend import ConvolutionFrontend, LinearFrontend, SubsamplingFrontend
@@ -62,7 +64,27 @@ class Entrance:
         else:
             program.fetch("entered", out, stride=self.width)
 
-    def enter(self, source: Source) -> tuple[dict[str, Tensor], Source]:
+    def encoded(
+        self,
+        source: Source,
+        run: Callable[[dict[str, Tensor], int, int], None],
+        width: int,
+        layers: int = 1,
+    ) -> Memory:
+        """The memory of a padded batch, by the encoder's program.
+
+        ``run`` gets the tensors of B sentences, B and S; it fills ``vectors`` ``[B, S, D]`` and
+        ``summary`` ``[B, L, D]``, where D is ``width`` and L are ``layers``.
+        """
+        entered, source = self._enter(source)
+        B, S = source.mask.shape
+        vectors, summary = torch.empty(B, S, width), torch.empty(B, layers, width)
+        lengths = source.lengths.contiguous()
+        run({**entered, "lengths": lengths, "vectors": vectors, "summary": summary}, B, S)
+        tokens = source.values if source.is_tokens else None
+        return Memory(vectors, source.mask, tokens, summary)
+
+    def _enter(self, source: Source) -> tuple[dict[str, Tensor], Source]:
         """The tensors that a run needs, and the source as the encoder sees it."""
         if self._frontend is None:
             return {"tokens": source.tokens.contiguous()}, source

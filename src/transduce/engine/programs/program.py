@@ -10,10 +10,10 @@ from torch import Tensor
 
 from transduce.engine.programs.operands import Operand, noted, tensor_of
 from transduce.engine.programs.weights import Number, Weights, plain, table_number
-from transduce.errors import EngineError
 from transduce.kernels.border import numbers_of, raise_refusal
 from transduce.kernels.library import Library
 from transduce.kernels.running.notes import Note
+from transduce.kernels.running.program_handle import ProgramHandle
 
 __all__ = ["Activation", "Number", "Program"]
 
@@ -45,24 +45,17 @@ class Program:
         self.number: Number = number
         self.half = (memory or number) != "float32"  # caches and memories hold bfloat16
         self._functions = library.functions
+        self._owned = ProgramHandle(library)  # freed before what it points to
         self._kept: list[object] = []  # what the operations point to
         self._shared: tuple[Tensor, Note] | None = None
         self._names: dict[str, int] = {}
         self._notes = library.notes
         self.note = None if self._notes is None else self._notes.program(self._names)
-        self._free = library.functions.free_program
-        self._handle: int | None = self._functions.program()
-        if not self._handle:
-            raise EngineError("memory is too short for a program")
-
-    def __del__(self) -> None:
-        if getattr(self, "_handle", None):
-            self._free(self._handle)
 
     @property
     def handle(self) -> int:
         """What the kernels know it by."""
-        return self._handle or 0
+        return self._owned.value
 
     @property
     def tensors(self) -> Mapping[str, int]:
@@ -286,7 +279,7 @@ class Program:
     def _add(self, name: str, *arguments: Any) -> None:
         """Raises EngineError where an operation does not fit, ModelError where weights are none."""
         native = [each.native if isinstance(each, Note) else each for each in arguments]
-        if getattr(self._functions, name)(self._handle, *native):
+        if getattr(self._functions, name)(self.handle, *native):
             raise_refusal(self._functions)
         if self.note is not None:
             self.note.add(

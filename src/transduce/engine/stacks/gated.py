@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
+from torch import Tensor
 
 from transduce.engine.frontends.entrance import Entrance
 from transduce.engine.programs.blocks import Blocks, joined, norm
@@ -53,16 +53,7 @@ class NativeGatedEncoder:
 
     def __call__(self, source: Source) -> Memory:
         """Encode a padded batch."""
-        entered, source = self._entrance.enter(source)
-        B, S = source.values.shape[:2]
-        vectors = torch.empty(B, S, self._width)
-        summary = torch.empty(B, 1, self._width)
-        of_sentences = {
-            **entered,
-            "lengths": source.lengths.contiguous(),
-            "vectors": vectors,
-            "summary": summary,
-        }
-        self._runner.run_sources(of_sentences, {}, S)
-        tokens = source.values if source.is_tokens else None
-        return Memory(vectors, source.mask, tokens, summary)
+        return self._entrance.encoded(source, self._run, self._width)
+
+    def _run(self, tensors: dict[str, Tensor], sentences: int, length: int) -> None:
+        self._runner.run_sources(tensors, {}, length)

@@ -95,19 +95,11 @@ class NativeRecurrentEncoder:
 
     def __call__(self, source: Source) -> Memory:
         """Encode a padded batch."""
-        entered, source = self._entrance.enter(source)
-        B, S = source.mask.shape
-        vectors = torch.empty(B, S, self._width)
-        summary = torch.empty(B, self._layers, self._width)
-        tensors = {
-            **entered,
-            "lengths": source.lengths.contiguous(),
-            "vectors": vectors,
-            "summary": summary,
-        }
-        self._runner.run(tensors, Extent(rows=B * S, sentences=B, source=S))
-        tokens = source.values if source.is_tokens else None
-        return Memory(vectors, source.mask, tokens, summary)
+        return self._entrance.encoded(source, self._run, self._width, self._layers)
+
+    def _run(self, tensors: dict[str, Tensor], sentences: int, length: int) -> None:
+        rows = sentences * length
+        self._runner.run(tensors, Extent(rows=rows, sentences=sentences, source=length))
 
 
 class NativeRecurrentDecoder:

@@ -19,7 +19,7 @@ from transduce.engine.stacks.memory import KeysAndValues
 from transduce.interfaces import Memory, Source
 from transduce.kernels.library import Library
 from transduce.kernels.running.notes import Notes
-from transduce.kernels.running.position_tables import position_tables
+from transduce.kernels.running.position_tables import position_tables, table_room
 from transduce.kernels.running.runner import Extent, Runner
 from transduce.models.copying import PointerGenerator
 from transduce.models.seq2seq import Embedding, OutputLayer
@@ -85,22 +85,13 @@ class NativeTransformerEncoder:
 
     def __call__(self, source: Source) -> Memory:
         """Encode a padded batch."""
-        entered, source = self._entrance.enter(source)
-        B, S = source.values.shape[:2]
-        vectors = torch.empty(B, S, self._encoder.width)
-        summary = torch.empty(B, 1, self._encoder.width)
-        tables = self._positions.tables(S, self._encoder.width, self._head_width)
+        return self._entrance.encoded(source, self._run, self._encoder.width)
+
+    def _run(self, tensors: dict[str, Tensor], sentences: int, length: int) -> None:
+        tables = self._positions.tables(length, self._encoder.width, self._head_width)
         if self._encoder.relative is not None:
-            tables["bias"] = self._encoder.relative(S, S).float().contiguous()
-        of_sentences = {
-            **entered,
-            "lengths": source.lengths.contiguous(),
-            "vectors": vectors,
-            "summary": summary,
-        }
-        self._runner.run_sources(of_sentences, tables, S)
-        tokens = source.values if source.is_tokens else None
-        return Memory(vectors, source.mask, tokens, summary)
+            tables["bias"] = self._encoder.relative(length, length).float().contiguous()
+        self._runner.run_sources(tensors, tables, length)
 
 
 class NativeTransformerDecoder:
@@ -248,14 +239,9 @@ class NativeTransformerDecoder:
         """Float32 ``[H, ≥ count]``: the bias of keys …, 1, 0 positions back."""
         found = self._distances  # which another thread may replace by a shorter one
         if found is None or found.shape[1] < count:
-            room = _rounded(count)
+            room = table_room(count)
             found = self._distances = relative(1, room, room - 1)[:, 0].float().contiguous()
         return found
-
-
-def _rounded(count: int) -> int:
-    """A power of two, so that a table that grows by one is not made anew each time."""
-    return 1 << max(count - 1, 31).bit_length()
 
 
 class _Positions:
@@ -292,7 +278,7 @@ class _Positions:
             return dict(self._tables[1])
         found = self._tables  # which another thread may replace by shorter ones
         if found[0] < count:
-            room = _rounded(count)
+            room = table_room(count)
             found = self._tables = room, self._made(room, width, head_width)
         return dict(found[1])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +15,7 @@ from transduce.kernels.border import Checked, Held
 from transduce.kernels.running.runner import Extent, Runner
 from transduce.kernels.running.threads import thread_count
 
-__all__ = ["SearchedDecoder", "search", "search_groups"]
+__all__ = ["SearchedDecoder", "search", "search_groups", "searched_apart"]
 
 _NOT_THERE = -1
 _STOPPING = {"bound": 0, "generate": 1, "generate-early": 2, "generate-never": 3}
@@ -180,6 +180,17 @@ def search_groups(runner: Runner, lengths: Sequence[int]) -> list[list[int]]:
     order = sorted(range(len(lengths)), key=lambda place: -lengths[place])
     count = -(-len(order) // together)
     return [order[len(order) * n // count : len(order) * (n + 1) // count] for n in range(count)]
+
+
+def searched_apart(
+    groups: Sequence[Sequence[int]], searched: Callable[[Sequence[int]], list[list[Ended]]]
+) -> list[list[Ended]]:
+    """The outputs of sentences, from what ``searched`` gives for the places of each group."""
+    found: list[list[Ended]] = [[] for _ in range(sum(map(len, groups)))]
+    for places in groups:
+        for place, ended in zip(places, searched(places), strict=True):
+            found[place] = ended
+    return found
 
 
 def _slots(decoder: SearchedDecoder, rows: Mapping[str, Held]) -> tuple[_Slots, object]:

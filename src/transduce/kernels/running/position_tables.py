@@ -10,13 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["KINDS", "position_tables"]
+__all__ = ["KINDS", "position_tables", "table_room"]
 
 Floats = NDArray[Any]
 
 KINDS = ("sinusoidal", "fairseq", "rotary")
 _BASE = 10_000.0
 _FAIRSEQ_FIRST = 2
+_LEAST_ROOM = 32
+
+
+def table_room(count: int) -> int:
+    """A power of two, so that a table that grows by one is not made anew each time."""
+    return max(_LEAST_ROOM, 1 << max(count - 1, 0).bit_length())
 
 
 def position_tables(kind: str, count: int, width: int, head_width: int) -> dict[str, Floats]:

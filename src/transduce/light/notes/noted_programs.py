@@ -11,9 +11,10 @@ import ctypes
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from transduce.errors import EngineError, ModelError
+from transduce.errors import ModelError
 from transduce.kernels.border import Numbers, numbers_of, raise_refusal
 from transduce.kernels.library import DECLARED, Library
+from transduce.kernels.running.program_handle import ProgramHandle
 from transduce.light.notes.file_weights import FileWeights, Packed
 from transduce.light.notes.roles import require_roles
 
@@ -51,12 +52,9 @@ class NotedProgram:
         weights: FileWeights,
     ) -> None:
         self.library = library
+        self._owned = ProgramHandle(library)  # freed before what it points to
         self._kept: list[object] = []  # what the operations point to
         self._packed, self._weights = packed, weights
-        self._free = library.functions.free_program
-        self._handle: int | None = library.functions.program()
-        if not self._handle:
-            raise EngineError("memory is too short for a program")
         names = [str(name) for name in noted["tensors"]]
         if len({*names}) < len(names):
             raise ModelError("tensors must have names of their own")
@@ -65,14 +63,10 @@ class NotedProgram:
         for name, *arguments in noted["operations"]:
             self._write(name, arguments)
 
-    def __del__(self) -> None:
-        if getattr(self, "_handle", None):
-            self._free(self._handle)
-
     @property
     def handle(self) -> int:
         """What the kernels know it by."""
-        return self._handle or 0
+        return self._owned.value
 
     @property
     def tensors(self) -> Mapping[str, int]:
@@ -86,7 +80,7 @@ class NotedProgram:
         if name == "buffer":  # whose number goes to the last
             arguments = [*arguments[:-1], _NUMBER]
         native = [self._native(*each) for each in zip(kinds, arguments, strict=True)]
-        if getattr(self.library.functions, name)(self._handle, *native):
+        if getattr(self.library.functions, name)(self.handle, *native):
             raise_refusal(self.library.functions)
 
     def _native(self, kind: Any, argument: Any) -> Any:

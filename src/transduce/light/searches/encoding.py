@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from transduce.errors import ModelError
 from transduce.kernels.running.held_array import HeldArray
-from transduce.kernels.running.position_tables import KINDS, position_tables
+from transduce.kernels.running.position_tables import KINDS, position_tables, table_room
 from transduce.kernels.running.runner import Extent, Runner
 from transduce.light.notes.noted_numbers import count_of, size_of
 
@@ -20,7 +20,6 @@ __all__ = ["EncodedBatch", "NotedEncoder", "NotedMemory", "NotedPositions", "Tab
 Tables = dict[str, HeldArray]
 
 _POSITIONS = 16  # kPositions of the kernels, which read so many keys at once
-_LEAST_TABLE = 32
 
 
 def empty(*shape: int) -> HeldArray:
@@ -66,7 +65,7 @@ class NotedPositions:
                 )
             return {"positions": self._learned}
         if self._tables[0] < count:
-            room = max(_LEAST_TABLE, 1 << max(count - 1, 0).bit_length())
+            room = table_room(count)
             made = position_tables(self._kind, room, width, head_width)
             self._tables = room, {name: HeldArray(table) for name, table in made.items()}
         return self._tables[1]

@@ -9,7 +9,7 @@ import numpy as np
 
 from transduce.interfaces import END, PADDING, BeamPlan, Ended
 from transduce.kernels.library import Library
-from transduce.kernels.running.native_search import search, search_groups
+from transduce.kernels.running.native_search import search, search_groups, searched_apart
 from transduce.kernels.running.runner import Runner
 from transduce.light.notes.file_weights import FileWeights
 from transduce.light.notes.noted_programs import noted_programs
@@ -37,12 +37,10 @@ class NotedModel:
         groups = search_groups(self._decoder.runner, [len(row) + 1 for row in rows])
         if len(groups) == 1:
             return self._search(rows, plan)
-        found: list[list[Ended]] = [[] for _ in rows]
-        for places in groups:
-            own = self._search([rows[place] for place in places], plan.select(places))
-            for place, ended in zip(places, own, strict=True):
-                found[place] = ended
-        return found
+        return searched_apart(
+            groups,
+            lambda places: self._search([rows[place] for place in places], plan.select(places)),
+        )
 
     def _search(self, rows: Sequence[Sequence[int]], plan: BeamPlan) -> list[list[Ended]]:
         lengths = np.array([len(row) + 1 for row in rows], np.int64)
