@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterator
+from pathlib import Path
 
 # One thread, in each worker and in what tests start: models this small gain nothing from more,
 # and on a busy machine lose much. Said before the first library that asks.
@@ -47,3 +48,11 @@ def _runs_are_not_drawn() -> Iterator[None]:
 def drawn_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs leave their picture, as outside the tests."""
     monkeypatch.setattr(transduce.training.run, "plot_run", plot_run)
+
+
+@pytest.fixture
+def child_environment() -> dict[str, str]:
+    """Of other processes: one thread; the package as it is imported here, what is beside tests."""
+    here = Path(__file__).parent
+    paths = map(str, [Path(transduce.__file__).parent.parent, here / "training", here])
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from transduce.config import Config
+from transduce.training.record.log import read_log
 from transduce.workflow.corpora.corpora import open_corpora
 from transduce.workflow.fitting.fit import fit
 from transduce.workflow.trained import TrainedModel
@@ -49,3 +50,9 @@ def train_tiny(config: Config, folder: Path) -> tuple[TrainedModel, list[str]]:
     """The model and the lines that were said about the data."""
     said: list[str] = []
     return fit(config, open_corpora(config), folder, say=said.append), said
+
+
+def curve(folder: Path, event: str) -> list[float]:
+    """The losses of a run's log, in order: those of each ``step``, or on ``dev``."""
+    entries = read_log(folder / "training" / "log.jsonl")
+    return [entry["loss"] for entry in entries if entry["event"] == event]

@@ -11,16 +11,12 @@ import torch
 from safetensors.torch import load_file
 from training_fakes import weights_of
 
+from small_runs import curve
 from transduce.errors import ConfigError
 from transduce.training.distributed import Processes, join_processes, launched_processes
 from transduce.training.record.log import read_log
 
 SCRIPT = Path(__file__).with_name("distributed_run.py")
-
-
-def curve(folder: Path, event: str) -> list[float]:
-    entries = read_log(folder / "training" / "log.jsonl")
-    return [entry["loss"] for entry in entries if entry["event"] == event]
 
 
 def test_two_and_four_processes_have_the_loss_curve_of_one(

@@ -162,7 +162,8 @@ class LightModel:
 
 def _text(folder: Path, name: str, sums: Sums) -> str:
     """A tokenizer's file that is what it was when it was noted, and so was looked through then."""
-    content = read_small(place(folder, name))
+    path = place(folder, name)
+    content = read_small(path)
     if hashlib.sha256(content).hexdigest() != sums.get(name):
         raise ModelError(f"{folder / name} must be the file that was saved")
-    return stored_text(place(folder, name))
+    return stored_text(path, content)

@@ -9,7 +9,7 @@ from transduce.errors import ModelError, naming
 from transduce.tokenization.pieces.piece_pipeline import PIECES, PiecePipeline
 from transduce.tokenization.pipelines import BYTES, SPECIALS
 from transduce.tokenization.text_pipeline import TextPipeline
-from transduce.untrusted.bounded import read_bytes, read_packed
+from transduce.untrusted.bounded import read_bytes, unpack
 from transduce.untrusted.json import LARGEST, parse_json
 from transduce.untrusted.tokenizer_json import read_pipeline
 
@@ -21,11 +21,17 @@ __all__ = ["PACKED", "check_entries", "read_stored", "stored_text"]
 PACKED = ".gz"  # what the name of a packed one ends in
 
 
-def stored_text(path: str | Path) -> str:
-    """The JSON of a file, packed or not. Raises ModelError that names the file."""
-    read = read_packed if Path(path).suffix == PACKED else read_bytes
+def stored_text(path: str | Path, content: bytes | None = None) -> str:
+    """The JSON of a file, packed or not; ``content`` is what the file has, where that was read.
+
+    Raises ModelError that names the file.
+    """
     try:
-        return read(path, LARGEST).decode()
+        if content is None:
+            content = read_bytes(path, LARGEST)
+        if Path(path).suffix == PACKED:
+            content = unpack(content, LARGEST, path)
+        return content.decode()
     except OSError as error:
         raise ModelError(f"{path}: tokenizer must be readable; {error.strerror}") from None
     except UnicodeDecodeError:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from transduce.untrusted.opening import open_regular
 
-__all__ = ["MEGABYTE", "pack", "read_bytes", "read_packed", "read_text"]
+__all__ = ["MEGABYTE", "pack", "read_bytes", "read_text", "unpack"]
 
 MEGABYTE = 1 << 20
 _GZIP = 31  # of zlib: the largest window, with gzip's header and checksum
@@ -39,11 +39,14 @@ def pack(content: bytes) -> bytes:
     return packing.compress(content) + packing.flush()
 
 
-def read_packed(path: str | Path, most: int) -> bytes:
-    """What :func:`pack` packed, never more than ``most`` bytes of it. Raises OSError."""
+def unpack(packed: bytes, most: int, path: str | Path) -> bytes:
+    """What :func:`pack` packed, never more than ``most`` bytes of it.
+
+    Raises OSError, which names the ``path`` that it was read from.
+    """
     unpacking = zlib.decompressobj(_GZIP)
     try:
-        content = unpacking.decompress(read_bytes(path, most), most + 1)
+        content = unpacking.decompress(packed, most + 1)
     except zlib.error:
         raise OSError(errno.EINVAL, "it must be gzip data", str(path)) from None
     if len(content) > most:

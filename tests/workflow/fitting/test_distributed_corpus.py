@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-import transduce
+from small_runs import curve
 from transduce.training.record.log import read_log
 
 SCRIPT = Path(__file__).with_name("corpus_run.py")
-TESTS = Path(__file__).parents[2]
-
-
-def curve(folder: Path, event: str) -> list[float]:
-    entries = read_log(folder / "training" / "log.jsonl")
-    return [entry["loss"] for entry in entries if entry["event"] == event]
 
 
 @pytest.mark.learning
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no forks")
-def test_a_corpus_in_files_is_encoded_once_and_gives_the_curve_of_one(tmp_path: Path) -> None:
-    paths = map(str, [Path(transduce.__file__).parent.parent, TESTS])
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
-    environment["TRANSDUCE_NATIVE"] = "0"
+def test_a_corpus_in_files_is_encoded_once_and_gives_the_curve_of_one(
+    tmp_path: Path, child_environment: dict[str, str]
+) -> None:
     ended = subprocess.run(
         [sys.executable, str(SCRIPT), str(tmp_path)],
-        env=environment,
+        env={**child_environment, "TRANSDUCE_NATIVE": "0"},
         capture_output=True,
         text=True,
         timeout=240,
