@@ -14,6 +14,7 @@ import torch
 
 from transduce.errors import CheckpointError, ConfigError, ModelError
 from transduce.files import locked, write_text
+from transduce.kernels.running.threads import usable_processors
 from transduce.reference import find_recipe, is_recipe
 from transduce.tuning.space.search_space import SearchSpace, choose_space
 from transduce.tuning.trials.trial_minutes import Shares, share_minutes
@@ -168,8 +169,7 @@ def _places(jobs: int | None, device: str) -> tuple[int, tuple[str, ...]]:
         devices = tuple(f"cuda:{n}" for n in range(count)) if device == "auto" else (str(chosen),)
         return jobs or len(devices), devices
     if jobs is None:
-        jobs = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
-        jobs = jobs or os.cpu_count() or 1
+        jobs = usable_processors()
         if (memory := available_memory()) is not None:
             jobs = max(1, min(jobs, memory // _JOB_BYTES))
     return jobs, (str(chosen),)

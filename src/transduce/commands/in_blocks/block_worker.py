@@ -13,13 +13,13 @@ from transduce.commands.in_blocks.block_reader import BlockReader, CorpusRecord
 from transduce.commands.in_blocks.corpus_blocks import CorpusBlock
 from transduce.commands.predicting.answer_forms import FORMS, Answer
 from transduce.commands.predicting.asked_models import AskedModels
+from transduce.commands.predicting.refused import NAMED
 from transduce.commands.predicting.request import Request
 from transduce.files import write_bytes
 
 __all__ = ["AnsweredBlock", "BlockWorker"]
 
 _WINDOW = 4096  # records that are searched together, those of like length beside each other
-_NAMED = 20  # records without an answer that are told one by one
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class BlockWorker:
         errors = [output.error for output in first if output.error]
         withheld = sum(output.withheld for output in first)
         done = FinishedBlock(block.number, len(answers), len(content), len(errors), withheld)
-        return AnsweredBlock(done, tuple(errors[:_NAMED]))
+        return AnsweredBlock(done, tuple(errors[:NAMED]))
 
     @property
     def suffix(self) -> str:

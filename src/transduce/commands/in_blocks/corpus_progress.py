@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping
 
 from transduce.commands.in_blocks.block_folder import FinishedBlock
 from transduce.commands.in_blocks.block_worker import AnsweredBlock
-from transduce.errors import DataError
+from transduce.commands.predicting.refused import NAMED, error_line, not_all_answered
 
 __all__ = ["CorpusProgress"]
 
 _OFTEN = 10.0  # seconds between two lines
-_NAMED = 20  # records without an answer that are named one by one
 
 
 class CorpusProgress:
@@ -30,9 +29,9 @@ class CorpusProgress:
         """Take in a block. The clock begins with the first, as workers take time to start."""
         now = time.monotonic()
         self._done += answered.block.records
-        for error in answered.errors[: max(0, _NAMED - self._named)]:
+        for error in answered.errors[: max(0, NAMED - self._named)]:
             self._named += 1
-            self._say(f"transduce: {' '.join(error.splitlines())}")
+            self._say(error_line(error))
         if self._spoke is None:
             self._spoke, self._began, self._first = now, now, self._done
         elif now - self._spoke > _OFTEN:
@@ -54,10 +53,7 @@ class CorpusProgress:
                 "empty"
             )
         if refused:
-            raise DataError(
-                f"all records must be answerable; got {refused:,} of {self._records:,} that are "
-                "not, each with an empty answer"
-            )
+            raise not_all_answered(refused, self._records)
 
 
 def _duration(seconds: float) -> str:

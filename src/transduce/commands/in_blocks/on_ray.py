@@ -25,6 +25,7 @@ from transduce.commands.in_blocks.block_tries import tried
 from transduce.commands.in_blocks.block_worker import AnsweredBlock, BlockWorker
 from transduce.commands.in_blocks.corpus_blocks import CorpusBlock
 from transduce.errors import ConfigError, DataError, EngineError, TransduceError
+from transduce.kernels.running.threads import usable_processors
 
 __all__ = ["Cluster", "answered_on_ray", "imported_ray"]
 
@@ -162,7 +163,7 @@ def _joined(ray: Any, address: str | None) -> Iterator[None]:
             if address is None:
                 ray.init(
                     address="local",
-                    num_cpus=_cores(),
+                    num_cpus=usable_processors(),
                     include_dashboard=False,
                     object_store_memory=_STORE,
                     **quiet,
@@ -227,10 +228,6 @@ def _version() -> str:
     from transduce import __version__ as installed
 
     return installed
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _reason(error: BaseException) -> str:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from transduce.errors import DataError
 
-__all__ = ["NAMED", "Refused", "say_error"]
+__all__ = ["NAMED", "Refused", "error_line", "not_all_answered", "say_error"]
 
 NAMED = 20  # records without an answer that are named one by one
 
@@ -57,13 +57,23 @@ class Refused:
         if self._waiting is not None:
             raise DataError(self._waiting)
         if self._refused:
-            raise DataError(
-                f"all records must be answerable; got {self._refused:,} of "
-                f"{self._asked:,} that are not, each with an empty answer"
-            )
+            raise not_all_answered(self._refused, self._asked)
+
+
+def not_all_answered(refused: int, asked: int) -> DataError:
+    """What is raised at the end where some of the records have no answer."""
+    return DataError(
+        f"all records must be answerable; got {refused:,} of {asked:,} that are not, each with an "
+        "empty answer"
+    )
 
 
 def say_error(error: str) -> None:
     """One line on standard error, behind the answers so far."""
     sys.stdout.flush()
-    print("transduce:", " ".join(error.splitlines()), file=sys.stderr)
+    print(error_line(error), file=sys.stderr)
+
+
+def error_line(error: str) -> str:
+    """An error of one record as one line."""
+    return f"transduce: {' '.join(error.splitlines())}"

@@ -1,11 +1,11 @@
-"""How many threads the kernels may use."""
+"""How many processors there are to use, and how many threads the kernels use of them."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-__all__ = ["thread_count"]
+__all__ = ["thread_count", "usable_processors"]
 
 
 def thread_count() -> int:
@@ -18,4 +18,9 @@ def thread_count() -> int:
     named = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     if named.isdecimal() and int(named):
         return int(named)
+    return usable_processors()
+
+
+def usable_processors() -> int:
+    """Those that this process may use, or all where the system does not tell."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
