@@ -19,12 +19,12 @@ def hearing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     learner = Transducer(
         {"frontend": {"kind": "subsampling", "channels": 4}, "encoder": stack, "decoder": stack},
         max_steps=2,
-        dev_fraction=0.4,
         options={
             "data.input": {"kind": "audio", "sampling_rate": 8000, "mel_bins": 16},
-            # What is held out hangs on the folder's name, and with it whether anything is said.
             "search.min_length": 1,
         },
     )
-    learner.fit(paths * 3, ["abcd"[n % 4] for n in range(12)] * 3).save(folder / "model")
+    targets = ["abcd"[n % 4] for n in range(12)]
+    # A share held out would hang on the folder's name, and with it what the model says.
+    learner.fit(paths * 3, targets * 3, dev=(paths, targets)).save(folder / "model")
     return folder
