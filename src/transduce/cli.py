@@ -12,7 +12,6 @@ from typing import Annotated, Optional
 import typer
 
 from transduce import __version__
-from transduce.command_line.cli_distil import distil
 from transduce.command_line.cli_evaluate import calibrate, evaluate
 from transduce.command_line.cli_explain import explain
 from transduce.command_line.cli_learnt import adapt, shortlist
@@ -27,6 +26,7 @@ from transduce.command_line.cli_options import (
 from transduce.command_line.cli_predict import predict
 from transduce.command_line.cli_serve import serve
 from transduce.command_line.cli_shrink import ladder, shrink
+from transduce.command_line.cli_synthetic import augment, distil
 from transduce.command_line.cli_tune import tune
 from transduce.command_line.command_group import Commands
 from transduce.commands.completing import completion
@@ -207,6 +207,7 @@ app.command(no_args_is_help=True)(index)
 app.command(no_args_is_help=True)(shrink)
 app.command(no_args_is_help=True)(ladder)
 app.command(no_args_is_help=True)(distil)
+app.command(no_args_is_help=True)(augment)
 app.command(no_args_is_help=True)(serve)
 app.command(no_args_is_help=True)(shortlist)
 

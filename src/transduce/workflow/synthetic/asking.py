@@ -3,63 +3,28 @@
 from __future__ import annotations
 
 import itertools
-import os
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from random import Random
 
 from transduce.config import SearchConfig
 from transduce.errors import DataError
 from transduce.metrics.metric import Targets
-from transduce.reading.columns import Layout, split_columns
 from transduce.reading.pair_files import Example
 from transduce.workflow.predicting.output import Output
 from transduce.workflow.predicting.predictor import Predictor
 from transduce.workflow.synthetic.chosen_outputs import left_out, nearest, usable
 from transduce.workflow.synthetic.grown_pairs import GrownPairs
 
-__all__ = ["Asking", "RecordShape", "ask"]
+__all__ = ["Asking", "Say", "ask"]
 
 Say = Callable[[str], None]
 
 _OFTEN = 10.0  # seconds between two lines
-_BLOCK = 512  # sources of texts whose pairs are written together
+_BLOCK = 1024  # sources of texts that are decoded, and whose pairs are written, together
 _FILES = 32  # of recordings and pictures, which take longer
-_WINDOW = 1024  # sources read ahead, so that those of like length are decoded together
-
-
-@dataclass(frozen=True)
-class RecordShape:
-    """How a pair stands in a record: the columns of its source by their keys, then ``target``.
-
-    ``in_files``: a source is a path, which is written whole, as the record's file stands elsewhere.
-    """
-
-    layout: Layout
-    in_files: bool = False
-
-    @property
-    def keys(self) -> list[str]:
-        """``source`` and ``tags``, with a number from the second on."""
-        counts: Counter[str] = Counter()
-        keys = []
-        for column in self.layout.sources:
-            name = "tags" if column.tags else "source"
-            counts[name] += 1
-            keys.append(name if counts[name] == 1 else f"{name}_{counts[name]}")
-        return keys
-
-    def record(self, source: str, target: str) -> dict[str, object]:
-        """A pair as JSON has it. Raises DataError for a source that has not these columns."""
-        if self.in_files:
-            return {"source": os.path.abspath(source), "target": target}
-        if self.layout.is_plain:
-            return {"source": source, "target": target}
-        columns = split_columns(source, self.layout.sources)
-        if columns is None:
-            raise DataError(f"source must have the columns of data.source; got {source!r}")
-        return {**dict(zip(self.keys, columns, strict=True)), "target": target}
 
 
 @dataclass(frozen=True)
@@ -67,12 +32,16 @@ class Asking:
     """What becomes one file: the sources of ``asked()``, whose answers ``predictor`` gives.
 
     All texts of the n best are kept, or, with ``nearest_by``, those nearest to the references.
+    ``record`` says how a source and a text that was answered stand in the file; it gets a
+    ``confidence`` where the predictor tells one, which is that of a single output. ``in_files``:
+    sources are recordings or pictures.
     """
 
     file: str
     asked: Callable[[], Iterator[Example | DataError]]
     predictor: Predictor
-    shape: RecordShape
+    record: Callable[[str, str], dict[str, object]]
+    in_files: bool = False
     nearest_by: Targets | None = None
 
 
@@ -83,36 +52,37 @@ def ask(asking: Asking, options: SearchConfig, pairs: GrownPairs, say: Say) -> N
     """
     done = pairs.of(asking.file).sources
     began = spoke = time.monotonic()
-    size = _FILES if asking.shape.in_files else _BLOCK
-    answered = _answered(asking, options, done)
-    while block := list(itertools.islice(answered, size)):
+    size = _FILES if asking.in_files else _BLOCK
+    sources = itertools.islice(asking.asked(), done, None)
+    while block := list(itertools.islice(sources, size)):
+        before = pairs.of(asking.file).sources
         left: Counter[str] = Counter()
-        records = _records(asking, block, left)
+        records = _records(asking, _answered(asking, options, block, before), left)
         pairs.add(asking.file, len(block), records, left)
         now = time.monotonic()
         if now - spoke > _OFTEN:
-            spoke, count = now, pairs.of(asking.file).sources
+            spoke, count = now, before + len(block)
             rate = (count - done) / (now - began)
             say(f"  {asking.file}: {count:,} sources, {rate:,.0f} a second")
 
 
 def _answered(
-    asking: Asking, options: SearchConfig, done: int
-) -> Iterator[tuple[Example, list[Output]]]:
-    waiting: deque[Example] = deque()
+    asking: Asking, options: SearchConfig, block: Sequence[Example | DataError], before: int
+) -> list[tuple[Example, list[Output]]]:
+    """A block's outputs. What is drawn hangs on how many sources stand ``before`` it, not on where
+    the process began, so that a run that goes on draws what it would have drawn.
+    """
+    sources = [one if isinstance(one, DataError) else one.source for one in block]
+    if options.sample:
+        options = options.model_copy(update={"seed": _mixed(options.seed, before)})
+    found = asking.predictor.predict(sources, options, window=len(block), keep_going=True)
+    asked = [Example("", ()) if isinstance(one, DataError) else one for one in block]
+    return list(zip(asked, found, strict=True))
 
-    def sources() -> Iterator[str | DataError]:
-        for asked in itertools.islice(asking.asked(), done, None):
-            if isinstance(asked, DataError):
-                waiting.append(Example("", ()))
-                yield asked
-            else:
-                waiting.append(asked)
-                yield asked.source
 
-    found = asking.predictor.predict(sources(), options, window=_WINDOW, keep_going=True)
-    for outputs in found:
-        yield waiting.popleft(), outputs
+def _mixed(seed: int, before: int) -> int:
+    """Another seed for each block; a stream of draws is named by its seed and a number."""
+    return Random(f"{seed} {before}").getrandbits(31) if before else seed
 
 
 def _records(
@@ -125,6 +95,8 @@ def _records(
             left[left_out(outputs)] += 1
     if asking.nearest_by is not None:
         texts = nearest(asked, texts, asking.nearest_by)
-    for one, own in zip(asked, texts, strict=True):
+    for (one, outputs), own in zip(block, texts, strict=True):
+        sure = outputs[0].confidence
         for text in own:
-            yield asking.shape.record(one.source, text)
+            record = asking.record(one.source, text)
+            yield record if sure is None else {**record, "confidence": round(sure, 6)}

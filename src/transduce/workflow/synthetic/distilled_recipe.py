@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from transduce.config import Config
-from transduce.workflow.synthetic.asking import RecordShape
+from transduce.workflow.synthetic.pair_records import WrittenPart
 
-__all__ = ["RECIPE", "DistilledPart", "recipe_text"]
+__all__ = ["RECIPE", "recipe_text"]
 
 RECIPE = "recipe.yaml"
 
@@ -23,19 +22,8 @@ _OF_OTHER_RUNS = (
 )
 
 
-@dataclass(frozen=True)
-class DistilledPart:
-    """The files of one part ("" where the data is no mixture), and how a pair stands in them."""
-
-    name: str
-    train: Sequence[str]
-    shape: RecordShape
-    dev: str | None = None
-    test: str | None = None
-
-
 def recipe_text(
-    config: Config, teachers: Sequence[str], folder: Path, parts: Sequence[DistilledPart]
+    config: Config, teachers: Sequence[str], folder: Path, parts: Sequence[WrittenPart]
 ) -> str:
     """YAML: the teacher's recipe over the files in ``folder``, with a model like the teacher's."""
     values = config.given()
@@ -60,30 +48,19 @@ def recipe_text(
     )
 
 
-def _data(config: Config, folder: Path, parts: Sequence[DistilledPart]) -> dict[str, Any]:
+def _data(config: Config, folder: Path, parts: Sequence[WrittenPart]) -> dict[str, Any]:
     given = config.given().get("data", {})
     files = ("train", "dev", "test", "format", "header", "delimiter", "source", "target")
     data = {key: value for key, value in given.items() if key not in (*files, "parts")}
     data |= {"folder": str(folder), "test_fraction": 0.0}
     if config.data.parts is None:
-        return data | _files(parts[0])
+        return data | parts[0].options()
     own = given["parts"]
     data["parts"] = {
         part.name: {
             **{key: value for key, value in own[part.name].items() if key not in files},
-            **_files(part),
+            **part.options(),
         }
         for part in parts
     }
     return data
-
-
-def _files(part: DistilledPart) -> dict[str, Any]:
-    train = part.train[0] if len(part.train) == 1 else list(part.train)
-    found: dict[str, Any] = {"train": train}
-    found |= {split: name for split in ("dev", "test") if (name := getattr(part, split))}
-    if not part.shape.layout.is_plain:
-        columns = zip(part.shape.keys, part.shape.layout.sources, strict=True)
-        found["source"] = [{"tags": key} if column.tags else key for key, column in columns]
-        found["target"] = "target"
-    return found

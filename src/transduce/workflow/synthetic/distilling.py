@@ -28,9 +28,10 @@ from transduce.workflow.corpora.corpora import (
     open_part,
     test_set_of,
 )
-from transduce.workflow.synthetic.asking import Asking, RecordShape, Say, ask
-from transduce.workflow.synthetic.distilled_recipe import RECIPE, DistilledPart, recipe_text
+from transduce.workflow.synthetic.asking import Asking, Say, ask
+from transduce.workflow.synthetic.distilled_recipe import RECIPE, recipe_text
 from transduce.workflow.synthetic.grown_pairs import GrownFile, GrownPairs
+from transduce.workflow.synthetic.pair_records import RecordShape, WrittenPart, write_examples
 from transduce.workflow.teacher_names import teachers_digest
 from transduce.workflow.trained import TrainedModel
 
@@ -142,17 +143,17 @@ class _Made:
     distilling: Distilling
     opened: CorpusPart | None
 
-    def files(self, folder: Path, test: Sequence[Example]) -> DistilledPart:
+    def files(self, folder: Path, test: Sequence[Example]) -> WrittenPart:
         """The files' names; dev and test are written as they are. Raises OSError."""
         dev = self.opened.dev if self.opened else []
         splits = {}
         for split, examples in (("dev", dev), ("test", test)):
             if examples:
                 splits[split] = self._name(split)
-                self._write(folder / splits[split], examples)
+                write_examples(folder / splits[split], examples, self._shape)
         train = [self._name("train")] if self.opened else []
         train += [self._name("sources")] if self.distilling.sources else []
-        return DistilledPart(self.part.name, train, self._shape, **splits)
+        return WrittenPart(self.part.name, train, self._shape, **splits)
 
     def askings(self) -> Iterator[Asking]:
         """Of pairs first, then of sources alone."""
@@ -161,11 +162,11 @@ class _Made:
         alone = len(teachers) == 1
         predictor = teachers[0].predictor(name) if alone else TrainedModel.ensemble(teachers, name)
         nearest_by = config.targets if self.distilling.nearest else None
+        way = predictor, self._shape.record, self._shape.in_files, nearest_by
         if self.opened:
-            asked = partial(_of_pairs, self.opened.plain)
-            yield Asking(self._name("train"), asked, predictor, self._shape, nearest_by)
+            yield Asking(self._name("train"), partial(_of_pairs, self.opened.plain), *way)
         if self.distilling.sources:
-            yield Asking(self._name("sources"), self._sources, predictor, self._shape, nearest_by)
+            yield Asking(self._name("sources"), self._sources, *way)
 
     def _sources(self) -> Iterator[Example | DataError]:
         for given in self.teachers[0].reader.given(self.distilling.sources, self.part.data):
@@ -178,16 +179,8 @@ class _Made:
     def _name(self, split: str) -> str:
         return f"{self.part.name}.{split}.jsonl" if self.part.name else f"{split}.jsonl"
 
-    def _write(self, path: Path, examples: Sequence[Example]) -> None:
-        lines = [
-            json.dumps(self._shape.record(example.source, reference), ensure_ascii=False) + "\n"
-            for example in examples
-            for reference in example.references
-        ]
-        write_text(path, "".join(lines))
 
-
-def _without_empty(part: DistilledPart, grown: GrownPairs) -> DistilledPart:
+def _without_empty(part: WrittenPart, grown: GrownPairs) -> WrittenPart:
     return replace(part, train=[file for file in part.train if grown.of(file).pairs])
 
 

@@ -9,19 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from transduce.commands.arguments import (
-    require_new_folder,
-    say,
-    search_options,
-    split_overrides,
-    updated,
-)
+from transduce.commands.arguments import say, search_options, split_overrides, updated
+from transduce.commands.synthetic.pair_folder import require_files, tell_left_out, written_to
 from transduce.config import Config
-from transduce.errors import ConfigError, DataError
+from transduce.errors import ConfigError
 from transduce.pretrained.published_model import load_trained
 from transduce.workflow.synthetic.distilling import Distilled, Distilling
 from transduce.workflow.synthetic.distilling import distil as write_pairs
-from transduce.workflow.synthetic.grown_pairs import PROGRESS
 
 __all__ = ["DistilRequest", "distil"]
 
@@ -48,9 +42,12 @@ def distil(request: DistilRequest) -> None:
     names, overrides = split_overrides(request.arguments)
     if not names:
         raise ConfigError("TEACHER must be at least one model directory; got none")
-    if not (request.output / PROGRESS).exists():
-        require_new_folder(request.output)
-    _require_files(request.sources)
+    require_files(request.sources, "--sources")
+    with written_to(request.output):
+        _tell(_written(request, names, overrides), names)
+
+
+def _written(request: DistilRequest, names: Sequence[str], overrides: Sequence[str]) -> Distilled:
     teachers = [load_trained(name) for name in names]
     config = _with_data(updated(teachers[0].config, overrides), request)
     for teacher in teachers:
@@ -67,22 +64,7 @@ def distil(request: DistilRequest) -> None:
     pairs = bool(request.data) or config.data.train is not None or config.data.parts is not None
     sources = tuple(request.sources)
     asked = Distilling(options, request.nearest, request.part, sources, pairs or not sources)
-    try:
-        found = write_pairs(teachers, names, request.output, asked, say)
-    except OSError as error:
-        file = error.filename or request.output
-        raise DataError(
-            f"--output must be writable; got {error.strerror or error} (the same command goes on "
-            "from there)",
-            file=os.fsdecode(file),
-        ) from None
-    _tell(found, names)
-
-
-def _require_files(sources: Sequence[str]) -> None:
-    """They are read again where the command goes on."""
-    if "-" in sources:
-        raise ConfigError("--sources must be files, which can be read again; got standard input")
+    return write_pairs(teachers, names, request.output, asked, say)
 
 
 def _with_data(config: Config, request: DistilRequest) -> Config:
@@ -102,8 +84,7 @@ def _tell(found: Distilled, names: Sequence[str]) -> None:
     for name, file in found.files.items():
         print(f"{found.recipe.parent / name}: {file.pairs:,} pairs from {file.sources:,} sources")
     left: Counter[str] = sum((file.left_out for file in found.files.values()), Counter())
-    for why, count in left.items():
-        print(f"sources left out, {why}: {count:,}")
+    tell_left_out(left, "sources")
     if found.problems.total:
         print(f"not read: {found.problems.summary()}")
     recipe = shlex.quote(str(found.recipe))
