@@ -46,6 +46,17 @@ def test_cells_of_a_file(keyed: Keyed, model: str, content: bytes) -> None:
     assert "picture" not in canvas
 
 
+@pytest.mark.parametrize(("model", "content"), [("see", picture()), ("hear", wav("ab"))])
+def test_a_tree_of_a_file(keyed: Keyed, model: str, content: bytes) -> None:
+    asked = f'{{"model": "{model}", "tree": true, "search": {{"beam": 2, "max_length": 3}}}}'
+    body, headers = multipart({"request": asked}, [("own", content)])
+    got = keyed.started.ask("POST", "/explain", body, {**headers, **keyed.bearer}).json
+    said = keyed.started.ask("POST", "/predict", body.replace(b' "tree": true,', b""),
+                             {**headers, **keyed.bearer}).json  # fmt: skip
+    assert got["outputs"][0] == said["text"]
+    assert [branch["rank"] for branch in got["branches"]].count(0) == 1
+
+
 @pytest.mark.parametrize(
     ("body", "status", "message"),
     [

@@ -34,7 +34,13 @@ def test_what_the_document_describes_is_answered_or_refused(small: Started) -> N
     schemathesis = pytest.importorskip("schemathesis")
     from schemathesis import checks
 
-    own = (checks.not_a_server_error, checks.status_code_conformance)
+    own = (
+        checks.not_a_server_error,
+        checks.status_code_conformance,
+        checks.content_type_conformance,
+        checks.response_headers_conformance,
+        checks.response_schema_conformance,
+    )
     schema = schemathesis.openapi.from_dict(document(small))
     asked: list[str] = []
     for found in schema.get_all_operations():
@@ -64,6 +70,14 @@ def test_every_address_of_the_document_is_there(small: Started) -> None:
         for method in methods:
             reply = small.ask(method.upper(), path.replace("{model}", "reverse"))
             assert reply.status not in (404, 405, 500), path
+
+
+def test_another_method_is_told_which_there_are(small: Started) -> None:
+    for path, methods in document(small)["paths"].items():
+        reply = small.ask("TRACE", path.replace("{model}", "reverse"))
+        assert reply.status == 405, path
+        told = {one.strip().lower() for one in reply.headers["allow"].split(",")}
+        assert told - {"head"} == set(methods), path
 
 
 def test_the_page_needs_no_other_host(server: Started) -> None:

@@ -122,16 +122,20 @@ def test_slow_and_endless_clients(run: Run) -> None:
         assert server.ask("GET", "/health").status == 200
 
 
-def test_more_connections_than_there_may_be(run: Run) -> None:
+def test_more_connections_than_there_may_be(run: Run, gate: threading.Event) -> None:
     with started({"reverse": run.folder}, connections=1) as server:
         first = opened(server)
+        until(lambda: server.running.service.line.held > 0)
+        with opened(server) as second:
+            response = http.client.HTTPResponse(second)
+            response.begin()
+            assert (response.status, response.headers["retry-after"]) == (503, "1")
+            response.close()
+        gate.set()
         assert status(first) == 200
-        second = opened(server)
-        response = http.client.HTTPResponse(second)
-        response.begin()
-        assert (response.status, response.headers["retry-after"]) == (503, "1")
-        response.close()
-        second.close()
+        with opened(server) as third:  # takes the place of the one that nobody uses
+            assert status(third) == 200
+        assert first.recv(1) == b""
         first.close()
         until(lambda: server.ask("GET", "/health").status == 200)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -10,6 +11,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from transduce.server.dispatch import Dispatch
 from transduce.server.exchange.replies import error_reply, plain_form
@@ -29,12 +31,12 @@ from transduce.server.service import Service
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-__all__ = ["application"]
+__all__ = ["application", "application_routes"]
 
 
-def application(service: Service) -> ASGIApp:
-    """An ASGI application around a service that has begun."""
-    routes = [
+def application_routes(service: Service) -> list[Route]:
+    """All addresses."""
+    return [
         *predict_routes(service),
         *explain_routes(service),
         *libretranslate_routes(service),
@@ -46,12 +48,16 @@ def application(service: Service) -> ASGIApp:
         *openapi_routes(service),
         *page_routes(service),
     ]
+
+
+def application(routes: Sequence[Route], origins: Sequence[str]) -> ASGIApp:
+    """An ASGI application of these addresses; pages of the ``origins`` may ask them, too."""
     handlers = {HTTPException: _no_such_address}
-    if not service.config.origins:
+    if not origins:
         return Dispatch(routes, Starlette(routes=routes, exception_handlers=handlers))
     allowed = Middleware(
         CORSMiddleware,
-        allow_origins=list(service.config.origins),
+        allow_origins=list(origins),
         allow_methods=["GET", "POST", "DELETE"],
         allow_headers=["authorization", "content-type", "x-api-key"],
     )
@@ -62,4 +68,7 @@ async def _no_such_address(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     message = {404: "address must be one of the server's", 405: "method must be another"}
     told = RequestError(message.get(status, "request must be another"), status)
-    return error_reply(told, plain_form)
+    reply = error_reply(told, plain_form)
+    if isinstance(error, HTTPException) and error.headers:
+        reply.headers.update(error.headers)  # which methods there are
+    return reply

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from transduce.errors import ConfigError
-from transduce.server.application import application
+from transduce.server.application import application, application_routes
 from transduce.server.connections import guarded_protocol
+from transduce.server.early_refusals import EarlyRefusals
 from transduce.server.exchange.replies import error_reply, plain_form
 from transduce.server.limits.request_errors import RequestError
 from transduce.server.limits.serve_config import ServeConfig
@@ -32,6 +33,9 @@ _BACKLOG = 1024
 # Seconds after which a thread must hand the interpreter over: the engine comes back from its
 # kernels a few times a pack, and would wait for whatever the loop is doing: other requests.
 _SWITCH = 3e-4
+# Seconds that a connection is kept for another request: longer than clients and proxies keep theirs
+# (5 to 60), as one that the server closes may lose the request that is on its way.
+_KEPT = 75
 _RENEWALS = 1.0  # seconds between two looks at the folders of models
 
 
@@ -116,17 +120,20 @@ class Running:
     async def _run(self, begun: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
         await self.service.begin()
-        config = self._config
+        config, routes = self._config, application_routes(self.service)
+        # A page of another host may read an answer only if the application says so.
+        refuse = EarlyRefusals(self.service, [] if config.origins else routes)
         self._server = _Server(
             uvicorn.Config(
-                self._within_bounds(application(self.service)),
-                http=guarded_protocol(config.header_seconds),
+                self._within_bounds(application(routes, config.origins)),
+                http=guarded_protocol(config.header_seconds, config.connections, refuse),
                 ws="none",
                 lifespan="off",
                 log_config=None,
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
+                timeout_keep_alive=_KEPT,
                 timeout_graceful_shutdown=int(config.seconds) + 5,
             )
         )

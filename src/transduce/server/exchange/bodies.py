@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from transduce.server.limits.request_errors import ClientGoneError, RequestError
 
-__all__ = ["check_texts", "json_of", "read_body", "text_list", "text_of"]
+__all__ = ["check_texts", "drop_body", "json_of", "read_body", "text_list", "text_of"]
 
 _DEEPEST = 64  # lists and objects within each other
 _LINGERS = 1.0  # seconds that what is too large is read on
@@ -23,8 +23,7 @@ async def read_body(request: Request, most: int, seconds: float) -> bytes:
     """All bytes of a body. Raises RequestError: 413 for more than ``most``, 408 for a slow one."""
     told = request.headers.get("content-length", "")
     if told.isdecimal() and (len(told) > 18 or int(told) > most):
-        if "expect" not in request.headers:  # else it sends nothing before it has an answer
-            await _drop(request)
+        await drop_body(request)
         raise _too_large(most, told[:20])
     pieces, size = [], 0
     try:
@@ -32,7 +31,7 @@ async def read_body(request: Request, most: int, seconds: float) -> bytes:
             async for piece in request.stream():
                 size += len(piece)
                 if size > most:
-                    await _drop(request)
+                    await drop_body(request)
                     raise _too_large(most, "more")
                 pieces.append(piece)
     except TimeoutError:
@@ -42,12 +41,14 @@ async def read_body(request: Request, most: int, seconds: float) -> bytes:
     return b"".join(pieces)
 
 
-async def _drop(request: Request) -> None:
-    """Read on for a moment and keep nothing.
+async def drop_body(request: Request) -> None:
+    """Read a body for a moment and keep nothing.
 
     A connection that is closed while bytes of its client are unread is reset, and many a client
     then never reads the answer that says why.
     """
+    if "expect" in request.headers:  # it sends nothing before it has an answer
+        return
     dropped = 0
     with suppress(TimeoutError, ClientDisconnect):
         async with asyncio.timeout(_LINGERS):

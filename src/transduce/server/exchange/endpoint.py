@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from transduce.errors import EngineError, TransduceError
-from transduce.server.exchange.bodies import read_body
+from transduce.server.exchange.bodies import drop_body, read_body
 from transduce.server.exchange.replies import ErrorForm, error_reply, plain_form
 from transduce.server.limits.request_errors import ClientGoneError, RequestError
 from transduce.server.service import Service
@@ -74,9 +74,11 @@ class Exchange:
 
     async def body(self) -> bytes:
         """All bytes. Raises RequestError for too many, or too slow ones, or where no more may wait:
-        then none is read, as what is refused must cost little.
+        then none is kept, as what is refused must cost little.
         """
-        self.service.line.require_room()
+        if (refusal := self.service.line.refusal()) is not None:
+            await drop_body(self.request)
+            raise refusal
         config = self.service.config
         return await read_body(self.request, config.body_bytes, config.body_seconds)
 
@@ -107,7 +109,8 @@ class Endpoint:
     """An ASGI application around one handler."""
 
     def __init__(self, service: Service, path: str, handler: Handler, form: ErrorForm) -> None:
-        self._service, self._path, self._handler, self._form = service, path, handler, form
+        self.path, self.form = path, form
+        self._service, self._handler = service, handler
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, with an error of its interface where there is no answer."""
@@ -120,15 +123,13 @@ class Endpoint:
         except ClientGoneError:
             reply = Response(status_code=_GONE)
         except Exception as error:
-            reply = error_reply(_refusal(error, self._service.config.seconds), self._form)
+            reply = error_reply(_refusal(error, self._service.config.seconds), self.form)
         reply.headers["x-content-type-options"] = "nosniff"
         try:
             await reply(scope, receive, send)
         finally:
             seconds, status = time.perf_counter() - begin, reply.status_code
-            self._service.meter.request(
-                self._path, request.method, status, seconds, exchange.holder
-            )
+            self._service.meter.request(self.path, request.method, status, seconds, exchange.holder)
 
 
 def _refusal(error: Exception, seconds: float) -> RequestError:

@@ -20,7 +20,7 @@ from transduce.server.shelf.language_pairs import LanguagePairs
 from transduce.server.shelf.loaded_model import LoadedModel
 from transduce.server.texts.translating import translate
 
-__all__ = ["huggingface_routes"]
+__all__ = ["PARAMETERS", "huggingface_routes"]
 
 # Their names of options, and ours.
 _OPTIONS = {
@@ -35,6 +35,10 @@ _OPTIONS = {
 }
 # What bears on their tokenizers alone.
 _PASSED_OVER = ("clean_up_tokenization_spaces", "truncation", "return_text", "return_tensors")
+_NESTED = ("generate_parameters", "generation_parameters")
+_OF_TEXTS, _OF_RECORDINGS = ("src_lang", "tgt_lang"), ("return_timestamps",)
+# The names of all that ``parameters`` may hold.
+PARAMETERS = (*_OPTIONS, *_PASSED_OVER, *_NESTED, *_OF_TEXTS, *_OF_RECORDINGS)
 
 
 def huggingface_routes(service: Service) -> list[Route]:
@@ -57,7 +61,7 @@ async def _infer(exchange: Exchange) -> Response:
     if model.kind == "text":
         return await _texts(exchange, model, values.get("inputs"), parameters)
     content = _decoded(values.get("inputs")) if kind == "application/json" else body
-    options = model.searching(_search(parameters, exchange, ("return_timestamps",)))
+    options = model.searching(_search(parameters, exchange, _OF_RECORDINGS))
     if model.kind == "image":
         source = await service.picture(model, content)
         found = await service.outputs(exchange, model, Requested(options), [source])
@@ -88,7 +92,7 @@ async def _texts(
         if not isinstance(source, str) or not isinstance(target, str):
             raise RequestError("src_lang and tgt_lang must both be codes; got another")
         languages = LanguagePairs.of(model).chosen(source, target)
-    given = _search(parameters, exchange, ("src_lang", "tgt_lang"))
+    given = _search(parameters, exchange, _OF_TEXTS)
     asked = Requested(model.searching(given), languages=languages)
     found = await translate(exchange, model, asked, texts)
     # A client reads the key of its task; which one it has asked for, it does not say.
@@ -105,7 +109,7 @@ def _search(
         raise RequestError("generate_parameters must be an object; got another")
     config, found = exchange.service.config, {}
     for name, value in {**parameters, **inner}.items():
-        if name in ("generate_parameters", "generation_parameters", *others, *_PASSED_OVER):
+        if name in (*_NESTED, *others, *_PASSED_OVER):
             continue
         if name not in _OPTIONS:
             known = ", ".join((*_OPTIONS, *others))

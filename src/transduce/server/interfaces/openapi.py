@@ -17,6 +17,7 @@ from transduce import __version__
 from transduce.server.exchange.endpoint import Exchange, route
 from transduce.server.exchange.replies import json_reply
 from transduce.server.interfaces.explain_interface import ExplainBody
+from transduce.server.interfaces.huggingface import PARAMETERS
 from transduce.server.interfaces.predict_interface import PredictRequest
 from transduce.server.service import Service
 
@@ -32,10 +33,17 @@ _STYLE = (
 Schema = Mapping[str, Any]
 
 _TEXT: Schema = {"type": "string"}
+_SOME: Schema = {"type": "string", "minLength": 1}
 _TEXTS: Schema = {"oneOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}]}
+_SOME_TEXTS: Schema = {"oneOf": [_SOME, {"type": "array", "items": _TEXT, "minItems": 1}]}
 _NUMBER: Schema = {"type": "integer", "minimum": 0}
 _FILE: Schema = {"type": "string", "format": "binary"}
 _FORMATS = ["json", "text", "srt", "verbose_json", "vtt"]
+_PARAMETERS: Schema = {
+    "type": "object",
+    "properties": {name: {} for name in PARAMETERS},
+    "additionalProperties": False,
+}
 _LIBRE, _GLOSSARY = ("q", "source", "target"), ("name", "source_lang", "target_lang", "entries")
 
 
@@ -76,15 +84,15 @@ def openapi_document(keyed: bool) -> dict[str, Any]:
             "/predict": {"post": _operation("Answer sources.", predict_bodies)},
             "/explain": {"post": _operation("Say why, or show the search.", explain_bodies)},
             "/translate": {"post": _fields("LibreTranslate: translate.", _LIBRE, {
-                "q": _TEXTS, "source": _TEXT, "target": _TEXT, "alternatives": _NUMBER,
+                "q": _SOME_TEXTS, "source": _SOME, "target": _SOME, "alternatives": _NUMBER,
                 "format": {"type": "string", "enum": ["text", "html"]}, "api_key": _TEXT,
             })},
-            "/detect": {"post": _fields("LibreTranslate: detect.", ("q",), {"q": _TEXT})},
+            "/detect": {"post": _fields("LibreTranslate: detect.", ("q",), {"q": _SOME})},
             "/languages": {"get": _operation("LibreTranslate: languages.")},
             "/frontend/settings": {"get": _operation("LibreTranslate: limits.")},
             "/translate_file": {"post": _operation("LibreTranslate: translate a file.", {
                 "multipart/form-data": _object(("file", "source", "target"), {
-                    "file": _FILE, "source": _TEXT, "target": _TEXT, "api_key": _TEXT,
+                    "file": _FILE, "source": _SOME, "target": _SOME, "api_key": _TEXT,
                 })})},
             "/v1/audio/transcriptions": {"post": _operation("OpenAI: what is said.", {
                 "multipart/form-data": _object(("file", "model"), {
@@ -93,28 +101,32 @@ def openapi_document(keyed: bool) -> dict[str, Any]:
                     "temperature": {"type": "number", "minimum": 0, "maximum": 2},
                 })})},
             "/v1/models": {"get": _operation("OpenAI: models.")},
-            "/v2/translate": {"post": _fields("DeepL: translate.", ("text", "target_lang"), {
-                "text": _TEXTS, "target_lang": _TEXT, "source_lang": _TEXT, "glossary_id": _TEXT,
-                "tag_handling": {"type": "string", "enum": ["html", "xml"]},
-                "split_sentences": {"type": "string", "enum": ["0", "1", "nonewlines"]},
-            })},
+            "/v2/translate": {
+                "get": _operation("DeepL: translate.", queries=("text", "target_lang")),
+                "post": _fields("DeepL: translate.", ("text", "target_lang"), {
+                    "text": _TEXTS, "target_lang": _SOME, "source_lang": _TEXT,
+                    "glossary_id": _TEXT,
+                    "tag_handling": {"type": "string", "enum": ["html", "xml"]},
+                    "split_sentences": {"type": "string", "enum": ["0", "1", "nonewlines"]},
+                }),
+            },
             "/v2/document": {"post": _operation("DeepL: send a document.", {
                 "multipart/form-data": _object(("file", "target_lang"), {
-                    "file": _FILE, "target_lang": _TEXT, "source_lang": _TEXT, "filename": _TEXT,
+                    "file": _FILE, "target_lang": _SOME, "source_lang": _TEXT, "filename": _TEXT,
                     "glossary_id": _TEXT, "output_format": _TEXT,
                 })})},
-            "/v2/languages": {"get": _operation("DeepL: languages.")},
-            "/v2/usage": {"get": _operation("DeepL: characters of today.")},
+            "/v2/languages": _either("DeepL: languages."),
+            "/v2/usage": _either("DeepL: characters of today."),
             "/v2/glossaries": {
                 "get": _operation("DeepL: glossaries."),
                 "post": _fields("DeepL: make a glossary.", _GLOSSARY, {
-                    "name": _TEXT, "source_lang": _TEXT, "target_lang": _TEXT, "entries": _TEXT,
+                    "name": _SOME, "source_lang": _SOME, "target_lang": _SOME, "entries": _SOME,
                     "entries_format": {"type": "string", "enum": ["tsv", "csv"]},
                 }, made=True),
             },
             "/models/{model}": {"post": _operation("Hugging Face: inference by one model.", {
                 "application/json": _object(("inputs",), {
-                    "inputs": _TEXTS, "parameters": {"type": "object"},
+                    "inputs": _TEXTS, "parameters": _PARAMETERS,
                 })}, ("model",))},
             "/health": {"get": _operation("Whether the server is there.")},
             "/ready": {"get": _operation("Whether it answers.")},
@@ -142,14 +154,23 @@ def _fields(
     return _operation(summary, dict.fromkeys(kinds, body), made=made)
 
 
+def _either(summary: str) -> dict[str, Any]:
+    """By GET or POST, without a body."""
+    return {"get": _operation(summary), "post": _operation(summary)}
+
+
 def _operation(
     summary: str,
     bodies: Schema | None = None,
     names: tuple[str, ...] = (),
     *,
+    queries: tuple[str, ...] = (),
     made: bool = False,
 ) -> dict[str, Any]:
-    """What may come back is said for all alike; errors are those of the interface."""
+    """What may come back is said for all alike; errors are those of the interface.
+
+    ``names`` are fields of the path, ``queries`` of the query; all of them must be given.
+    """
     refusals = ("400", "401", "403", "404", "408", "413", "429", "456", "500", "503")
     answers = {"201" if made else "200": {"description": "The answer."}}
     answers |= {status: {"description": "Why there is none."} for status in refusals}
@@ -157,9 +178,10 @@ def _operation(
     if bodies:
         content = {kind: {"schema": schema} for kind, schema in bodies.items()}
         operation["requestBody"] = {"required": True, "content": content}
-    if names:
+    places = [("path", name) for name in names] + [("query", name) for name in queries]
+    if places:
         operation["parameters"] = [
-            {"name": name, "in": "path", "required": True, "schema": _TEXT} for name in names
+            {"name": name, "in": place, "required": True, "schema": _SOME} for place, name in places
         ]
     return operation
 

@@ -53,7 +53,6 @@ def model_facts(model: LoadedModel, config: ServeConfig) -> dict[str, Any]:
         "can": {
             "confidence": _may(model, search, confidence=True),
             "timings": _may(model, search, timings=True),
-            "tree": text,
         },
     }
 

@@ -16,7 +16,7 @@ interface Facts {
   beam: number;
   alternatives: number;
   methods: string[];
-  can: { confidence: boolean; timings: boolean; tree: boolean };
+  can: { confidence: boolean; timings: boolean };
 }
 
 /** What the server permits: `/page/models`. */

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from transduce.reading.frames import FrameSource
 from transduce.server.limits.request_errors import RequestError
+from transduce.server.queue.pack_times import PackTimes
 from transduce.server.queue.tickets import Ticket
 
 __all__ = ["Pack", "PackShare", "WaitingLine"]
@@ -57,7 +58,7 @@ class WaitingLine:
         self._wait_seconds = wait_seconds
         self._closed = False
         self._taken = 0  # cost of the pack that is searched now
-        self._rate = 0.0  # tokens times beams a second, as lately seen
+        self._times = PackTimes()
         self.waiting_cost = 0
         self.held = 0
 
@@ -69,7 +70,8 @@ class WaitingLine:
         with self._changed:
             if self._closed:
                 raise RequestError("server must be running; got a request while it ends", 503, 5)
-            self.require_room()
+            if (refusal := self.refusal()) is not None:
+                raise refusal
             if self.held + ticket.held > self._held_bytes:
                 raise RequestError(
                     f"sources that wait must have at most {self._held_bytes:,} bytes together; "
@@ -82,21 +84,24 @@ class WaitingLine:
             self._line.append(ticket)
             self._changed.notify()
 
-    def require_room(self) -> None:
-        """Raise RequestError (503) where no more may wait; asked before a body is read, too."""
-        if len(self._line) >= self._requests:
-            raise RequestError(
-                f"queue must have room; got {len(self._line):,} requests that wait",
-                503,
-                self._seconds(),
+    def refusal(self) -> RequestError | None:
+        """What one more is told where no more may wait (503); None where there is room.
+
+        Asked before a body is read, too.
+        """
+        waiting = len(self._line)
+        if waiting >= self._requests:
+            return RequestError(
+                f"queue must have room; got {waiting:,} requests that wait", 503, self._seconds()
             )
-        if self._line and self._expected() > self._wait_seconds:
-            raise RequestError(
+        if waiting and (expected := self._expected()) > self._wait_seconds:
+            return RequestError(
                 f"queue must be answered within {self._wait_seconds:g} seconds; got "
-                f"{self._expected():.2f} for what waits",
+                f"{expected:.2f} for what waits",
                 503,
                 self._seconds(),
             )
+        return None
 
     def leave(self, ticket: Ticket) -> None:
         """Nobody waits for it any more, or it was answered: its place is free."""
@@ -127,8 +132,7 @@ class WaitingLine:
     def done(self, pack: Pack, seconds: float) -> None:
         """Remember how fast a pack was answered."""
         self._taken = 0
-        rate = pack.cost / max(seconds, 1e-6)
-        self._rate = rate if not self._rate else 0.8 * self._rate + 0.2 * rate
+        self._times.add(pack.cost, seconds)
 
     def _seconds(self) -> int:
         """After which what waits now will be answered."""
@@ -136,7 +140,8 @@ class WaitingLine:
 
     def _expected(self) -> float:
         """Likewise, to a fraction of a second; 0 before the first pack was answered."""
-        return (self._taken + self.waiting_cost) / self._rate if self._rate else 0.0
+        packs = math.ceil(self.waiting_cost / self._pack_tokens) + (self._taken > 0)
+        return self._times.expected(packs, self._taken + self.waiting_cost)
 
     def _pack(self) -> Pack:
         head = self._line[0]

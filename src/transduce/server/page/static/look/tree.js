@@ -4,6 +4,7 @@ import { fill, folded, make, scrolled } from "../base/dom.js";
 import { ask } from "../base/server.js";
 import { asking, state } from "../base/state.js";
 import { say } from "../base/words.js";
+import { withFile } from "../media/file_answers.js";
 import { percent } from "../text/choices.js";
 
 const LINE = 24; // pixels
@@ -16,7 +17,7 @@ export class Tree {
 		this.drawing = scrolled("tree");
 		this.table = scrolled("tree");
 		const table = folded("table", {}, this.table);
-		this.box = folded("tree", { id: "tree", ontoggle: () => this.answered(), hidden: !facts.can.tree }, this.drawing, table);
+		this.box = folded("tree", { id: "tree", ontoggle: () => this.answered() }, this.drawing, table);
 	}
 
 	/** Another output is seen: draw its tree where somebody looks. */
@@ -28,8 +29,9 @@ export class Tree {
 		const { signal } = (this.asked = new AbortController());
 		const search = { ...(state.nbest > 1 && { nbest: state.nbest }), ...(part.begun && { prefix: part.begun }) };
 		try {
-			const body = { ...asking(state, this.facts), source: part.source, tree: true, search };
-			const found = await ask("explain", body, signal);
+			const { source } = part;
+			const body = { ...asking(state, this.facts), tree: true, search };
+			const found = await ask("explain", typeof source === "string" ? { ...body, source } : withFile(body, source), signal);
 			fill(this.drawing, drawn(found));
 			fill(this.table, tableOf(found.branches));
 		} catch (error) {

@@ -4,6 +4,7 @@ import { by, fill, make } from "../base/dom.js";
 import { Newest } from "../base/newest.js";
 import { state, writeAddress } from "../base/state.js";
 import { say } from "../base/words.js";
+import { Tree } from "../look/tree.js";
 import { OutputPane } from "../text/output_pane.js";
 import { answerTo, fileButton } from "./file_answers.js";
 
@@ -18,11 +19,12 @@ export class FileView {
 			ahead: (_, begun, signal) => answerTo(facts, this.file, begun, signal),
 			shade: (found, weights) => stage.shade(found, weights),
 		});
+		this.tree = new Tree(facts, () => this.pane.shown, failed);
 		this.empty = make("p", { class: "big soft" }, stage.empty);
 		fill(by("source-body"), this.empty, stage.box);
 		fill(by("source-foot"), fileButton(stage.accept, (files) => this.take(files)), ...stage.buttons);
 		this.pane.foot(this.made);
-		fill(by("more"), this.pane.others.box, this.pane.inside.box);
+		fill(by("more"), this.pane.others.box, this.pane.inside.box, this.tree.box);
 		this.show(null);
 	}
 
@@ -66,12 +68,14 @@ export class FileView {
 	/** @param {Answer | null} answer */
 	show(answer) {
 		this.pane.show(answer ? [{ source: this.file, start: 0, after: "", answer, begun: state.begun[0] }] : []);
+		this.tree.answered();
 		fill(this.made, ...this.stage.answered(answer));
 	}
 
 	close() {
 		this.newest.stop();
 		this.pane.close();
+		this.tree.stop();
 		this.stage.close();
 	}
 }
