@@ -108,11 +108,13 @@ def test_the_page_needs_no_other_host(server: Started) -> None:
         ("/predict", b'{"sources":[]}', {}, 200),
         ("/predict", b'{"source":{"$ref":"file:///etc/passwd"}}', {}, 400),
         ("/v2/translate", b'{"text":["abc"],"target_lang":"DE","glossary_id":"../x"}', {}, 404),
+        ("/v2/translate", b'{"text":["abc"],"target_lang":"DE","split_sentences":"2"}', {}, 400),
+        ("/translate", b'{"q":"abc","source":"a","target":"b","api_key":1}', {}, 400),
         ("/models/..%2f..%2fetc%2fpasswd", b'{"inputs":"a"}', {}, 404),
         ("/models/reverse", b'{"inputs":["a",null]}', {}, 400),
         ("/detect", b'{"q":["a"]}', {"content-type": "application/json"}, 400),
     ],
-    ids=range(19),
+    ids=range(21),
 )  # fmt: skip
 def test_by_hand(
     small: Started, path: str, body: bytes, headers: dict[str, str], status: int

@@ -83,6 +83,8 @@ async def _translate(exchange: Exchange) -> Response:
     if tags not in (None, "html", "xml"):
         raise RequestError(f"tag_handling must be html or xml; got {tags[:20]!r}")
     split = str(fields.get("split_sentences", "1"))
+    if split not in ("0", "1", "nonewlines"):
+        raise RequestError(f"split_sentences must be 0, 1 or nonewlines; got {split[:20]!r}")
     asked = Requested(model.searching({}), languages=languages)
     phrases = deepl_phrases(exchange, fields)
     found = await translate(

@@ -141,7 +141,7 @@ async def _settings(exchange: Exchange) -> Response:
 
 def _key(fields: Mapping[str, Any]) -> str | None:
     key = fields.get("api_key")
-    return key if isinstance(key, str) else None
+    return None if key is None else _text(key, "api_key")
 
 
 def _is_html(form: object) -> bool:

@@ -86,7 +86,7 @@ def openapi_document(keyed: bool) -> dict[str, Any]:
             "/translate": {"post": _fields("LibreTranslate: translate.", _LIBRE, {
                 "q": _SOME_TEXTS, "source": _SOME, "target": _SOME, "alternatives": _NUMBER,
                 "format": {"type": "string", "enum": ["text", "html"]}, "api_key": _TEXT,
-            })},
+            }, form={"q": _SOME})},
             "/detect": {"post": _fields("LibreTranslate: detect.", ("q",), {"q": _SOME})},
             "/languages": {"get": _operation("LibreTranslate: languages.")},
             "/frontend/settings": {"get": _operation("LibreTranslate: limits.")},
@@ -102,7 +102,9 @@ def openapi_document(keyed: bool) -> dict[str, Any]:
                 })})},
             "/v1/models": {"get": _operation("OpenAI: models.")},
             "/v2/translate": {
-                "get": _operation("DeepL: translate.", queries=("text", "target_lang")),
+                "get": _operation("DeepL: translate.", queries={
+                    "text": _TEXT, "target_lang": _SOME,
+                }),
                 "post": _fields("DeepL: translate.", ("text", "target_lang"), {
                     "text": _TEXTS, "target_lang": _SOME, "source_lang": _TEXT,
                     "glossary_id": _TEXT,
@@ -146,12 +148,19 @@ def _object(required: tuple[str, ...], properties: Schema) -> dict[str, Any]:
 
 
 def _fields(
-    summary: str, required: tuple[str, ...], properties: Schema, *, made: bool = False
+    summary: str,
+    required: tuple[str, ...],
+    properties: Schema,
+    *,
+    form: Schema | None = None,
+    made: bool = False,
 ) -> dict[str, Any]:
-    """As JSON or as a form."""
-    body = _object(required, properties)
-    kinds = ("application/json", "application/x-www-form-urlencoded")
-    return _operation(summary, dict.fromkeys(kinds, body), made=made)
+    """As JSON or as a form, which has some properties of its own."""
+    bodies = {
+        "application/json": _object(required, properties),
+        "application/x-www-form-urlencoded": _object(required, {**properties, **(form or {})}),
+    }
+    return _operation(summary, bodies, made=made)
 
 
 def _either(summary: str) -> dict[str, Any]:
@@ -164,7 +173,7 @@ def _operation(
     bodies: Schema | None = None,
     names: tuple[str, ...] = (),
     *,
-    queries: tuple[str, ...] = (),
+    queries: Schema | None = None,
     made: bool = False,
 ) -> dict[str, Any]:
     """What may come back is said for all alike; errors are those of the interface.
@@ -178,10 +187,12 @@ def _operation(
     if bodies:
         content = {kind: {"schema": schema} for kind, schema in bodies.items()}
         operation["requestBody"] = {"required": True, "content": content}
-    places = [("path", name) for name in names] + [("query", name) for name in queries]
+    places = [("path", name, _SOME) for name in names]
+    places += [("query", name, schema) for name, schema in (queries or {}).items()]
     if places:
         operation["parameters"] = [
-            {"name": name, "in": place, "required": True, "schema": _SOME} for place, name in places
+            {"name": name, "in": place, "required": True, "schema": schema}
+            for place, name, schema in places
         ]
     return operation
 
