@@ -129,6 +129,16 @@ ARCHITECTURES = {
     ),
     "transformer-marian": _transformer(norm_position="post", activation="silu", head_width=3),
     "transformer-fairseq": _transformer(positions="fairseq"),
+    # local attention in the encoder
+    "transformer-window": _mixed(_transformer(window=2), _transformer()),
+    "transformer-window-relative": _mixed(
+        _transformer(window=1, positions="relative", key_value_heads=2, bias=False),
+        _transformer(positions="relative"),
+        copy=True,
+    ),
+    "transformer-window-to-gru": _mixed(
+        _transformer(window=3, positions="rotary", norm_position="post"), _recurrent("gru")
+    ),
     # simple recurrent units in the place of a decoder's self-attention
     "ssru": _ssru(),
     "ssru-post-rms": _ssru(norm_position="post", norm="rms", activation="swiglu", bias=False),
@@ -211,6 +221,14 @@ OVER_FRAMES = {
     },
     "subsampling-transformer-rotary": _transformer(
         positions="rotary", model={"frontend": {"kind": "subsampling", "channels": 4}}
+    ),
+    "linear-window": _mixed(  # long enough for blocks
+        _transformer(window=2, positions="relative", key_value_heads=1),
+        _recurrent("gru"),
+        frontend={"kind": "linear"},
+    ),
+    "linear-window-rotary": _mixed(
+        _transformer(window=5, positions="rotary"), _transformer(), frontend={"kind": "linear"}
     ),
     "linear-ssru": _ssru(model={"frontend": {"kind": "linear"}}),
     "linear-mingru": _mingru(model={"frontend": {"kind": "linear"}}),

@@ -203,6 +203,8 @@ REFUSED: list[tuple[dict[Any, Any], str]] = [
     ({"data": {"header": "maybe"}}, "data.header must be true or false; got 'maybe'"),
     ({"model": {"encoder": {"kind": "gru", "layers": 0}}},
      "model.encoder.layers must be at least 1; got 0"),
+    ({"model": {"encoder": {"kind": "transformer", "window": 0}}},
+     "model.encoder.window must be at least 1; got 0"),
     ({"search": {"forbidden": "x"}}, "search.forbidden must be a list; got 'x'"),
     ({"search": {"required": ["a", 3]}}, "search.required.1 must be text; got 3"),
     # options that must agree

@@ -276,7 +276,8 @@ def operations(draw: st.DrawFn) -> Callable[[Program], None]:
             n[0], n[1], before=n[5], heads=heads, cache=t[0], table=t[1], rotary=pair, bias=None
         ),
         lambda p: p.source_attention(
-            n[0], n[1], heads=heads, lengths=t[0], rotary=pair, bias=t[1] if flag else None
+            n[0], n[1], heads=heads, lengths=t[0], rotary=pair, bias=t[1] if flag else None,
+            window=n[5],
         ),
         lambda p: p.windows(
             t[0], n[0], counts=t[1], room=t[2], across=(n[1], n[2]), down=(n[3], n[4]), height=n[5]
@@ -386,7 +387,7 @@ def test_angles_that_end_before_the_source_does() -> None:
     program = Program(kernels(), "float32")
     together, out = program.buffer(3 * 2 * 4), program.buffer(2 * 4)
     program.fetch("joined", together, stride=24)
-    options: dict[str, Any] = {"rotary": ("cosines", "sines"), "bias": None}
+    options: dict[str, Any] = {"rotary": ("cosines", "sines"), "bias": None, "window": None}
     program.source_attention(together, out, heads=(2, 2, 4), lengths="lengths", **options)
     cosines, sines = rotary_table(64, 4, torch.device("cpu"))
     given = {

@@ -8,7 +8,7 @@ from engine_kernels import kernels
 
 from transduce.engine.frontends.convolution import NativeConvolutions
 from transduce.engine.programs.weights import Number
-from transduce.modules.frontend import ConvolutionFrontend
+from transduce.modules.frontends.frontend import ConvolutionFrontend
 
 TOLERANCE: dict[Number, float] = {"float32": 1e-5, "bfloat16": 2e-2, "int8": 5e-2}
 

@@ -66,6 +66,8 @@ def transformers(draw: st.DrawFn) -> dict[str, Any]:
         shared = ("feedforward", "norm", "norm_position", "activation", "bias", "dropout", "layers")
         encoder = {name: encoder[name] for name in shared}
         encoder |= {"kind": "mingru", "width": 2 * draw(st.integers(1, 40))}
+    else:
+        encoder |= {"window": draw(st.sampled_from([None, 1, 3, 8]))}
     return {
         "encoder": encoder,
         "decoder": decoder,

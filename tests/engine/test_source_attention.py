@@ -32,9 +32,17 @@ def turned(vectors: Array) -> Array:
 
 
 def attention(
-    joined: Array, heads: tuple[int, int, int], lengths: list[int], rotary: bool, bias: Array | None
+    joined: Array,
+    heads: tuple[int, int, int],
+    lengths: list[int],
+    rotary: bool,
+    bias: Array | None,
+    window: int | None,
 ) -> Array:
-    """softmax(Q Kᵀ / √d + bias) V of each sentence's real positions, zero beyond."""
+    """softmax(Q Kᵀ / √d + bias) V of each sentence's real positions, zero beyond.
+
+    ``bias`` ``[H, 2 R + 1]`` is that of each distance; with a ``window`` w those over w weigh 0.
+    """
     H, G, d = heads
     B, S, _ = joined.shape
     split = [H * d, (H + G) * d]
@@ -48,7 +56,12 @@ def attention(
         for h in range(H):
             g = h * G // H
             scores = queries[b, h, :n] @ keys[b, g, :n].T / math.sqrt(d)
-            scores = scores if bias is None else scores + bias[h, :n, :n]
+            distances = np.arange(n) - np.arange(n)[:, None]
+            if window is not None:
+                scores[abs(distances) > window] = -math.inf
+            if bias is not None:
+                reach = bias.shape[1] // 2
+                scores = scores + bias[h, (distances + reach).clip(0, 2 * reach)]
             weights = np.exp(scores - scores.max(-1, keepdims=True))
             out[b, :n, h] = weights / weights.sum(-1, keepdims=True) @ values[b, g, :n]
     return out.reshape(B, S, H * d)
@@ -62,6 +75,7 @@ def native(
     lengths: list[int],
     rotary: bool,
     bias: Array | None,
+    window: int | None,
 ) -> Array:
     H, G, d = heads
     B, S, _ = joined.shape
@@ -75,6 +89,7 @@ def native(
         lengths="lengths",
         rotary=("cosines", "sines") if rotary else None,
         bias=None if bias is None else "bias",
+        window=window,
     )
     program.put(out, "out", stride=H * d)
     result = torch.full((B, S, H * d), math.nan)
@@ -101,6 +116,7 @@ def native(
     longest=st.integers(60, 200),
     rotary=st.booleans(),
     biased=st.booleans(),
+    window=st.sampled_from([None, 1, 5, 31, 64, 90, 300]),
     threads=st.sampled_from([1, 3]),
 )
 def test_long_sources(
@@ -112,6 +128,7 @@ def test_long_sources(
     longest: int,
     rotary: bool,
     biased: bool,
+    window: int | None,
     threads: int,
 ) -> None:
     generator = np.random.default_rng(seed)
@@ -119,13 +136,14 @@ def test_long_sources(
     lengths = [longest, *generator.integers(1, longest + 1, 2).tolist()]
     joined = generator.normal(size=(3, longest, (heads[0] + 2 * pairs) * width))
     rotary = rotary and width % 2 == 0
-    bias = generator.normal(size=(heads[0], longest, longest)) if biased else None
+    reach = longest - 1 if window is None else window
+    bias = generator.normal(size=(heads[0], 2 * reach + 1)) if biased else None
     torch.set_num_threads(threads)
     try:
-        found = native(kernels(), number, joined, heads, lengths, rotary, bias)
+        found = native(kernels(), number, joined, heads, lengths, rotary, bias, window)
     finally:
         torch.set_num_threads(1)
-    expected = attention(joined, heads, lengths, rotary, bias)
+    expected = attention(joined, heads, lengths, rotary, bias, window)
     assert np.abs(found - expected).max() < TOLERANCE[number]
 
 
@@ -133,8 +151,11 @@ def test_long_sources(
 def test_on_lesser_processors(architecture: str) -> None:
     generator = np.random.default_rng(0)
     joined = generator.normal(size=(2, 131, 3 * 2 * 40))
-    lengths, bias = [131, 70], generator.normal(size=(2, 131, 131))
-    expected = attention(joined, (2, 2, 40), lengths, False, bias)
-    for number, tolerance in TOLERANCE.items():
-        found = native(kernels(architecture), number, joined, (2, 2, 40), lengths, False, bias)
-        assert np.abs(found - expected).max() < tolerance
+    lengths, heads = [131, 70], (2, 2, 40)
+    for window, reach in ((None, 130), (20, 20)):
+        bias = generator.normal(size=(2, 2 * reach + 1))
+        expected = attention(joined, heads, lengths, False, bias, window)
+        for number, tolerance in TOLERANCE.items():
+            library = kernels(architecture)
+            found = native(library, number, joined, heads, lengths, False, bias, window)
+            assert np.abs(found - expected).max() < tolerance

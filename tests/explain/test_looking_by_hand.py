@@ -44,6 +44,18 @@ def test_heads_and_layers():
     assert_allclose(torch.stack(of_head).mean(0), mean, atol=1e-12)
 
 
+def test_local_attention_is_shown_as_weights_of_all_positions():
+    subject = subject_of("linear-window", length=6)  # 35 frames, which are encoded by blocks
+    weights = listen(subject, subject.prefix).encoder[0]
+    assert weights.shape == (4, 35, 35)
+    assert_allclose(weights.sum(-1), torch.ones(4, 35), atol=1e-6)
+    far = (torch.arange(35)[:, None] - torch.arange(35)).abs() > 2
+    assert not weights[:, far].any()
+    assert weights[:, ~far].all()
+    for method in (AttentionRollout(), ValueZeroing()):
+        assert method.weigh(subject).source.isfinite().all()
+
+
 def test_weights_over_frames_lie_where_they_were_looked_at():
     subject = subject_of("patches-transformer")
     memory = kept_attention(subject, subject.prefix).double()

@@ -32,7 +32,13 @@ KINDS: dict[str, dict[str, Any]] = {
     "transformer": {"encoder": _STACK, "decoder": _STACK},
     "tied": {"encoder": _STACK, "decoder": _STACK, "tie": "all"},
     "other layers": {
-        "encoder": {**_STACK, "positions": "rotary", "norm": "rms", "activation": "swiglu"},
+        "encoder": {
+            **_STACK,
+            "positions": "rotary",
+            "norm": "rms",
+            "activation": "swiglu",
+            "window": 1,
+        },
         "decoder": {**_STACK, "positions": "learned", "max_positions": 40, "key_value_heads": 2},
         "tie": "target",
     },

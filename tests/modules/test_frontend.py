@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from transduce.modules.frontend import (
+from transduce.modules.frontends.frontend import (
     ConvolutionFrontend,
     LinearFrontend,
     SubsamplingFrontend,

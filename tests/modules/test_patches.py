@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transduce.modules.patches import PatchFrontend, as_pictures, grid_positions
+from transduce.modules.frontends.patches import PatchFrontend, as_pictures, grid_positions
 
 CPU = torch.device("cpu")
 

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transduce.modules.picture_convolution import PictureConvolution
+from transduce.modules.frontends.picture_convolution import PictureConvolution
 
 
 def small(*, height: int = 7, channels: int = 2, **options) -> PictureConvolution:

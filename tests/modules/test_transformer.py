@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from transduce.modules.attention import causal_bias, padding_bias
+from transduce.modules.local_attention import self_attention
 from transduce.modules.transformer import (
     DecoderLayer,
     EncoderLayer,
@@ -141,15 +142,15 @@ def test_decoder_layer_does_not_see_the_future():
 def test_encoder_layer_sees_both_sides_but_no_padding():
     torch.manual_seed(0)
     layer = EncoderLayer(PLAIN)
-    bias = padding_bias(torch.tensor([[True, True, True, False]]))
+    attend = self_attention(torch.tensor([[True, True, True, False]]), None, None)
     vectors = torch.randn(1, 4, 8)
-    before = layer(vectors, bias)
+    before = layer(vectors, attend)
 
     def with_change(position: int) -> Tensor:
         changed = vectors.clone()
         # Not by a constant, which a layer norm would take out again.
         changed[:, position] *= -1
-        return layer(changed, bias)
+        return layer(changed, attend)
 
     torch.testing.assert_close(with_change(3)[:, :3], before[:, :3])
     assert not torch.allclose(with_change(2)[:, 0], before[:, 0])

@@ -148,6 +148,7 @@ class TransformerEncoderConfig(TransformerOptions):
 
     kind: Literal["transformer"]
     feedforward: Width | _Widths = Field(default=1024, description=_ONE_OR_EACH)
+    window: Length | None = None  # positions on either side that each sees; none: all
 
 
 class TransformerDecoderConfig(TransformerOptions):

@@ -206,7 +206,7 @@ DECLARED: dict[str, tuple[Any, list[Any]]] = {
     "simple_recurrence": (_Int, [_Pointer, *[_Int] * 6]),
     "source_scan": (_Int, [_Pointer, *[_Int] * 3]),
     "ancestry_attention": (_Int, [_Pointer, *[_Int] * 12]),
-    "source_attention": (_Int, [_Pointer, *[_Int] * 10]),
+    "source_attention": (_Int, [_Pointer, *[_Int] * 11]),
     "windows": (_Int, [_Pointer, *[_Int] * 9]),
     "store_memory": (_Int, [_Pointer, *[_Int] * 7]),
     "memory_attention": (_Int, [_Pointer, *[_Int] * 11, _Float, Numbers, _Int]),

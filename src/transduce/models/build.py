@@ -34,9 +34,13 @@ from transduce.models.gated_encoder import GatedEncoder
 from transduce.models.recurrent import RecurrentDecoder, RecurrentEncoder
 from transduce.models.seq2seq import Decoder, Embedding, Encoder, Frontend, OutputLayer, Seq2Seq
 from transduce.models.transformer import TransformerDecoder, TransformerEncoder
-from transduce.modules.frontend import ConvolutionFrontend, LinearFrontend, SubsamplingFrontend
-from transduce.modules.patches import PatchFrontend
-from transduce.modules.picture_convolution import PictureConvolution
+from transduce.modules.frontends.frontend import (
+    ConvolutionFrontend,
+    LinearFrontend,
+    SubsamplingFrontend,
+)
+from transduce.modules.frontends.patches import PatchFrontend
+from transduce.modules.frontends.picture_convolution import PictureConvolution
 from transduce.modules.transformer import StackOptions
 
 __all__ = ["build_model"]
@@ -135,7 +139,7 @@ def _build_encoder(config: EncoderConfig, input_width: int) -> Encoder:
                 dropout=config.dropout,
             )
         case TransformerEncoderConfig():
-            options = _layer_options(config)
+            options = [replace(own, window=config.window) for own in _layer_options(config)]
             return TransformerEncoder(input_width, options[0], each=options)
         case MinGRUEncoderConfig():
             return GatedEncoder(input_width, _gated_options(config))

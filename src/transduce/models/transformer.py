@@ -12,6 +12,7 @@ from transduce.models.state import DecoderState
 from transduce.modules.attention import causal_bias, padding_bias
 from transduce.modules.dropout import Dropout
 from transduce.modules.functional import linear
+from transduce.modules.local_attention import self_attention
 from transduce.modules.positions import (
     LearnedPositions,
     RelativeBias,
@@ -34,7 +35,8 @@ class TransformerEncoder(nn.Module):
 
     ``input_width`` other than ``width`` puts an affine map in front; the vectors
     should have about unit variance. Pre-norm ends with a norm of its own. ``each`` are the options
-    of every layer, where these differ in feed-forward widths or heads.
+    of every layer, where these differ in feed-forward widths or heads. With a ``window`` attention
+    is local, and what a position costs does not depend on how long its source is.
     """
 
     def __init__(
@@ -43,6 +45,8 @@ class TransformerEncoder(nn.Module):
         super().__init__()
         each = each or [options] * options.layers
         self.width = options.width
+        self.window = options.window
+        self.by_blocks = True  # local attention; else, the same from weights of all positions
         self.entry = Entry(input_width, options)
         self.relative = _relative_bias(options, bidirectional=True)
         self.layers = nn.ModuleList(map(EncoderLayer, each))
@@ -51,12 +55,9 @@ class TransformerEncoder(nn.Module):
     def forward(self, vectors: Tensor, source: Source) -> Memory:
         """``[B, S, E]`` to a memory of width D; its summary is the mean ``[B, 1, D]``."""
         vectors = self.entry(vectors)
-        mask = source.mask
-        bias = padding_bias(mask)
-        if self.relative is not None:
-            bias = bias + self.relative(mask.shape[1], mask.shape[1])
+        attend = self_attention(source.mask, self.window, self.relative, by_blocks=self.by_blocks)
         for layer in self.layers:
-            vectors = layer(vectors, bias)
+            vectors = layer(vectors, attend)
         return memory_of(self.norm(vectors), source)
 
 

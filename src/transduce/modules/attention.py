@@ -10,20 +10,20 @@ from torch import Tensor, nn
 from transduce.modules.dropout import Dropout
 from transduce.modules.functional import linear
 
-__all__ = ["MultiHeadAttention", "causal_bias", "padding_bias", "scaled_dot_product"]
+__all__ = ["HIDDEN", "MultiHeadAttention", "causal_bias", "padding_bias", "scaled_dot_product"]
 
 # Far below any score, yet finite in bfloat16: its exponential is exactly zero.
-_HIDDEN = -1e9
+HIDDEN = -1e9
 
 
 def padding_bias(mask: Tensor) -> Tensor:
     """Bool ``[B, S]``, true at real positions, to what is added to scores: ``[B, 1, 1, S]``."""
-    return torch.zeros(mask.shape, device=mask.device).masked_fill_(~mask, _HIDDEN)[:, None, None]
+    return torch.zeros(mask.shape, device=mask.device).masked_fill_(~mask, HIDDEN)[:, None, None]
 
 
 def causal_bias(queries: int, keys: int, device: torch.device) -> Tensor:
     """``[queries, keys]``: hides from each of the last ``queries`` positions what follows it."""
-    hidden = torch.full((queries, keys), _HIDDEN, device=device)
+    hidden = torch.full((queries, keys), HIDDEN, device=device)
     return hidden.triu_(keys - queries + 1)
 
 

@@ -21,6 +21,7 @@ from transduce.modules.functional import (
     make_norm,
 )
 from transduce.modules.gated_recurrence import MinimalGatedUnit, SimpleRecurrentUnit
+from transduce.modules.local_attention import SelfAttention
 from transduce.modules.positions import rotate
 
 __all__ = [
@@ -49,7 +50,8 @@ class StackOptions:
     ``positions`` of kind ``learned`` end after ``max_positions``. Heads are ``head_width`` wide,
     or share ``width`` among them; attention over a memory has ``memory_heads``, or as many, each
     pair of keys and values read by as many heads as in self-attention. ``embedding_norm`` puts a
-    norm before the first layer.
+    norm before the first layer. With a ``window`` each position of an encoder sees so many others
+    on either side.
     """
 
     width: int
@@ -69,6 +71,7 @@ class StackOptions:
     dropout: float = 0.0
     attention_dropout: float = 0.0
     embedding_norm: bool = False
+    window: int | None = None
 
     def make_norm(self) -> Norm:
         """One of the stack's norms."""
@@ -154,12 +157,13 @@ class EncoderLayer(nn.Module):
         self.feedforward_residual = Residual(options)
         self.rotary = options.positions == "rotary"
 
-    def forward(self, vectors: Tensor, bias: Tensor) -> Tensor:
-        """``[B, S, D]`` to ``[B, S, D]``; ``bias`` broadcasts to scores ``[B, H, S, S]``."""
+    def forward(self, vectors: Tensor, attend: SelfAttention) -> Tensor:
+        """``[B, S, D]`` to ``[B, S, D]``; ``attend`` is full or local attention."""
         entered = self.attention_residual.enter(vectors)
-        queries, keys, values = _project(self.attention, entered, self.rotary, start=0)
-        attended, _ = self.attention.attend(queries, keys, values, bias)
-        vectors = self.attention_residual.leave(vectors, attended)
+        projected = _project(self.attention, entered, self.rotary, start=0)
+        attended = attend(*projected, self.attention.dropout)  # [B, H, S, d]
+        joined = attended.transpose(1, 2).flatten(2)  # [B, S, H·d]
+        vectors = self.attention_residual.leave(vectors, self.attention.output(joined))
         return _feed_forward(vectors, self.feedforward, self.feedforward_residual)
 
 

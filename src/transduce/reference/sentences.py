@@ -191,7 +191,10 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "bridge": "The first state: zero, the encoder's, or an affine map of the encoder's.",
         "dropout": "Share of values set to zero in training.",
     },
-    "TransformerEncoderConfig": _TRANSFORMER,
+    "TransformerEncoderConfig": {
+        **_TRANSFORMER,
+        "window": "How many positions on either side each position sees; if none, all.",
+    },
     "TransformerDecoderConfig": {
         **_TRANSFORMER,
         "memory_heads": "Heads of the attention over the encoder; if none, as many as `heads`.",

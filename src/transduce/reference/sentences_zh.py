@@ -192,7 +192,10 @@ SENTENCES_ZH: Mapping[str, Mapping[str, str]] = {
         "bridge": "初始状态：零、编码器的状态，或其仿射变换。",
         "dropout": "训练时置零的比例。",
     },
-    "TransformerEncoderConfig": _TRANSFORMER,
+    "TransformerEncoderConfig": {
+        **_TRANSFORMER,
+        "window": "每个位置能看到左右各多少个位置；none 为全部。",
+    },
     "TransformerDecoderConfig": {
         **_TRANSFORMER,
         "memory_heads": "对编码器的注意力头数；none 为 `heads`。",

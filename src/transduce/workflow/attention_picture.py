@@ -14,8 +14,8 @@ from transduce.drawing.figures import png, save
 from transduce.drawing.panels import picture_attention_figure
 from transduce.errors import DataError
 from transduce.image.pixels import Pixels
-from transduce.modules.patches import PatchFrontend
-from transduce.modules.picture_convolution import PictureConvolution
+from transduce.modules.frontends.patches import PatchFrontend
+from transduce.modules.frontends.picture_convolution import PictureConvolution
 from transduce.reading.frames import FrameSource
 from transduce.reading.parts import find_part
 from transduce.tokenization.joint import coder

@@ -152,10 +152,12 @@ def peak_of(run: Callable[[], Any]) -> int:
     return most
 
 
+@pytest.mark.parametrize("window", [None, 20])
 @pytest.mark.parametrize("positions", ["sinusoidal", "relative", "rotary", "learned"])
-def test_the_estimate_is_not_below_what_the_model_takes(positions: str) -> None:
+def test_the_estimate_is_not_below_what_the_model_takes(positions: str, window: int | None) -> None:
     stack = {**STACK, "positions": positions}
-    config = Config.from_mapping({"model": {"encoder": stack, "decoder": stack}})
+    encoder = {**stack, "window": window}
+    config = Config.from_mapping({"model": {"encoder": encoder, "decoder": stack}})
     model = build_model(config.model, 30, 30).eval()
     limits = SourceLimits.of(config.model, (30, 30), CPU, native=False)
     for length in (200, 800):

@@ -11,8 +11,8 @@ from transduce.engine.programs.affine import NativeAffine
 from transduce.engine.programs.program import Activation, Number, Program
 from transduce.kernels.library import Library
 from transduce.kernels.running.runner import Runner
-from transduce.modules.frontend import ConvolutionFrontend, SubsamplingFrontend
-from transduce.modules.picture_convolution import PictureConvolution
+from transduce.modules.frontends.frontend import ConvolutionFrontend, SubsamplingFrontend
+from transduce.modules.frontends.picture_convolution import PictureConvolution
 
 __all__ = ["NativeConvolutions", "NativePictures", "NativeSubsampling"]
 

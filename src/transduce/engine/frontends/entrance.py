@@ -20,9 +20,13 @@ from transduce.errors import NoProgramError
 from transduce.interfaces import Memory, Source
 from transduce.kernels.library import Library
 from transduce.models.seq2seq import Embedding, Frontend, Seq2Seq
-from transduce.modules.frontend import ConvolutionFrontend, LinearFrontend, SubsamplingFrontend
-from transduce.modules.patches import PatchFrontend
-from transduce.modules.picture_convolution import PictureConvolution
+from transduce.modules.frontends.frontend import (
+    ConvolutionFrontend,
+    LinearFrontend,
+    SubsamplingFrontend,
+)
+from transduce.modules.frontends.patches import PatchFrontend
+from transduce.modules.frontends.picture_convolution import PictureConvolution
 
 __all__ = ["Entrance", "write_embedding"]
 

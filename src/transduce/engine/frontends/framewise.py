@@ -6,8 +6,8 @@ from torch import Tensor
 
 from transduce.engine.programs.affine import NativeAffine
 from transduce.kernels.library import Library
-from transduce.modules.frontend import LinearFrontend
-from transduce.modules.patches import PatchFrontend, grid_positions
+from transduce.modules.frontends.frontend import LinearFrontend
+from transduce.modules.frontends.patches import PatchFrontend, grid_positions
 
 __all__ = ["NativeLinear", "NativePatches"]
 

@@ -203,11 +203,15 @@ class Program:
         lengths: str,
         rotary: tuple[str, str] | None,
         bias: str | None,
+        window: int | None,
     ) -> None:
-        """Each source position over its whole source; ``bias`` is ``[H, S, S]``."""
+        """Each source position over its whole source, or ``window`` others on either side.
+
+        ``bias`` is ``[H, 2 R + 1]``, of each distance, where R is the window or S - 1.
+        """
         self._add(
             "source_attention", self.half, source, out, *heads, self.tensor(lengths),
-            *self._pair(rotary), self._optional(bias),
+            *self._pair(rotary), self._optional(bias), window or 0,
         )  # fmt: skip
 
     def windows(

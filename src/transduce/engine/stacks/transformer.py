@@ -60,6 +60,7 @@ class NativeTransformerEncoder:
                 lengths="lengths",
                 rotary=("cosines", "sines") if layer.rotary else None,
                 bias="bias" if encoder.relative is not None else None,
+                window=encoder.window,
             )
             blocks.leave(layer.attention_residual, attended, layer.attention.output)
             blocks.feed_forward(layer)
@@ -90,7 +91,9 @@ class NativeTransformerEncoder:
     def _run(self, tensors: dict[str, Tensor], sentences: int, length: int) -> None:
         tables = self._positions.tables(length, self._encoder.width, self._head_width)
         if self._encoder.relative is not None:
-            tables["bias"] = self._encoder.relative(length, length).float().contiguous()
+            reach = self._encoder.window or length - 1
+            of_distances = self._encoder.relative(1, 2 * reach + 1, reach)[:, 0]
+            tables["bias"] = of_distances.float().contiguous()  # [H, 2 R + 1]
         self._runner.run_sources(tensors, tables, length)
 
 

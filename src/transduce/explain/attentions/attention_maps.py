@@ -17,7 +17,7 @@ from transduce.models.recurrent import RecurrentDecoder
 from transduce.models.seq2seq import Seq2Seq
 from transduce.models.transformer import TransformerDecoder, TransformerEncoder
 from transduce.modules.attention_scores import MultiHead
-from transduce.modules.patches import PatchFrontend
+from transduce.modules.frontends.patches import PatchFrontend
 from transduce.modules.transformer import DecoderLayer
 
 __all__ = ["Looks", "listen", "on_units", "over_memory", "recorded"]
@@ -61,7 +61,23 @@ def listen(subject: Subject, tokens: Tensor) -> Looks:
 def run(model: Seq2Seq, source: Source, tokens: Tensor) -> None:
     """Encode and read the tokens; what comes out is not looked at."""
     embedded = model.target_embedding(tokens)
-    model.decoder.step(embedded, model.decoder.start(model.encoder(*model.enter(source))))
+    with _whole_weights(model):
+        memory = model.encoder(*model.enter(source))
+    model.decoder.step(embedded, model.decoder.start(memory))
+
+
+@contextmanager
+def _whole_weights(model: Seq2Seq) -> Iterator[None]:
+    """Local attention with weights ``[S, S]``, zero beyond its window, not by blocks."""
+    encoder = model.encoder
+    if not isinstance(encoder, TransformerEncoder):
+        yield
+        return
+    encoder.by_blocks, before = False, encoder.by_blocks
+    try:
+        yield
+    finally:
+        encoder.by_blocks = before
 
 
 def over_memory(model: Seq2Seq) -> list[nn.Module]:

@@ -207,9 +207,10 @@ int transduce_ancestry_attention(void* program, int half, int in, int out, int b
 }
 
 int transduce_source_attention(void* program, int half, int in, int out, int queries, int pairs,
-                               int width, int lengths, int cosines, int sines, int bias) {
+                               int width, int lengths, int cosines, int sines, int bias,
+                               int window) {
   return add<SourceAttention>(program, in, out, Heads{queries, pairs, width}, lengths, cosines,
-                              sines, bias, half != 0);
+                              sines, bias, half != 0, window);
 }
 
 int transduce_windows(void* program, int frames, int counts, int room, int out, int kernel,

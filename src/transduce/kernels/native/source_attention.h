@@ -1,9 +1,15 @@
-// Attention of a source over itself: short ones are read row by row, long ones in blocks.
+// Attention of a source over itself, whole or near each position: short ones are read row by row, long
+// ones in blocks.
 #pragma once
 
 #include "attention.h"
 
 namespace transduce {
+
+// Positions from ``begin`` on, before ``end``.
+struct Span {
+  int begin, end;
+};
 
 // Keys and values of one sentence and head in the panels that the kernels of products read, with
 // what one block of queries needs. Float32, or bfloat16 where the processor multiplies that.
@@ -15,16 +21,17 @@ struct Panels {
   int count, width;              // S and d
   int key_groups, value_groups;  // of d and of S
   int key_panels, value_panels;  // of S and of d
-  int64_t row;                   // floats of a row of scores
+  int64_t row;                   // floats of a row of scores: as many as a block of queries sees
   Stored *keys, *values, *queries, *weights;
   float *scores, *products;
 
-  Panels(int count, int width, Scratch& scratch) : count(count), width(width) {
+  Panels(int count, int width, int window, Scratch& scratch) : count(count), width(width) {
     key_groups = round_up(width, kGroup) / kGroup;
     value_groups = round_up(count, kGroup) / kGroup;
     key_panels = round_up(count, kPanel) / kPanel;
     value_panels = round_up(width, kPanel) / kPanel;
-    row = int64_t{key_panels} * kPanel;
+    const int64_t strip = window > 0 ? kRows + 2 * int64_t{window} + 2 * kPanel : count;
+    row = std::min<int64_t>(key_panels, (strip + kPanel - 1) / kPanel) * kPanel;
     const int64_t key_size = int64_t{key_panels} * key_groups * kPanel * kGroup;
     const int64_t value_size = int64_t{value_panels} * value_groups * kPanel * kGroup;
     const int64_t query_size = int64_t{kRows} * key_groups * kGroup;
@@ -62,20 +69,30 @@ struct Panels {
     write(to, scores, width);
   }
 
-  // scores [rows, S] of the queries taken.
-  void score(int rows) {
-    const int64_t stride = int64_t{key_groups} * kGroup;
-    for (int panel = 0; panel < key_panels; ++panel)
-      for (int first = 0; first < rows; first += kTileRows)
-        multiply(keys + int64_t{panel} * stride * kPanel, key_groups, queries + first * stride,
-                 stride, scores + first * row + panel * kPanel, row, rows - first);
+  // From here on all is of the panels that hold the positions ``seen``: columns of scores and weights
+  // count from the first of these panels.
+  void look(Span seen) {
+    first_panel = seen.begin / kPanel;
+    last_panel = (seen.end + kPanel - 1) / kPanel;
   }
 
-  // e^(score - max) of one row as weights; gives what they sum up to.
-  float exponentiate(int place) {
+  int column(int position) const { return position - first_panel * kPanel; }
+
+  // scores [rows, …] of the queries taken.
+  void score(int rows) {
+    const int64_t stride = int64_t{key_groups} * kGroup;
+    for (int panel = first_panel; panel < last_panel; ++panel)
+      for (int first = 0; first < rows; first += kTileRows)
+        multiply(keys + int64_t{panel} * stride * kPanel, key_groups, queries + first * stride,
+                 stride, scores + first * row + (panel - first_panel) * kPanel, row, rows - first);
+  }
+
+  // e^(score - max) of one row as weights, 0 of what is not ``seen``; gives what they sum up to.
+  float exponentiate(int place, Span seen) {
     float* from = scores + place * row;
-    const int padded = round_up(count, kLanes);
-    for (int s = count; s < padded; ++s) from[s] = -std::numeric_limits<float>::infinity();
+    const int padded = round_up(column(std::min(count, last_panel * kPanel)), kLanes);
+    std::fill(from, from + column(seen.begin), -std::numeric_limits<float>::infinity());
+    std::fill(from + column(seen.end), from + padded, -std::numeric_limits<float>::infinity());
     Floats best = load(from);
     for (int s = kLanes; s < padded; s += kLanes) best = larger(best, load(from + s));
     const float top = largest(best);
@@ -92,12 +109,16 @@ struct Panels {
   // products [rows, kPanel] of the weights with one panel of the values.
   void weigh(int panel, int rows) {
     const int64_t size = int64_t{value_groups} * kPanel * kGroup;
+    const int begin = first_panel * kPanel / kGroup;
+    const int end = std::min(value_groups, last_panel * kPanel / kGroup);
     for (int first = 0; first < rows; first += kTileRows)
-      multiply(values + panel * size, value_groups, weights + first * row, row,
-               products + first * kPanel, kPanel, rows - first);
+      multiply(values + panel * size + int64_t{begin} * kPanel * kGroup, end - begin,
+               weights + first * row, row, products + first * kPanel, kPanel, rows - first);
   }
 
  private:
+  int first_panel = 0, last_panel = 0;
+
   static float* stored(Scratch& scratch, int64_t size, float*) {
     return Scratch::sized(scratch.second, size);
   }
@@ -122,17 +143,20 @@ struct Panels {
   }
 };
 
-// A whole source over itself: queries | keys | values [B·S, (H + 2 G) d] to out [B·S, H d].
+// A source over itself: queries | keys | values [B·S, (H + 2 G) d] to out [B·S, H d]. Each position
+// sees ``window`` others on either side, or, 0, all. ``bias`` is [H, 2 R + 1], of keys R positions
+// before the query to R behind it, where R is the window or S - 1.
 struct SourceAttention : Operation {
   int in, out;
   Heads heads;
   int lengths, cosines, sines, bias;
   bool half;  // bfloat16 will do
+  int window;
 
   SourceAttention(int in, int out, Heads heads, int lengths, int cosines, int sines, int bias,
-                  bool half)
+                  bool half, int window)
       : in(in), out(out), heads(heads), lengths(lengths), cosines(cosines), sines(sines),
-        bias(bias), half(half && kMultipliesHalves) {}
+        bias(bias), half(half && kMultipliesHalves), window(window) {}
 
   void fits(const Widths& widths) override {
     heads.check();
@@ -140,6 +164,7 @@ struct SourceAttention : Operation {
     require(widths[in] == heads.all() + 2 * heads.stored(), Fault::kOperation);
     require((cosines < 0) == (sines < 0), Fault::kOperation);
     require(cosines < 0 || heads.width % 2 == 0, Fault::kOperation);
+    require(window >= 0 && window <= kWidest, Fault::kOperation);
   }
 
   void admit(const Call& call) const override {
@@ -148,7 +173,7 @@ struct SourceAttention : Operation {
     call.within<int64_t>(lengths, call.sentences, 1, S + 1);
     for (const int angles : {cosines, sines})
       if (angles >= 0) call.room(angles, {S, d}, sizeof(float));
-    if (bias >= 0) call.room(bias, {heads.queries, S, S}, sizeof(float));
+    if (bias >= 0) call.room(bias, {heads.queries, 2 * reach(call) + 1}, sizeof(float));
   }
 
   void prepare(const Call& call, Workspace& workspace) const override {
@@ -159,9 +184,9 @@ struct SourceAttention : Operation {
       Scratch::sized(own.second, kTogether * padded);
       if (longest <= kLongest) continue;
       if (half)
-        Panels<uint16_t>(longest, heads.width, own);
+        Panels<uint16_t>(longest, heads.width, window, own);
       else
-        Panels<float>(longest, heads.width, own);
+        Panels<float>(longest, heads.width, window, own);
     }
   }
 
@@ -182,6 +207,16 @@ struct SourceAttention : Operation {
 #endif
   static constexpr int kLongest = 64;   // positions of a source that is read row by row
   static constexpr int kTogether = 4;   // queries
+  static constexpr int kWidest = 1 << 20;  // window
+
+  // Positions that the farthest key of a query is from it.
+  int64_t reach(const Call& call) const { return window > 0 ? window : call.source - 1; }
+
+  // What the queries ``first`` to ``last`` see of ``count`` positions.
+  Span seen(int first, int last, int count) const {
+    if (window == 0) return {0, count};
+    return {std::max(0, first - window), std::min(count, last + window + 1)};
+  }
 
   int key_column(int head) const { return (heads.queries + heads.of_pair(head)) * heads.width; }
   int value_column(int head) const { return key_column(head) + heads.pairs * heads.width; }
@@ -198,10 +233,12 @@ struct SourceAttention : Operation {
              at.tensor<float>(sines) + offset, d);
   }
 
-  void add_bias(const Context& at, float* scores, int head, int64_t query, int count) const {
+  // To scores of the positions ``own``, of which ``scores`` is the first.
+  void add_bias(const Context& at, float* scores, int head, int64_t query, Span own) const {
     if (bias < 0) return;
-    const int64_t S = at.call.source;
-    add_scaled(scores, at.tensor<float>(bias) + (head * S + query) * S, 1.0f, count);
+    const int64_t R = reach(at.call);
+    const float* distances = at.tensor<float>(bias) + head * (2 * R + 1);
+    add_scaled(scores, distances + R + own.begin - query, 1.0f, own.end - own.begin);
   }
 
   // A sentence's own length decides how it is read: the longest of its batch must not change a bit
@@ -221,7 +258,7 @@ struct SourceAttention : Operation {
         item = end;
         continue;
       }
-      Panels<Stored> panels(count, heads.width, at.scratch);
+      Panels<Stored> panels(count, heads.width, window, at.scratch);
       panels.pack(at.buffer(in), sentence * S, key_column(head), value_column(head));
       for (; item < end; ++item)
         attend_block(at, panels, sentence, head, static_cast<int>(item % blocks) * kRows);
@@ -241,11 +278,13 @@ struct SourceAttention : Operation {
     const float factor = 1.0f / std::sqrt(static_cast<float>(d));
     for (int r = 0; r < rows; ++r)
       panels.take_query(r, at.buffer(in).row(start + r) + head * d, factor);
+    panels.look(seen(first, first + rows - 1, count));
     panels.score(rows);
     float scale[Panels<Stored>::kRows];
     for (int r = 0; r < rows; ++r) {
-      add_bias(at, panels.scores + r * panels.row, head, first + r, count);
-      scale[r] = 1.0f / panels.exponentiate(r);
+      const Span own = seen(first + r, first + r, count);
+      add_bias(at, panels.scores + r * panels.row + panels.column(own.begin), head, first + r, own);
+      scale[r] = 1.0f / panels.exponentiate(r, own);
     }
     for (int panel = 0; panel < panels.value_panels; ++panel) {
       panels.weigh(panel, rows);
@@ -278,7 +317,10 @@ struct SourceAttention : Operation {
       score(queries, turned, padded, scores);
       for (int r = 0; r < rows; ++r) {
         float* own = scores + r * padded;
-        add_bias(at, own, head, query + r, count);
+        const Span here = seen(query + r, query + r, count);
+        add_bias(at, own + here.begin, head, query + r, here);
+        std::fill(own, own + here.begin, -std::numeric_limits<float>::infinity());
+        std::fill(own + here.end, own + count, -std::numeric_limits<float>::infinity());
         softmax(own, count, padded);
         weighted_sum(to(query + r), own, count, d, [&](int s) {
           return static_cast<const float*>(from.row(sentence * S + s) + value_column(head));

@@ -107,7 +107,8 @@ def _bytes(
     numbers = 4 * (source * above * encoder.width + target * below * decoder.width)
     numbers += 2 * target * symbols
     if isinstance(encoder, TransformerEncoderConfig):
-        numbers += _heads(encoder.heads, above) * source * source
+        seen = source if encoder.window is None else np.minimum(source, 3 * encoder.window)
+        numbers += _heads(encoder.heads, above) * source * seen
     if isinstance(decoder, TransformerOptions):
         over_memory = decoder.heads
         if isinstance(decoder, TransformerDecoderConfig):

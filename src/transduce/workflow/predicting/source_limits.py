@@ -28,6 +28,7 @@ __all__ = [
 
 _FLOAT = 4  # bytes
 _MOST_ATTENDED = 65_536  # positions that are each compared with each: hours for a large model
+_BLOCK = 16  # positions that local attention takes together, at least
 _FREELY = 1 << 26  # bytes that are taken without a look at what is free
 _CUTS = "search.max_source_length cuts longer ones"
 
@@ -58,7 +59,7 @@ class SourceLimits:
         """Those of a model of ours.
 
         ``sizes`` are its source symbols (or numbers of a frame) and target symbols; ``native``
-        encoders hold no weights of all positions for all, unless their biases are learned.
+        encoders hold no weights of all positions for all.
         """
         from transduce.config import MinGRUEncoderConfig, TransformerEncoderConfig
         from transduce.config.model import each_layer
@@ -71,12 +72,14 @@ class SourceLimits:
             inner = max(each_layer(encoder.feedforward, 1))
             heads = max(each_layer(encoder.heads, 1))
             each = 16.0 * wide + 4 * inner + 4 * decoder.width * decoder.layers
-            biased = encoder.positions == "relative"
             # Biased: the distance of each pair, in whole numbers, and what stands for it.
-            pairs = 4.0 * heads + 12 if biased else 0 if native else 3.0 * heads
-            positions = _MOST_ATTENDED
+            compared = 4.0 * heads + 12 if encoder.positions == "relative" else 3.0 * heads
+            if encoder.window is None:
+                positions, pairs = _MOST_ATTENDED, 0 if native else compared
+            elif not native:
+                each += compared * (2 * encoder.window + max(encoder.window, _BLOCK))
             if encoder.positions == "learned":
-                positions = min(positions, encoder.max_positions)
+                positions = min(positions or encoder.max_positions, encoder.max_positions)
         if isinstance(encoder, MinGRUEncoderConfig):
             each = 16.0 * wide + 4 * max(each_layer(encoder.feedforward, 1))
         if config.ctc:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from transduce.modules.dropout import Dropout
-from transduce.modules.frontend import hide_padding
+from transduce.modules.frontends.frontend import hide_padding
 from transduce.modules.functional import linear
 from transduce.modules.positions import sinusoidal_table
 

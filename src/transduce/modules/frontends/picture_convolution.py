@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from transduce.modules.dropout import Dropout
-from transduce.modules.frontend import hide_padding
+from transduce.modules.frontends.frontend import hide_padding
 from transduce.modules.functional import linear
 
 __all__ = ["PictureConvolution"]

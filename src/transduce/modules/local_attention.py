@@ -1,0 +1,98 @@
+"""Self-attention of each position over its neighbours alone (Guo et al. 2022, section 3.1).
+
+Queries are cut into blocks, and of the keys each block gets a strip: its own positions and
+``window`` on either side. So neither time nor memory grows with the square of the length.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from transduce.modules.attention import HIDDEN, padding_bias, scaled_dot_product
+from transduce.modules.dropout import Dropout
+from transduce.modules.positions import RelativeBias
+
+__all__ = ["FullAttention", "LocalAttention", "SelfAttention", "self_attention"]
+
+_SHORTEST = 16  # positions of a block: products of fewer rows are slow
+
+
+@dataclass(frozen=True, slots=True)
+class FullAttention:
+    """Each position sees all that ``bias`` ``[B or 1, 1 or H, S or 1, S]`` does not hide."""
+
+    bias: Tensor
+
+    def __call__(self, queries: Tensor, keys: Tensor, values: Tensor, drop: Dropout) -> Tensor:
+        """``[B, H, S, d]`` over ``[B, G, S, d]`` to ``[B, H, S, d]``."""
+        return scaled_dot_product(queries, keys, values, self.bias, drop)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalAttention:
+    """Each position sees ``window`` others on either side, by blocks of ``block`` queries.
+
+    ``bias`` ``[B·N, 1 or H, block, block + 2 window]`` is that of all N blocks of each sentence.
+    """
+
+    window: int
+    block: int
+    bias: Tensor
+
+    def __call__(self, queries: Tensor, keys: Tensor, values: Tensor, drop: Dropout) -> Tensor:
+        """``[B, H, S, d]`` over ``[B, G, S, d]`` to ``[B, H, S, d]``."""
+        B, H, S, d = queries.shape
+        # [B, H, S, d] → [B, H, N·b, d] → [B, H, N, b, d] → [B·N, H, b, d]
+        blocks = nn.functional.pad(queries, (0, 0, 0, -S % self.block))
+        blocks = blocks.reshape(B, H, -1, self.block, d).transpose(1, 2).flatten(0, 1)
+        keys, values = self._strips(keys), self._strips(values)
+        vectors, _ = scaled_dot_product(blocks, keys, values, self.bias, drop)
+        # [B·N, H, b, d] → [B, N, H, b, d] → [B, H, N, b, d] → [B, H, N·b, d] → [B, H, S, d]
+        vectors = vectors.view(B, -1, H, self.block, d).transpose(1, 2)
+        return vectors.reshape(B, H, -1, d)[:, :, :S]
+
+    def _strips(self, vectors: Tensor) -> Tensor:
+        """``[B, G, S, d]`` to ``[B·N, G, b + 2 w, d]``; zeros stand beyond both ends."""
+        rest = -vectors.shape[2] % self.block
+        padded = nn.functional.pad(vectors, (0, 0, self.window, rest + self.window))
+        # [B, G, N, d, b + 2 w] → [B, N, G, b + 2 w, d]
+        strips = padded.unfold(2, self.block + 2 * self.window, self.block)
+        return strips.permute(0, 2, 1, 4, 3).flatten(0, 1)
+
+
+SelfAttention = FullAttention | LocalAttention
+
+
+def self_attention(
+    mask: Tensor, window: int | None, relative: RelativeBias | None, *, by_blocks: bool = True
+) -> SelfAttention:
+    """What each position of sources with ``mask`` ``[B, S]`` sees, for all layers of a stack.
+
+    A window that covers the longest source is full attention, the same to the last bit; where
+    blocks would save nothing, or are not wanted, there are none.
+    """
+    S = mask.shape[1]
+    window = S if window is None else min(window, S)
+    block = max(window, _SHORTEST)
+    width = block + 2 * window
+    if width >= S or not by_blocks:
+        bias = padding_bias(mask)
+        if relative is not None:
+            bias = bias + relative(S, S, 0)
+        return FullAttention(bias if window >= S - 1 else bias + _band(S, S, 0, window, mask))
+    band = _band(block, width, window, window, mask)
+    if relative is not None:
+        band = band + relative(block, width, window)
+    padded = nn.functional.pad(mask, (window, -S % block + window))
+    strips = padded.unfold(1, width, block).flatten(0, 1)  # [B, N, b + 2 w] → [B·N, b + 2 w]
+    return LocalAttention(window, block, padding_bias(strips) + band)
+
+
+def _band(queries: int, keys: int, start: int, window: int, like: Tensor) -> Tensor:
+    """``[queries, keys]``: hides what is farther than ``window`` from queries at ``start`` …"""
+    rows = torch.arange(start, start + queries, device=like.device)
+    far = (torch.arange(keys, device=like.device) - rows[:, None]).abs() > window
+    return torch.zeros(far.shape, device=like.device).masked_fill_(far, HIDDEN)
