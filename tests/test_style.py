@@ -24,7 +24,7 @@ TWINS = {
     "transformer.py": {"engine/stacks", "models", "modules"},  # likewise
     "ctc.py": {"kernels", "models", "training/objectives"},  # kernel, output layer, objective
     "choose.py": {"training/objectives", "workflow/readers"},  # by the config, one of the room
-    "frontend.py": {"config", "modules"},  # a section is named as what it configures
+    "frontend.py": {"config", "modules/frontends"},  # a section is named as what it configures
     "compare.py": {"commands/measuring", "evaluation"},  # a command's file is named as the command
     "evaluate.py": {"commands/measuring", "workflow"},  # likewise
 }

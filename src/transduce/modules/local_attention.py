@@ -45,21 +45,21 @@ class LocalAttention:
     def __call__(self, queries: Tensor, keys: Tensor, values: Tensor, drop: Dropout) -> Tensor:
         """``[B, H, S, d]`` over ``[B, G, S, d]`` to ``[B, H, S, d]``."""
         B, H, S, d = queries.shape
-        # [B, H, S, d] → [B, H, N·b, d] → [B, H, N, b, d] → [B·N, H, b, d]
         blocks = nn.functional.pad(queries, (0, 0, 0, -S % self.block))
+        # [B, H, N·b, d] → [B, H, N, b, d] → [B, N, H, b, d] → [B·N, H, b, d]
         blocks = blocks.reshape(B, H, -1, self.block, d).transpose(1, 2).flatten(0, 1)
         keys, values = self._strips(keys), self._strips(values)
         vectors, _ = scaled_dot_product(blocks, keys, values, self.bias, drop)
-        # [B·N, H, b, d] → [B, N, H, b, d] → [B, H, N, b, d] → [B, H, N·b, d] → [B, H, S, d]
+        # [B·N, H, b, d] → [B, N, H, b, d] → [B, H, N, b, d]
         vectors = vectors.view(B, -1, H, self.block, d).transpose(1, 2)
-        return vectors.reshape(B, H, -1, d)[:, :, :S]
+        return vectors.reshape(B, H, -1, d)[:, :, :S]  # [B, H, N·b, d] → [B, H, S, d]
 
     def _strips(self, vectors: Tensor) -> Tensor:
         """``[B, G, S, d]`` to ``[B·N, G, b + 2 w, d]``; zeros stand beyond both ends."""
         rest = -vectors.shape[2] % self.block
         padded = nn.functional.pad(vectors, (0, 0, self.window, rest + self.window))
-        # [B, G, N, d, b + 2 w] → [B, N, G, b + 2 w, d]
         strips = padded.unfold(2, self.block + 2 * self.window, self.block)
+        # [B, G, N, d, b + 2 w] → [B, N, G, b + 2 w, d] → [B·N, G, b + 2 w, d]
         return strips.permute(0, 2, 1, 4, 3).flatten(0, 1)
 
 
