@@ -25,7 +25,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.serve_watching import Watched, single
+from benchmarks.serve_watching import ServerTimes, Watched, single
 
 __all__ = ["main"]
 
@@ -162,10 +162,12 @@ def _measured(
     nominal = _load({**ask, "seconds": min(10.0, options.seconds)})
     rate = options.rate or nominal["a_second"]
     factor = {"capacity": 0.8, "overload": 4.0}[case]
+    times = ServerTimes(server.port)
     with Watched(server.memory) as watched:
         found = _load({**ask, "rate": factor * rate, "seconds": options.seconds})
     told = {"of": rate, "nominal": nominal["milliseconds"]}
-    return {**told, **found, "megabytes": watched.summary()}
+    own = {"server_milliseconds": times.summary(), "megabytes": watched.summary()}
+    return {**told, **found, **own}
 
 
 def _load(request: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from typing import Any
 __all__ = ["main", "request_bytes"]
 
 _PATIENCE = 60.0  # seconds for the last answers
+_REFUSED = 0.05  # seconds after which one of so many clients asks again where it was refused
 
 
 @dataclass
@@ -31,8 +32,8 @@ class Tally:
     wrong: int = 0
     without_retry: int = 0
 
-    def note(self, text: str, since: float, head: bytes, body: bytes) -> None:
-        """Count one answer."""
+    def note(self, text: str, since: float, head: bytes, body: bytes) -> bool:
+        """Count one answer; whether it was one, and no refusal."""
         status = head[9:12].decode()
         self.statuses[status] += 1
         if status == "200":
@@ -40,6 +41,7 @@ class Tally:
             self.wrong += json.loads(body)["translatedText"] != self.expected.get(text)
         elif status in ("429", "503"):
             self.without_retry += b"retry-after:" not in head
+        return status == "200"
 
 
 class Connection(asyncio.Protocol):
@@ -50,6 +52,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._asked: tuple[str, float, Callable[[Connection], None]] | None = None
         self._got = b""
+        self.answered = True  # lately, and not refused
 
     @property
     def open(self) -> bool:
@@ -79,7 +82,7 @@ class Connection(asyncio.Protocol):
             return
         body, self._got = self._got[end + 4 : end + 4 + length], b""
         (text, since, then), self._asked = self._asked, None
-        self._tally.note(text, since, head, body)
+        self.answered = self._tally.note(text, since, head, body)
         if b"connection: close" in head:
             self.close()
         then(self)
@@ -111,14 +114,17 @@ class Load:
 
     async def closed(self, clients: int) -> None:
         """So many clients, each of which asks again as soon as it is answered."""
-        end = time.perf_counter() + self._seconds
+        end, loop = time.perf_counter() + self._seconds, asyncio.get_running_loop()
 
         async def client(number: int) -> None:
             chance, ended = random.Random(number), asyncio.Event()
 
             def again(connection: Connection) -> None:
                 now = time.perf_counter()
-                if now < end and connection.open:
+                if now < end and connection.open and not connection.answered:
+                    connection.answered = True
+                    loop.call_later(_REFUSED, again, connection)
+                elif now < end and connection.open:
                     connection.ask(chance.choice(self._texts), now, again)
                 else:
                     ended.set()

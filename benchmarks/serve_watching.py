@@ -7,13 +7,14 @@ import socket
 import statistics
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 from benchmarks.serve_load import request_bytes
 
-__all__ = ["Watched", "single"]
+__all__ = ["ServerTimes", "Watched", "single"]
 
 _IN_TURN = 20  # texts to the server, then to ``predict``
 _LOOKS = 0.5  # seconds between two
@@ -63,6 +64,42 @@ def _asked(connection: socket.socket, text: str) -> str:
     while len(got) < end + 4 + length:
         got += connection.recv(65536)
     return str(json.loads(got[end + 4 :])["translatedText"])
+
+
+class ServerTimes:
+    """How long our server itself had answered requests, by its ``/metrics``.
+
+    The rest of what a client waits is its own, and that of a machine which both share.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._before = self._counts()
+
+    def summary(self) -> dict[str, float]:
+        """Upper bounds in milliseconds of the median and the 99th of 100 since the beginning."""
+        now = self._counts()
+        grown = {edge: now[edge] - self._before.get(edge, 0.0) for edge in now}
+        if not grown or not grown[max(grown)]:
+            return {}
+        whole = grown[max(grown)]
+        return {
+            f"p{share}": 1000 * min(e for e, n in grown.items() if n >= whole * share / 100)
+            for share in (50, 99)
+        }
+
+    def _counts(self) -> dict[float, float]:
+        """Requests by the upper edge of a bucket, in seconds."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics") as answer:
+                lines = answer.read().decode().splitlines()
+        except OSError:  # the peer has none
+            return {}
+        found = {}
+        for line in lines:
+            if line.startswith("transduce_request_seconds_bucket") and '"/translate"' in line:
+                found[float(line.partition('le="')[2].partition('"')[0])] = float(line.split()[-1])
+        return found
 
 
 class Watched:

@@ -15,7 +15,11 @@ from transduce.server.queue.waiting_line import Pack
 
 __all__ = ["Meter"]
 
-_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+_SECONDS = (
+    *(0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03, 0.05, 0.07),
+    *(0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0),
+)
+_REFUSALS = (413, 429, 503)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
@@ -67,8 +71,9 @@ class Meter:
             self._known[key] = self._requests.labels(path, str(status)), self._seconds.labels(path)
         count, histogram = self._known[key]
         count.inc()
-        histogram.observe(seconds)
-        if status in (413, 429, 503):
+        if status not in _REFUSALS:  # which take no time, and would hide those that do
+            histogram.observe(seconds)
+        else:
             self._refused.labels(str(status)).inc()
         if ACCESS.isEnabledFor(logging.INFO):
             told = {
