@@ -10,6 +10,7 @@ import torch
 from transduce.config import ModelConfig
 from transduce.interfaces import BEGIN, END, Source
 from transduce.models.build import build_model
+from transduce.models.joined_encoder import JoinedEncoder
 from transduce.models.seq2seq import Seq2Seq
 
 __all__ = [
@@ -254,6 +255,18 @@ OVER_FRAMES = {
     "convolution2d-transformer": _transformer(
         model={"frontend": {"kind": "convolution2d", "channels": [4], "strides": [[3, 1]]}},
     ),
+    # a text beside the frames
+    "joined-gru": {
+        **_recurrent("gru", encoder={"layers": 2}, layers=2),
+        "frontend": {"kind": "linear"},
+        "beside": {"encoder": {"kind": "lstm", "width": 10, "dropout": 0.0}},
+    },
+    "joined-transformer": _transformer(
+        model={
+            "frontend": {"kind": "patches", "patch_height": 3, "patch_width": 4},
+            "beside": {"encoder": _transformer()["encoder"]},
+        },
+    ),
 }
 ARCHITECTURES |= OVER_FRAMES
 WITH_ATTENTION += [name for name in OVER_FRAMES if not name.endswith("none")]
@@ -270,13 +283,15 @@ def make_model(architecture: dict, *, seed: int = 1) -> Seq2Seq:
         copy_map[-1] = 1
     torch.manual_seed(seed)
     size = SYMBOLS if config.frontend.kind == "embedding" else FRAMES
-    return build_model(config, size, SYMBOLS, copy_map).eval()
+    second = None if config.beside is None else SYMBOLS
+    return build_model(config, size, SYMBOLS, copy_map, beside_size=second).eval()
 
 
 def make_source_for(model: Seq2Seq, rows: list[list[int]], width: int | None = None) -> Source:
     """The rows as tokens, or as frames where the model reads these.
 
-    Each symbol, END among them, makes five frames that hang on it alone.
+    Each symbol, END among them, makes five frames that hang on it alone. Where the model reads two
+    inputs, the second are the first symbols of the rows, as tokens.
     """
     source = make_source(rows, width)
     if model.frontend is None:
@@ -285,7 +300,9 @@ def make_source_for(model: Seq2Seq, rows: list[list[int]], width: int | None = N
     frames = table[source.tokens].flatten(1, 2)
     lengths = source.lengths * 5
     masked = frames * (torch.arange(frames.shape[1]) < lengths[:, None])[:, :, None]
-    return Source(masked.to(model.output.weight.dtype), lengths)
+    joins = isinstance(model.encoder, JoinedEncoder)
+    beside = make_source([row[: 1 + len(row) // 2] for row in rows], width) if joins else None
+    return Source(masked.to(model.output.weight.dtype), lengths, beside=beside)
 
 
 def make_source(rows: list[list[int]], width: int | None = None) -> Source:

@@ -1,15 +1,14 @@
 """All that search and training know of a model, and all that a model knows of data.
 
-Letters used for shapes everywhere: B sentences, K beams, N = B·K rows (row
-``n`` belongs to sentence ``n // K``), S source length, T target length, D
-width, H heads, V vocabulary.
+Letters used for shapes everywhere: B sentences, K beams, N = B·K rows (row ``n`` belongs to
+sentence ``n // K``), S source length, T target length, D width, H heads, V vocabulary.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +31,7 @@ __all__ = [
     "Ended",
     "Enumerated",
     "Frames",
+    "JoinedRow",
     "Listener",
     "Memory",
     "Proposer",
@@ -50,13 +50,21 @@ Stopping = Literal["bound", "generate", "generate-early", "generate-never"]  # s
 Frames = NDArray[np.float32]  # [S, F]: S columns of F numbers, of a spectrogram or a picture
 
 
+class JoinedRow(NamedTuple):
+    """One source of two inputs, each of them tokens (without END) or frames."""
+
+    first: Sequence[int] | Frames
+    second: Sequence[int] | Frames
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A padded batch of source sequences: tokens, or frames.
 
     Frames are columns of numbers: of a spectrogram, of a picture. ``values`` are int64 tokens
     ``[B, S]``, each row ``x1 … xn END PADDING …``, or float frames ``[B, S, F]``, zero where
-    nothing real stands; ``lengths`` is int64 ``[B]`` and counts END.
+    nothing real stands; ``lengths`` is int64 ``[B]`` and counts END. Where a source has two inputs,
+    ``beside`` are the second ones of the same sentences.
 
     ``shortlist`` int64 ``[B, C]`` are the target tokens that may be written, the four special ones
     first, rising, PADDING behind the last; None: all. Logits of others are -inf. What a model
@@ -69,6 +77,7 @@ class Source:
     lengths: Tensor
     shortlist: Tensor | None = None
     unlisted: Tensor | None = None
+    beside: Source | None = None
 
     @classmethod
     def of_tokens(cls, rows: Sequence[Sequence[int]]) -> Source:
@@ -126,34 +135,35 @@ class Source:
 
     def select(self, sentences: Tensor) -> Source:
         """Keep some sentences (int64 ``[B']``); columns that are now all padding go too."""
-        lengths = self.lengths[sentences]
-        longest = int(lengths.max()) if lengths.numel() else 0
-        shortlist = None if self.shortlist is None else self.shortlist[sentences]
-        unlisted = None if self.unlisted is None else self.unlisted[sentences]
-        return Source(self.values[sentences, :longest], lengths, shortlist, unlisted)
+        kept = self._each(lambda tensor: tensor[sentences])
+        longest = int(kept.lengths.max()) if kept.lengths.numel() else 0
+        beside = None if self.beside is None else self.beside.select(sentences)
+        return replace(kept, values=kept.values[:, :longest], beside=beside)
 
     def to(self, device: torch.device | str) -> Source:
         """Move to a device, without waiting where the memory is pinned."""
-        shortlist, unlisted = self.shortlist, self.unlisted
-        return Source(
-            self.values.to(device, non_blocking=True),
-            self.lengths.to(device, non_blocking=True),
-            None if shortlist is None else shortlist.to(device, non_blocking=True),
-            None if unlisted is None else unlisted.to(device, non_blocking=True),
-        )
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pin_memory(self) -> Source:
         """Copy into page-locked memory, for faster transfers to a GPU."""
-        return Source(self.values.pin_memory(), self.lengths.pin_memory())
+        return self._each(lambda tensor: tensor.pin_memory())
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Source:
+        return Source(
+            change(self.values),
+            change(self.lengths),
+            None if self.shortlist is None else change(self.shortlist),
+            None if self.unlisted is None else change(self.unlisted),
+            None if self.beside is None else self.beside._each(change),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Pairs for one step of training.
 
-    ``target`` is int64 ``[B, T + 1]``, each row ``BEGIN y1 … yn END PADDING …``;
-    ``target_lengths`` is int64 ``[B]`` and counts what the model must predict
-    (the y's and END). ``indices`` says where each pair stands in its corpus.
+    ``target`` is int64 ``[B, T + 1]``, each row ``BEGIN y1 … yn END PADDING …``; ``target_lengths``
+    int64 ``[B]`` counts what the model must predict, END too; ``indices`` are those in the corpus.
     """
 
     source: Source
@@ -194,12 +204,11 @@ class Batch:
 class Memory:
     """What an encoder hands to a decoder.
 
-    ``vectors`` ``[B, S, D]``; ``mask`` bool ``[B, S]``, true at real positions;
-    ``tokens`` int64 ``[B, S]``, the source itself (a copying decoder points
-    into it), or None where the source is frames; ``summary`` ``[B, L, D]``, one vector a
-    layer for the first state of a recurrent decoder (the last state of a recurrent encoder, the
-    mean of a Transformer's vectors, L = 1). Over frames S may be shorter than the source's: a
-    frontend may make one vector of several frames.
+    ``vectors`` ``[B, S, D]``; ``mask`` bool ``[B, S]``, true at real positions; ``tokens`` int64
+    ``[B, S]``, the source itself (a copying decoder points into it), or None where the source is
+    frames; ``summary`` ``[B, L, D]``, one vector a layer for the first state of a recurrent decoder
+    (the last state of a recurrent encoder, the mean of a Transformer's vectors, L = 1). Over frames
+    S may be shorter than the source's: a frontend may make one vector of several frames.
     """
 
     vectors: Tensor

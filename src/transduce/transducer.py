@@ -29,6 +29,7 @@ from transduce.workflow.asked_details import asked_details
 from transduce.workflow.attention_picture import AttentionWeights, attention_of, draw_attention_of
 from transduce.workflow.corpora.in_memory import (
     DevPairs,
+    GivenSource,
     PartNames,
     corpora_of,
     file_sources,
@@ -155,7 +156,7 @@ class Transducer:
 
     def fit(
         self,
-        sources: Iterable[str | Path],
+        sources: Iterable[GivenSource],
         targets: Iterable[str],
         *,
         part: PartNames = None,
@@ -166,14 +167,13 @@ class Transducer:
     ) -> Self:
         """Train on pairs; the best model on ``dev`` is kept (a share of the pairs if none).
 
-        Sources are texts or, where ``options`` say ``{"data.input.kind": "audio"}`` or another
-        kind that is no text, paths of files.
-        ``part`` names for each pair the data set that it is of, and the model is that of a
-        mixture; ``dev`` then has names too: ``dev=(sources, targets, part)``. How parts are drawn
-        and told apart ``options`` say: ``{"data.temperature": 5, "data.parts.ice.weight": 2}``.
-        ``output`` keeps the run's directory with checkpoints and log. After Ctrl-C this holds the
-        best model so far; KeyboardInterrupt is raised then, unless ``on_interrupt`` is ``keep``.
-        ``download`` permits to fetch the name that ``model`` is ``from``. Raises TransduceError.
+        Sources are texts; paths of files where ``options`` say ``{"data.input.kind": "audio"}`` or
+        another kind; with ``data.beside`` pairs of a path and what stands beside it. ``part`` names
+        the data set of each pair, for a model of a mixture; ``dev`` has names too: ``(sources,
+        targets, part)``. ``options`` say how parts are drawn: ``{"data.parts.ice.weight": 2}``.
+        ``output`` keeps the run's directory. After Ctrl-C this holds the best model so far;
+        KeyboardInterrupt is raised then, unless ``on_interrupt`` is ``keep``. ``download`` permits
+        to fetch the name that ``model`` is ``from``. Raises TransduceError.
 
         >>> words = [a + b + c for a in "bdg" for b in "aeiou" for c in "lmn"]
         >>> both = Transducer("gru-tiny", max_steps=1, dev_fraction=0.3)
@@ -208,7 +208,7 @@ class Transducer:
     ) -> list[str]:
         """The best output of each source; ``search`` options by name: ``beam=4``.
 
-        A source is a text or, as the model was trained, a path, an array or ``(samples, rate)``.
+        A source is what the model reads: a text, a path, an array, ``(samples, rate)``, two inputs.
         ``part`` names one of the mixture that a model was trained on, or one for each source.
         """
         return [outputs[0].text for outputs in self(sources, part=part, **search)]

@@ -14,6 +14,7 @@ from transduce.audio.log_mel import log_mel
 from transduce.audio.reader import AudioReader
 from transduce.batches.batching import Batches
 from transduce.batches.frame_corpus import FrameCorpus
+from transduce.batches.row_readers import FrameRows
 from transduce.config import Config, DataConfig
 from transduce.config.audio import AudioConfig
 from transduce.config.data import TextConfig
@@ -53,7 +54,9 @@ def tokenizer() -> Tokenizer:
 
 def build(pairs, tokenizer, *, augment: bool = False, config=None, **options) -> FrameCorpus:
     reader = AudioReader(audio(**options))
-    return FrameCorpus.build([pairs], reader, [tokenizer], config or DataConfig(), augment=augment)
+    return FrameCorpus.build(
+        [pairs], FrameRows(reader), [tokenizer], config or DataConfig(), augment=augment
+    )
 
 
 def test_a_reader_for_each_kind() -> None:

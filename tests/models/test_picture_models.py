@@ -35,6 +35,6 @@ def test_each_convolution_has_its_stride():
 def test_coloured_pictures_are_read_channel_by_channel(kind):
     """A column of 3 x 8 numbers is 8 pixels high, not 24."""
     config = ModelConfig.model_validate(recipe(kind=kind))
-    model = build_model(config, 24, 10, picture_channels=3).eval()
+    model = build_model(config, 24, 10, picture_channels=(3,)).eval()
     memory = model.start(Source(torch.rand(2, 9, 24), torch.tensor([9, 3]))).memory
     assert memory.mask.sum(dim=1).tolist() == ([2, 1] if kind == "patches" else [3, 1])

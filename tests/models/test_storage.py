@@ -107,7 +107,8 @@ def test_a_blueprint_with_weights_is_the_model(name: str) -> None:
     config = ModelConfig.model_validate(ARCHITECTURES[name])
     size = SYMBOLS if config.frontend.kind == "embedding" else FRAMES
     with blueprint(len(named_weights(model)), Path()):
-        other = build_model(config, size, SYMBOLS, torch.tensor([3] * SYMBOLS)).eval()
+        copied, second = torch.tensor([3] * SYMBOLS), config.beside and SYMBOLS
+        other = build_model(config, size, SYMBOLS, copied, beside_size=second).eval()
     assert all(parameter.is_meta for parameter in other.parameters())
     set_weights(other, {name: t.clone() for name, t in named_weights(model).items()})
     assert torch.equal(torch.get_rng_state(), before)  # nothing was drawn

@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["AudioReader", "Recording"]
 
-# A path, a file's content, samples at the config's rate, or samples and their rate.
-Recording = str | Path | bytes | NDArray[Any] | tuple[NDArray[Any], int]
+# A path, a file's content, samples at the config's rate, or samples and their rate; other pairs
+# (sources with two inputs) are refused.
+Recording = str | Path | bytes | NDArray[Any] | tuple[Any, Any]
 
 _JOIN = "|"
 _MOST_JOINED = 1000
@@ -128,6 +129,11 @@ class AudioReader:
         """Float32 ``[N]`` at the config's rate."""
         rate = self.config.sampling_rate
         if isinstance(source, tuple):
+            if isinstance(source[1], str | bytes | Path):
+                raise DataError(
+                    "recording must be one input for this model; got two, a pair with "
+                    f"{str(source[1])[:80]!r}"
+                )
             return array_samples(source[0], source[1], rate)
         if isinstance(source, bytes):
             return read_samples(source, rate, self.config.max_minutes)

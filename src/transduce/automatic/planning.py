@@ -24,7 +24,7 @@ from transduce.automatic.choosing.whole_recipe import choose
 from transduce.automatic.looking.describing import describe
 from transduce.automatic.looking.facts import Facts, facts_of
 from transduce.automatic.looking.layouts import understand
-from transduce.config import Config, DataConfig, ParallelFiles, require_agreement
+from transduce.config import Config, DataConfig, ParallelFiles, require_agreement, require_one_input
 from transduce.config.data import Files
 from transduce.errors import ConfigError, DataError
 from transduce.reading.formats import format_of
@@ -86,7 +86,9 @@ def plan_files(paths: Sequence[str], given: Mapping[str, Any], minutes: float) -
     layout += [RecipeLine(key, value, "as its first lines show") for key, value in said.items()]
     of_data = _of_data(given)
     layout = _replaced(layout, of_data)
-    data = Config.from_mapping(nested(layout)).data
+    planned = Config.from_mapping(nested(layout))
+    require_one_input(planned, "a chosen recipe")
+    data = planned.data
     if data.parts is not None:
         raise ConfigError("data.parts must stand in a recipe; got it beside files with pairs")
     pairs, complete, problems = _first_pairs(data)
@@ -123,7 +125,9 @@ def plan_pairs(
     looked_at = list(zip(sources, targets, strict=True))[:_READ]
     if not looked_at:
         raise DataError("sources must hold at least one text; got none")
-    data = Config.from_mapping(nested(given_by_person([], _of_data(given)))).data
+    planned = Config.from_mapping(nested(given_by_person([], _of_data(given))))
+    require_one_input(planned, "a chosen recipe")
+    data = planned.data
     kind, lines = data.input.kind, list[str]()
     facts = facts_of(looked_at, total=len(sources), kind=kind)
     pairs = (Pair(source, None, "", 1) for source in sources)

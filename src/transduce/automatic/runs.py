@@ -21,6 +21,7 @@ from transduce.training.record.progress import Progress
 from transduce.workflow.corpora.corpora import open_corpora, test_set_of
 from transduce.workflow.corpora.in_memory import (
     DevPairs,
+    GivenSource,
     corpora_of,
     dev_lists,
     require_as_many,
@@ -91,7 +92,7 @@ def _examples(config: Config) -> tuple[list[Example], str]:
 
 
 def fit_pairs(
-    sources: Iterable[str | Path],
+    sources: Iterable[GivenSource],
     targets: Iterable[str],
     part: object,
     dev: DevPairs | None,

@@ -1,4 +1,4 @@
-"""Pairs whose sources are files of frames: paths and lengths are held, frames are read anew."""
+"""Pairs whose sources are files: paths and lengths are held, what they hold is read anew."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from transduce.batches.encoded_corpus import EncodedSide
 from transduce.batches.length_limits import LengthLimits
 from transduce.batches.padding import pad_target
+from transduce.batches.row_readers import RowReader
 from transduce.config.data import DataConfig
 from transduce.errors import DataError
-from transduce.interfaces import END, Batch, Source
-from transduce.reading.frames import FrameReader
+from transduce.interfaces import END, Batch
 from transduce.tokenization.joint import Coder
 from transduce.tokenization.texts import portions
 
@@ -36,10 +36,10 @@ class FrameCorpus:
     changed as the reader's config says, by ``seed``, epoch and the number of the pair.
     """
 
-    reader: FrameReader
+    reader: RowReader[Any]
     names: NDArray[np.uint8]  # as the system writes them, one after another
     name_ends: NDArray[np.int64]  # [P]
-    source_lengths: NDArray[np.int32]  # [P], frames before any augmentation
+    source_lengths: NDArray[np.int32]  # [P], before any augmentation
     target: EncodedSide
     augment: bool = False
     skip: bool = False  # what is found to be damaged when it is read
@@ -53,7 +53,7 @@ class FrameCorpus:
     def build(
         cls,
         parts: Sequence[Iterable[tuple[str, str]]],
-        reader: FrameReader,
+        reader: RowReader[Any],
         target_tokenizers: Sequence[Coder],
         config: DataConfig,
         *,
@@ -125,24 +125,23 @@ class FrameCorpus:
         return os.fsdecode(bytes(self.names[start : int(self.name_ends[index])]))
 
     def batch(self, indices: Sequence[int] | Integers) -> Batch:
-        """Some pairs, their files read; no pairs give frames ``[0, 1, F]``.
+        """Some pairs, their files read.
 
         A header may be sound and the rest not: with ``skip`` such a pair is left out, and the log
         says so. Raises DataError without it, and where nothing of the batch can be read.
         """
-        numbers, frames = self._read(np.asarray(indices, dtype=np.int64))
+        numbers, rows = self._read(np.asarray(indices, dtype=np.int64))
         target = self.target
         padded, lengths = pad_target(target.tokens, target.starts[numbers], target.lengths[numbers])
-        source = Source.of_frames(frames, self.reader.features)
-        return Batch(source, padded, lengths, tuple(numbers.tolist()))
+        return Batch(self.reader.padded(rows), padded, lengths, tuple(numbers.tolist()))
 
-    def _read(self, numbers: Integers) -> tuple[Integers, list[NDArray[np.float32]]]:
+    def _read(self, numbers: Integers) -> tuple[Integers, list[Any]]:
         """The pairs whose sources are sound, and these."""
-        frames, sound = [], []
+        rows, sound = [], []
         problem: DataError | None = None
         for index in numbers.tolist():
             try:
-                frames.append(self._frames(index))
+                rows.append(self._row(index))
                 sound.append(index)
             except DataError as error:
                 if not self.skip:
@@ -151,9 +150,9 @@ class FrameCorpus:
                 logging.getLogger("transduce").warning("left out: %s", error)
         if problem is not None and not sound:
             raise problem
-        return np.array(sound, dtype=np.int64), frames
+        return np.array(sound, dtype=np.int64), rows
 
-    def _frames(self, index: int) -> NDArray[np.float32]:
+    def _row(self, index: int) -> Any:
         if self.augment:
             return self.reader.augmented(self.name(index), self.seed, self.epoch, index)
         return self.reader.read(self.name(index))

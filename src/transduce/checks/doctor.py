@@ -28,7 +28,7 @@ from transduce.checks.unseen import SymbolRule, Unseen, is_crossed, rule_of
 from transduce.config import Config, DataConfig, Files
 from transduce.errors import ConfigError, DataError
 from transduce.reading.column_names import is_header
-from transduce.reading.frames import FrameReader, frame_reader, what_is_wrong
+from transduce.reading.frames import FileCheck, file_check, frame_reader, what_is_wrong
 from transduce.reading.pair_files import Pair, read_pairs
 from transduce.reading.parts import part_data, part_tags, parts_of, refuse_tags
 from transduce.reading.problems import Problems
@@ -166,7 +166,9 @@ class _Examination:
         self._problems = Problems("skip")
         self.fingerprints = Fingerprints()
         self._reader = frame_reader(config)
-        self._source = _Side() if self._reader is None else _FrameSide(self._reader)
+        check = file_check(config)
+        rate = None if self._reader is None else self._reader.frames_a_second
+        self._source = _Side() if check is None else _FrameSide(check, rate)
         self._target = _Side()
         self._source_lengths, self._target_lengths = array("i"), array("i")
         self._equal = array("q")
@@ -358,15 +360,16 @@ class _Side:
 class _FrameSide:
     """Lengths of recordings or pictures, each read from beginning to end."""
 
-    def __init__(self, reader: FrameReader) -> None:
-        self._reader = reader
+    def __init__(self, check: FileCheck, frames_a_second: float | None) -> None:
+        self._check = check
+        self._rate = frames_a_second
         self._lengths: Counter[int] = Counter()
 
     def readable(self, pairs: Iterator[Pair], problems: Problems) -> Iterator[Pair]:
         """The pairs whose file is sound; the others are noted."""
         for pair in pairs:
             try:
-                self._reader.read(pair.source)
+                self._check.read(pair.source)
             except DataError as error:
                 problems.add("unreadable source", what_is_wrong(error), pair.file, pair.line)
                 continue
@@ -374,12 +377,12 @@ class _FrameSide:
 
     def count(self, sources: list[str]) -> list[int]:
         """Take in files; give their lengths in frames."""
-        lengths = [self._reader.length(source) for source in sources]
+        lengths = [self._check.length(source) for source in sources]
         self._lengths.update(lengths)
         return lengths
 
     def report(self) -> FrameReport:
-        return FrameReport(Lengths(dict(self._lengths)), self._reader.frames_a_second)
+        return FrameReport(Lengths(dict(self._lengths)), self._rate)
 
 
 def _vocabulary(counts: Counter[str], complete: bool) -> VocabularyReport:

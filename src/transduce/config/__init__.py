@@ -34,6 +34,7 @@ from transduce.config.recipe import (
     WeightNumber,
     load_config,
     require_agreement,
+    require_one_input,
 )
 from transduce.config.search import NeighboursConfig, SearchConfig
 from transduce.config.training import TrainingConfig
@@ -68,4 +69,5 @@ __all__ = [
     "load_config",
     "parse_override",
     "require_agreement",
+    "require_one_input",
 ]

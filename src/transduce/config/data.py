@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -177,6 +177,8 @@ class DataConfig(Section):
     dev: Files | None = Field(default=None, description=_FILES)
     test: Files | None = Field(default=None, description=_FILES)
     input: InputConfig = TextConfig()  # what a source is: text, or the path of a file
+    # What a second column of the source is, which is read side by side with the first.
+    beside: InputConfig | None = None
     folder: FilePath | None = None  # relative paths are taken from here; none: the current folder
     parts: Annotated[dict[Name, PartConfig], Field(min_length=1, max_length=1000)] | None = Field(
         default=None, description=_PARTS
@@ -198,6 +200,29 @@ class DataConfig(Section):
     max_target_length: Length | None = None
     max_length_ratio: Annotated[float, Bounds(gt=1, le=1000)] | None = None
     too_long: Literal["skip", "truncate"] = "skip"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_columns(cls, values: Any) -> Any:
+        """Of two inputs: the first two columns are the source's, unless others are named."""
+        if isinstance(values, dict) and values.get("beside") is not None:
+            return {"source": [0, 1], "target": 2, **values}
+        return values
+
+    @property
+    def inputs(self) -> tuple[InputConfig, ...]:
+        """What each column of the source is: one, or two side by side."""
+        return (self.input,) if self.beside is None else (self.input, self.beside)
+
+    @property
+    def picture_channels(self) -> tuple[int, ...]:
+        """Numbers of a pixel, of each input."""
+        return tuple(one.channels if isinstance(one, ImageConfig) else 1 for one in self.inputs)
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether some column of the source is text, which a tokenizer reads."""
+        return any(one.kind == "text" for one in self.inputs)
 
     @model_validator(mode="after")
     def _agree(self) -> DataConfig:

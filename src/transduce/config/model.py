@@ -19,6 +19,7 @@ from transduce.config.base import (
 from transduce.config.frontend import EmbeddingConfig, FrontendConfig
 
 __all__ = [
+    "BesideConfig",
     "DecoderConfig",
     "EncoderConfig",
     "MinGRUEncoderConfig",
@@ -224,6 +225,13 @@ DecoderConfig = Annotated[
 ]
 
 
+class BesideConfig(Section):
+    """What reads the second of two inputs, side by side with what reads the first."""
+
+    frontend: FrontendConfig = EmbeddingConfig()
+    encoder: EncoderConfig = RecurrentEncoderConfig(kind="lstm")
+
+
 class ModelConfig(Section):
     """An encoder, a decoder and what joins them to the vocabulary."""
 
@@ -235,6 +243,7 @@ class ModelConfig(Section):
     ] = ()  # with from: symbols that its vocabulary gets besides
     frontend: FrontendConfig = EmbeddingConfig()  # others: where the source is no text
     encoder: EncoderConfig = RecurrentEncoderConfig(kind="lstm")
+    beside: BesideConfig | None = None  # with data.beside: what reads that
     decoder: DecoderConfig = RecurrentDecoderConfig(kind="lstm")
     embedding_width: Width | None = None  # none: the width of encoder and decoder
     scale_embeddings: bool = True  # multiply them by the root of their width where they are read
@@ -244,3 +253,11 @@ class ModelConfig(Section):
     ctc: bool = False  # a second output, on the encoder (Graves et al. 2006)
 
     model_config = ConfigDict(populate_by_name=True)
+
+    @property
+    def of_beside(self) -> ModelConfig:
+        """The options of what reads the second input, as if it were the only one."""
+        own = self.beside or BesideConfig()
+        return self.model_copy(
+            update={"frontend": own.frontend, "encoder": own.encoder, "beside": None}
+        )

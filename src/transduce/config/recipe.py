@@ -10,6 +10,7 @@ import yaml
 from pydantic import AfterValidator, ValidationError, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
+from transduce.config.audio import AudioConfig
 from transduce.config.base import Bounds, Name, Section
 from transduce.config.data import (
     DataConfig,
@@ -18,7 +19,7 @@ from transduce.config.data import (
     TokenizerKind,
     TokenizersConfig,
 )
-from transduce.config.model import ModelConfig
+from transduce.config.model import ModelConfig, TransformerOptions
 from transduce.config.presets import expand_preset
 from transduce.config.search import NeighboursConfig, SearchConfig
 from transduce.config.training import TrainingConfig
@@ -35,6 +36,7 @@ __all__ = [
     "WeightNumber",
     "load_config",
     "require_agreement",
+    "require_one_input",
 ]
 
 WeightNumber = Literal["float32", "bfloat16", "int8", "int4"]
@@ -207,6 +209,7 @@ def require_agreement(config: Config) -> None:
             "training.target_subword_sampling must be 0 with training.teacher, which tells of "
             f"targets as they are cut; got {config.training.target_subword_sampling:g}"
         )
+    _refuse_odd_inputs(config)
     kind, frontend = config.data.input.kind, config.model.frontend.kind
     known = config.model.from_ is None
     if kind == "text":
@@ -226,7 +229,11 @@ def require_agreement(config: Config) -> None:
         ("training.source_word_dropout", config.training.source_word_dropout > 0, "0"),
         ("training.switchout_temperature", config.training.switchout_temperature, "none"),
         ("training.source_subword_sampling", config.training.source_subword_sampling > 0, "0"),
-        ("data.source", not isinstance(config.data.source, int | str), "one column"),
+        (
+            "data.source",
+            config.data.beside is None and not isinstance(config.data.source, int | str),
+            "one column",
+        ),
         (
             "data.tags",
             config.data.parts is not None and config.data.tags in ("source", "both"),
@@ -236,6 +243,59 @@ def require_agreement(config: Config) -> None:
     for key, wrong, wanted in refused:
         if wrong:
             raise ConfigError(f"{key} must be {wanted} where data.input is {kind}")
+
+
+def require_one_input(config: Config, what: str) -> None:
+    """Raise ConfigError where a source has two inputs, which ``what`` cannot do anything with."""
+    if config.data.beside is not None:
+        raise ConfigError(
+            f"{what} must be asked of a model whose source is one input; "
+            "got one of two (data.beside)"
+        )
+
+
+def _refuse_odd_inputs(config: Config) -> None:
+    """What a source with two inputs cannot have, and an encoder of a second without one."""
+    data, model = config.data, config.model
+    if data.beside is None:
+        if model.beside is not None:
+            raise ConfigError("model.beside must be none where data.beside is none; got an encoder")
+        return
+    if model.beside is None:
+        raise ConfigError("model.beside must be given where data.beside is; got none")
+    frontend, kind = model.beside.frontend.kind, data.beside.kind
+    if (frontend == "embedding") != (kind == "text"):
+        wanted = "embedding" if kind == "text" else "one for frames"
+        raise ConfigError(
+            f"model.beside.frontend.kind must be {wanted} where data.beside is {kind}; "
+            f"got {frontend}"
+        )
+    columns = data.source if isinstance(data.source, list) else [data.source]
+    plain = all(isinstance(column, int | str) for column in columns)
+    learned = any(
+        isinstance(encoder, TransformerOptions) and encoder.positions == "learned"
+        for encoder in (model.encoder, model.beside.encoder)
+    )
+    refused = (
+        ("data.input", data.input.kind == "text", "audio or image (a text goes into data.beside)"),
+        ("data.source", len(columns) != 2 or not plain, "two columns, such as [0, 1],"),
+        ("data.target", data.target in columns, "another column than those of data.source"),
+        ("data.parts", data.parts is not None, "none"),
+        ("data.source_prefix", bool(data.source_prefix), "empty"),
+        (
+            "cut_at",
+            any(isinstance(one, AudioConfig) and one.cut_at is not None for one in data.inputs),
+            "none in data.input and data.beside",
+        ),
+        ("model.from", model.from_ is not None, "none"),
+        ("model.copy", model.copy_source, "false"),
+        ("model.ctc", model.ctc, "false"),
+        ("model.encoder.positions", learned, "of another kind than learned, in model.beside too,"),
+        ("search.max_source_length", config.search.max_source_length is not None, "none"),
+    )
+    for key, wrong, wanted in refused:
+        if wrong:
+            raise ConfigError(f"{key} must be {wanted} where data.beside is given")
 
 
 # Options that have no effect unless one of others is set.

@@ -17,6 +17,7 @@ from transduce.config import EngineChoice
 from transduce.engine.frontends.entrance import Entrance
 from transduce.engine.programs.weights import Number, int4_groups, over_sources
 from transduce.engine.stacks.gated import NativeGatedEncoder
+from transduce.engine.stacks.joined import NativeJoinedEncoder
 from transduce.engine.stacks.listening import NativeCTC
 from transduce.engine.stacks.recurrent import NativeRecurrentDecoder, NativeRecurrentEncoder
 from transduce.engine.stacks.transformer import NativeTransformerDecoder, NativeTransformerEncoder
@@ -26,8 +27,9 @@ from transduce.interfaces import Stepper
 from transduce.kernels.library import Library, load_library
 from transduce.kernels.running.notes import Notes
 from transduce.models.gated_encoder import GatedEncoder
+from transduce.models.joined_encoder import JoinedEncoder
 from transduce.models.recurrent import RecurrentDecoder, RecurrentEncoder
-from transduce.models.seq2seq import Seq2Seq
+from transduce.models.seq2seq import Embedding, Encoder, Frontend, Seq2Seq
 from transduce.models.storage import restore_floats
 from transduce.models.transformer import TransformerDecoder, TransformerEncoder
 
@@ -124,7 +126,7 @@ def _native(library: Library, number: Number, model: Seq2Seq) -> EngineStepper:
     notes = Notes({id(weight): name for name, weight in model.named_parameters()})
     noting = replace(library, notes=notes)
     stepper = EngineStepper(
-        _encoder(noting, over_sources(number), model),
+        _encoder(noting, over_sources(number), model.entrance, model.encoder),
         _decoder(noting, number, model),
         vocabulary=model.vocabulary,
         copied=None if model.pointer is None else model.pointer.symbols.clone(),
@@ -149,15 +151,22 @@ def in_bfloat16(model: Seq2Seq) -> Seq2Seq:
     return copy.deepcopy(model).to(torch.bfloat16)
 
 
-def _encoder(library: Library, number: Number, model: Seq2Seq) -> NativeEncoder:
-    entrance = Entrance(library, number, model)
-    if isinstance(model.encoder, TransformerEncoder):
-        return NativeTransformerEncoder(library, number, entrance, model.encoder)
-    if isinstance(model.encoder, GatedEncoder):
-        return NativeGatedEncoder(library, number, entrance, model.encoder)
-    if isinstance(model.encoder, RecurrentEncoder):
-        return NativeRecurrentEncoder(library, number, entrance, model.encoder)
-    raise NoProgramError.of("encoder", model.encoder)
+def _encoder(
+    library: Library, number: Number, before: Embedding | Frontend, encoder: Encoder
+) -> NativeEncoder:
+    """``before`` is what stands before the encoder."""
+    if isinstance(encoder, JoinedEncoder):
+        first = _encoder(library, number, before, encoder.first)
+        second = _encoder(library, number, encoder.entrance, encoder.second)
+        return NativeJoinedEncoder(library, first, second, encoder.joint)
+    entrance = Entrance(library, number, before)
+    if isinstance(encoder, TransformerEncoder):
+        return NativeTransformerEncoder(library, number, entrance, encoder)
+    if isinstance(encoder, GatedEncoder):
+        return NativeGatedEncoder(library, number, entrance, encoder)
+    if isinstance(encoder, RecurrentEncoder):
+        return NativeRecurrentEncoder(library, number, entrance, encoder)
+    raise NoProgramError.of("encoder", encoder)
 
 
 def _decoder(library: Library, number: Number, model: Seq2Seq) -> NativeDecoder:

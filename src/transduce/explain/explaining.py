@@ -6,6 +6,7 @@ import dataclasses
 import time
 from typing import Any
 
+from transduce.config import require_one_input
 from transduce.errors import ConfigError
 from transduce.explain.asking.asked import CELLS, ask
 from transduce.explain.asking.prepared import Cells
@@ -49,6 +50,7 @@ def explain(
     source or target that the model cannot read or write, ModelError where it has not what the
     method looks at.
     """
+    require_one_input(trained.config, "an explanation")
     chosen = chosen_method(method, trained)
     if not 0 <= alternatives <= _MOST:
         raise ConfigError(f"alternatives must be from 0 to {_MOST}; got {alternatives}")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ImageReader", "PictureSource"]
 
 # A path, a file's content, pixels, or a picture of PIL; recordings have more, which are refused.
-PictureSource = str | Path | bytes | NDArray[Any] | tuple[NDArray[Any], int]
+PictureSource = str | Path | bytes | NDArray[Any] | tuple[Any, Any]
 
 _KEPT_BYTES = 256 << 20
 _ENTRY_BYTES = 400  # of a kept picture, beside its pixels

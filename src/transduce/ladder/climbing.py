@@ -12,6 +12,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from transduce.config import require_one_input
 from transduce.errors import ConfigError, DataError, ModelError
 from transduce.evaluation.compare import System, compare_systems
 from transduce.export.folder import export_trained
@@ -56,6 +57,7 @@ def climb(rungs: Sequence[Rung], asked: Climb, say: Say = lambda line: None) -> 
     Raises ModelError naming a rung that cannot be run, DataError for one that cannot answer.
     """
     config = TrainedModel.read_config(rungs[0].folder)
+    require_one_input(config, "a ladder")
     with _exported(rungs, asked) as (export, reason), ExitStack() as stack:
         jobs = {rung: model_job(rung, asked.part) for rung in rungs}
         jobs |= export

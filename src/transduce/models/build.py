@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from torch import Tensor
@@ -31,6 +32,7 @@ from transduce.errors import ConfigError
 from transduce.models.copying import PointerGenerator
 from transduce.models.ctc import CTCOutput
 from transduce.models.gated_encoder import GatedEncoder
+from transduce.models.joined_encoder import JoinedEncoder
 from transduce.models.recurrent import RecurrentDecoder, RecurrentEncoder
 from transduce.models.seq2seq import Decoder, Embedding, Encoder, Frontend, OutputLayer, Seq2Seq
 from transduce.models.transformer import TransformerDecoder, TransformerEncoder
@@ -52,16 +54,18 @@ def build_model(
     target_size: int,
     copy_map: Tensor | None = None,
     *,
-    picture_channels: int = 1,
+    picture_channels: Sequence[int] = (1, 1),
+    beside_size: int | None = None,
 ) -> Seq2Seq:
     """A model with fresh weights, drawn from torch's global generator.
 
     ``source_size`` counts the source's symbols, or the numbers of a frame where the frontend
     is for frames. ``copy_map`` int64 ``[source_size]`` is needed where ``model.copy`` is true (see
     ``models.copying.copy_map``). Frontends for pictures know from ``picture_channels`` how the
-    numbers of a column stand. Raises ConfigError where options contradict each other.
+    numbers of a column stand, of each input. ``beside_size`` is as ``source_size``, of the second
+    input, where a source has two. Raises ConfigError where options contradict each other.
     """
-    entrance = _build_entrance(config, source_size, picture_channels)
+    entrance = _build_entrance(config, source_size, picture_channels[0])
     target_embedding = Embedding(
         target_size,
         config.embedding_width or config.decoder.width,
@@ -71,6 +75,8 @@ def build_model(
     if config.tie in ("all", "embeddings"):
         _tie_embeddings(entrance, target_embedding)
     encoder = _build_encoder(config.encoder, entrance.width)
+    if config.beside is not None:
+        encoder = _joined(config, encoder, beside_size, picture_channels[-1])
     decoder = _build_decoder(
         config.decoder, target_embedding.weight.shape[1], encoder.width, _summary_layers(config)
     )
@@ -143,6 +149,19 @@ def _build_encoder(config: EncoderConfig, input_width: int) -> Encoder:
             return TransformerEncoder(input_width, options[0], each=options)
         case MinGRUEncoderConfig():
             return GatedEncoder(input_width, _gated_options(config))
+
+
+def _joined(
+    config: ModelConfig, first: Encoder, second_size: int | None, channels: int
+) -> JoinedEncoder:
+    if second_size is None:
+        raise ConfigError("model.beside must be none where a source is one input; got an encoder")
+    if config.ctc:
+        raise ConfigError("model.ctc must be false where a source has two inputs; got true")
+    second = config.of_beside
+    entrance = _build_entrance(second, second_size, channels)
+    encoder = _build_encoder(second.encoder, entrance.width)
+    return JoinedEncoder(first, entrance, encoder)
 
 
 def _build_decoder(

@@ -14,7 +14,7 @@ from transduce.models.ctc import CTCOutput
 from transduce.models.state import DecoderState
 from transduce.modules.dropout import Dropout
 
-__all__ = ["Decoder", "Embedding", "Encoder", "Frontend", "OutputLayer", "Seq2Seq"]
+__all__ = ["Decoder", "Embedding", "Encoder", "Frontend", "OutputLayer", "Seq2Seq", "entered"]
 
 
 class Frontend(Protocol):
@@ -28,7 +28,9 @@ class Frontend(Protocol):
 
 
 class Encoder(Protocol):
-    """Vectors ``[B, S, E]`` to a memory of ``width`` D. Of the source it reads the lengths."""
+    """Vectors ``[B, S, E]`` to a memory of ``width`` D. Of the source it reads the lengths, and
+    what is ``beside`` it.
+    """
 
     width: int
 
@@ -92,6 +94,17 @@ class OutputLayer(nn.Module):
         return vectors if self.project is None else self.project(vectors)
 
 
+def entered(entrance: Embedding | Frontend, source: Source) -> tuple[Tensor, Source]:
+    """What an encoder reads: vectors ``[B, S', E]``, and a source of their lengths.
+
+    Raises ModelError where the source is tokens and there is a frontend, or the reverse.
+    """
+    if isinstance(entrance, Embedding):
+        return entrance(source.tokens), source
+    vectors, lengths = entrance(source.frames, source.lengths)
+    return vectors, Source(vectors, lengths, beside=source.beside)
+
+
 class Seq2Seq(nn.Module):
     """An encoder-decoder; a ``Stepper``, so search can run it as it is.
 
@@ -126,6 +139,11 @@ class Seq2Seq(nn.Module):
         self.ctc = ctc
 
     @property
+    def entrance(self) -> Embedding | Frontend:
+        """What stands before the encoder."""
+        return self.source_embedding if self.frontend is None else self.frontend
+
+    @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return self.target_embedding.weight.device
@@ -140,10 +158,7 @@ class Seq2Seq(nn.Module):
 
         Raises ModelError where the source is tokens and the model is for frames, or the reverse.
         """
-        if self.frontend is None:
-            return self.source_embedding(source.tokens), source
-        vectors, lengths = self.frontend(source.frames, source.lengths)
-        return vectors, Source(vectors, lengths)
+        return entered(self.entrance, source)
 
     def start(self, source: Source, *, attention: bool = False) -> DecoderState:
         """Encode once; the state has N = B rows."""

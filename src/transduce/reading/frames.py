@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from transduce.audio.reader import AudioReader, Recording
 from transduce.audio.sound import Segment
@@ -22,30 +22,49 @@ if TYPE_CHECKING:
     from transduce.interfaces import Frames  # whose module loads torch
 
 __all__ = [
+    "FileCheck",
     "FrameReader",
     "FrameSource",
+    "JoinedFiles",
+    "beside_reader",
+    "file_check",
     "files_in",
     "frame_reader",
+    "inputs_of",
     "read_frame_sources",
     "what_is_wrong",
 ]
 
 # What a person may give: a path, an array, or (recordings) an array with its sampling rate, or
-# the bytes of a file.
+# the bytes of a file; of a source with two inputs a pair of these.
 FrameSource = Recording
+
+_BETWEEN = "\t"  # two inputs, as columns are joined
+
+
+class FileCheck(Protocol):
+    """What finds out whether the files of a source are there, and sound."""
+
+    def length(self, source: str) -> int:
+        """Frames of a file, from its header where that tells. Raises DataError."""
+        ...
+
+    def read(self, source: str) -> object:
+        """All of it. Raises DataError naming the file and what is wrong."""
+        ...
+
+    def located(self, source: str, folder: Path) -> str:
+        """The source with its relative paths taken from ``folder``."""
+        ...
 
 
 @runtime_checkable
-class FrameReader(Protocol):
+class FrameReader(FileCheck, Protocol):
     """A kind of source. Sources of files are strings, as they stand in a manifest."""
 
     features: int  # numbers of a frame, F
     suffixes: tuple[str, ...]  # of files, in small letters
     frames_a_second: float | None  # None where frames have nothing to do with time
-
-    def length(self, source: str) -> int:
-        """Frames of a file, from its header where that tells. Raises DataError."""
-        ...
 
     def read(self, source: FrameSource) -> Frames:
         """Float32 ``[S, F]``. Raises DataError naming the file and what is wrong."""
@@ -66,9 +85,54 @@ class FrameReader(Protocol):
         """The same, changed as the config says; all of it follows from the three numbers."""
         ...
 
+
+class JoinedFiles:
+    """The ``FileCheck`` of sources with two inputs, a tab between them; None reads texts."""
+
+    def __init__(self, first: FileCheck | None, second: FileCheck | None) -> None:
+        self._checks = first, second
+
+    def length(self, source: str) -> int:
+        """Frames of both, none of a text."""
+        pairs = zip(self._checks, inputs_of(source), strict=True)
+        return sum(0 if check is None else check.length(own) for check, own in pairs)
+
+    def read(self, source: str) -> None:
+        """Both, a text being sound."""
+        for check, own in zip(self._checks, inputs_of(source), strict=True):
+            if check is not None:
+                check.read(own)
+
     def located(self, source: str, folder: Path) -> str:
-        """The source with its relative paths taken from ``folder``."""
-        ...
+        """The source with the relative paths of both taken from ``folder``."""
+        pairs = zip(self._checks, inputs_of(source), strict=True)
+        return _BETWEEN.join(
+            own if check is None else check.located(own, folder) for check, own in pairs
+        )
+
+
+def inputs_of(source: FrameSource) -> tuple[Any, Any]:
+    """The two inputs of a source: a pair of them, or a text in which a tab stands between them.
+
+    Raises DataError for anything else.
+    """
+    if isinstance(source, str):
+        first, tab, second = source.partition(_BETWEEN)
+        if tab:
+            return first, second
+        got = "no tab"
+    elif isinstance(source, tuple) and len(source) == 2:
+        return source[0], source[1]
+    else:
+        got = type(source).__name__
+    raise DataError(f"source must be two inputs, a pair or a tab between them; got {got}")
+
+
+def file_check(config: DataConfig) -> FileCheck | None:
+    """What finds out whether the files of a recipe's sources are there; None where all is text."""
+    if config.beside is None:
+        return _reader(config.input)
+    return JoinedFiles(_reader(config.input), _reader(config.beside))
 
 
 def what_is_wrong(error: DataError) -> str:
@@ -123,14 +187,19 @@ def read_frame_sources(
 
 
 def frame_reader(config: DataConfig) -> FrameReader | None:
-    """What reads the sources of a recipe; None where they are text.
+    """What reads the sources of a recipe, of two inputs the first; None where they are text.
 
     Equal options have one reader, so that what it keeps serves all passes over the files.
     """
     return _reader(config.input)
 
 
-@lru_cache(maxsize=2)
+def beside_reader(config: DataConfig) -> FrameReader | None:
+    """What reads the second input; None where it is text."""
+    return None if config.beside is None else _reader(config.beside)
+
+
+@lru_cache(maxsize=4)
 def _reader(options: InputConfig) -> FrameReader | None:
     match options:
         case AudioConfig() as audio:

@@ -22,7 +22,14 @@ from transduce.config import DataConfig, Files, ParallelFiles
 from transduce.errors import ConfigError, DataError
 from transduce.reading.columns import Layout, SourceColumn, layout_of
 from transduce.reading.formats import format_of, keyed_rows, numbered_rows
-from transduce.reading.frames import FrameReader, files_in, frame_reader, what_is_wrong
+from transduce.reading.frames import (
+    FileCheck,
+    FrameReader,
+    file_check,
+    files_in,
+    frame_reader,
+    what_is_wrong,
+)
 from transduce.reading.problems import BadFileError, BadRecordError, Problems, noted
 from transduce.reading.records import same_width
 from transduce.reading.sources import read_sources
@@ -72,8 +79,8 @@ def read_pairs(files: Files, config: DataConfig, problems: Problems) -> Iterator
     and ConfigError where the columns asked for do not fit the format.
     """
     pairs = _all_pairs(files, config, problems)
-    reader = frame_reader(config)
-    return pairs if reader is None else _readable(pairs, reader, problems)
+    check = file_check(config)
+    return pairs if check is None else _readable(pairs, check, problems)
 
 
 def _all_pairs(files: Files, config: DataConfig, problems: Problems) -> Iterator[Pair]:
@@ -110,7 +117,8 @@ def _pairs_of(item: Path | ParallelFiles, config: DataConfig, problems: Problems
         return _parallel_pairs(item, problems)
     kind = format_of(item) if config.format == "auto" else config.format
     reader = frame_reader(config)
-    if reader is not None and config.format == "auto" and os.path.isdir(item):
+    is_folder = config.format == "auto" and os.path.isdir(item)
+    if reader is not None and config.beside is None and is_folder:
         return _folder_pairs(item, reader, problems)
     match kind:
         case "jsonl" | "parquet" | "datasets":
@@ -215,12 +223,12 @@ def _parallel_pairs(files: ParallelFiles, problems: Problems) -> Iterator[Pair]:
                 yield Pair(source, target, names[0], number)
 
 
-def _readable(pairs: Iterable[Pair], reader: FrameReader, problems: Problems) -> Iterator[Pair]:
+def _readable(pairs: Iterable[Pair], check: FileCheck, problems: Problems) -> Iterator[Pair]:
     """Pairs with their sources' paths made whole; those that cannot be opened are noted."""
     for pair in pairs:
         try:
-            source = reader.located(pair.source, Path(pair.file).parent)
-            reader.length(source)
+            source = check.located(pair.source, Path(pair.file).parent)
+            check.length(source)
         except DataError as error:
             problems.add("unreadable source", what_is_wrong(error), pair.file, pair.line)
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch
 
 from transduce.config import SearchConfig
 from transduce.errors import SearchError
-from transduce.interfaces import Frames, Source, Stepper
+from transduce.interfaces import Frames, JoinedRow, Source, Stepper
 from transduce.kernels.running.beam_plans import decoded_together
 from transduce.search.decode import decode
 from transduce.search.demands import asks_attention
@@ -23,13 +23,14 @@ from transduce.search.rules.constraints import Constraints, check
 __all__ = ["decode_all", "read_ahead"]
 
 T = TypeVar("T")
+Row = Sequence[int] | Frames | JoinedRow
 
 _AHEAD = 1 << 24  # numbers of frames read ahead: 64 MB
 
 
 def decode_all(
     stepper: Stepper[Any],
-    sources: Iterable[Sequence[int] | Frames],
+    sources: Iterable[Row],
     options: SearchConfig,
     constraints: Constraints | None = None,
     *,
@@ -40,7 +41,8 @@ def decode_all(
 ) -> Iterator[list[Hypothesis]]:
     """The outputs of each source, in the order of ``sources``, as they come.
 
-    ``sources`` holds token lists without END, or frames ``[S, F]``. ``window`` of them (fewer
+    ``sources`` holds token lists without END, frames ``[S, F]``, or two of these joined. ``window``
+    of them (fewer
     where they are large) are read ahead, sorted by length and decoded in batches of at most
     ``options.batch_tokens`` source tokens or frames (padding counted) times hypotheses a sentence;
     memory does not grow with the number of sources.
@@ -82,7 +84,7 @@ class _Searching:
 
 def _windows(
     searching: _Searching,
-    sources: Iterator[Sequence[int] | Frames],
+    sources: Iterator[Row],
     window: int,
     names: Iterator[int],
 ) -> Iterator[list[Hypothesis]]:
@@ -113,17 +115,27 @@ def read_ahead(items: Iterator[T], window: int, numbers: Callable[[T], int]) -> 
     return ahead
 
 
-def _numbers(item: Sequence[int] | Frames) -> int:
+def _numbers(item: Row) -> int:
     """Of frames: tokens take no memory to speak of."""
+    if isinstance(item, JoinedRow):
+        return _numbers(item.first) + _numbers(item.second)
     return item.size if isinstance(item, np.ndarray) else 0
 
 
-def _length(item: Sequence[int] | Frames) -> int:
+def _length(item: Row) -> int:
+    if isinstance(item, JoinedRow):
+        return _length(item.first) + _length(item.second)
     return len(item) + (not isinstance(item, np.ndarray))  # END counts
 
 
-def _padded(items: Sequence[Sequence[int] | Frames]) -> Source:
+def _padded(items: Sequence[Row]) -> Source:
+    joined = [item for item in items if isinstance(item, JoinedRow)]
+    if joined:
+        first = _padded([item.first for item in joined])
+        return replace(first, beside=_padded([item.second for item in joined]))
     frames = [item for item in items if isinstance(item, np.ndarray)]
     if frames:
         return Source.of_frames(frames, frames[0].shape[1])
-    return Source.of_tokens([item for item in items if not isinstance(item, np.ndarray)])
+    return Source.of_tokens(
+        [item for item in items if not isinstance(item, np.ndarray | JoinedRow)]
+    )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from transduce.config import require_one_input
 from transduce.errors import ConfigError, EngineError, LanguageError, UnknownTaskError
 from transduce.pretrained.checkpoint.published_checkpoint import read_json
 from transduce.pretrained.hub import HubAccess, model_folder
@@ -123,6 +124,7 @@ def _read(
             target_language=target,
             legacy_weights=legacy_weights,
         )
+        require_one_input(trained.config, "a pipeline")
         return trained if built.engine is None else _computing(trained, built.engine)
 
     try:

@@ -258,12 +258,17 @@ def _never_empty(batch: Batch) -> Batch:
 
     It has to make the step all the same: the others wait for its gradients.
     """
-    values = batch.source.values
-    if len(values):
+    if len(batch.source.values):
         return batch
     ones = torch.ones(1, dtype=torch.int64)
-    source = Source(values.new_full((1, 1, *values.shape[2:]), END), ones)
-    return Batch(source, torch.tensor([[BEGIN, PADDING]]), ones - 1, ())
+    return Batch(_one_of(batch.source), torch.tensor([[BEGIN, PADDING]]), ones - 1, ())
+
+
+def _one_of(source: Source) -> Source:
+    """The shortest source there is, of the kind of one that is empty."""
+    values = source.values.new_full((1, 1, *source.values.shape[2:]), END)
+    beside = None if source.beside is None else _one_of(source.beside)
+    return Source(values, torch.ones(1, dtype=torch.int64), beside=beside)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from transduce.automatic.planning import require_minutes
+from transduce.config import require_one_input
 from transduce.errors import ConfigError, TrainingError
 from transduce.metrics.known import metric_named
 from transduce.tuning.board import Board, choose_board
@@ -95,6 +96,7 @@ def run_tuning(
         for line in plan.untuned.said:
             say(line)
         config = plan.untuned.config
+        require_one_input(config, "tuning")
         corpora = open_corpora(config)
         if not corpora.dev:
             raise TrainingError(

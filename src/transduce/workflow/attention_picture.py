@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from transduce.config import require_one_input
 from transduce.drawing.attention_matrix import attention_figure
 from transduce.drawing.figures import png, save
 from transduce.drawing.panels import picture_attention_figure
@@ -97,6 +98,7 @@ def attention_of(
     one of a mixture; its tags are symbols as well. Raises ModelError where the decoder has no
     attention, DataError where the source cannot be read.
     """
+    require_one_input(trained.config, "a picture of attention")
     if output is None:
         best: Output = next(trained.predict([source], trained.config.search, part=part))[0]
         output = best.text

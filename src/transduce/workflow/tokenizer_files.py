@@ -6,21 +6,24 @@ as ``source.tokenizer.json.gz``: beside few weights, a long list of symbols is m
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from transduce.config import Config
 from transduce.errors import ModelError
 from transduce.files import SUMS, Change, Sums, place
-from transduce.reading.frames import FrameReader, frame_reader
+from transduce.reading.frames import FrameReader, beside_reader, frame_reader
 from transduce.tokenization.joint import JointTokenizer
 from transduce.tokenization.stored_pipeline import PACKED
 from transduce.tokenization.tokenizer import Tokenizer
 from transduce.untrusted.bounded import pack
 
 __all__ = [
+    "JoinedSide",
     "Side",
     "SideTokenizer",
+    "SourceSide",
     "load_sides",
     "stored_tokenizers",
     "tokenizer_files",
@@ -30,15 +33,26 @@ __all__ = [
 Side = Literal["source", "target"]
 SideTokenizer = Tokenizer | JointTokenizer
 
+
+@dataclass(frozen=True)
+class JoinedSide:
+    """What reads the two inputs of a source."""
+
+    first: FrameReader
+    second: SideTokenizer | FrameReader
+
+
+SourceSide = SideTokenizer | FrameReader | JoinedSide
+
 _TARGET = "target.tokenizer.json"
 
 
 def tokenizer_files(config: Config, side: Side) -> dict[str, str]:
     """The files of one side by the name of their part; "" is the recipe's own tokenizer.
 
-    None for sources that are not text.
+    None for sources that hold no text.
     """
-    if side == "source" and config.data.input.kind != "text":
+    if side == "source" and not config.data.reads_text:
         return {}
     return {
         name: f"{side}.{name}.tokenizer.json" if name else f"{side}.tokenizer.json"
@@ -61,11 +75,15 @@ def _stored(folder: Path, file: str) -> str:
     return packed if place(folder, packed).exists() else file
 
 
-def load_sides(folder: Path, config: Config) -> tuple[SideTokenizer | FrameReader, SideTokenizer]:
+def load_sides(folder: Path, config: Config) -> tuple[SourceSide, SideTokenizer]:
     """Read what ``write_sides`` wrote; what is shared is one object. Raises ModelError."""
     frames = frame_reader(config.data)
     if frames is not None:
-        return frames, _load_side(folder, config, "target")
+        side: SourceSide = frames
+        if config.data.beside is not None:
+            second = beside_reader(config.data) or _load_side(folder, config, "source")
+            side = JoinedSide(frames, second)
+        return side, _load_side(folder, config, "target")
     source = _load_side(folder, config, "source")
     if _is_one(folder, config):
         return source, source
@@ -100,7 +118,7 @@ def _load_side(folder: Path, config: Config, side: Side) -> SideTokenizer:
 def write_sides(
     change: Change, config: Config, source: SideTokenizer | None, target: SideTokenizer
 ) -> None:
-    """Write the tokenizers, ``source`` none where sources are no text. Raises OSError."""
+    """Write the tokenizers, ``source`` none where sources hold no text. Raises OSError."""
     if source is not None:
         _write_side(change, config, "source", source)
     shared = source if config.tokenizer.shared else None

@@ -18,7 +18,6 @@ import torch
 from transduce.confidence.confidence import Confidence
 from transduce.confidence.record import CONFIDENCE, confidence_file, confidence_json, confidence_of
 from transduce.config import Config, SearchConfig, load_config
-from transduce.config.image import ImageConfig
 from transduce.errors import DataError, ModelError, naming
 from transduce.files import Change, changing, place, read_as_one
 from transduce.interfaces import BEGIN, Stepper
@@ -33,7 +32,7 @@ from transduce.models.storage import (
     restore_floats,
     write_weights,
 )
-from transduce.reading.frames import FrameReader, FrameSource
+from transduce.reading.frames import FrameSource
 from transduce.reading.parts import find_part
 from transduce.search import Ensemble, Shortlist
 from transduce.shortlists import shortlist_file, shortlist_of, write_shortlist
@@ -63,6 +62,7 @@ from transduce.workflow.readers.source_reader import SourceReader
 from transduce.workflow.tokenizer_files import (
     Side,
     SideTokenizer,
+    SourceSide,
     load_sides,
     stored_tokenizers,
     write_sides,
@@ -90,7 +90,7 @@ class TrainedModel:
     """
 
     config: Config
-    source: SideTokenizer | FrameReader
+    source: SourceSide
     target_tokenizer: SideTokenizer
     model: Seq2Seq
     report: dict[str, Any] = field(default_factory=dict)
@@ -104,18 +104,14 @@ class TrainedModel:
         self._fast = FastForm(self.model)
 
     @classmethod
-    def fresh(
-        cls, config: Config, source: SideTokenizer | FrameReader, target: SideTokenizer
-    ) -> TrainedModel:
+    def fresh(cls, config: Config, source: SourceSide, target: SideTokenizer) -> TrainedModel:
         """An untrained model between its sides. Raises ConfigError."""
         reader, symbols = reader_of(source, config), None
         if config.model.copy_source and (own := reader.tokenizer) is not None:
             symbols = copy_map(own.symbols(range(own.size)), target.symbols(range(target.size)))
-        data = config.data.input
-        channels = data.channels if isinstance(data, ImageConfig) else 1
-        model = build_model(
-            config.model, reader.width, target.size, symbols, picture_channels=channels
-        )
+        sizes, second = (reader.width, target.size, symbols), reader.second_width
+        channels = config.data.picture_channels
+        model = build_model(config.model, *sizes, picture_channels=channels, beside_size=second)
         return cls(config, source, target, model)
 
     @property
@@ -128,8 +124,8 @@ class TrainedModel:
         """What reads sources that are text. Raises ModelError where they are none."""
         tokenizer = self.reader.tokenizer
         if tokenizer is None:
-            kind = self.config.data.input.kind
-            raise ModelError(f"source must be text for this; the model reads {kind} files")
+            kinds = " and ".join(one.kind for one in self.config.data.inputs)
+            raise ModelError(f"source must be text for this; the model reads {kinds} files")
         return tokenizer
 
     @property
@@ -196,7 +192,7 @@ class TrainedModel:
     def write_frame(self, change: Change) -> None:
         """Write config and tokenizers, all that a model needs beside its weights."""
         change.write_text(CONFIG, self.config.to_yaml())
-        write_sides(change, self.config, self.reader.tokenizer, self.target_tokenizer)
+        write_sides(change, self.config, self.reader.stored, self.target_tokenizer)
 
     def write_confidence(self, change: Change) -> None:
         """Write how sure it is; what was fitted for other weights goes away."""

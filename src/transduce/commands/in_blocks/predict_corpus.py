@@ -27,6 +27,7 @@ from transduce.commands.in_blocks.on_ray import Cluster, answered_on_ray, import
 from transduce.commands.predicting.answer_forms import FORMS
 from transduce.commands.predicting.asked_models import AskedModels
 from transduce.commands.predicting.request import Request, require_together
+from transduce.config import require_one_input
 from transduce.errors import ConfigError
 from transduce.files import SUMS, locked
 from transduce.files import place as place_of
@@ -59,6 +60,7 @@ def predict_corpus(request: Request, spread: Spread) -> None:
     place, output = _place(spread), _output(request)
     paths = named_files(request.sources)
     models = AskedModels(request, FORMS["jsonl"])
+    require_one_input(models.trained.config, "answers in blocks")
     kind = None
     if request.column is not None:
         kind = kind_of_table(paths[0], models, request.column)

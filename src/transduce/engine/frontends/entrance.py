@@ -19,7 +19,7 @@ from transduce.engine.programs.weights import Number
 from transduce.errors import NoProgramError
 from transduce.interfaces import Memory, Source
 from transduce.kernels.library import Library
-from transduce.models.seq2seq import Embedding, Frontend, Seq2Seq
+from transduce.models.seq2seq import Embedding, Frontend
 from transduce.modules.frontends.frontend import (
     ConvolutionFrontend,
     LinearFrontend,
@@ -42,19 +42,21 @@ class NativeFrontend(Protocol):
 
 
 class Entrance:
-    """A model's embedding or frontend, as the program of its encoder begins with it.
+    """An embedding or a frontend, as the program of the encoder behind it begins with it.
 
     An embedding is the program's first operation. A frontend runs once a batch, in programs of its
     own; the program begins with its vectors.
     """
 
-    def __init__(self, library: Library, number: Number, model: Seq2Seq) -> None:
+    def __init__(self, library: Library, number: Number, entrance: Embedding | Frontend) -> None:
         """Raises NoProgramError where the frontend is of no known kind."""
         self._frontend: NativeFrontend | None = None
-        if model.frontend is not None:
-            self._frontend = _native(library, number, model.frontend)
-        self._embedding = model.source_embedding if model.frontend is None else None
-        self.width = (model.frontend or model.source_embedding).width
+        self._embedding: Embedding | None = None
+        if isinstance(entrance, Embedding):
+            self._embedding = entrance
+        else:
+            self._frontend = _native(library, number, entrance)
+        self.width = entrance.width
 
     @property
     def embeds(self) -> bool:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from transduce.batches.batching import Batches
+from transduce.config import require_one_input
 from transduce.errors import DataError, ModelError
 from transduce.interfaces import PADDING, Source
 from transduce.models.seq2seq import Seq2Seq
@@ -34,6 +35,7 @@ def make_index(
     trained: TrainedModel, examples: Sequence[Example], part: str | None = None
 ) -> StateIndex:
     """The states over all tokens of pairs. Raises DataError where no pair is left."""
+    require_one_input(trained.config, "an index of neighbours")
     model, chosen = model_of_ours(trained), find_part(trained.config, part)
     pairs = [(e.source, text) for e in examples for text in e.references]
     pairs = _within_positions(trained, pairs, chosen)

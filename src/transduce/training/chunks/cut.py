@@ -55,12 +55,18 @@ def goes_word_by_word(model: nn.Module) -> bool:
 
 
 def _rows(batch: Batch, begin: int, end: int) -> Batch:
-    source, targets = batch.source, batch.target_lengths[begin:end]
-    sources = source.lengths[begin:end]
-    longest, width = int(sources.max()), int(targets.max()) + 1
+    targets = batch.target_lengths[begin:end]
+    width = int(targets.max()) + 1
     return Batch(
-        Source(source.values[begin:end, :longest].contiguous(), sources),
+        _sources(batch.source, begin, end),
         batch.target[begin:end, :width].contiguous(),
         targets,
         batch.indices[begin:end],
     )
+
+
+def _sources(source: Source, begin: int, end: int) -> Source:
+    lengths = source.lengths[begin:end]
+    values = source.values[begin:end, : int(lengths.max())].contiguous()
+    beside = None if source.beside is None else _sources(source.beside, begin, end)
+    return Source(values, lengths, beside=beside)

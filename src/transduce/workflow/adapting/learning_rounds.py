@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from transduce.adapters import Adapter, AdapterLearner, LowRankChange, TaughtBatch, Teacher
+from transduce.config import require_one_input
 from transduce.errors import DataError
 from transduce.interfaces import END
 from transduce.models.seq2seq import Seq2Seq
@@ -69,6 +70,7 @@ def learn_adapter(
     ``base`` is the SHA-256 of the model's file of weights. Raises DataError where a correction is
     too long for the model's recipe, ModelError where there is nothing to change.
     """
+    require_one_input(trained.config, "an adapter")
     learner = AdapterLearner(trained.model, LowRankChange(rank), _SEED)
     wanted = read_pairs(trained, part, corrections, _CORRECTIONS)
     if (count := sum(len(batch.targets) for batch in wanted)) < len(corrections):

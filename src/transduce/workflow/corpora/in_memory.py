@@ -14,6 +14,7 @@ from transduce.workflow.corpora.corpora import Corpora, corpora_from_lists, mixt
 
 __all__ = [
     "DevPairs",
+    "GivenSource",
     "PartNames",
     "corpora_of",
     "dev_lists",
@@ -28,10 +29,12 @@ __all__ = [
 
 # One part of a mixture for all, or the part of each; none where the data is no mixture.
 PartNames = str | Iterable[str] | None
+# A text, a path, or two inputs: a path and what stands beside it.
+GivenSource = str | Path | tuple[str | Path, str | Path]
 # Sources, targets and, of a mixture, their parts.
 DevPairs = (
-    tuple[Iterable[str | Path], Iterable[str]]
-    | tuple[Iterable[str | Path], Iterable[str], str | Iterable[str]]
+    tuple[Iterable[GivenSource], Iterable[str]]
+    | tuple[Iterable[GivenSource], Iterable[str], str | Iterable[str]]
 )
 _Names = str | list[str] | None
 
@@ -60,17 +63,16 @@ def with_parts(config: Config, names: _Names) -> Config:
 
 def corpora_of(
     config: Config,
-    sources: Iterable[str | Path],
+    sources: Iterable[GivenSource],
     targets: Iterable[str],
     names: _Names,
     dev: DevPairs | None,
     dev_fraction: float,
 ) -> Corpora:
     """The pairs that are given, as training reads them. Raises DataError, ConfigError."""
-    are_files = config.data.input.kind != "text"
     dev = None if dev is None else dev_lists(dev)
-    pairs = _zipped(sources, targets, are_files)
-    dev_pairs = None if dev is None else _zipped(dev[0], dev[1], are_files)
+    pairs = _zipped(sources, targets, config.data)
+    dev_pairs = None if dev is None else _zipped(dev[0], dev[1], config.data)
     dev_names = None if dev is None or len(dev) == 2 else part_names(dev[2])
     if names is None:
         if config.data.parts is not None or dev_names is not None:
@@ -117,6 +119,23 @@ def texts(values: Iterable[object], name: str, *, paths: bool = False) -> list[s
     for number, text in enumerate(_plain(values), 1):
         given = str(text) if paths and isinstance(text, Path) else text
         found.append(_text(given, name, number))
+    return found
+
+
+def joined_texts(values: Iterable[object]) -> list[str]:
+    """Pairs of a path and what stands beside it, each as one text. Raises DataError."""
+    _require_no_table(values, "sources")
+    found = []
+    for number, value in enumerate(values, 1):
+        if not isinstance(value, tuple | list) or len(value) != 2:
+            raise DataError(
+                "sources must be pairs, a path and what stands beside it; got "
+                f"{type(value).__name__} (number {number})"
+            )
+        pair = texts(value, f"sources, number {number:,},", paths=True)
+        if "\t" in pair[0]:
+            raise DataError(f"a path must have no tab; got one (number {number})")
+        found.append("\t".join(pair))
     return found
 
 
@@ -214,9 +233,13 @@ def _refuse_files(place: str, section: DataConfig | PartConfig) -> None:
 
 
 def _zipped(
-    sources: Iterable[str | Path], targets: Iterable[str], are_files: bool
+    sources: Iterable[GivenSource], targets: Iterable[str], data: DataConfig
 ) -> list[tuple[str, str]]:
-    left, right = texts(sources, "sources", paths=are_files), texts(targets, "targets")
+    if data.beside is not None:
+        left = joined_texts(sources)
+    else:
+        left = texts(sources, "sources", paths=data.input.kind != "text")
+    right = texts(targets, "targets")
     require_as_many(right, "targets", left)
     return list(zip(left, right, strict=True))
 

@@ -10,7 +10,7 @@ from transduce.checks.leakage import Leakage, LeakageCounter
 from transduce.checks.trained_on import PairCounter, PairSketch
 from transduce.config import Config, DataConfig, TagColumn
 from transduce.errors import DataError
-from transduce.reading.frames import FrameReader, frame_reader
+from transduce.reading.frames import beside_reader, frame_reader, inputs_of
 from transduce.reading.pair_files import Pair
 from transduce.reading.parts import parts_of
 from transduce.tokenization.joint import JointTokenizer
@@ -19,11 +19,11 @@ from transduce.tokenization.texts import portions
 from transduce.tokenization.tokenizer import Tokenizer
 from transduce.tokenization.vocabulary import VocabularyLearner, check_size
 from transduce.workflow.corpora.corpora import Corpora
-from transduce.workflow.tokenizer_files import Side, SideTokenizer
+from transduce.workflow.tokenizer_files import JoinedSide, Side, SideTokenizer, SourceSide
 
 __all__ = ["Seen", "Tokenizers", "survey"]
 
-Tokenizers = tuple[SideTokenizer | FrameReader, SideTokenizer]
+Tokenizers = tuple[SourceSide, SideTokenizer]
 
 _FIRST = 5000  # training pairs of each part that are looked at closely
 _FIRST_CHARACTERS = 1 << 22
@@ -116,6 +116,8 @@ class _Learning:
         self._cuts_tags = cut_source or cut_target
         self._begun = False
         self._reader = frame_reader(config.data)
+        self._joins = config.data.beside is not None
+        self._second = beside_reader(config.data)
         cut = cut_source or (config.tokenizer.shared and cut_target)
         self._source = _SideLearning(config, "source", cut_tags=cut)
         self._target = self._source
@@ -131,6 +133,8 @@ class _Learning:
     def add(self, part: str, pairs: Sequence[Pair]) -> None:
         if self._reader is None:
             self._source.add(part, [pair.source for pair in pairs], self._tagged[0])
+        elif self._joins and self._second is None:
+            self._source.add(part, [inputs_of(pair.source)[1] for pair in pairs], False)
         self._target.add(part, [pair.target or "" for pair in pairs], self._tagged[1])
 
     def finds_no_tags(self) -> bool:
@@ -140,6 +144,9 @@ class _Learning:
     def tokenizers(self) -> Tokenizers:
         if not self._begun:
             raise DataError("tokenizer must be trained on at least one text; got none")
+        if self._reader is not None and self._joins:
+            second = self._second or self._source.tokenizer()
+            return JoinedSide(self._reader, second), self._target.tokenizer()
         if self._reader is not None:
             return self._reader, self._target.tokenizer()
         source = self._source.tokenizer()

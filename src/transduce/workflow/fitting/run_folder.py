@@ -22,7 +22,7 @@ __all__ = ["data_fingerprint", "run_fingerprint", "taken"]
 _PATHS = {"train", "dev", "test"}  # files may move; their content is hashed
 _DRAWING = {"temperature", "weight"}  # how often pairs come
 # Options that runs begun by older versions do not know; as they are by default they do not count.
-_LATER = ("delimiter", "test_fraction", "memory_heads", "window")
+_LATER = ("delimiter", "test_fraction", "memory_heads", "window", "beside")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from torch import Tensor
 
-from transduce.config import Config, ModelConfig
+from transduce.config import Config, ModelConfig, require_one_input
 from transduce.errors import ConfigError, ModelError
 from transduce.interfaces import Batch
 from transduce.models.seq2seq import Seq2Seq
@@ -59,6 +59,7 @@ def prune(
     was measured of the model is forgotten. Raises ConfigError where a part is not there, all of it
     would go or there are no examples, ModelError where the model's weights are no floats of ours.
     """
+    require_one_input(trained.config, "pruning")
     _require_own_floats(trained)
     batches = _batches(trained, dev, _MOST_EXAMPLES, "data.dev")
     scores = (

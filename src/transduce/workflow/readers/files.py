@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from transduce.batches.frame_corpus import FrameCorpus
+from transduce.batches.row_readers import FrameRows
 from transduce.config import DataConfig
 from transduce.config.data import InputConfig
 from transduce.errors import DataError, ModelError
@@ -33,6 +34,8 @@ class FileReader:
     """Files by what turns one into frames."""
 
     tokenizer: SideTokenizer | None = None
+    stored: SideTokenizer | None = None
+    second_width: int | None = None
     in_files = True
 
     def __init__(self, frames: FrameReader, options: InputConfig) -> None:
@@ -40,6 +43,7 @@ class FileReader:
         self.width = frames.features
         self.frames_a_second = frames.frames_a_second
         self._frames = frames
+        self.rows = FrameRows(frames)
         self._options = options
 
     def given(self, paths: Sequence[str], data: DataConfig) -> Iterator[str | DataError]:
@@ -66,7 +70,7 @@ class FileReader:
         """Paths, lengths and targets in memory; files are read batch by batch."""
         return FrameCorpus.build(
             list(pairs.values()),
-            self._frames,
+            self.rows,
             [coder(target, name) for name in pairs],
             data,
             augment=seed is not None,

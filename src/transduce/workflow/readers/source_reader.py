@@ -37,14 +37,16 @@ class Cache:
 
 
 class SourceReader(Protocol):
-    """Texts, recordings or pictures, from what a person gives to what a model reads.
+    """Texts, recordings, pictures or two of these, from what a person gives to what a model reads.
 
     Sources are strings in files of pairs: texts, or the paths of recordings and pictures. A
     ``part`` of a mixture has its own tags, and perhaps its own tokenizer.
     """
 
-    width: int  # symbols of the vocabulary, or numbers of a frame
+    width: int  # symbols of the vocabulary, or numbers of a frame; of two inputs the first's
+    second_width: int | None  # of the second input, where a source has two
     tokenizer: SideTokenizer | None  # of texts; None for other sources
+    stored: SideTokenizer | None  # what a model directory holds of it beside the config
     frames_a_second: float | None  # of recordings
     in_files: bool  # whether a source is a file, and read anew each time
 

@@ -36,9 +36,11 @@ class TextReader:
 
     frames_a_second: float | None = None
     in_files = False
+    second_width: int | None = None
 
     def __init__(self, tokenizer: SideTokenizer) -> None:
         self.tokenizer: SideTokenizer | None = tokenizer
+        self.stored: SideTokenizer | None = tokenizer
         self.width = tokenizer.size
         self._tokenizer = tokenizer
 

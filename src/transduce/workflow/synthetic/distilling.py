@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from transduce.config import Config, SearchConfig
+from transduce.config import Config, SearchConfig, require_one_input
 from transduce.errors import ConfigError, DataError
 from transduce.files import locked, write_text
 from transduce.reading.columns import layout_of
@@ -75,6 +75,7 @@ def distil(
     OSError where a file cannot be written.
     """
     config = teachers[0].config
+    require_one_input(config, "pairs that a model writes")
     problems = Problems(config.data.on_error)
     parts, tags = _asked_parts(config, distilling), part_tags(parts_of(config))
     asked = _digest(teachers, parts, distilling)
