@@ -6,7 +6,8 @@ The digits are real: 1,797 pictures of 8 by 8 that scikit-learn brings along (so
 Optical Recognition of Handwritten Digits data set, Alpaydin & Kaynak 1998; pip install
 'transduce[sklearn,image]'). Of every six in its order the fifth is for dev, the sixth for
 test and the others for training, so no picture of a dev or test digit is in a training string.
-Strings have 1 to 8 digits (``--longest``); those of training strings differ a little in slant, angle and size.
+Strings have 1 to 8 digits (``--longest``); those of training strings differ a little in slant,
+angle and size.
 
 It writes the pictures and FOLDER/{train,dev,test}.tsv, a line each: its path, its digits.
 

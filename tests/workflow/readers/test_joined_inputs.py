@@ -44,6 +44,11 @@ def write_pictures(folder: Path, count: int = 12) -> list[tuple[str, str, str]]:
     return rows
 
 
+def fit(learner: Transducer, sources: list[tuple], targets: list[str]) -> None:
+    """With the first pairs for dev, whatever their paths are."""
+    learner.fit(sources, targets, dev=(sources[:2], targets[:2]))
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("joined")
@@ -63,10 +68,10 @@ def recipe(folder: Path, **options) -> Config:
 @pytest.fixture(scope="module")
 def trained(folder) -> TrainedModel:
     """Fitted in Python, from pairs."""
-    learner = Transducer(MODEL, max_steps=2, dev_fraction=0.2, options=DATA, verbose=0)
+    learner = Transducer(MODEL, max_steps=2, options=DATA, verbose=0)
     rows = write_pictures(folder)
     sources = [(folder / path, word) for path, word, _ in rows]
-    learner.fit(sources, [text for *_, text in rows])
+    fit(learner, sources, [text for *_, text in rows])
     return learner.trained_
 
 
@@ -141,9 +146,9 @@ def test_a_recording_and_a_text(tmp_path):
         "data.beside": {"kind": "text"},
     }
     model = {**MODEL, "frontend": {"kind": "subsampling", "channels": 2}}
-    learner = Transducer(model, max_steps=1, dev_fraction=0.2, options=options, verbose=0)
+    learner = Transducer(model, max_steps=1, options=options, verbose=0)
     sources = [(str(path), "loud" if n % 2 else "quiet") for n, path in enumerate(paths)]
-    learner.fit(sources, ["abcd"[n % 4] for n in range(8)])
+    fit(learner, sources, ["abcd"[n % 4] for n in range(8)])
     samples = np.sin(np.arange(4000, dtype=np.float32))
     assert len(learner.predict([sources[0], (samples, "loud"), ((samples, 16_000), "loud")])) == 3
     with pytest.raises(ModelError, match="timings must be asked of a model of recordings alone"):
@@ -158,9 +163,9 @@ def test_two_pictures(folder):
         "data.beside": {"kind": "image", "height": 4, "color": True},
     }
     model = {**MODEL, "beside": {"frontend": {"kind": "linear"}, "encoder": TINY}}
-    learner = Transducer(model, max_steps=1, dev_fraction=0.2, options=options, verbose=0)
+    learner = Transducer(model, max_steps=1, options=options, verbose=0)
     paths = [str(folder / path) for path, *_ in rows]
-    learner.fit(list(zip(paths, paths[::-1], strict=True)), [text for *_, text in rows])
+    fit(learner, list(zip(paths, paths[::-1], strict=True)), [text for *_, text in rows])
     with pytest.raises(DataError, match=r"no\.png: picture must be a readable file"):
         learner.predict([(paths[0], str(folder / "no.png"))])
 
@@ -168,11 +173,10 @@ def test_two_pictures(folder):
 def test_pictures_change_in_training_and_texts_do_not(folder):
     changed = {"kind": "image", "height": 8, "augmentation": {"noise": 0.3}}
     config = recipe(folder, **{"data.input": changed})
-    learner = Transducer(
-        MODEL, max_steps=1, dev_fraction=0.2, options={**DATA, "data.input": changed}, verbose=0
-    )
+    learner = Transducer(MODEL, max_steps=1, options={**DATA, "data.input": changed}, verbose=0)
     rows = write_pictures(folder)
-    learner.fit([(folder / path, word) for path, word, _ in rows], [text for *_, text in rows])
+    sources = [(folder / path, word) for path, word, _ in rows]
+    fit(learner, sources, [text for *_, text in rows])
     reader, target = learner.trained_.reader, learner.trained_.target_tokenizer
     pairs = [(f"{folder / '0.png'}\tstars", "s")]
     corpus = reader.corpus({"": pairs}, target, config.data, seed=1)
