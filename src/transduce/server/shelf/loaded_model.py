@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from transduce.config import SearchConfig, require_one_input
+from transduce.config import SearchConfig
 from transduce.config.audio import AudioConfig
 from transduce.config.image import ImageConfig
 from transduce.errors import ConfigError, DataError
@@ -42,7 +42,6 @@ class LoadedModel:
         adapted: Mapping[str, TrainedModel] | None = None,
     ) -> None:
         """``size``: bytes of memory that all take, about; ``adapted``: with adapters, by name."""
-        require_one_input(trained.config, "a server's answers")
         self.name = name
         self.trained = trained
         self.size = size

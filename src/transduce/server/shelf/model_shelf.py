@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from transduce.config import Config
+from transduce.config import Config, require_one_input
 from transduce.errors import one_line
 from transduce.files import place
 from transduce.pretrained.published_model import load_trained
@@ -39,7 +39,8 @@ class ToldModel:
 
     @classmethod
     def of(cls, config: Config, codes: tuple[str, ...] = ()) -> ToldModel:
-        """From its recipe."""
+        """From its recipe. Raises ConfigError where a source has two inputs."""
+        require_one_input(config, "a server's answers")
         kind, source, target = config.data.input.kind, config.source, config.target
         return cls(kind, source.language, target.language, codes)
 
