@@ -132,7 +132,7 @@ REFUSED: list[tuple[dict[Any, Any], str]] = [
     ({"data": {"source": {"tag": 1}}}, "data.source.tag must be a known key; did you mean tags?"),
     ({"model": {"copy_sources": True}}, "model.copy_sources must be a known key; "
      "known here: preset, from, new_symbols, frontend, encoder, beside, decoder, embedding_width, "
-     "scale_embeddings, tie, copy, ctc"),
+     "scale_embeddings, tie, copy, ctc, ctc_positions"),
     ({"model": {"encoder": {"kind": "lstm", "layer": 3}}},
      "model.encoder.layer must be a known key of kind lstm; did you mean layers?"),
     ({"model": {"encoder": {"kind": "lstm", "feedforward": 3}}},
@@ -155,6 +155,7 @@ REFUSED: list[tuple[dict[Any, Any], str]] = [
     ({"data": {"source": {"tags": None}}}, "data.source must be a column's number (from 0) or "
      "name, {tags: COLUMN, separator: TEXT} or a list of these; got {'tags': None}"),
     # kinds
+    ({"model": {"ctc_positions": 2}}, "model: ctc_positions must be 1 without ctc; got 2"),
     ({"model": {"encoder": {"kind": "foo"}}},
      f"model.encoder.kind must be one of {KINDS}, mingru; got 'foo'"),
     ({"model": {"decoder": {"kind": None}}},

@@ -308,9 +308,10 @@ class Listener(Stepper[S], Protocol[S]):
     """A stepper with a second output, on the encoder: connectionist temporal classification."""
 
     def ctc_log_probs(self, state: S) -> Tensor | None:
-        """Log-probabilities of each memory position's symbol, float32 ``[B, S, V]``.
+        """Log-probabilities of each position's symbol, float32 ``[B, S·K, V]``.
 
-        PADDING is the blank, certain where nothing real stands. None where the model has no
+        Each vector of the memory has K positions. PADDING is the blank, certain where nothing
+        real stands. None where the model has no
         such output.
         """
         ...

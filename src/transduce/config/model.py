@@ -251,8 +251,16 @@ class ModelConfig(Section):
     tie: Literal["none", "target", "embeddings", "all"] = "none"
     copy_source: bool = Field(default=False, alias="copy")  # pointer-generator (See et al. 2017)
     ctc: bool = False  # a second output, on the encoder (Graves et al. 2006)
+    # of each vector of the encoder: more where an output may have more symbols than its source
+    ctc_positions: Annotated[int, Bounds(ge=1, le=8)] = 1
 
     model_config = ConfigDict(populate_by_name=True)
+
+    @model_validator(mode="after")
+    def _check_ctc(self) -> ModelConfig:
+        if self.ctc_positions > 1 and not self.ctc:
+            raise ValueError(f"ctc_positions must be 1 without ctc; got {self.ctc_positions}")
+        return self
 
     @property
     def of_beside(self) -> ModelConfig:

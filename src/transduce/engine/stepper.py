@@ -49,7 +49,7 @@ class NativeListener(Protocol):
     """A memory to the log-probabilities of a second output on it."""
 
     def __call__(self, memory: Memory) -> Tensor:
-        """Float32 ``[B, S, V]``, as :class:`~transduce.models.ctc.CTCOutput` gives them."""
+        """Float32 ``[B, S·K, V]``, as :class:`~transduce.models.ctc.CTCOutput` gives them."""
         ...
 
 
@@ -214,7 +214,7 @@ class EngineStepper:
 
     @torch.no_grad()
     def ctc_log_probs(self, state: EngineState) -> Tensor | None:
-        """Log-probabilities of the CTC output, float32 ``[B, S, V]``; None without one."""
+        """Log-probabilities of the CTC output, float32 ``[B, S·K, V]``; None without one."""
         return None if self._listener is None else self._listener(state.decoder.memory)
 
     @torch.no_grad()

@@ -85,7 +85,7 @@ def build_model(
     pointer = None
     if config.copy_source:
         pointer = _build_pointer(config, decoder.width, target_embedding.weight.shape[1], copy_map)
-    ctc = CTCOutput(encoder.width, target_size) if config.ctc else None
+    ctc = CTCOutput(encoder.width, target_size, config.ctc_positions) if config.ctc else None
     return Seq2Seq(entrance, encoder, target_embedding, decoder, output, pointer, ctc)
 
 

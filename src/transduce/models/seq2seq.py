@@ -171,7 +171,7 @@ class Seq2Seq(nn.Module):
         return state.within(source)
 
     def ctc_log_probs(self, state: DecoderState) -> Tensor | None:
-        """Log-probabilities of the CTC output, float32 ``[B, S, V]``; None without one."""
+        """Log-probabilities of the CTC output, float32 ``[B, S·K, V]``; None without one."""
         return None if self.ctc is None else self.ctc(state.memory)
 
     def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:

@@ -152,6 +152,7 @@ SENTENCES_ZH: Mapping[str, Mapping[str, str]] = {
         "tie": "哪些词嵌入表共享权重。",
         "copy": "解码器能否复制源端的符号。",
         "ctc": "编码器是否有自己的、用 CTC 训练的输出。",
+        "ctc_positions": "使用 `ctc` 时，编码器每个向量对应的 CTC 位置数；输出可能比源端长时用 2。",
     },
     "EmbeddingConfig": {"kind": "每个词元一个向量。"},
     "LinearConfig": {"kind": "对每一帧做一次仿射变换。"},

@@ -83,6 +83,22 @@ def test_begins_with_the_weights_of_the_base(base, tmp_path):
     torch.testing.assert_close(after["output.bias"][-1], before["output.bias"][4:].mean())
 
 
+@pytest.mark.parametrize("positions", [1, 2])
+def test_ctc_gets_new_symbols_too(tmp_path: Path, positions: int) -> None:
+    config = recipe()
+    model = config.model.model_copy(update={"ctc": True, "ctc_positions": positions})
+    config = config.model_copy(update={"model": model})
+    base = fit(config, corpora_from_lists(FIRST, FIRST[:2], 0.1), tmp_path / "base")
+    now = continued(base, tmp_path, {}, learning_rate=1e-12)
+    for name in ("ctc.project.weight", "ctc.project.bias"):
+        before, after = named_weights(base.model)[name], named_weights(now.model)[name]
+        assert len(after) == len(before) + positions
+        torch.testing.assert_close(after[: len(before)], before, atol=1e-6, rtol=0)
+        ordinary = before.unflatten(0, (-1, positions))[4:]
+        distance = (after[len(before) :] - ordinary.mean(0)).abs().max()
+        assert distance < ordinary.std()
+
+
 def test_symbols_can_be_named(base, tmp_path):
     now = continued(base, tmp_path, {"new_symbols": ["w"]})
     assert now.target_tokenizer.encode("w") == [now.target_tokenizer.size - 1]

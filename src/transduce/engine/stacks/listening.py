@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from transduce.engine.programs.affine import NativeAffine
 from transduce.interfaces import Memory
 from transduce.kernels.library import Library
-from transduce.models.ctc import CTCOutput, with_certain_blanks
+from transduce.models.ctc import CTCOutput, ctc_log_probs
 
 __all__ = ["NativeCTC"]
 
@@ -17,9 +16,9 @@ class NativeCTC:
     """A :class:`CTCOutput` in float32."""
 
     def __init__(self, library: Library, output: CTCOutput) -> None:
+        self._positions = output.positions
         self._project = NativeAffine(library, output.project.weight, output.project.bias)
 
     def __call__(self, memory: Memory) -> Tensor:
-        """Log-probabilities, float32 ``[B, S, V]``; at padding the blank is certain."""
-        scores = torch.log_softmax(self._project(memory.vectors), dim=-1)
-        return with_certain_blanks(scores, memory.mask)
+        """Log-probabilities, float32 ``[B, S·K, V]``; at padding the blank is certain."""
+        return ctc_log_probs(self._project(memory.vectors), memory.mask, self._positions)

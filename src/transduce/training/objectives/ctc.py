@@ -23,15 +23,15 @@ class CTC:
         log_probs = model.ctc_log_probs(state) if isinstance(model, Listener) else None
         if log_probs is None:
             raise RuntimeError("a model must have a CTC output to learn from it")
-        return ctc_loss(log_probs, state.mask.sum(1), forward.batch)
+        positions = log_probs.shape[1] // state.mask.shape[1]  # of each vector
+        return ctc_loss(log_probs, state.mask.sum(1) * positions, forward.batch)
 
 
 def ctc_loss(log_probs: Tensor, lengths: Tensor, batch: Batch) -> Tensor:
     """``Σ −log P(y | x)`` over the sentences of a batch, in nats (Graves et al. 2006, eq. 15).
 
-    ``log_probs`` ``[B, S, V]``; ``lengths`` int64 ``[B]`` counts the memory's positions. END is not
-    in y. A sentence whose memory is too short for its target costs nothing, as does one
-    without a target.
+    ``log_probs`` ``[B, S, V]``; ``lengths`` int64 ``[B]`` counts the positions. END is not in y.
+    A sentence of too few positions for its target costs nothing, as does one without a target.
     """
     targets = (batch.target_lengths - 1).clamp(min=0)
     losses = nn.functional.ctc_loss(

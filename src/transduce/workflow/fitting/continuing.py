@@ -121,6 +121,8 @@ class FromModel:
             "target_embedding.weight": target,
             "output.weight": target,
             "output.bias": target,
+            "ctc.project.weight": target,
+            "ctc.project.bias": target,
         }
         if self._source is not None:
             source = _origins(self._source, _plain(trained.source))
@@ -131,7 +133,9 @@ class FromModel:
             if name not in before:
                 raise ModelError(f"model.from must hold {name}; it does not")
             table = before[name]
-            own[name] = _grown(table, rows[name]) if name in rows else table
+            # CTC has for each symbol as many rows as positions, side by side.
+            each = trained.config.model.ctc_positions if name.startswith("ctc.") else 1
+            own[name] = _grown(table, rows[name], each) if name in rows else table
         with torch.no_grad():
             set_weights(trained.model, own)
 
@@ -194,8 +198,13 @@ def _origins(base: Tokenizer, now: Tokenizer) -> list[int | None]:
     return [before.get(entry) for entry in now.entries]
 
 
-def _grown(table: Tensor, origins: Sequence[int | None]) -> Tensor:
-    """Rows ``[V', …]`` from ``[V, …]``: the same symbols' as they were, new ones near the mean."""
+def _grown(table: Tensor, origins: Sequence[int | None], each: int = 1) -> Tensor:
+    """Rows ``[V', …]`` from ``[V, …]``: the same symbols' as they were, new ones near the mean.
+
+    A symbol has ``each`` rows, one after the other.
+    """
+    if each > 1:
+        return _grown(table.unflatten(0, (-1, each)), origins).flatten(0, 1)
     ordinary = table[_SPECIAL:]
     mean, spread = ordinary.mean(0), ordinary.std() * _NOISE
     rows = [

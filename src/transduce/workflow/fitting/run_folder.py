@@ -22,7 +22,14 @@ __all__ = ["data_fingerprint", "run_fingerprint", "taken"]
 _PATHS = {"train", "dev", "test"}  # files may move; their content is hashed
 _DRAWING = {"temperature", "weight"}  # how often pairs come
 # Options that runs begun by older versions do not know; as they are by default they do not count.
-_LATER = ("delimiter", "test_fraction", "memory_heads", "window", "beside")
+_LATER = {
+    "delimiter": None,
+    "test_fraction": 0.0,
+    "memory_heads": None,
+    "window": None,
+    "beside": None,
+    "ctc_positions": 1,
+}
 
 
 @contextmanager
@@ -114,7 +121,8 @@ def _data_options(config: Config) -> Iterator[tuple[str, Any]]:
 
 def _without_later(options: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
     for key, value in options:
-        if value or key.rpartition(".")[2] not in _LATER:
+        name = key.rpartition(".")[2]
+        if name not in _LATER or value != _LATER[name]:
             yield key, value
 
 

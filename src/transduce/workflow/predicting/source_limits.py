@@ -83,7 +83,7 @@ class SourceLimits:
         if isinstance(encoder, MinGRUEncoderConfig):
             each = 16.0 * wide + 4 * max(each_layer(encoder.feedforward, 1))
         if config.ctc:
-            each += 2 * sizes[1]
+            each += 2 * sizes[1] * config.ctc_positions
         if not tokens:
             each += 8 * shrinks * sizes[0]
         return cls(
