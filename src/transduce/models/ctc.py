@@ -36,7 +36,8 @@ class CTCOutput(nn.Module):
 
 def ctc_log_probs(scores: Tensor, mask: Tensor, positions: int) -> Tensor:
     """``[B, S, V·K]`` to ``[B, S·K, V]``, the blank certain where ``mask`` ``[B, S]`` is false."""
-    scores = scores.unflatten(2, (-1, positions)).transpose(2, 3)  # [B, S, V·K] → [B, S, K, V]
+    apart = (*scores.shape[:2], scores.shape[2] // positions, positions)
+    scores = scores.reshape(apart).transpose(2, 3)  # [B, S, V·K] → [B, S, K, V]
     scores = scores.flatten(1, 2)  # [B, S, K, V] → [B, S·K, V]
     log_probs = torch.log_softmax(scores, dim=-1)
     certain = torch.full_like(log_probs[:1, :1], -1e10)

@@ -204,7 +204,7 @@ def _grown(table: Tensor, origins: Sequence[int | None], each: int = 1) -> Tenso
     A symbol has ``each`` rows, one after the other.
     """
     if each > 1:
-        return _grown(table.unflatten(0, (-1, each)), origins).flatten(0, 1)
+        return _grown(table.reshape(-1, each, *table.shape[1:]), origins).flatten(0, 1)
     ordinary = table[_SPECIAL:]
     mean, spread = ordinary.mean(0), ordinary.std() * _NOISE
     rows = [
