@@ -151,8 +151,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "tie": "Which embedding tables share their weights.",
         "copy": "Whether the decoder can copy symbols of the source.",
         "ctc": "Whether the encoder has its own output, trained by CTC.",
-        "ctc_positions": "With `ctc`: its positions for each vector of the encoder; "
-        "2 where an output may be longer than its source.",
+        "ctc_positions": "With `ctc`: its positions for each vector of the encoder.",
     },
     "EmbeddingConfig": {"kind": "One vector for each token."},
     "LinearConfig": {"kind": "One affine map for each frame."},
