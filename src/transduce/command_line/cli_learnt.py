@@ -24,7 +24,7 @@ def adapt(
     rank: Annotated[
         int, typer.Option(metavar="R", help="Of the change: more for many corrections.")
     ] = 4,
-    steps: Annotated[int, typer.Option(metavar="N", help="Steps of learning.")] = 280,
+    steps: Annotated[int, typer.Option(metavar="N", help="Steps of learning.")] = 600,
 ) -> None:
     """Learn from a person's corrections, in seconds; the model itself stays as it is."""
     from transduce.commands.adapt import AdaptRequest, adapt

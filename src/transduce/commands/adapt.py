@@ -19,7 +19,7 @@ from transduce.tokenization.joint import coder
 from transduce.workflow.adapting.adapter_of import checksum_of_base, require_adaptable
 from transduce.workflow.adapting.edits import Edit, Habit
 from transduce.workflow.adapting.known_pairs import known_pairs
-from transduce.workflow.adapting.learning_rounds import learn_adapter
+from transduce.workflow.adapting.learning import learn_adapter
 from transduce.workflow.trained import TrainedModel
 
 __all__ = ["AdaptRequest", "adapt"]
@@ -37,7 +37,7 @@ class AdaptRequest:
     output: Path
     part: str | None = None
     rank: int = 4
-    steps: int = 280
+    steps: int = 600
 
 
 def adapt(request: AdaptRequest) -> None:

@@ -8,7 +8,7 @@ from transduce.adapters import read_adapter
 from transduce.errors import ModelError
 from transduce.files import digest, place
 from transduce.models.seq2seq import Seq2Seq
-from transduce.workflow.adapting.learning_rounds import adapted
+from transduce.workflow.adapting.learning import adapted
 from transduce.workflow.model_folder import WEIGHTS
 from transduce.workflow.trained import TrainedModel
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Edit", "Habit", "Rewritten", "alignment", "person_edits", "rewrite"]
+__all__ = ["Edit", "Habit", "Rewritten", "Tokens", "alignment", "corrected", "person_edits"]
 
 Tokens = Sequence[int]
 Edit = tuple[int | None, int | None]  # a token and what stands in its place; None: nothing
 
 _CHANCE = 1e-3  # that a model's mistakes would be as many
 _LEAST = 2  # times
-_PRIOR = 1.0, 10.0  # mistakes of each kind, and tokens, that are taken as seen before any
+_PRIOR = 0.5, 20.0  # mistakes of each kind, and tokens, that are taken as seen before any
 
 
 def alignment(before: Tokens, after: Tokens) -> list[Edit]:
@@ -79,21 +79,32 @@ class Habit:
 
 
 def person_edits(
-    corrections: Iterable[tuple[Tokens, Tokens]], mistakes: Iterable[tuple[Tokens, Tokens]]
+    corrections: Sequence[tuple[Tokens, Tokens]], ordinary: Sequence[tuple[Tokens, Tokens]]
 ) -> dict[Edit, Habit]:
     """The edits that are the person's own, and how often the corrections have each.
 
-    Both are pairs of a model's output and what is right. An edit is the person's where, made as
-    often as by the ``mistakes`` that the model makes anyhow, it would be as frequent in
-    ``corrections`` with a probability below 0.001 (a binomial distribution).
+    Both are pairs of a model's output and what is right; ``ordinary`` ones were made without the
+    person. An edit is the person's where, made as often as in pairs with as many right outputs
+    among the ``ordinary`` ones, it would be as frequent in ``corrections`` with a probability below
+    0.001 (a binomial distribution): who corrects only what is wrong has more of all mistakes.
     """
-    own, ordinary = _Counts.of(corrections), _Counts.of(mistakes)
+    own = _Counts.of(corrections)
+    wrong = _Counts.of([pair for pair in ordinary if pair[0] != pair[1]])
+    right = _Counts.of([pair for pair in ordinary if pair[0] == pair[1]])
+    share = _rightness(corrections) / max(_rightness(ordinary), 1e-9)
     found = {}
     for edit, count in own.edits.items():
-        seen, of = ordinary.edits[edit] + _PRIOR[0], ordinary.chances(edit) + _PRIOR[1]
+        chances = wrong.chances(edit) + min(1.0, share) * right.chances(edit)
+        seen, of = wrong.edits[edit] + _PRIOR[0], chances + _PRIOR[1]
         if count >= _LEAST and _at_least(count, own.chances(edit), seen / of) < _CHANCE:
             found[edit] = Habit(count, count / own.chances(edit))
     return found
+
+
+def _rightness(pairs: Sequence[tuple[Tokens, Tokens]]) -> float:
+    """How many outputs are right, for one that is wrong."""
+    right = sum(output == wanted for output, wanted in pairs)
+    return right / max(len(pairs) - right, 1)
 
 
 def _at_least(count: int, of: int, probability: float) -> float:
@@ -110,27 +121,23 @@ def _at_least(count: int, of: int, probability: float) -> float:
 class Rewritten:
     """Tokens with some edits made.
 
-    ``origins`` says of each which token it was, None: a new one; ``agreed`` whether the output has
-    it too.
+    ``origins`` says of each which token it was, None: a new one; ``sure`` whether it is what the
+    person would write, and has one more for END.
     """
 
     tokens: list[int]
     origins: list[int | None]
-    agreed: list[bool]
+    sure: list[bool]
 
 
-def rewrite(target: Tokens, output: Tokens, edits: Collection[Edit]) -> Rewritten:
-    """``target`` with those of the edits that make it like ``output``; with no others."""
+def corrected(output: Tokens, wanted: Tokens) -> Rewritten:
+    """``wanted``, as edits of ``output``."""
     tokens: list[int] = []
     origins: list[int | None] = []
-    agreed: list[bool] = []
     place = 0
-    for old, new in alignment(target, output):
-        made = old != new and (old, new) in edits
-        token, origin = (new, None) if made else (old, place)
-        if token is not None:
-            tokens.append(token)
-            origins.append(origin)
-            agreed.append(made or old == new)
+    for old, new in alignment(output, wanted):
+        if new is not None:
+            tokens.append(new)
+            origins.append(place if old == new else None)
         place += old is not None
-    return Rewritten(tokens, origins, agreed)
+    return Rewritten(tokens, origins, [True] * (len(tokens) + 1))

@@ -10,7 +10,7 @@ from transduce.workflow.trained import TrainedModel
 
 __all__ = ["KNOWN", "known_pairs"]
 
-KNOWN = 1000  # pairs, of all parts
+KNOWN = 4000  # pairs, of all parts
 _READ = 1_000_000  # pairs of train that these are drawn from: the first ones
 
 Pairs = list[tuple[str, str]]

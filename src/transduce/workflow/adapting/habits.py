@@ -1,0 +1,165 @@
+"""Where a person makes an edit: learnt from the tokens beside the places of a few corrections.
+
+Fifty corrections are too few to train a model on, but enough to see that ER is always written AH,
+or that a last IY is written IH. So for each edit of the person a logistic regression says how
+likely it is made at a place, from the token before and the token after. The pairs that a model was
+trained on are then written in the person's way (transformation-based learning, Brill 1995, with a
+probability for each rule), and teach what the corrections alone cannot.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from transduce.interfaces import BEGIN, END
+from transduce.workflow.adapting.edits import Edit, Rewritten, Tokens, alignment
+
+__all__ = ["Habits"]
+
+_RIDGE = 0.03  # half the weight of the squares of a regression's numbers
+_SURE = 0.85  # probability from which an edit is made
+_UNLIKELY = 0.5  # and below which the token stays
+_ITERATIONS = 100  # of L-BFGS
+
+
+@dataclass(frozen=True)
+class _Regression:
+    """``p = σ(bias + before[token before] + after[token after])``; 0 for a token not seen."""
+
+    bias: float
+    before: Mapping[int, float]
+    after: Mapping[int, float]
+
+    def probability(self, before: int, after: int) -> float:
+        score = self.bias + self.before.get(before, 0.0) + self.after.get(after, 0.0)
+        return 1 / (1 + math.exp(-score)) if score > 0 else 1 - 1 / (1 + math.exp(score))
+
+
+class Habits:
+    """How likely a person makes each of some ``edits`` at a place of a target."""
+
+    def __init__(self, corrections: Sequence[tuple[Tokens, Tokens]], edits: Iterable[Edit]) -> None:
+        """``corrections`` are pairs of a model's output and what the person wants."""
+        places = {edit: _Chances() for edit in edits}
+        for output, wanted in corrections:
+            for edit, place in places.items():
+                place.add(output, wanted, edit)
+        self._replaced: dict[int, dict[int | None, _Regression]] = {}
+        self._inserted: dict[int, _Regression] = {}
+        for (old, new), place in places.items():
+            if old is not None:
+                self._replaced.setdefault(old, {})[new] = place.regression()
+            elif new is not None:
+                self._inserted[new] = place.regression()
+
+    def changes(self, token: int) -> bool:
+        """Whether the person replaces a token, or leaves it out, somewhere."""
+        return token in self._replaced
+
+    def rewritten(self, target: Tokens) -> Rewritten:
+        """A target with those edits made that are likely."""
+        tokens: list[int] = []
+        origins: list[int | None] = []
+        sure: list[bool] = []
+        doubt = False  # whether something may be missing before the next token
+        for place, (before, token, after) in enumerate(_beside(target)):
+            new, probability = self._insertion(before, token)
+            if new is not None and probability >= _SURE:
+                tokens.append(new)
+                origins.append(None)
+                sure.append(not doubt)
+                doubt = False
+            doubt = doubt or _UNLIKELY < probability < _SURE
+            if place == len(target):
+                break
+            new, probability = self._replacement(before, token, after)
+            if probability >= _SURE and new is None:
+                continue
+            made = probability >= _SURE and new is not None
+            tokens.append(new if made and new is not None else token)
+            origins.append(None if made else place)
+            sure.append(not doubt and (made or probability <= _UNLIKELY))
+            doubt = False
+        return Rewritten(tokens, origins, [*sure, not doubt])
+
+    def _insertion(self, before: int, after: int) -> tuple[int | None, float]:
+        return max(
+            ((new, habit.probability(before, after)) for new, habit in self._inserted.items()),
+            key=lambda found: found[1],
+            default=(None, 0.0),
+        )
+
+    def _replacement(self, before: int, token: int, after: int) -> tuple[int | None, float]:
+        own = self._replaced.get(token, {})
+        return max(
+            ((new, habit.probability(before, after)) for new, habit in own.items()),
+            key=lambda found: found[1],
+            default=(None, 0.0),
+        )
+
+
+def _beside(tokens: Tokens) -> Iterator[tuple[int, int, int]]:
+    """Each token between its neighbours, and END at last."""
+    padded = [BEGIN, *tokens, END, END]
+    return zip(padded, padded[1:], padded[2:], strict=False)
+
+
+class _Chances:
+    """Where one edit could have been made, and was it."""
+
+    def __init__(self) -> None:
+        self._before: list[int] = []
+        self._after: list[int] = []
+        self._made: list[bool] = []
+
+    def add(self, output: Tokens, wanted: Tokens, edit: Edit) -> None:
+        """All places of an output."""
+        beside, place = [*_beside(output)], 0
+        inserted = False  # the person's token, at the gap before ``place``
+        for old, new in [*alignment(output, wanted), (END, END)]:
+            before, token, after = beside[place]
+            if old is None:
+                inserted = inserted or (old, new) == edit
+                continue
+            if edit[0] is None:
+                self._note(before, token, inserted)
+            elif old == edit[0]:
+                self._note(before, after, new == edit[1])
+            inserted, place = False, place + 1
+
+    def _note(self, before: int, after: int, made: bool) -> None:
+        self._before.append(before)
+        self._after.append(after)
+        self._made.append(made)
+
+    def regression(self) -> _Regression:
+        """The regression, with a ridge penalty on all but the bias."""
+        before_names, before = torch.unique(torch.tensor(self._before), return_inverse=True)
+        after_names, after = torch.unique(torch.tensor(self._after), return_inverse=True)
+        made = torch.tensor(self._made, dtype=torch.float64)
+        sizes = [1, len(before_names), len(after_names)]
+        numbers = torch.zeros(sum(sizes), dtype=torch.float64, requires_grad=True)
+        fit = torch.optim.LBFGS([numbers], max_iter=_ITERATIONS, line_search_fn="strong_wolfe")
+
+        def loss() -> Tensor:
+            fit.zero_grad()
+            bias, left, right = torch.split(numbers, sizes)
+            scores = bias + left[before] + right[after]
+            found: Tensor = torch.nn.functional.binary_cross_entropy_with_logits(
+                scores, made, reduction="sum"
+            ) + _RIDGE / 2 * (left.square().sum() + right.square().sum())
+            torch.autograd.backward(found)
+            return found
+
+        fit.step(loss)  # type: ignore[no-untyped-call]
+        bias, left, right = (part.tolist() for part in torch.split(numbers.detach(), sizes))
+        return _Regression(
+            bias[0],
+            dict(zip(before_names.tolist(), left, strict=True)),
+            dict(zip(after_names.tolist(), right, strict=True)),
+        )
