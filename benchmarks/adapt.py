@@ -7,8 +7,8 @@ in an order drawn from a seed and corrects what the model (greedy) writes otherw
 where a rule of theirs is not kept, and where the model errs. After 5, 50 and 500 corrections all
 that was read through, what was right too, is a file for the command, whose seconds are printed;
 with ``--wrong-only`` the corrections alone. The test words that a person writes otherwise than the
-dictionary are *changed*, all the rest *others*; a word is right if any of its pronunciations, by the
-person's rules, is given. Words of train are left out of dev.
+dictionary are *changed*, all the rest *others*; a word is right if any of its pronunciations, by
+the person's rules, is given. Words of train are left out of dev.
 
 Settings of the command were chosen with persons A to D on dev; E and F had no part in it.
 """
