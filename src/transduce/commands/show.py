@@ -106,6 +106,8 @@ def _origin(trained: TrainedModel) -> str:
         lines.append(f"imported: a published model of the family {imported.get('family')}")
     if model.from_ is not None:
         lines.append(f"trained on from {model.from_}")
+    if model.encoder_from is not None:
+        lines.append(f"trained with the encoder of {model.encoder_from}")
     versions = _section(trained.report, "versions")
     if "created" in trained.report:
         by = ", ".join(f"{name} {text}" for name, text in versions.items())

@@ -241,6 +241,8 @@ class ModelConfig(Section):
     new_symbols: Annotated[
         tuple[Name, ...], Field(max_length=100_000)
     ] = ()  # with from: symbols that its vocabulary gets besides
+    # a run's directory: its encoder, source embedding and source tokenizer, the rest is new
+    encoder_from: FilePath | None = None
     frontend: FrontendConfig = EmbeddingConfig()  # others: where the source is no text
     encoder: EncoderConfig = RecurrentEncoderConfig(kind="lstm")
     beside: BesideConfig | None = None  # with data.beside: what reads that
@@ -269,3 +271,8 @@ class ModelConfig(Section):
         return self.model_copy(
             update={"frontend": own.frontend, "encoder": own.encoder, "beside": None}
         )
+
+    @property
+    def begins_with_another(self) -> bool:
+        """Whether a trained model settles some of it: ``from`` or ``encoder_from``."""
+        return self.from_ is not None or self.encoder_from is not None

@@ -210,6 +210,11 @@ def require_agreement(config: Config) -> None:
             f"targets as they are cut; got {config.training.target_subword_sampling:g}"
         )
     _refuse_odd_inputs(config)
+    if config.training.teacher and config.training.denoising == "spans":
+        raise ConfigError(
+            "training.denoising must be none or infilling with training.teacher, which tells of "
+            "whole targets; got spans"
+        )
     kind, frontend = config.data.input.kind, config.model.frontend.kind
     known = config.model.from_ is None
     if kind == "text":
@@ -234,6 +239,8 @@ def require_agreement(config: Config) -> None:
             config.data.beside is None and not isinstance(config.data.source, int | str),
             "one column",
         ),
+        ("training.denoising", config.training.denoising, "none"),
+        ("model.encoder_from", config.model.encoder_from, "none"),
         (
             "data.tags",
             config.data.parts is not None and config.data.tags in ("source", "both"),
@@ -308,6 +315,8 @@ _OF_OTHERS = {
     "risk_metric": ("risk_weight",),
     "risk_samples": ("risk_weight",),
     "risk_sharpness": ("risk_weight",),
+    "denoising_share": ("denoising",),
+    "denoising_span": ("denoising",),
     "adversarial_size": ("adversarial_weight", "virtual_adversarial_weight"),
 }
 

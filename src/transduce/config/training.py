@@ -75,6 +75,11 @@ class TrainingConfig(Section):
     # 2020), power of unigram's probabilities (Kudo 2018); SentencePiece's alpha
     source_subword_sampling: Probability = 0.0
     target_subword_sampling: Probability = 0.0
+    # Spans of sources hidden: infilling writes the whole target (Lewis et al. 2020), spans what was
+    # hidden (Raffel et al. 2020)
+    denoising: Literal["infilling", "spans"] | None = None
+    denoising_share: Annotated[float, Bounds(gt=0, lt=1)] = 0.3  # of tokens that are hidden
+    denoising_span: Annotated[float, Bounds(ge=1, le=1000)] = 3.0  # tokens of a span, in the mean
     tag_orders: Count = 1  # orders in which a source's tags are read, an epoch each
     average: Literal["none", "ema", "last"] = "ema"
     ema_decay: Probability = 0.999

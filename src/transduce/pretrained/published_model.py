@@ -87,12 +87,15 @@ def _load(folder: Path, device: str) -> TrainedModel:
 
 
 def read_learnt_from(config: Config) -> LearntFrom:
-    """What ``model.from`` and ``training.teacher`` name: folders or names on the hub.
+    """What ``model.from``, ``model.encoder_from`` and ``training.teacher`` name: folders or names
+    on the hub.
 
     Raises ModelError as ``read_pretrained``, and NoModelError where nothing has the name.
     """
-    base = None if config.model.from_ is None else read_pretrained(str(config.model.from_))
-    return LearntFrom(base, tuple(read_pretrained(str(path)) for path in config.training.teacher))
+    named = config.model.from_, config.model.encoder_from
+    base, encoder = (None if path is None else read_pretrained(str(path)) for path in named)
+    teachers = tuple(read_pretrained(str(path)) for path in config.training.teacher)
+    return LearntFrom(base, teachers, encoder)
 
 
 def read_pretrained(

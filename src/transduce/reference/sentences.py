@@ -145,6 +145,8 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     "ModelConfig": {
         "preset": "A family and a size that set the other keys of this section.",
         "from": "A trained or published model to start from: a directory or a name on the hub.",
+        "encoder_from": "A trained model whose encoder, source embedding and source tokenizer are "
+        "taken; the rest is new.",
         "new_symbols": "With `from`: symbols that are added to its vocabulary.",
         "embedding_width": "Size of an embedding; if none, the width of encoder and decoder.",
         "scale_embeddings": "Whether embeddings are multiplied by the square root of their width.",
@@ -256,6 +258,10 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "source_word_dropout": "Share of the source's tokens that are hidden.",
         "switchout_temperature": "SwitchOut: how many source tokens are replaced by random ones; "
         "1 is about every second sentence.",
+        "denoising": "Spans of sources are hidden, each epoch others; `infilling`: the target "
+        "stays, `spans`: it is what was hidden.",
+        "denoising_share": "Share of the source's tokens that are hidden.",
+        "denoising_span": "Tokens of a hidden span, in the mean.",
         "source_subword_sampling": "Sources are cut anew each epoch: share of merges left "
         "out (bpe), power of probabilities (unigram).",
         "target_subword_sampling": "The same for targets.",

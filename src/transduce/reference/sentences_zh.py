@@ -146,6 +146,7 @@ SENTENCES_ZH: Mapping[str, Mapping[str, str]] = {
     "ModelConfig": {
         "preset": "模型系列和大小，用来设定本节的其他键。",
         "from": "从哪个已训练或已发布的模型开始：其目录，或其在 hub 上的名称。",
+        "encoder_from": "从哪个已训练的模型取编码器、源端嵌入和源端分词器；其余部分是新的。",
         "new_symbols": "与 `from` 一起使用：加入词表的新符号。",
         "embedding_width": "词嵌入的维数；none 为编码器和解码器的维数。",
         "scale_embeddings": "词嵌入是否乘以其维数的平方根。",
@@ -253,6 +254,10 @@ SENTENCES_ZH: Mapping[str, Mapping[str, str]] = {
         "word_dropout": "解码器输入词元中被隐藏的比例。",
         "source_word_dropout": "源端词元中被隐藏的比例。",
         "switchout_temperature": "SwitchOut：多少源端词元换成随机词元；1 约为每两句换一个。",
+        "denoising": "遮盖源端的片段，每轮不同；"
+        "`infilling`：目标不变，`spans`：目标是被遮盖的内容。",
+        "denoising_share": "源端词元中被遮盖的比例。",
+        "denoising_span": "一个被遮盖片段的平均词元数。",
         "source_subword_sampling": "源文本每轮重新切分：bpe 舍弃合并的概率，unigram 概率的指数。",
         "target_subword_sampling": "同上，用于目标文本。",
         "tag_orders": "源端标签的排列顺序数，每轮用不同的顺序。",

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from transduce.batches.batching import Batches, prefetch
+from transduce.batches.changes.changed_batches import ChangedBatches
 from transduce.config import Config, SearchConfig
 from transduce.config.wording import short
 from transduce.engine import choose_engine
@@ -32,6 +33,7 @@ from transduce.workflow.fitting.pair_limits import (
     refuse_long_pairs,
     target_positions,
 )
+from transduce.workflow.fitting.training_batches import masking
 from transduce.workflow.predicting.details import PLAIN, Details
 from transduce.workflow.predicting.source_limits import longest_source
 from transduce.workflow.readers.source_reader import Corpus
@@ -338,7 +340,10 @@ def pair_batches(
     _refuse_long(trained, corpus)
     _tell_left_out(corpus)
     batches = Batches(corpus, budget, seed=0)
-    return _Anew(batches) if trained.reader.in_files else list(batches.iterate(0))
+    if trained.reader.in_files:
+        return _Anew(batches)
+    # What learnt to write what is hidden is measured by that, always on the same spans.
+    return list(ChangedBatches(batches, masking(trained)).iterate(0))
 
 
 def _tell_left_out(corpus: Corpus) -> None:

@@ -216,3 +216,79 @@ def test_dropout_of_training_takes_the_place_of_the_recipes_own(tmp_path):
     config = recipe(training={**STEPS, "dropout": 0.5})
     learnt = fit(config, corpora_from_lists(FIRST, FIRST[:2], 0.1), tmp_path / "run")
     assert rates(learnt) == {0.5}
+
+
+def begun(base: TrainedModel, folder: Path, **sections: object) -> tuple[TrainedModel, list[str]]:
+    """A run with the base's encoder, which learns next to nothing."""
+    given = {"learning_rate": 1e-12, **STEPS, **sections.pop("training", {})}
+    encoder = {"encoder_from": str(folder / "base"), "decoder": {"kind": "lstm", **WIDE}}
+    model = encoder | sections.pop("model", {})
+    target = {"target": {"kind": "character"}} | sections.pop("tokenizer", {})
+    config = Config.from_mapping(
+        {"model": model, "training": given, "tokenizer": target, "engine": "reference", **sections}
+    )
+    said: list[str] = []
+    data = corpora_from_lists(SECOND, SECOND[:2], 0.1)
+    known = LearntFrom(encoder=base)
+    return fit(config, data, folder / "begun", learnt_from=known, say=said.append), said
+
+
+def test_an_encoder_alone_is_taken(base, tmp_path):
+    now, said = begun(base, tmp_path)
+    before, after = named_weights(base.model), named_weights(now.model)
+    taken = {name for name in after if name.startswith(("encoder.", "source_embedding."))}
+    for name in taken:
+        torch.testing.assert_close(after[name][: len(before[name])], before[name])
+    weights = sum(after[name].numel() for name in taken)
+    total = sum(weight.numel() for weight in after.values())
+    assert (
+        f"from model: encoder and source embedding, {weights:,} of {total:,} weights; "
+        "1 of 7 source symbols are new"
+    ) in said
+    assert now.config.model.encoder.kind == "gru"
+    assert now.config.model.decoder.kind == "lstm"
+    symbols = now.source_tokenizer.symbols(range(now.source_tokenizer.size))
+    assert symbols == [*base.source_tokenizer.symbols(range(6)), "c"]
+    assert now.target_tokenizer.config.kind == "character"
+    assert TrainedModel.load(tmp_path / "begun", "cpu").config == now.config
+
+
+def test_a_shared_tokenizer_is_that_of_the_encoder(base, tmp_path):
+    now, _ = begun(base, tmp_path, tokenizer={"shared": True})
+    assert now.source_tokenizer.to_json() == now.target_tokenizer.to_json()
+    assert {"a", "b", "c", "z"} <= set(
+        now.source_tokenizer.symbols(range(now.source_tokenizer.size))
+    )
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"model": {"encoder": {"kind": "gru", "width": 12}}}, "model.encoder must be that of"),
+        ({"model": {"embedding_width": 12}}, "model.embedding_width must be that of"),
+        ({"model": {"scale_embeddings": False}}, "model.scale_embeddings must be that of"),
+        ({"tokenizer": {"source": {"kind": "word"}}}, "tokenizer.source must be that of"),
+        ({"training": {"lora_rank": 2}}, "training.lora_rank must be none with model.encoder_from"),
+        ({"model": {"new_symbols": ["q"]}}, "model.new_symbols must be none without model.from"),
+    ],
+)
+def test_what_does_not_go_with_an_encoder_is_named(sections, message, base, tmp_path):
+    with pytest.raises(ConfigError, match=message):
+        begun(base, tmp_path, **sections)
+
+
+def test_an_encoder_of_the_same_kind_may_be_said(base, tmp_path):
+    said = {"kind": "gru", "width": 8, "dropout": 0.5}
+    now, _ = begun(base, tmp_path, model={"encoder": said})
+    assert now.config.model.encoder.dropout == 0.5  # the recipe's
+
+
+def test_an_encoder_has_to_be_read_and_stands_alone(base, tmp_path):
+    config = recipe(model={"encoder_from": "x"})
+    corpora = corpora_from_lists(FIRST, FIRST[:2], 0.1)
+    with pytest.raises(ConfigError, match=r"model\.encoder_from must have been read; got x"):
+        fit(config, corpora, tmp_path / "a")
+    with pytest.raises(
+        ConfigError, match=r"model\.encoder_from must be none with model\.from; got x"
+    ):
+        fit(config, corpora, tmp_path / "b", learnt_from=LearntFrom(base, encoder=base))

@@ -12,7 +12,7 @@ from torch import Tensor
 from transduce.batches.changes.chance_of_pairs import chance_of_pair
 from transduce.interfaces import BEGIN, Batch, Source
 
-__all__ = ["RowSampler", "SampledSources", "SampledTargets"]
+__all__ = ["RowSampler", "SampledSources", "SampledTargets", "rows_of"]
 
 
 class RowSampler(Protocol):
@@ -35,7 +35,9 @@ class SampledSources:
         source = batch.source
         rows = [
             self._cut(row, chance_of_pair(self._seed, epoch, index, 0))
-            for row, index in zip(_rows(source.tokens, source.lengths), batch.indices, strict=True)
+            for row, index in zip(
+                rows_of(source.tokens, source.lengths), batch.indices, strict=True
+            )
         ]
         return replace(batch, source=Source.of_tokens(rows))
 
@@ -54,7 +56,7 @@ class SampledTargets:
         if not batch.indices:
             return batch
         rows = []
-        old = _rows(batch.target[:, 1:], batch.target_lengths)
+        old = rows_of(batch.target[:, 1:], batch.target_lengths)
         for row, index in zip(old, batch.indices, strict=True):
             chance = chance_of_pair(self._seed, epoch, index, 1)
             rows.append(_within(self._sampler.sample(row, chance), row, self._longest))
@@ -62,7 +64,7 @@ class SampledTargets:
         return replace(batch, target=target.values, target_lengths=target.lengths - 1)
 
 
-def _rows(tokens: Tensor, lengths: Tensor) -> Iterator[list[int]]:
+def rows_of(tokens: Tensor, lengths: Tensor) -> Iterator[list[int]]:
     """Rows without END, of int64 ``[B, S]`` and lengths that count it."""
     for row, length in zip(tokens.tolist(), lengths.tolist(), strict=True):
         yield row[: length - 1]

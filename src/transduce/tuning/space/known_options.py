@@ -106,7 +106,7 @@ def _dropout(config: Config) -> TunedOption:
     own = config.training.dropout
     if own is None:
         own = config.model.encoder.dropout
-    if config.model.from_ is not None or config.training.dropout is not None:
+    if config.model.begins_with_another or config.training.dropout is not None:
         return option_of("dropout", "training.dropout", own, _DROPOUTS)
     others = [(share, {f"model.{side}.dropout": share for side in _SIDES}) for share in _DROPOUTS]
     return _option("dropout", config.model.encoder.dropout, others)

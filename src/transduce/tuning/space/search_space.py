@@ -25,7 +25,7 @@ _RANGE = re.compile(r"\s*([-+.\deE]+?)\s*\.\.\s*([-+.\deE]+)\s*")
 _OF_A_BASE = ("width", "layers")  # what model.from has settled
 # What changes the measure, or how long and where a trial trains: no trial could be compared
 # with another.
-_FIXED = ("name", "data", "evaluation", "engine", "model.from")
+_FIXED = ("name", "data", "evaluation", "engine", "model.from", "model.encoder_from")
 _FIXED_OF_TRAINING = (
     *("max_minutes", "max_steps", "max_epochs", "patience", "metric", "seed", "device", "threads"),
     *("evaluate_every", "checkpoint_every", "dev_sentences", "tensorboard"),
@@ -70,7 +70,7 @@ def choose_space(recipe: Mapping[str, Any], config: Config, tried: Sequence[str]
 
 def _usual(recipe: Mapping[str, Any], config: Config) -> Iterator[TunedOption]:
     for name, make in KNOWN_OPTIONS.items():
-        if name in _OF_A_BASE and config.model.from_ is not None:
+        if name in _OF_A_BASE and config.model.begins_with_another:
             continue
         if name == "ctc_weight" and not config.model.ctc:
             continue
@@ -102,10 +102,9 @@ def _refusal(value: Value, recipe: Mapping[str, Any]) -> str | None:
 def _asked(text: str, recipe: Mapping[str, Any], config: Config) -> TunedOption:
     name, equals, listed = text.partition("=")
     name = name.strip()
-    if name in _OF_A_BASE and config.model.from_ is not None:
-        raise ConfigError(
-            f"--try must not name {name} where model.from is given, which has its own"
-        )
+    if name in _OF_A_BASE and config.model.begins_with_another:
+        key = "model.encoder_from" if config.model.from_ is None else "model.from"
+        raise ConfigError(f"--try must not name {name} where {key} is given, which has its own")
     if name in KNOWN_OPTIONS and not equals:
         option = _possible(KNOWN_OPTIONS[name](config), recipe)
         if len(option.values) < 2:

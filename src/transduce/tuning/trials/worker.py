@@ -106,7 +106,8 @@ class _Trials:
         return self._corpora[1]
 
     def _learnt_from(self, config: Config) -> LearntFrom:
-        key = f"{config.model.from_} {config.training.teacher}"
+        model = config.model
+        key = f"{model.from_} {model.encoder_from} {config.training.teacher}"
         if self._models is None or self._models[0] != key:
             self._models = key, read_learnt_from(config)
         return self._models[1]

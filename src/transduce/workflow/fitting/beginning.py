@@ -8,7 +8,7 @@ from typing import Protocol
 from transduce.config import Config
 from transduce.errors import ConfigError
 from transduce.workflow.corpora.survey import Tokenizers
-from transduce.workflow.fitting.continuing import FromModel, require_same_input
+from transduce.workflow.fitting.continuing import FromEncoder, FromModel, require_same_input
 from transduce.workflow.trained import TrainedModel
 
 __all__ = ["Beginning", "FromData", "LearntFrom", "choose_beginning", "whole_recipe"]
@@ -19,11 +19,12 @@ _SIDES = ("encoder", "decoder")
 @dataclass(frozen=True, slots=True)
 class LearntFrom:
     """The models that a recipe names, read: ``base`` by ``model.from``, ``teachers`` by
-    ``training.teacher``.
+    ``training.teacher``, ``encoder`` by ``model.encoder_from``.
     """
 
     base: TrainedModel | None = None
     teachers: tuple[TrainedModel, ...] = ()
+    encoder: TrainedModel | None = None
 
 
 class Beginning(Protocol):
@@ -42,8 +43,11 @@ class Beginning(Protocol):
         """Those of the run; ``learn`` is what the data gave, None where nothing was learnt."""
         ...
 
-    def fill(self, trained: TrainedModel) -> None:
-        """Give a fresh model its first weights. Raises ModelError where they do not fit."""
+    def fill(self, trained: TrainedModel) -> list[str]:
+        """Give a fresh model its first weights; lines for who waits, where not all are taken.
+
+        Raises ModelError where they do not fit.
+        """
         ...
 
     def grown(self, trained: TrainedModel) -> bool:
@@ -66,8 +70,9 @@ class FromData:
             raise ValueError("tokenizers must have been learnt")
         return learn
 
-    def fill(self, trained: TrainedModel) -> None:
+    def fill(self, trained: TrainedModel) -> list[str]:
         """Its weights are drawn already."""
+        return []
 
     def grown(self, trained: TrainedModel) -> bool:
         """False: all its symbols are new."""
@@ -82,14 +87,22 @@ def choose_beginning(config: Config, learnt_from: LearntFrom) -> Beginning:
             f"training.teacher must have been read; got {len(teachers)} of "
             f"{len(config.training.teacher)} models"
         )
+    if config.model.new_symbols and base is None:
+        raise ConfigError(
+            f"model.new_symbols must be none without model.from; got {config.model.new_symbols[0]}"
+        )
+    encoder, named = learnt_from.encoder, config.model.encoder_from
+    if (encoder is None) != (named is None):
+        raise ConfigError(f"model.encoder_from must have been read; got {named}")
+    if encoder is not None:
+        for key, other in (("model.from", base), ("training.teacher", teachers)):
+            if other:
+                raise ConfigError(f"model.encoder_from must be none with {key}; got {named}")
+        return FromEncoder(encoder)
     if base is not None:
         return FromModel(base)
     if config.model.from_ is not None:
         raise ConfigError(f"model.from must have been read; got {config.model.from_}")
-    if config.model.new_symbols:
-        raise ConfigError(
-            f"model.new_symbols must be none without model.from; got {config.model.new_symbols[0]}"
-        )
     return FromTeacher(teachers[0]) if teachers else FromData()
 
 
@@ -140,8 +153,9 @@ class FromTeacher:
         """The teacher's."""
         return self._teacher.source, self._teacher.target_tokenizer
 
-    def fill(self, trained: TrainedModel) -> None:
+    def fill(self, trained: TrainedModel) -> list[str]:
         """Its weights are drawn already."""
+        return []
 
     def grown(self, trained: TrainedModel) -> bool:
         """False: all its weights are new."""

@@ -3,7 +3,8 @@
 ``model: {from: PATH}`` takes all of them from a run, whatever language or task it learnt, or from a
 published model. Symbols that the new data has and the old vocabulary does not are put
 after it; each begins as the mean of the others, which is what a model is least surprised
-by (Hewitt 2021), with a little noise to tell them apart.
+by (Hewitt 2021), with a little noise to tell them apart. ``model: {encoder_from: PATH}`` takes
+what reads sources alone.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from torch import Tensor
 from transduce.compress import floats_of
 from transduce.config import Config
 from transduce.config.data import InputConfig
+from transduce.config.model import EncoderConfig
 from transduce.errors import ConfigError, ModelError
 from transduce.models.seq2seq import Seq2Seq
 from transduce.models.storage import named_weights, set_weights
@@ -27,7 +29,7 @@ from transduce.tokenization.tokenizer import Tokenizer
 from transduce.workflow.corpora.survey import Tokenizers
 from transduce.workflow.trained import TrainedModel
 
-__all__ = ["FromModel", "require_same_input"]
+__all__ = ["FromEncoder", "FromModel", "require_same_input"]
 
 _LISTED = ("character", "whitespace", "word")  # kinds whose symbols are a list that can grow
 _NOISE = 0.1  # of the standard deviation of a table's entries
@@ -58,7 +60,11 @@ class FromModel:
         for section in ("model", "tokenizer"):
             _refuse_own(config, section)
         require_same_input(config, base, "model.from")
-        start = {"from_": config.model.from_, "new_symbols": config.model.new_symbols}
+        start = {
+            "from_": config.model.from_,
+            "new_symbols": config.model.new_symbols,
+            "encoder_from": None,  # where the base began is no matter any more
+        }
         given = config.training.model_fields_set
         kept = {name: getattr(base.training, name) for name in _KEPT if name not in given}
         own = config.search.model_fields_set
@@ -108,7 +114,7 @@ class FromModel:
         """Whether it has more symbols than the base."""
         return _sizes(trained) != _sizes(self._base)
 
-    def fill(self, trained: TrainedModel) -> None:
+    def fill(self, trained: TrainedModel) -> list[str]:
         """Give a fresh model the base's weights. Raises ModelError where they do not fit."""
         stored = self._base.config.weights
         if stored != "float32":
@@ -138,6 +144,92 @@ class FromModel:
             own[name] = _grown(table, rows[name], each) if name in rows else table
         with torch.no_grad():
             set_weights(trained.model, own)
+        return []
+
+
+class FromEncoder:
+    """A run begins with the encoder of another model, and what stands before it; one kind of
+    ``Beginning``. Targets, the decoder and all else are learnt anew.
+    """
+
+    learns = True
+
+    def __init__(self, base: TrainedModel) -> None:
+        """Raises ModelError where it has no encoder of ours, or sources of several tokenizers."""
+        if not isinstance(base.model, Seq2Seq):
+            raise ModelError("model.encoder_from must be of a family with modules of ours")
+        self._base = base
+        self._source = _plain(base.source_tokenizer, "model.encoder_from")
+
+    def config(self, config: Config) -> Config:
+        """A recipe with the base's encoder and source tokenizer; dropout is the recipe's.
+
+        Raises ConfigError where it says others.
+        """
+        base = self._base.config
+        require_same_input(config, base, "model.encoder_from")
+        if config.training.lora_rank is not None:
+            raise ConfigError(
+                "training.lora_rank must be none with model.encoder_from, whose decoder is new; "
+                f"got {config.training.lora_rank}"
+            )
+        own, tokenizers = config.model, config.tokenizer
+        encoder = own.encoder if "encoder" in own.model_fields_set else base.model.encoder
+        known = base.model
+        for key, said, wanted in (
+            ("model.encoder", _shape(encoder), _shape(known.encoder)),
+            ("model.embedding_width", own.embedding_width, known.embedding_width),
+            ("model.scale_embeddings", own.scale_embeddings, known.scale_embeddings),
+            ("tokenizer.source", tokenizers.source, base.tokenizer.source),
+        ):
+            given = key != "tokenizer.source" or "source" in tokenizers.model_fields_set
+            if given and said != wanted:
+                raise ConfigError(f"{key} must be that of model.encoder_from; got another")
+        model = own.model_copy(update={"encoder": encoder})
+        taken = tokenizers.model_copy(update={"source": base.tokenizer.source})
+        return config.model_copy(update={"model": model, "tokenizer": taken})
+
+    def tokenizers(self, config: Config, learn: Tokenizers | None) -> Tokenizers:
+        """The base's for sources, with the new symbols that ``learn`` found; ``learn``'s for
+        targets, unless both sides share one.
+        """
+        if learn is None:
+            raise ValueError("tokenizers of targets must have been learnt")
+        source = _extended(self._source, learn[0], ())
+        return source, source if config.tokenizer.shared else learn[1]
+
+    def grown(self, trained: TrainedModel) -> bool:
+        """False: much else is new, too."""
+        return False
+
+    def fill(self, trained: TrainedModel) -> list[str]:
+        """Give a fresh model the base's encoder. Raises ModelError where it does not fit."""
+        before = {name: floats_of(w) for name, w in named_weights(self._base.model).items()}
+        own = dict(named_weights(trained.model))
+        rows = _origins(self._source, _plain(trained.source_tokenizer, "model.encoder_from"))
+        taken = 0
+        for name in own:
+            if name == "source_embedding.weight":
+                own[name] = _grown(before[name], rows)
+            elif name.startswith("encoder."):
+                if name not in before:
+                    raise ModelError(f"model.encoder_from must hold {name}; it does not")
+                own[name] = before[name]
+            else:
+                continue
+            taken += own[name].numel()
+        with torch.no_grad():
+            set_weights(trained.model, own)
+        new, all_weights = rows.count(None), sum(w.numel() for w in own.values())
+        return [
+            f"from {self._base.config.name}: encoder and source embedding, {taken:,} of "
+            f"{all_weights:,} weights; {new:,} of {len(rows):,} source symbols are new"
+        ]
+
+
+def _shape(encoder: EncoderConfig) -> dict[str, object]:
+    """All but dropout, which is no matter of weights."""
+    return encoder.model_dump(exclude={"dropout", "attention_dropout"})
 
 
 def require_same_input(config: Config, other: Config, key: str) -> None:
@@ -152,11 +244,11 @@ def _sizes(trained: TrainedModel) -> list[int]:
     return [len(w) for name, w in trained.model.named_parameters() if name in names]
 
 
-def _plain(side: object) -> Tokenizer:
+def _plain(side: object, key: str = "model.from") -> Tokenizer:
     if isinstance(side, Tokenizer):
         return side
     raise ModelError(
-        "model.from must have one tokenizer a side; got a mixture whose parts have their own"
+        f"{key} must have one tokenizer a side; got a mixture whose parts have their own"
     )
 
 

@@ -104,7 +104,7 @@ def fit(
                 "data.dev_fraction"
             )
         fingerprint = run_fingerprint(config, corpora)
-        trained, seen = _untrained(config, corpora, folder, beginning, resume, shared)
+        trained, seen, begun = _untrained(config, corpora, folder, beginning, resume, shared)
         corpus = _encode(config, corpora, trained, folder, fingerprint, shared)
         symbols, device = trained.target_tokenizer.size, trained.model.device
         refuse_long_pairs(config.model, corpus, symbols, device, learned=True)
@@ -113,7 +113,7 @@ def fit(
         data_report = _describe_data(corpora, corpus, seen, sampler)
         if main:
             for line in itertools.chain(
-                _data_lines(data_report), misfits(trained, corpora, seen.first)
+                begun, _data_lines(data_report), misfits(trained, corpora, seen.first)
             ):
                 say(line)
         _refuse_emptied(corpora, corpus)
@@ -157,8 +157,8 @@ def _untrained(
     beginning: Beginning,
     resume: bool,
     shared: SharedData | None,
-) -> tuple[TrainedModel, Seen]:
-    """The model as training begins with it, on its device."""
+) -> tuple[TrainedModel, Seen, list[str]]:
+    """The model as training begins with it, on its device, and what is to be said of that."""
     known = _known_tokenizers(folder, config) if resume else None
     if known is None and not beginning.learns:
         known = beginning.tokenizers(config, None)
@@ -172,10 +172,10 @@ def _untrained(
     refuse_large_model(config, tokenizers, device)
     torch.manual_seed(config.training.seed)
     trained = TrainedModel.fresh(config, *tokenizers)
-    beginning.fill(trained)
+    begun = beginning.fill(trained)
     _choose_what_learns(trained, grown=beginning.grown(trained))
     trained.model.to(device)
-    return trained, seen
+    return trained, seen, begun
 
 
 @contextmanager

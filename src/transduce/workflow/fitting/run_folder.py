@@ -29,6 +29,7 @@ _LATER = {
     "window": None,
     "beside": None,
     "ctc_positions": 1,
+    "encoder_from": None,
 }
 
 

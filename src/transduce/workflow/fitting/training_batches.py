@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from transduce.batches.batching import Batches
 from transduce.batches.changes.changed_batches import BatchChange, ChangedBatches
+from transduce.batches.changes.masked_spans import MaskedSpans
 from transduce.batches.changes.subword_sampling import SampledSources, SampledTargets
 from transduce.batches.changes.switched_tokens import HiddenTokens, SwitchOut
 from transduce.batches.changes.tag_order import TagOrder
@@ -21,7 +22,7 @@ from transduce.workflow.readers.source_reader import Corpus
 from transduce.workflow.tokenizer_files import SideTokenizer
 from transduce.workflow.trained import TrainedModel
 
-__all__ = ["training_batches"]
+__all__ = ["masking", "training_batches"]
 
 
 def training_batches(
@@ -48,6 +49,7 @@ def _changes(trained: TrainedModel) -> Iterator[BatchChange]:
         strength = training.target_subword_sampling
         writes = _sampler("target", trained.target_tokenizer, strength)
         yield SampledTargets(writes, training.seed, target_positions(model))
+    yield from masking(trained)
     if training.source_word_dropout:
         first_tag = trained.source_tokenizer.first_tag
         yield HiddenTokens(training.source_word_dropout, first_tag, training.seed)
@@ -56,6 +58,24 @@ def _changes(trained: TrainedModel) -> Iterator[BatchChange]:
         yield SwitchOut(training.switchout_temperature, first_tag, training.seed)
     if training.tag_orders > 1:
         yield _tag_order(trained)
+
+
+def masking(trained: TrainedModel) -> list[MaskedSpans]:
+    """What hides spans of sources, in training and where losses are measured; none in most recipes.
+
+    Raises ConfigError where targets cannot be pieces of sources.
+    """
+    training = trained.config.training
+    if training.denoising is None:
+        return []
+    only_spans, source = training.denoising == "spans", trained.source_tokenizer
+    if only_spans and source.to_json() != trained.target_tokenizer.to_json():
+        raise ConfigError(
+            "tokenizer.shared must be true where training.denoising is spans, whose targets are "
+            "pieces of sources; got other symbols for targets"
+        )
+    share, mean = training.denoising_share, training.denoising_span
+    return [MaskedSpans(share, mean, source.first_tag, training.seed, only_spans)]
 
 
 def _sampler(side: str, tokenizer: SideTokenizer, strength: float) -> SubwordSampler:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from transduce.config import Config, DataConfig, SearchConfig
+from transduce.config import Config, DataConfig, SearchConfig, require_one_input
 from transduce.errors import ConfigError, DataError
 from transduce.files import locked, write_text
 from transduce.reading.columns import Layout, SourceColumn, layout_of
@@ -111,6 +111,8 @@ def augment(
     The same again goes on where it was stopped; with another tag, noise or least confidence what
     was said is not asked for again. Raises ConfigError, DataError, ModelError, BusyError, OSError.
     """
+    for own in (config, trained.config):
+        require_one_input(own, "pairs that a model makes")
     part = _own_part(config, augmenting.part)
     made = _MadeFromText(config, trained, part, augmenting)
     made.require_fit()

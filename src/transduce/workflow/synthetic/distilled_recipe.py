@@ -32,7 +32,7 @@ def recipe_text(
     training, model = values.get("training", {}), values.get("model", {})
     for key in _OF_OTHER_RUNS:
         training.pop(key, None)
-    for key in ("from", "new_symbols"):
+    for key in ("from", "new_symbols", "encoder_from"):
         model.pop(key, None)
     values["name"] = f"{config.name}-student"
     values["data"] = _data(config, folder, parts)
