@@ -17,7 +17,7 @@ from tokenizers import models
 from torch import Tensor
 
 from transduce.compress import floats_of
-from transduce.config import Config
+from transduce.config import Config, require_one_input
 from transduce.config.data import InputConfig
 from transduce.config.model import EncoderConfig
 from transduce.errors import ConfigError, ModelError
@@ -168,6 +168,8 @@ class FromEncoder:
         """
         base = self._base.config
         require_same_input(config, base, "model.encoder_from")
+        for one in (config, base):
+            require_one_input(one, "an encoder that is taken")
         if config.training.lora_rank is not None:
             raise ConfigError(
                 "training.lora_rank must be none with model.encoder_from, whose decoder is new; "
