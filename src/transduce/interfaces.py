@@ -310,9 +310,8 @@ class Listener(Stepper[S], Protocol[S]):
     def ctc_log_probs(self, state: S) -> Tensor | None:
         """Log-probabilities of each position's symbol, float32 ``[B, S·K, V]``.
 
-        Each vector of the memory has K positions. PADDING is the blank, certain where nothing
-        real stands. None where the model has no
-        such output.
+        Each vector of the memory has K positions. PADDING is the blank, certain where nothing real
+        stands. None where the model has no such output.
         """
         ...
 
