@@ -131,8 +131,8 @@ REFUSED: list[tuple[dict[Any, Any], str]] = [
      "data.train.1.sourc must be a known key; did you mean source?"),
     ({"data": {"source": {"tag": 1}}}, "data.source.tag must be a known key; did you mean tags?"),
     ({"model": {"copy_sources": True}}, "model.copy_sources must be a known key; "
-     "known here: preset, from, new_symbols, frontend, encoder, beside, decoder, embedding_width, "
-     "scale_embeddings, tie, copy, ctc, ctc_positions"),
+     "known here: preset, from, new_symbols, encoder_from, frontend, encoder, beside, decoder, "
+     "embedding_width, scale_embeddings, tie, copy, ctc, ctc_positions"),
     ({"model": {"encoder": {"kind": "lstm", "layer": 3}}},
      "model.encoder.layer must be a known key of kind lstm; did you mean layers?"),
     ({"model": {"encoder": {"kind": "lstm", "feedforward": 3}}},

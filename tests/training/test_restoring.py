@@ -89,6 +89,7 @@ def change_tensor(checkpoint: Path, group: str, name: str, tensor: Tensor | None
         lambda s: s["position"].update(step=2.0),
         lambda s: s["position"].update(step=2**63),
         lambda s: s["position"].update(batch="2"),
+        lambda s: s["position"].update(batch=1000),  # more than an epoch has
         lambda s: s["position"].update(epoch=True),
         lambda s: s["position"].update(minutes=math.nan),
         lambda s: s["position"].update(seconds_in_steps=math.inf),

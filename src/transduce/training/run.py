@@ -129,6 +129,8 @@ class Run:
         try:
             self._identity.refuse_other(state, checkpoint.path)
             position = self.position = restore_progress(state, self.selection)
+            if position.batch > (count := self.batches.count(position.epoch)):
+                raise ValueError(f"batch must be at most {count}; got {position.batch}")
         except _ODD as error:
             raise checkpoint.wrong_state(error) from None
         try:

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transduce.interfaces import BEGIN, END
@@ -95,6 +95,7 @@ def test_without_habits_nothing_changes(target: list[int]) -> None:
     assert found.sure == [True] * (len(target) + 1)
 
 
+@settings(max_examples=25)
 @given(st.lists(st.tuples(TOKENS, TOKENS), min_size=1, max_size=8), TOKENS)
 def test_origins_and_tokens_agree_whatever_is_learnt(
     pairs: list[tuple[list[int], list[int]]], target: list[int]

@@ -23,7 +23,7 @@ BOTH = ("encoder", "decoder")
 RECURRENT = [
     name
     for name, model in ARCHITECTURES.items()
-    if {model[side]["kind"] for side in BOTH} & {"rnn", "lstm", "gru"}
+    if {model[side]["kind"] for side in BOTH} & {"rnn", "lstm", "gru"} and "beside" not in model
 ]
 UNLIKE = ("lstm-to-transformer", "gru-narrow-memory")  # embeddings of two widths, which is refused
 

@@ -39,7 +39,9 @@ SOURCES, TARGETS = sentences(4, 2, 6, seed=1), sentences(3, 5, 2, seed=2)
 STACKS = [
     name
     for name, model in ARCHITECTURES.items()
-    if model["encoder"]["kind"] in ("transformer", "mingru") and "learned" not in name
+    if model["encoder"]["kind"] in ("transformer", "mingru")
+    and "learned" not in name
+    and "beside" not in model  # two inputs: refused
 ]
 
 
