@@ -52,17 +52,21 @@ class Exported:
             Tokenizer.from_file(str(folder / name)) for name in (SOURCE, TARGET)
         )
         self._numbers = self._target.get_vocab()
-        self._translator = ctranslate2.Translator(str(folder), device="cpu", intra_threads=threads)
+        # A worker for each thread: two threads in one batch of a small model are many times slower.
+        self._workers = threads
+        self._translator = ctranslate2.Translator(
+            str(folder), device="cpu", inter_threads=threads, intra_threads=1
+        )
 
     def answers(self, sources: Sequence[str], together: int) -> Iterator[tuple[str, int]]:
-        """The best output of each source and its tokens, END among them; so many in a batch."""
+        """The best output of each source and its tokens, END among them; so many at once."""
         usage = self._usage
         turn = -1 if usage.source_turned else 1
         encoded = self._source.encode_batch([usage.front + text for text in sources])
         results = self._translator.translate_batch(
             [encoding.tokens[::turn] for encoding in encoded],
             target_prefix=[[usage.first]] * len(sources) if usage.first else None,
-            max_batch_size=together,
+            max_batch_size=-(-together // self._workers),
             **self._arguments,
         )
         for result in results:
