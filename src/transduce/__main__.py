@@ -27,11 +27,11 @@ def main() -> None:
 
 def _predicted(arguments: list[str]) -> bool:
     from transduce.commands.predicting.at_once import answers_at_once
+    from transduce.terminal import speaking, stand_in_for_closed_streams
 
+    stand_in_for_closed_streams()  # before a file is opened, which would get its number
     if (answer := answers_at_once(arguments)) is None:
         return False
-    from transduce.terminal import speaking
-
     with speaking(debug=False):
         answer()
     return True

@@ -14,7 +14,7 @@ from transduce.errors import TransduceError, one_line
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-__all__ = ["pipes_told", "speaking"]
+__all__ = ["pipes_told", "speaking", "stand_in_for_closed_streams"]
 
 _WRONG, _NOBODY_READS = 2, 141  # the second is 128 + SIGPIPE, as a shell says it
 
@@ -38,7 +38,7 @@ def speaking(debug: bool) -> Iterator[None]:
 
     With ``debug`` it keeps its traceback. A pipe that nobody reads ends with 141.
     """
-    _stand_in_for_closed_streams()
+    stand_in_for_closed_streams()
     _speak_utf8()
     _require_directory()
     try:
@@ -70,7 +70,7 @@ def _require_directory() -> None:
         _end(_WRONG, "current directory must be one that exists; got one that was removed")
 
 
-def _stand_in_for_closed_streams() -> None:
+def stand_in_for_closed_streams() -> None:
     """Where a standard stream is closed, take its number, so that no file of ours gets it.
 
     Reading and writing then fail with the system's error; messages for people are dropped.

@@ -143,6 +143,17 @@ def test_the_second_prediction_loads_no_torch(tmp_path: Path, cache: Path) -> No
     assert (tmp_path / "out").read_text(encoding="utf-8").splitlines() == expected
 
 
+def test_a_closed_standard_input_is_one_line(tmp_path: Path, cache: Path) -> None:
+    remembered(tmp_path / "model")
+    command = [sys.executable, "-m", "transduce", "predict", str(tmp_path / "model")]
+    found = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&-', "sh", *command], capture_output=True, text=True, check=False
+    )
+    assert (found.returncode, found.stdout) == (2, "")
+    said = "transduce: standard input: file must be readable; got: Bad file descriptor\n"
+    assert found.stderr == said
+
+
 def test_a_record_is_answered_in_its_place_and_named(tmp_path: Path, cache: Path) -> None:
     remembered(tmp_path / "model")
     file = tmp_path / "sources.txt"
