@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-__all__ = ["INTERRUPTED", "AdapterFile", "Download", "Json", "ModelPath", "PartName"]
+__all__ = ["INTERRUPTED", "AdapterFile", "BeamWidth", "Download", "Json", "ModelPath", "PartName"]
 
 INTERRUPTED = 130  # status: 128 + SIGINT, as a shell says it
 
@@ -15,6 +15,10 @@ ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model direct
 PartName = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--part", metavar="NAME", help="The part of a mixture that the data is of."),
+]
+BeamWidth = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option("--beam", metavar="K", help="Beam width."),
 ]
 Download = Annotated[
     bool,

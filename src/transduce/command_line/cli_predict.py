@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from transduce.command_line.cli_options import AdapterFile, ModelPath, PartName
+from transduce.command_line.cli_options import AdapterFile, BeamWidth, ModelPath, PartName
 from transduce.commands.completing import completion
 from transduce.errors import ConfigError
 
@@ -50,7 +50,7 @@ def predict(
             autocompletion=completion.formats,
         ),
     ] = None,
-    beam: Annotated[Optional[int], typer.Option(metavar="K", help="Beam width.")] = None,  # noqa: UP045
+    beam: BeamWidth = None,
     nbest: Annotated[
         Optional[int],  # noqa: UP045
         typer.Option(metavar="N", help="Number of outputs for each source, separated by tabs."),

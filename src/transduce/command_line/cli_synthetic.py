@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from transduce.command_line.cli_options import PartName
+from transduce.command_line.cli_options import BeamWidth, PartName
 from transduce.commands.completing import completion
 
 __all__ = ["augment", "distil"]
@@ -38,7 +38,7 @@ def distil(
             metavar="FILE", help="Sources without targets beside the pairs; may be repeated."
         ),
     ] = None,
-    beam: Annotated[Optional[int], typer.Option(metavar="K", help="Beam width.")] = None,  # noqa: UP045
+    beam: BeamWidth = None,
     nbest: Annotated[
         Optional[int],  # noqa: UP045
         typer.Option(metavar="N", help="Number of outputs for each source, a pair each."),
@@ -100,7 +100,7 @@ def augment(
             metavar="WAY", help="beam, sampling, or noised: a beam, then noise on the sources."
         ),
     ] = "beam",
-    beam: Annotated[Optional[int], typer.Option(metavar="K", help="Beam width.")] = None,  # noqa: UP045
+    beam: BeamWidth = None,
     tag: Annotated[
         bool, typer.Option("--tag/--no-tag", help="Put a symbol in front of the made sources.")
     ] = True,

@@ -20,7 +20,7 @@ from transduce.search.hypothesis import Hypothesis
 from transduce.search.retrace import Retracing, retrace
 from transduce.search.rules.constraints import Constraints, check
 
-__all__ = ["decode_all", "read_ahead"]
+__all__ = ["decode_all", "read_ahead", "row_length"]
 
 T = TypeVar("T")
 Row = Sequence[int] | Frames | JoinedRow
@@ -91,7 +91,7 @@ def _windows(
     while ahead := read_ahead(sources, window, _numbers):
         outputs: list[list[Hypothesis]] = [[] for _ in ahead]
         own = list(itertools.islice(names, len(ahead)))
-        for places in _packed([_length(item) for item in ahead], searching.options):
+        for places in _packed([row_length(item) for item in ahead], searching.options):
             source = _padded([ahead[place] for place in places])
             found = searching(source, [own[place] for place in places])
             for place, hypotheses in zip(places, found, strict=True):
@@ -122,10 +122,11 @@ def _numbers(item: Row) -> int:
     return item.size if isinstance(item, np.ndarray) else 0
 
 
-def _length(item: Row) -> int:
+def row_length(item: Row) -> int:
+    """Tokens (END counted) or frames, of two inputs those of both."""
     if isinstance(item, JoinedRow):
-        return _length(item.first) + _length(item.second)
-    return len(item) + (not isinstance(item, np.ndarray))  # END counts
+        return row_length(item.first) + row_length(item.second)
+    return len(item) + (not isinstance(item, np.ndarray))
 
 
 def _padded(items: Sequence[Row]) -> Source:

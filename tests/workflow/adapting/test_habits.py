@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transduce.interfaces import BEGIN, END
-from transduce.workflow.adapting.edits import Edit
-from transduce.workflow.adapting.habits import Habits, _Chances
+from transduce.workflow.adapting.edits import Edit, alignment
+from transduce.workflow.adapting.habits import Habits, _beside, _Chances
 
 TOKENS = st.lists(st.integers(4, 7), max_size=6)
 
@@ -20,7 +20,7 @@ TOKENS = st.lists(st.integers(4, 7), max_size=6)
 def places(pairs: list[tuple[list[int], list[int]]], edit: Edit) -> _Chances:
     found = _Chances()
     for output, wanted in pairs:
-        found.add(output, wanted, edit)
+        found.add([*_beside(output)], alignment(output, wanted), edit)
     return found
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from transduce.commands.arguments import recipe_or_data, say, search_options
 from transduce.commands.synthetic.pair_folder import require_files, tell_left_out, written_to
-from transduce.config import Config, SearchConfig, load_config, require_one_input
+from transduce.config import Config, SearchConfig, load_config
 from transduce.errors import ConfigError, did_you_mean
 from transduce.pretrained.published_model import load_trained
 from transduce.workflow.synthetic.augmenting import Augmented, Augmenting
@@ -47,8 +47,6 @@ def augment(request: AugmentRequest) -> None:
     _require_agreement(request)
     with written_to(request.output):
         trained = load_trained(request.model)
-        for config in (recipe, trained.config):
-            require_one_input(config, "pairs that a model writes")
         asked = Augmenting(
             tuple(request.sources or request.text),
             _search(trained.config, recipe, request),

@@ -47,10 +47,11 @@ class Habits:
         """``corrections`` are pairs of a model's output and what the person wants."""
         places = {edit: _Chances() for edit in edits}
         for output, wanted in corrections:
+            beside, aligned = [*_beside(output)], alignment(output, wanted)
             for edit, place in places.items():
-                place.add(output, wanted, edit)
+                place.add(beside, aligned, edit)
         self._replaced: dict[int, dict[int | None, _Regression]] = {}
-        self._inserted: dict[int, _Regression] = {}
+        self._inserted: dict[int | None, _Regression] = {}
         for (old, new), place in places.items():
             if old is not None:
                 self._replaced.setdefault(old, {})[new] = place.regression()
@@ -68,7 +69,7 @@ class Habits:
         sure: list[bool] = []
         doubt = False  # whether something may be missing before the next token
         for place, (before, token, after) in enumerate(_beside(target)):
-            new, probability = self._insertion(before, token)
+            new, probability = _likeliest(self._inserted, before, token)
             if new is not None and probability >= _SURE:
                 tokens.append(new)
                 origins.append(None)
@@ -77,7 +78,7 @@ class Habits:
             doubt = doubt or _UNLIKELY < probability < _SURE
             if place == len(target):
                 break
-            new, probability = self._replacement(before, token, after)
+            new, probability = _likeliest(self._replaced.get(token, {}), before, after)
             if probability >= _SURE and new is None:
                 continue
             made = probability >= _SURE and new is not None
@@ -87,20 +88,16 @@ class Habits:
             doubt = False
         return Rewritten(tokens, origins, [*sure, not doubt])
 
-    def _insertion(self, before: int, after: int) -> tuple[int | None, float]:
-        return max(
-            ((new, habit.probability(before, after)) for new, habit in self._inserted.items()),
-            key=lambda found: found[1],
-            default=(None, 0.0),
-        )
 
-    def _replacement(self, before: int, token: int, after: int) -> tuple[int | None, float]:
-        own = self._replaced.get(token, {})
-        return max(
-            ((new, habit.probability(before, after)) for new, habit in own.items()),
-            key=lambda found: found[1],
-            default=(None, 0.0),
-        )
+def _likeliest(
+    edits: Mapping[int | None, _Regression], before: int, after: int
+) -> tuple[int | None, float]:
+    """What is written by the edit that is likeliest between two tokens, and how likely it is."""
+    return max(
+        ((new, edit.probability(before, after)) for new, edit in edits.items()),
+        key=lambda found: found[1],
+        default=(None, 0.0),
+    )
 
 
 def _beside(tokens: Tokens) -> Iterator[tuple[int, int, int]]:
@@ -117,11 +114,13 @@ class _Chances:
         self._after: list[int] = []
         self._made: list[bool] = []
 
-    def add(self, output: Tokens, wanted: Tokens, edit: Edit) -> None:
-        """All places of an output."""
-        beside, place = [*_beside(output)], 0
+    def add(
+        self, beside: Sequence[tuple[int, int, int]], aligned: Sequence[Edit], edit: Edit
+    ) -> None:
+        """All places of an output, its tokens ``beside`` their neighbours."""
+        place = 0
         inserted = False  # the person's token, at the gap before ``place``
-        for old, new in [*alignment(output, wanted), (END, END)]:
+        for old, new in [*aligned, (END, END)]:
             before, token, after = beside[place]
             if old is None:
                 inserted = inserted or (old, new) == edit

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from transduce.batches.frame_corpus import FrameCorpus
-from transduce.batches.row_readers import FrameRows
+from transduce.batches.row_readers import FrameRows, RowReader
 from transduce.config import DataConfig
 from transduce.config.data import InputConfig
 from transduce.errors import DataError, ModelError
@@ -25,9 +25,27 @@ from transduce.workflow.predicting.writer import Writer
 from transduce.workflow.readers.source_reader import Cache
 from transduce.workflow.tokenizer_files import SideTokenizer
 
-__all__ = ["FileReader"]
+__all__ = ["FileReader", "corpus_of_files"]
 
 _SECONDS = 0.5  # between two marks on a recording
+
+
+def corpus_of_files(
+    rows: RowReader[Any],
+    pairs: Mapping[str, Iterable[tuple[str, str]]],
+    target: SideTokenizer,
+    data: DataConfig,
+    seed: int | None,
+) -> FrameCorpus:
+    """The pairs of all parts; ``seed`` asks for what training sees, changed in each epoch."""
+    return FrameCorpus.build(
+        list(pairs.values()),
+        rows,
+        [coder(target, name) for name in pairs],
+        data,
+        augment=seed is not None,
+        seed=1 if seed is None else seed,
+    )
 
 
 class FileReader:
@@ -43,7 +61,7 @@ class FileReader:
         self.width = frames.features
         self.frames_a_second = frames.frames_a_second
         self._frames = frames
-        self.rows = FrameRows(frames)
+        self._rows = FrameRows(frames)
         self._options = options
 
     def given(self, paths: Sequence[str], data: DataConfig) -> Iterator[str | DataError]:
@@ -68,14 +86,7 @@ class FileReader:
         cache: Cache | None = None,
     ) -> FrameCorpus:
         """Paths, lengths and targets in memory; files are read batch by batch."""
-        return FrameCorpus.build(
-            list(pairs.values()),
-            self.rows,
-            [coder(target, name) for name in pairs],
-            data,
-            augment=seed is not None,
-            seed=1 if seed is None else seed,
-        )
+        return corpus_of_files(self._rows, pairs, target, data, seed)
 
     def predictor(
         self,

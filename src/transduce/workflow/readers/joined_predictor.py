@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 
 from transduce.batches.batching import prefetch
 from transduce.batches.row_readers import JoinedRows
 from transduce.config import SearchConfig
 from transduce.errors import ConfigError, DataError
-from transduce.interfaces import Frames, JoinedRow, Stepper
+from transduce.interfaces import JoinedRow, Stepper
 from transduce.reading.frames import FrameSource
 from transduce.search import Constraints, decode_all
+from transduce.search.batches import row_length
 from transduce.workflow.predicting.details import PLAIN, Details
 from transduce.workflow.predicting.output import Output, unanswered
 from transduce.workflow.predicting.predictor import explained
@@ -96,7 +96,7 @@ class JoinedPredictor:
                     raise source
                 row = self.rows.read(source)
                 for limits, own in zip(self.limits, row, strict=True):
-                    limits.check(_length(own))
+                    limits.check(row_length(own))
                 yield row
             except DataError as error:
                 if not keep_going:
@@ -112,9 +112,5 @@ def _noted(
         if isinstance(row, DataError):
             waiting.append(row)
         else:
-            waiting.append(sum(map(_length, row)))
+            waiting.append(row_length(row))
             yield row
-
-
-def _length(row: Sequence[int] | Frames) -> int:
-    return len(row) + (not isinstance(row, np.ndarray))  # END counts

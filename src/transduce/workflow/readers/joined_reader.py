@@ -21,6 +21,7 @@ from transduce.tokenization.joint import coder
 from transduce.workflow.predicting.details import PLAIN, Details
 from transduce.workflow.predicting.source_limits import SourceLimits
 from transduce.workflow.predicting.writer import Writer
+from transduce.workflow.readers.files import corpus_of_files
 from transduce.workflow.readers.joined_predictor import JoinedPredictor
 from transduce.workflow.readers.source_reader import Cache
 from transduce.workflow.tokenizer_files import JoinedSide, SideTokenizer
@@ -39,16 +40,15 @@ class JoinedReader:
         """``config`` is what the side was made from."""
         self.width = side.first.features
         self.stored: SideTokenizer | None = None
-        self._first = FrameRows(side.first)
-        self._second: RowReader[Any]
+        second: RowReader[Any]
         if isinstance(side.second, FrameReader):
             self.second_width: int | None = side.second.features
-            self._second = FrameRows(side.second)
+            second = FrameRows(side.second)
         else:
             self.stored = side.second
             self.second_width = side.second.size
-            self._second = TextRows(coder(side.second, ""))
-        self._rows = JoinedRows(self._first, self._second)
+            second = TextRows(coder(side.second, ""))
+        self._rows = JoinedRows(FrameRows(side.first), second)
         self._frames = side.first
         self._config = config
 
@@ -89,14 +89,7 @@ class JoinedReader:
         cache: Cache | None = None,
     ) -> FrameCorpus:
         """Sources, lengths and targets in memory; files are read batch by batch."""
-        return FrameCorpus.build(
-            list(pairs.values()),
-            self._rows,
-            [coder(target, name) for name in pairs],
-            data,
-            augment=seed is not None,
-            seed=1 if seed is None else seed,
-        )
+        return corpus_of_files(self._rows, pairs, target, data, seed)
 
     def predictor(
         self,
