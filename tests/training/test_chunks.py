@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from training_fakes import ONLY_TARGETS, ToyBatches, ToyModel, ToyScore, toy_config, weights_of
+from training_fakes import (
+    ONLY_TARGETS,
+    VOCABULARY,
+    ToyBatches,
+    ToyModel,
+    ToyScore,
+    toy_config,
+    weights_of,
+)
 
 import transduce.training.chunks.cut as cutting
 from architectures import ARCHITECTURES, make_model, make_source_for, make_target, sentences
@@ -30,6 +38,8 @@ from transduce.training.objectives.choose import choose_objectives
 from transduce.training.objectives.cross_entropy import CrossEntropy
 from transduce.training.objectives.weighted import Weighted
 from transduce.training.regularization.adversarial import Adversarial
+from transduce.training.regularization.adversarial_symbols import AdversarialSymbols, Symbols
+from transduce.training.regularization.mixup import Mixup
 from transduce.training.regularization.r_drop import RDrop, SecondPass
 from transduce.training.regularization.simcut import SimCut
 from transduce.training.regularization.virtual_adversarial import VirtualAdversarial
@@ -57,6 +67,8 @@ class OwnDropout(ToyModel):
         self.dropout = Dropout(0.3)  # type: ignore[assignment]
 
 
+SYMBOLS = Symbols(torch.arange(8.0 * VOCABULARY).sin().view(VOCABULARY, 8), VOCABULARY)
+
 # Each makes passes of its own, and most draw random numbers for them.
 REGULARIZED = (
     Weighted(0.5, CrossEntropy()),
@@ -65,6 +77,8 @@ REGULARIZED = (
     Weighted(1.0, SimCut(0.2)),
     Weighted(0.5, Adversarial(1.0)),
     Weighted(0.5, VirtualAdversarial(1.0)),
+    Weighted(0.5, AdversarialSymbols(SYMBOLS, 0.3)),
+    Weighted(0.5, Mixup(0.4)),
 )
 
 

@@ -30,10 +30,12 @@ from transduce.training.loop import train
 from transduce.training.objectives.choose import choose_objectives
 from transduce.training.objectives.cross_entropy import CrossEntropy
 from transduce.training.objectives.forward import Forward
+from transduce.training.objectives.objective import Objective
 from transduce.training.objectives.weighted import Weighted
 from transduce.training.risk.drawn_outputs import draw_outputs
 from transduce.training.risk.metric_cost import MetricCost
 from transduce.training.risk.minimum_risk import MinimumRisk, expected_cost
+from transduce.training.risk.reinforcement import Reinforcement, reinforced_cost
 
 ALONE = Processes(0, 1, torch.device("cpu"))
 BATCH = next(iter(ToyBatches().iterate(0)))
@@ -85,6 +87,45 @@ def test_risk_is_that_of_the_sample_with_the_reference(name: str) -> None:
     assert found.item() == pytest.approx(risk, rel=1e-9)
 
 
+def test_reinforced_cost_is_the_mean_with_the_gradient_of_the_equation() -> None:
+    scores = torch.tensor([[-3.0, -5.0, -1.0], [-2.0, -2.0, -9.0]]).double().requires_grad_()
+    costs = np.array([[0.0, 0.5, 1.0], [0.2, 0.3, 0.7]])
+    found = reinforced_cost(scores, torch.from_numpy(costs))
+    assert found.item() == pytest.approx(costs.mean(1).sum(), rel=1e-12)
+    found.backward()  # type: ignore[no-untyped-call]
+    for b in range(2):
+        for k in range(3):
+            others = [costs[b, j] for j in range(3) if j != k]
+            expected = (costs[b, k] - sum(others) / 2) / 3
+            assert scores.grad is not None
+            assert scores.grad[b, k].item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_reinforcement_follows_the_gradient_of_the_true_expectation() -> None:
+    """Of a sentence whose outputs are one token: all of them are summed up, and drawn often."""
+    model = make_model(ARCHITECTURES["gru-general"]).double()
+    source = BATCH.source.select(torch.tensor([0]))
+    batch = Batch(source, torch.tensor([[BEGIN, 4]]), torch.tensor([1]), (0,))
+    bias = model.output.bias
+    worth = torch.linspace(0, 1, len(bias)).double()
+
+    class FirstToken:
+        def __call__(self, outputs: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
+            return worth[outputs[:, 0]]
+
+    whole = forward_of(model, batch).logits[0, 0]
+    logits = torch.full_like(whole, -torch.inf)
+    allowed = [t for t in range(len(whole)) if t not in (PADDING, UNKNOWN, BEGIN)]
+    logits[allowed] = whole[allowed]
+    expectation = (torch.softmax(logits, -1) * worth).sum()
+    (expected,) = torch.autograd.grad(expectation, bias)
+    torch.manual_seed(1)
+    value = Reinforcement(FirstToken(), 4000)(forward_of(model, batch))
+    (found,) = torch.autograd.grad(value, bias)
+    assert value.item() == pytest.approx(expectation.item(), abs=0.03)
+    assert torch.nn.functional.cosine_similarity(found[allowed], expected[allowed], dim=0) > 0.9
+
+
 def distance(left: list[int], right: list[int]) -> int:
     """Levenshtein's, by its recurrence."""
     row = list(range(len(right) + 1))
@@ -127,25 +168,32 @@ def test_cost_is_the_metrics_share(metric: str, costs: list[float] | None) -> No
     assert found[0] < found[1] <= found[2] <= 1
 
 
-def risk_of(model: Seq2Seq) -> float:
+def measured(model: Seq2Seq, objective: Objective) -> float:
     torch.manual_seed(7)
     batch = next(iter(ToyBatches(pairs=60, size=60, seed=7).iterate(0)))
     with torch.no_grad():
-        return MinimumRisk(COST, 20, 1.0)(forward_of(model, batch)).item()
+        return objective(forward_of(model, batch)).item()
 
 
-def test_it_lowers_the_risk() -> None:
+@pytest.mark.parametrize(
+    ("risk", "measure"),
+    [
+        (MinimumRisk(COST, 8, 1.0), MinimumRisk(COST, 20, 1.0)),
+        (Reinforcement(COST, 8), Reinforcement(COST, 20)),
+    ],
+)
+def test_it_lowers_the_risk(risk: Objective, measure: Objective) -> None:
     """From a model that has learnt little, by this objective alone."""
     model = make_model(ARCHITECTURES["gru-general"]).train()
     config = toy_config(max_steps=1)
     torch.manual_seed(5)
-    for objective, epochs in ((CrossEntropy(), 3), (MinimumRisk(COST, 8, 1.0), 3)):
-        before = risk_of(model)
+    for objective, epochs in ((CrossEntropy(), 3), (risk, 3)):
+        before = measured(model, measure)
         learner = Learner(model, [Weighted(1.0, objective)], config, ALONE)
         for epoch in range(epochs):
             for batch in ToyBatches().iterate(epoch):
                 learner.step([batch], float(batch.target_lengths.sum()), 0.01, 0.0)
-    assert risk_of(model) < 0.9 * before
+    assert measured(model, measure) < 0.9 * before
 
 
 OBJECTIVES = (Weighted(1.0, CrossEntropy()), Weighted(0.5, MinimumRisk(COST, 3, 0.5)))
@@ -197,6 +245,10 @@ def test_recipes_choose_it() -> None:
     chosen = choose_objectives(config, model, None, COST)
     assert [(each.objective.name, each.weight) for each in chosen][1:] == [("risk", 0.5)]
 
+    config = toy_config(max_steps=1, risk_weight=0.5, risk_method="reinforcement")
+    chosen = choose_objectives(config, model, None, COST)
+    assert [(e.objective.name, e.weight) for e in chosen][1:] == [("reinforcement", 0.5)]
+
 
 def tiny_run(tmp_path: Path, **training: Any) -> bytes:
     data = write_reversals(tmp_path / "pairs.tsv", words(1, 20))
@@ -220,10 +272,28 @@ def test_a_metric_of_texts_is_asked_for(tmp_path: Path) -> None:
         tiny_run(tmp_path, risk_weight=1.0)
 
 
-@pytest.mark.parametrize(("name", "value"), [("risk_samples", 4), ("risk_metric", "cer")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("risk_samples", 4), ("risk_metric", "cer"), ("risk_method", "reinforcement")],
+)
 def test_options_without_effect_are_refused(name: str, value: Any) -> None:
     config = Config.from_mapping({"training": {name: value}})
     with pytest.raises(
         ConfigError, match=rf"{name} must be left out without training\.risk_weight; got {value}"
     ):
         require_agreement(config)
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({"risk_samples": 1}, r"risk_samples must be at least 2 .* reinforcement.*; got 1"),
+        ({"risk_sharpness": 1.0}, r"risk_sharpness must be left out .* reinforcement; got 1"),
+    ],
+)
+def test_options_that_reinforcement_has_no_use_for_are_refused(
+    given: dict[str, float], wanted: str
+) -> None:
+    training = {"risk_weight": 1.0, "risk_method": "reinforcement", **given}
+    with pytest.raises(ConfigError, match=wanted):
+        require_agreement(Config.from_mapping({"training": training}))

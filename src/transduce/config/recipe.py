@@ -240,6 +240,11 @@ def require_agreement(config: Config) -> None:
             "one column",
         ),
         ("training.denoising", config.training.denoising, "none"),
+        (
+            "training.adversarial_symbols_weight",
+            config.training.adversarial_symbols_weight > 0,
+            "0",
+        ),
         ("model.encoder_from", config.model.encoder_from, "none"),
         (
             "data.tags",
@@ -299,6 +304,7 @@ def _refuse_odd_inputs(config: Config) -> None:
         ("model.ctc", model.ctc, "false"),
         ("model.encoder.positions", learned, "of another kind than learned, in model.beside too,"),
         ("search.max_source_length", config.search.max_source_length is not None, "none"),
+        ("training.mixup_weight", config.training.mixup_weight > 0, "0"),
     )
     for key, wrong, wanted in refused:
         if wrong:
@@ -312,6 +318,9 @@ _OF_OTHERS = {
     "teacher_outputs": ("teacher",),
     "teacher_folder": ("teacher",),
     "simcut_share": ("simcut_weight",),
+    "adversarial_symbols_share": ("adversarial_symbols_weight",),
+    "mixup_alpha": ("mixup_weight",),
+    "risk_method": ("risk_weight",),
     "risk_metric": ("risk_weight",),
     "risk_samples": ("risk_weight",),
     "risk_sharpness": ("risk_weight",),
@@ -329,6 +338,21 @@ def _refuse_unasked(training: TrainingConfig) -> None:
         if not asked and value != TrainingConfig.model_fields[name].default:
             wanted = " and ".join(f"training.{other}" for other in others)
             raise ConfigError(f"training.{name} must be left out without {wanted}; got {value}")
+    if training.risk_method == "reinforcement":
+        _refuse_odd_reinforcement(training)
+
+
+def _refuse_odd_reinforcement(training: TrainingConfig) -> None:
+    if training.risk_samples < 2:
+        raise ConfigError(
+            "training.risk_samples must be at least 2 with training.risk_method reinforcement, "
+            f"which compares them; got {training.risk_samples}"
+        )
+    if training.risk_sharpness != TrainingConfig.model_fields["risk_sharpness"].default:
+        raise ConfigError(
+            "training.risk_sharpness must be left out with training.risk_method reinforcement; "
+            f"got {training.risk_sharpness:g}"
+        )
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:

@@ -58,7 +58,14 @@ class TrainingConfig(Section):
     adversarial_weight: Ratio = 0.0  # of the loss at changed embeddings (Miyato et al. 2017)
     virtual_adversarial_weight: Ratio = 0.0  # of what predictions change by there
     adversarial_size: Annotated[float, Bounds(gt=0, le=1000)] = 1.0  # ε, norm of both changes
+    # of the loss at sources some of whose tokens are others (Cheng et al. 2019)
+    adversarial_symbols_weight: Ratio = 0.0
+    adversarial_symbols_share: Annotated[float, Bounds(gt=0, le=1)] = 0.25  # of tokens replaced
+    mixup_weight: Ratio = 0.0  # of the loss between two pairs (Zhang et al. 2018)
+    mixup_alpha: Annotated[float, Bounds(gt=0, le=1000)] = 0.2  # α, how far between them
     risk_weight: Ratio = 0.0  # of the metric's expected cost over samples (Shen et al. 2016)
+    # Over shares of a sample with its reference, or as in reinforcement learning (Williams 1992)
+    risk_method: Literal["minimum-risk", "reinforcement"] = "minimum-risk"
     risk_metric: Name | None = None  # none: metric
     risk_samples: Count = 8  # drawn of each sentence, beside its reference
     risk_sharpness: Annotated[float, Bounds(gt=0, le=100)] = 0.005  # α, power of probabilities

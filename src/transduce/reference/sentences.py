@@ -246,7 +246,12 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "are changed to alter them most.",
         "adversarial_size": "Norm ε of such a change of a pair's embeddings, whose numbers have "
         "a variance of about 1.",
+        "adversarial_symbols_weight": "Weight of the loss at sources with harmful tokens in them.",
+        "adversarial_symbols_share": "With the weight before: the share of tokens replaced.",
+        "mixup_weight": "Weight of mixup: the loss at embeddings between two pairs.",
+        "mixup_alpha": "With `mixup_weight`: α of Beta(α, α); small ones mix little.",
         "risk_weight": "Weight of minimum-risk training: the expected cost of sampled outputs.",
+        "risk_method": "With `risk_weight`: how the expected cost is made small.",
         "risk_metric": "With `risk_weight`: the metric of the cost; if none, `metric`.",
         "risk_samples": "With `risk_weight`: outputs that are sampled for each source.",
         "risk_sharpness": "With `risk_weight`: the power of the outputs' probabilities.",

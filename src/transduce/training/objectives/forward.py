@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -80,12 +81,15 @@ class Forward:
                 self._embedded = self.model.embed(self.inputs)
         return self._embedded
 
-    def reading(self, source: Tensor, target: Tensor) -> Tensor:
+    def reading(self, source: Tensor, target: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Logits ``[B, T, V]`` of a pass that reads these vectors in the place of
         :attr:`source_vectors` and :attr:`target_vectors`, dropout drawn anew.
+
+        ``lengths`` int64 ``[B]`` count the source's vectors; None: as many as there were.
         """
+        own = self._source if lengths is None else replace(self._source, lengths=lengths)
         with self._precision():
-            logits: Tensor = self.model.proceed(target, self.model.begin(source, self._source))[0]
+            logits: Tensor = self.model.proceed(target, self.model.begin(source, own))[0]
         return logits
 
     def going_on(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
@@ -104,6 +108,10 @@ class Forward:
     def again(self) -> Forward:
         """The same batch once more, dropout drawn anew."""
         return Forward(self.model, self.batch, self.inputs, self._precision)
+
+    def of_source(self, source: Source) -> Forward:
+        """The same targets after another source, dropout drawn anew."""
+        return Forward(self.model, replace(self.batch, source=source), self.inputs, self._precision)
 
     @property
     def _source(self) -> Source:

@@ -124,9 +124,16 @@ def fit(
         teaching = teach(
             trained, teachers, corpus, folder, data_fingerprint(config, corpora), heard
         )
+        reads = trained.reader.tokenizer
         record = train(
             trained.model,
-            choose_objectives(config.training, trained.model, teaching, output_cost(trained)),
+            choose_objectives(
+                config.training,
+                trained.model,
+                teaching,
+                output_cost(trained),
+                None if reads is None else reads.first_tag,
+            ),
             training_batches(corpus, trained, sampler),
             config.training,
             folder,
