@@ -128,6 +128,11 @@ struct AncestryAttention : Operation {
     }
   }
 
+  void touch(Touches& touches) const override {
+    touches.changes(in);
+    touches.writes(out);
+  }
+
   void run(const Context& at) const override {
     // Rows of a sentence on one thread where there are enough: they share most of their ancestors.
     // Each reads only what it wrote itself at this step, so none waits for another.

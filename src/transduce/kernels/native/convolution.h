@@ -41,10 +41,14 @@ struct Windows : Operation {
     call.within<int64_t>(counts, call.sentences, 0, R + 1);
   }
 
+  Order order() const override { return Order::kAny; }
+
+  void touch(Touches& touches) const override { touches.writes(out); }
+
   void run(const Context& at) const override {
     const int64_t S = at.call.source, column = height * channels_;
     const int64_t R = at.tensor<int64_t>(room)[0];
-    const Share rows = at.share(at.call.rows);
+    const Share rows = at.own_rows();
     for (int64_t row = rows.begin; row < rows.end; ++row) {
       const int64_t sentence = row / S, place = row % S;
       const int64_t count = at.tensor<int64_t>(counts)[sentence];

@@ -31,6 +31,8 @@ struct Copy : Operation {
     for (Scratch& own : workspace.team) Scratch::sized(own.shares, vocabulary);
   }
 
+  void touch(Touches& touches) const override { touches.reads(gate); }
+
   void run(const Context& at) const override {
     const int64_t S = at.call.source, K = at.call.rows / at.call.sentences;
     const Share rows = at.share(at.call.rows);

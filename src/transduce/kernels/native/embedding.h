@@ -27,10 +27,14 @@ struct PackedEmbed : Operation {
     needs.symbols = std::min<int64_t>(needs.symbols, table->columns);
   }
 
+  Order order() const override { return Order::kAny; }
+
+  void touch(Touches& touches) const override { touches.writes(out); }
+
   void run(const Context& at) const override {
     const Buffer& to = at.buffer(out);
     const int64_t* read = at.tensor<int64_t>(tokens);
-    const Share rows = at.share(at.call.rows);
+    const Share rows = at.own_rows();
     for (int64_t row = rows.begin; row < rows.end; ++row)
       table->unpack(static_cast<int>(read[row]), scale, to.row(row));
   }

@@ -195,7 +195,14 @@ int transduce_simple_recurrence(void* program, int sums, int out, int cells, int
 }
 
 int transduce_source_scan(void* program, int sums, int out, int lengths) {
-  return add<SourceScan>(program, sums, out, lengths);
+  return guarded([&] {
+    Program& to = *static_cast<Program*>(program);
+    const int64_t width = to.width(out);
+    require(sums != out && to.width(sums) == 2 * width && width % 2 == 0, Fault::kOperation);
+    const int kept = to.add_buffer(static_cast<int>(width / 2 * 3));
+    to.add(std::make_unique<DirectedScan<true>>(sums, kept, lengths));
+    to.add(std::make_unique<DirectedScan<false>>(kept, out, lengths));
+  });
 }
 
 int transduce_ancestry_attention(void* program, int half, int in, int out, int before, int queries,
@@ -209,8 +216,17 @@ int transduce_ancestry_attention(void* program, int half, int in, int out, int b
 int transduce_source_attention(void* program, int half, int in, int out, int queries, int pairs,
                                int width, int lengths, int cosines, int sines, int bias,
                                int window) {
-  return add<SourceAttention>(program, in, out, Heads{queries, pairs, width}, lengths, cosines,
-                              sines, bias, half != 0, window);
+  const Heads heads{queries, pairs, width};
+  return guarded([&] {
+    heads.check();
+    require((cosines < 0) == (sines < 0), Fault::kOperation);
+    auto attention = std::make_unique<SourceAttention>(in, out, heads, lengths, bias, half != 0, window);
+    if (cosines >= 0) {
+      auto turn = std::make_unique<SourceTurn>(in, queries + pairs, width, cosines, sines);
+      static_cast<Program*>(program)->add(std::move(turn));
+    }
+    static_cast<Program*>(program)->add(std::move(attention));
+  });
 }
 
 int transduce_windows(void* program, int frames, int counts, int room, int out, int kernel,

@@ -44,10 +44,14 @@ struct Embed : Operation {
 
   void need(Needs& needs) const override { needs.symbols = std::min(needs.symbols, symbols); }
 
+  Order order() const override { return Order::kAny; }
+
+  void touch(Touches& touches) const override { touches.writes(out); }
+
   void run(const Context& at) const override {
     const Buffer& to = at.buffer(out);
     const int64_t* read = at.tensor<int64_t>(tokens);
-    const Share rows = at.share(at.call.rows);
+    const Share rows = at.own_rows();
     for (int64_t row = rows.begin; row < rows.end; ++row) {
       const float* from = table.values + read[row] * to.width;
       for (int i = 0; i < to.width; ++i) to.row(row)[i] = scale * from[i];
@@ -69,9 +73,13 @@ struct AddPositions : Operation {
     call.room(table, {step ? call.position + 1 : call.source, width_}, sizeof(float));
   }
 
+  Order order() const override { return Order::kAny; }
+
+  void touch(Touches& touches) const override { touches.changes(out); }
+
   void run(const Context& at) const override {
     const Buffer& to = at.buffer(out);
-    const Share rows = at.share(at.call.rows);
+    const Share rows = at.own_rows();
     for (int64_t row = rows.begin; row < rows.end; ++row) {
       const int64_t position = step ? at.call.position : row % at.call.source;
       add_scaled(to.row(row), at.tensor<float>(table) + position * to.width, 1.0f, to.width);
@@ -101,29 +109,36 @@ struct Linear : Operation {
 
   void admit(const Call&) const override {}
 
+  Order order() const override { return Order::kAny; }
+
+  void touch(Touches& touches) const override {
+    touches.reads(in);
+    accumulate ? touches.changes(out) : touches.writes(out);
+  }
+
   void run(const Context& at) const override {
     const Buffer& from = at.buffer(in);
     const Buffer& to = at.buffer(out);
-    const int rows = static_cast<int>(at.call.rows);
+    const int rows = static_cast<int>(at.rows.size());
+    float* const start = to.row(at.rows.begin);
     at.convert(*weight, from);
     share_panels(*weight, rows, at.thread, at.threads, [&](int panel, int first, int last) {
       const int column = panel * kPanel, width = std::min(kPanel, to.width - column);
       if (in_bytes(weight->number) && width == kPanel)
-        return write_panel(panel, at.converted, first, last, to);
-      multiply_rows(*weight, panel, from.values.get(), from.stride, at.converted, first, last,
+        return write_panel(panel, at.converted, first, last, start, to.stride);
+      multiply_rows(*weight, panel, from.row(at.rows.begin), from.stride, at.converted, first, last,
                     [&](int row, int count, const float* tile) {
                       for (int r = 0; r < count; ++r)
-                        finish(tile + r * kPanel, to.row(row + r) + column, width);
+                        finish(tile + r * kPanel, start + (row + r) * to.stride + column, width);
                     });
     });
   }
 
  private:
   // A whole panel in int8 or int4, straight from the registers to where it goes.
-  void write_panel(int panel, const Activations& converted, int first, int last,
-                   const Buffer& to) const {
-    float* const start = to.values.get() + panel * kPanel;
-    const int64_t stride = to.stride;
+  void write_panel(int panel, const Activations& converted, int first, int last, float* to,
+                   int64_t stride) const {
+    float* const start = to + panel * kPanel;
     const auto put = [&](const auto& value_at) {
       multiply_rows8(*weight, panel, converted, first, last,
                      [&](int64_t row, int column, const Floats& value) {
@@ -176,8 +191,16 @@ struct Norm : Operation {
 
   void admit(const Call&) const override {}
 
+  Order order() const override { return Order::kAny; }
+
+  void touch(Touches& touches) const override {
+    if (in == out) return touches.changes(out);
+    touches.reads(in);
+    touches.writes(out);
+  }
+
   void run(const Context& at) const override {
-    const Share rows = at.share(at.call.rows);
+    const Share rows = at.own_rows();
     for (int64_t row = rows.begin; row < rows.end; ++row)
       normalize(at.buffer(in).row(row), at.buffer(out).row(row), at.buffer(in).width);
   }
@@ -233,9 +256,16 @@ struct Gate : Operation {
 
   void admit(const Call&) const override {}
 
+  Order order() const override { return Order::kAny; }
+
+  void touch(Touches& touches) const override {
+    touches.reads(in);
+    touches.writes(out);
+  }
+
   void run(const Context& at) const override {
     const int width = at.buffer(out).width;
-    const Share rows = at.share(at.call.rows);
+    const Share rows = at.own_rows();
     for (int64_t row = rows.begin; row < rows.end; ++row) {
       const float *inner = at.buffer(in).row(row), *gate = inner + width;
       float* to = at.buffer(out).row(row);
@@ -260,16 +290,27 @@ struct Place : Operation {
 
   void fits(const Widths& widths) override {
     require(in != out && offset >= 0 && offset + widths[in] <= widths[out], Fault::kOperation);
+    whole_ = widths[in] == widths[out];
   }
 
   void admit(const Call&) const override {}
 
+  Order order() const override { return Order::kAny; }
+
+  void touch(Touches& touches) const override {
+    touches.reads(in);
+    whole_ ? touches.writes(out) : touches.changes(out);
+  }
+
   void run(const Context& at) const override {
     const Buffer& from = at.buffer(in);
-    const Share rows = at.share(at.call.rows);
+    const Share rows = at.own_rows();
     for (int64_t row = rows.begin; row < rows.end; ++row)
       write(at.buffer(out).row(row) + offset, from.row(row), from.width);
   }
+
+ private:
+  bool whole_ = false;
 };
 
 // The mean of the real rows [B·S, W] of each sentence to a tensor [B, W], added up one by one: neither
@@ -287,15 +328,22 @@ struct Mean : Operation {
     call.room(out, {call.sentences, width_}, sizeof(float));
   }
 
+  Order order() const override { return Order::kOnwards; }
+
+  void touch(Touches& touches) const override { touches.reads(in); }
+
   void run(const Context& at) const override {
-    const Share sentences = at.share(at.call.sentences);
-    for (int64_t b = sentences.begin; b < sentences.end; ++b) {
-      float* to = at.tensor<float>(out) + b * width_;
-      std::memset(to, 0, sizeof(float) * width_);
+    const Share columns = at.share(width_);
+    const int width = static_cast<int>(columns.end - columns.begin);
+    for (int64_t row = at.rows.begin; row < at.rows.end; ++row) {
+      const int64_t b = row / at.call.source, s = row % at.call.source;
       const int64_t count = at.tensor<int64_t>(lengths)[b];
-      for (int64_t s = 0; s < count; ++s)
-        add_scaled(to, at.buffer(in).row(b * at.call.source + s), 1.0f, static_cast<int>(width_));
-      for (int64_t i = 0; i < width_; ++i) to[i] /= static_cast<float>(count);
+      if (s >= count) continue;
+      float* to = at.tensor<float>(out) + b * width_ + columns.begin;
+      if (s == 0) std::fill_n(to, width, 0.0f);
+      add_scaled(to, at.buffer(in).row(row) + columns.begin, 1.0f, width);
+      if (s + 1 < count) continue;
+      for (int i = 0; i < width; ++i) to[i] /= static_cast<float>(count);
     }
   }
 
@@ -320,10 +368,14 @@ struct Move : Operation {
     if (in || call.gives(tensor)) call.room(tensor, {call.rows, stride}, sizeof(float));
   }
 
+  Order order() const override { return Order::kAny; }
+
+  void touch(Touches& touches) const override { in ? touches.writes(buffer) : touches.reads(buffer); }
+
   void run(const Context& at) const override {
     if (at.call.tensors[tensor].memory == nullptr) return;
     const Buffer& own = at.buffer(buffer);
-    const Share rows = at.share(at.call.rows);
+    const Share rows = at.own_rows();
     for (int64_t row = rows.begin; row < rows.end; ++row) {
       float* other = at.tensor<float>(tensor) + row * stride + offset;
       in ? write(own.row(row), other, own.width) : write(other, own.row(row), own.width);
@@ -395,6 +447,13 @@ struct Cell : Operation {
   }
 
   void admit(const Call&) const override {}
+
+  void touch(Touches& touches) const override {
+    touches.reads(input);
+    touches.reads(recurrent);
+    touches.changes(hidden);
+    touches.changes(cell);
+  }
 
   void run(const Context& at) const override {
     const Share rows = at.share(at.call.rows);

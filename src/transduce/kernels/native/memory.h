@@ -208,13 +208,20 @@ struct StoreMemory : Operation {
     call.room(tensor, {call.sentences, heads.pairs, size}, sizeof(typename Form::Stored));
   }
 
+  Order order() const override { return Order::kOnwards; }
+
+  void touch(Touches& touches) const override { touches.reads(in); }
+
   void run(const Context& at) const override {
     const int64_t S = at.call.source, G = heads.pairs, d = heads.width, P = round_up(S, kPositions);
     const int64_t size = keys ? Form::key_size(d, P) : Form::value_size(S, d);
-    const Share items = at.share(at.call.sentences * G);
-    for (int64_t item = items.begin; item < items.end; ++item) {
+    if (at.rows.size() == 0) return;
+    const int64_t first = at.rows.begin / S * G, last = ((at.rows.end - 1) / S + 1) * G;
+    const Share items = at.share(last - first);
+    for (int64_t item = first + items.begin; item < first + items.end; ++item) {
       auto* to = at.tensor<typename Form::Stored>(tensor) + item * size;
-      for (int64_t s = 0; s < S; ++s) {
+      const Range own = at.positions(item / G);
+      for (int64_t s = own.begin; s < own.end; ++s) {
         const float* from = at.buffer(in).row(item / G * S + s) + offset + item % G * d;
         keys ? Form::store_key(to, from, static_cast<int>(d), s, P)
              : Form::store_value(to, from, static_cast<int>(d), s);
@@ -268,6 +275,11 @@ struct MemoryAttention : Operation {
       Scratch::sized(own.first, padded);
       Scratch::sized(own.factors, std::max<int64_t>(look.heads.width, padded) + 1);
     }
+  }
+
+  void touch(Touches& touches) const override {
+    touches.changes(in);
+    touches.writes(out);
   }
 
   void run(const Context& at) const override {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "call.h"
+#include "passes.h"
 #include "products.h"
 #include "shortlist.h"
 
@@ -13,7 +14,8 @@ namespace transduce {
 
 struct Buffer {
   int width, stride;  // floats of a row; the stride is a multiple of 16
-  int64_t rows = 0;
+  int64_t rows = 0;   // that there is room for
+  int64_t first = 0;  // the row that stands where the room begins
   Block<float> values;
 
   explicit Buffer(int width) : width(width), stride(round_up(width, kLanes)) {}
@@ -24,7 +26,15 @@ struct Buffer {
     rows = wanted;
   }
 
-  float* row(int64_t number) const { return values.get() + number * stride; }
+  float* row(int64_t number) const { return values.get() + (number - first) * stride; }
+
+  // Rows before ``wanted`` are not needed any more; those before ``end`` are there.
+  void slide(int64_t wanted, int64_t end) {
+    if (wanted <= first) return;
+    if (wanted < end)
+      std::memmove(values.get(), row(wanted), sizeof(float) * (end - wanted) * stride);
+    first = wanted;
+  }
 };
 
 // Σ e^logit as total · 2^exponent, and the largest logit.
@@ -87,6 +97,8 @@ struct Workspace {
   std::vector<Mass> masses;   // of each row and slice of the vocabulary
   std::vector<Scratch> team;  // one for each thread
   std::unique_ptr<Shortlists> shortlists;
+  int64_t at_once = 0;  // rows at a time of the operation that is prepared
+  std::vector<std::vector<float>> carried;  // by each operation, from rows at hand to the next
 };
 
 struct Context {
@@ -96,11 +108,29 @@ struct Context {
   Activations& converted;
   std::vector<Mass>& masses;
   std::vector<Scratch>& team;
+  std::vector<std::vector<float>>& carried;
   Shortlists* shortlists;
   Scratch& scratch;
   int thread, threads;
+  Range rows = {0, 0};  // at hand
+  int64_t chunk = 0;    // how many were at hand before, in this pass
 
   Share share(int64_t count) const { return Share(count, thread, threads); }
+
+  // A thread's own of the rows at hand.
+  Share own_rows() const {
+    Share own = share(rows.size());
+    own.begin += rows.begin;
+    own.end += rows.begin;
+    return own;
+  }
+
+  // Of sentence b the positions that are at hand.
+  Range positions(int64_t sentence) const {
+    const int64_t S = call.source, first = sentence * S;
+    return {std::clamp<int64_t>(rows.begin - first, 0, S), std::clamp<int64_t>(rows.end - first, 0, S)};
+  }
+
   const Buffer& buffer(int number) const { return buffers[number]; }
 
   template <class T>
@@ -113,10 +143,10 @@ struct Context {
     return call.places == nullptr ? sentence : call.places[sentence];
   }
 
-  // All rows of a buffer in the form that ``weight`` multiplies; ready on every thread.
+  // The rows at hand of a buffer in the form that ``weight`` multiplies; ready on every thread.
   void convert(const Weight& weight, const Buffer& from) const {
     if (weight.number == Number::kFloat32) return;
-    converted.convert(weight, from.values.get(), from.stride, share(call.rows));
+    converted.convert(weight, from.row(rows.begin), from.stride, share(rows.size()));
     pool.barrier();
   }
 };
@@ -132,10 +162,15 @@ struct Needs {
 // An operation is checked twice: against the buffers when it is added, against the tensors and sizes
 // before every run. ``prepare`` makes room, on one thread; ``run`` then asks for no memory.
 struct Operation {
+  int number = 0;  // in its program
+
   virtual ~Operation() = default;
   virtual const Weight* multiplied() const { return nullptr; }  // by converted activations
   virtual void fits(const Widths& widths) = 0;
   virtual void admit(const Call& call) const = 0;
+  virtual Order order() const { return Order::kTogether; }
+  virtual int64_t reach() const { return 0; }
+  virtual void touch(Touches& touches) const = 0;  // every buffer that ``run`` touches
   virtual void need(Needs&) const {}
   virtual void gather(const Call&, Workspace&) const {}  // once for all steps over its sentences
   virtual void prepare(const Call&, Workspace&) const {}
@@ -144,11 +179,21 @@ struct Operation {
 
 class Program {
  public:
-  int add_buffer(int width) { return widths_.add(width); }
+  int add_buffer(int width) {
+    const int buffer = widths_.add(width);
+    strides_.push_back(round_up(width, kLanes));
+    return buffer;
+  }
+
+  int64_t width(int buffer) const { return widths_[buffer]; }
 
   void add(std::unique_ptr<Operation> operation) {
     operation->fits(widths_);
+    operation->number = static_cast<int>(operations_.size());
+    habits_.push_back({operation->order(), operation->reach(), {}});
+    operation->touch(habits_.back().touches);
     operations_.push_back(std::move(operation));
+    passes_ = Passes(habits_, strides_);
   }
 
   Needs needs() const {
@@ -193,25 +238,33 @@ class Program {
   void prepare(Workspace& workspace, const Call& call, int threads) const {
     for (int i = static_cast<int>(workspace.buffers.size()); i < widths_.size(); ++i)
       workspace.buffers.emplace_back(static_cast<int>(widths_[i]));
-    for (auto& buffer : workspace.buffers) buffer.ensure(call.rows);
+    for (int i = 0; i < widths_.size(); ++i)
+      workspace.buffers[i].ensure(passes_.room(i, call.rows, threads));
     if (static_cast<int>(workspace.team.size()) < threads) workspace.team.resize(threads);
-    for (const auto& operation : operations_) {
-      if (const Weight* weight = operation->multiplied())
-        workspace.converted.prepare(*weight, call.rows);
-      operation->prepare(call, workspace);
+    workspace.carried.resize(operations_.size());
+    for (const Pass& pass : passes_.all()) {
+      workspace.at_once = pass.rows(call.rows, threads);
+      for (const Stage& stage : pass.stages)
+        for (int i = stage.begin; i < stage.end; ++i) prepare(*operations_[i], workspace, call);
     }
   }
 
   // One thread's share of a run; all threads of ``pool``'s team call it.
   void share(Workspace& workspace, Pool& pool, const Call& call, int thread) const {
-    const Context context{call,           pool,
-                          workspace.buffers, workspace.converted,
-                          workspace.masses, workspace.team,
-                          workspace.shortlists.get(),
-                          workspace.team[thread], thread, pool.team()};
-    for (const auto& operation : operations_) {
-      operation->run(context);
-      pool.barrier();
+    Context context{call,           pool,
+                    workspace.buffers, workspace.converted,
+                    workspace.masses, workspace.team, workspace.carried,
+                    workspace.shortlists.get(),
+                    workspace.team[thread], thread, pool.team()};
+    for (const Pass& pass : passes_.all()) {
+      const int64_t some = pass.rows(call.rows, pool.team());
+      if (some < call.rows) {
+        go_over(pass, some, context, workspace);
+        continue;
+      }
+      context.rows = {0, call.rows};
+      context.chunk = 0;
+      for (const Stage& stage : pass.stages) run(stage, context);
     }
   }
 
@@ -224,6 +277,55 @@ class Program {
   }
 
  private:
+  static void prepare(const Operation& operation, Workspace& workspace, const Call& call) {
+    if (const Weight* weight = operation.multiplied())
+      workspace.converted.prepare(*weight, workspace.at_once);
+    operation.prepare(call, workspace);
+  }
+
+  void run(const Stage& stage, const Context& context) const {
+    for (int i = stage.begin; i < stage.end; ++i) {
+      operations_[i]->run(context);
+      context.pool.barrier();
+    }
+  }
+
+  // A pass ``some`` rows at a time. Thread 0 moves the buffers while the others wait.
+  void go_over(const Pass& pass, int64_t some, Context& context, Workspace& workspace) const {
+    const int64_t all = context.call.rows;
+    const auto move = [&](const auto& work) {
+      if (context.thread == 0) work();
+      context.pool.barrier();
+    };
+    context.chunk = 0;
+    for (int64_t at = -pass.lead(); at < all; at += some, ++context.chunk) {
+      move([&] { slide(pass, at, all, workspace); });
+      for (const Stage& stage : pass.stages) {
+        const int64_t begin = std::clamp<int64_t>(at + stage.lead, 0, all);
+        const int64_t end = std::clamp<int64_t>(at + stage.lead + some, 0, all);
+        if (begin == end) continue;
+        const bool back = pass.order == Order::kBack;
+        context.rows = back ? Range{all - end, all - begin} : Range{begin, end};
+        move([&] {
+          for (const int buffer : pass.passing) workspace.buffers[buffer].first = context.rows.begin;
+        });
+        run(stage, context);
+      }
+    }
+    move([&] {
+      for (const int buffer : pass.passing) workspace.buffers[buffer].first = 0;
+      for (const Sliding& one : pass.sliding) workspace.buffers[one.buffer].first = 0;
+    });
+  }
+
+  static void slide(const Pass& pass, int64_t at, int64_t all, Workspace& workspace) {
+    for (const Sliding& one : pass.sliding) {
+      Buffer& buffer = workspace.buffers[one.buffer];
+      if (buffer.rows >= all) continue;
+      buffer.slide(at + one.behind, std::min(all, at + one.ahead));
+    }
+  }
+
   std::unique_ptr<Workspace> take() {
     std::lock_guard<std::mutex> guard(lock_);
     if (free_.empty()) return std::make_unique<Workspace>();
@@ -238,7 +340,10 @@ class Program {
   }
 
   Widths widths_;
+  std::vector<int> strides_;
   std::vector<std::unique_ptr<Operation>> operations_;
+  std::vector<Habits> habits_;
+  Passes passes_;
   std::mutex lock_;
   std::vector<std::unique_ptr<Workspace>> free_;
 };

@@ -41,6 +41,11 @@ struct Recurrence : Operation {
       begin(own.recurrent, static_cast<int>((call.sentences + threads - 1) / threads));
   }
 
+  void touch(Touches& touches) const override {
+    touches.reads(sums);
+    touches.changes(out);
+  }
+
   void run(const Context& at) const override {
     const Share share = at.share(at.call.sentences);
     const int count = static_cast<int>(share.end - share.begin);

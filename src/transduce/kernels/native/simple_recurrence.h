@@ -25,9 +25,16 @@ struct SimpleRecurrence : Operation {
     call.room(cells, {call.rows, stride}, sizeof(float));
   }
 
+  Order order() const override { return Order::kAny; }
+
+  void touch(Touches& touches) const override {
+    touches.reads(sums);
+    touches.changes(out);
+  }
+
   void run(const Context& at) const override {
     const int width = at.buffer(out).width;
-    const Share rows = at.share(at.call.rows);
+    const Share rows = at.own_rows();
     for (int64_t row = rows.begin; row < rows.end; ++row) {
       const float *values = at.buffer(sums).row(row), *forget = values + width;
       float* to = at.buffer(out).row(row);

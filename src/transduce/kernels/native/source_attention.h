@@ -11,8 +11,9 @@ struct Span {
   int begin, end;
 };
 
-// Keys and values of one sentence and head in the panels that the kernels of products read, with
-// what one block of queries needs. Float32, or bfloat16 where the processor multiplies that.
+// Keys and values of one head in the panels that the kernels of products read, with what one block of
+// queries needs; of a sentence, or of what is seen of it. Float32, or bfloat16 where the processor
+// multiplies that.
 template <class Stored>
 struct Panels {
   static constexpr int kGroup = sizeof(Stored) == 4 ? 1 : 2;
@@ -45,15 +46,16 @@ struct Panels {
     products = scores + weight_size;
   }
 
-  void pack(const Buffer& from, int64_t first, int key_column, int value_column) {
+  // Positions from ``begin`` on, of which ``first`` is the row of the first; those before are zero.
+  void pack(const Buffer& from, int64_t first, int begin, int key_column, int value_column) {
     std::memset(keys, 0, sizeof(Stored) * (queries - keys));
-    for (int s = 0; s < count; ++s) {
+    for (int s = begin; s < count; ++s) {
       write(weights, from.row(first + s) + key_column, width);  // room that is free until later
       Stored* to = keys + (int64_t{s / kPanel} * key_groups * kPanel + s % kPanel) * kGroup;
       for (int i = 0; i < width; i += kGroup, to += kPanel * kGroup)
         std::memcpy(to, weights + i, sizeof(Stored) * std::min(kGroup, width - i));
     }
-    for (int s = 0; s < count; ++s) {
+    for (int s = begin; s < count; ++s) {
       write(weights, from.row(first + s) + value_column, width);
       Stored* to = values + int64_t{s / kGroup} * kPanel * kGroup + s % kGroup;
       for (int column = 0; column < width; column += kPanel, to += value_groups * kPanel * kGroup)
@@ -64,7 +66,7 @@ struct Panels {
 
   void take_query(int place, const float* query, float factor) {
     Stored* to = queries + int64_t{place} * key_groups * kGroup;
-    std::memset(to, 0, sizeof(Stored) * key_groups * kGroup);
+    if (width % kGroup > 0) to[width] = 0;
     for (int i = 0; i < width; ++i) scores[i] = query[i] * factor;
     write(to, scores, width);
   }
@@ -143,59 +145,92 @@ struct Panels {
   }
 };
 
+// Queries and keys [B·S, H d] of a buffer that begins with them, turned by the angles of their positions.
+struct SourceTurn : Operation {
+  int in, heads, width, cosines, sines;
+
+  SourceTurn(int in, int heads, int width, int cosines, int sines)
+      : in(in), heads(heads), width(width), cosines(cosines), sines(sines) {}
+
+  void fits(const Widths& widths) override {
+    require(heads > 0 && width > 0 && width % 2 == 0, Fault::kOperation);
+    require(int64_t{heads} * width <= widths[in], Fault::kOperation);
+  }
+
+  void admit(const Call& call) const override {
+    require(call.rows == call.sentences * call.source, Fault::kSizes);
+    for (const int angles : {cosines, sines})
+      call.room(angles, {call.source, width}, sizeof(float));
+  }
+
+  Order order() const override { return Order::kAny; }
+  void touch(Touches& touches) const override { touches.changes(in); }
+
+  void run(const Context& at) const override {
+    const Share rows = at.own_rows();
+    for (int64_t row = rows.begin; row < rows.end; ++row) {
+      const int64_t offset = row % at.call.source * width;
+      for (int head = 0; head < heads; ++head)
+        rotate(at.buffer(in).row(row) + head * width, at.tensor<float>(cosines) + offset,
+               at.tensor<float>(sines) + offset, width);
+    }
+  }
+};
+
 // A source over itself: queries | keys | values [B·S, (H + 2 G) d] to out [B·S, H d]. Each position
 // sees ``window`` others on either side, or, 0, all. ``bias`` is [H, 2 R + 1], of keys R positions
 // before the query to R behind it, where R is the window or S - 1.
 struct SourceAttention : Operation {
   int in, out;
   Heads heads;
-  int lengths, cosines, sines, bias;
+  int lengths, bias;
   bool half;  // bfloat16 will do
   int window;
 
-  SourceAttention(int in, int out, Heads heads, int lengths, int cosines, int sines, int bias,
-                  bool half, int window)
-      : in(in), out(out), heads(heads), lengths(lengths), cosines(cosines), sines(sines),
-        bias(bias), half(half && kMultipliesHalves), window(window) {}
+  SourceAttention(int in, int out, Heads heads, int lengths, int bias, bool half, int window)
+      : in(in), out(out), heads(heads), lengths(lengths), bias(bias),
+        half(half && kMultipliesHalves), window(window) {}
 
   void fits(const Widths& widths) override {
     heads.check();
     require(in != out && widths[out] == heads.all(), Fault::kOperation);
     require(widths[in] == heads.all() + 2 * heads.stored(), Fault::kOperation);
-    require((cosines < 0) == (sines < 0), Fault::kOperation);
-    require(cosines < 0 || heads.width % 2 == 0, Fault::kOperation);
     require(window >= 0 && window <= kWidest, Fault::kOperation);
   }
 
   void admit(const Call& call) const override {
-    const int64_t S = call.source, d = heads.width;
+    const int64_t S = call.source;
     require(call.rows == call.sentences * S, Fault::kSizes);
     call.within<int64_t>(lengths, call.sentences, 1, S + 1);
-    for (const int angles : {cosines, sines})
-      if (angles >= 0) call.room(angles, {S, d}, sizeof(float));
     if (bias >= 0) call.room(bias, {heads.queries, 2 * reach(call) + 1}, sizeof(float));
   }
 
   void prepare(const Call& call, Workspace& workspace) const override {
     const int longest = static_cast<int>(call.source);
+    const int packed = static_cast<int>(
+        std::min(call.source, workspace.at_once + 2 * int64_t{window} + kPanel));
     const int64_t padded = round_up(std::min(longest, kLongest), kLanes);
     for (Scratch& own : workspace.team) {
       Scratch::sized(own.first, heads.width * padded);
       Scratch::sized(own.second, kTogether * padded);
       if (longest <= kLongest) continue;
       if (half)
-        Panels<uint16_t>(longest, heads.width, window, own);
+        Panels<uint16_t>(packed, heads.width, window, own);
       else
-        Panels<float>(longest, heads.width, window, own);
+        Panels<float>(packed, heads.width, window, own);
     }
   }
 
+  Order order() const override { return window > 0 ? Order::kOnwards : Order::kTogether; }
+  int64_t reach() const override { return window; }
+
+  void touch(Touches& touches) const override {
+    touches.reads(in);
+    touches.writes(out);
+  }
+
   void run(const Context& at) const override {
-    if (cosines >= 0) {
-      const Share rows = at.share(at.call.rows);
-      for (int64_t row = rows.begin; row < rows.end; ++row) turn(at, row);
-      at.pool.barrier();
-    }
+    if (at.rows.size() == 0) return;
     half ? attend_all<uint16_t>(at) : attend_all<float>(at);
   }
 
@@ -224,15 +259,6 @@ struct SourceAttention : Operation {
     return static_cast<int>(at.tensor<int64_t>(lengths)[sentence]);
   }
 
-  void turn(const Context& at, int64_t row) const {
-    const int d = heads.width;
-    const int64_t offset = row % at.call.source * d;
-    float* vectors = at.buffer(in).row(row);
-    for (int head = 0; head < heads.queries + heads.pairs; ++head)
-      rotate(vectors + head * d, at.tensor<float>(cosines) + offset,
-             at.tensor<float>(sines) + offset, d);
-  }
-
   // To scores of the positions ``own``, of which ``scores`` is the first.
   void add_bias(const Context& at, float* scores, int head, int64_t query, Span own) const {
     if (bias < 0) return;
@@ -241,94 +267,132 @@ struct SourceAttention : Operation {
     add_scaled(scores, distances + R + own.begin - query, 1.0f, own.end - own.begin);
   }
 
-  // A sentence's own length decides how it is read: the longest of its batch must not change a bit
-  // of it. A thread packs the keys and values of a head once for all blocks of queries that it has of
-  // it; what is read row by row has but one block.
+  // A sentence's own length decides how it is read: the longest of its batch must not change a bit of
+  // it, nor which of its positions are at hand together. A thread packs the keys and values that its
+  // blocks of queries see once for all that it has of a head.
   template <class Stored>
   void attend_all(const Context& at) const {
     constexpr int kRows = Panels<Stored>::kRows;
-    const int64_t S = at.call.source, blocks = S > kLongest ? (S + kRows - 1) / kRows : 1;
-    const Share items = at.share(at.call.sentences * heads.queries * blocks);
+    const int64_t S = at.call.source, most = std::min(S, at.rows.size());
+    const int64_t blocks = S > kLongest ? (most + kRows - 1) / kRows : 1;
+    const int64_t first = at.rows.begin / S, sentences = (at.rows.end - 1) / S + 1 - first;
+    const Share items = at.share(sentences * heads.queries * blocks);
     for (int64_t item = items.begin; item < items.end;) {
       const int64_t pair = item / blocks, end = std::min(items.end, (pair + 1) * blocks);
-      const int64_t sentence = pair / heads.queries;
-      const int head = static_cast<int>(pair % heads.queries), count = length(at, sentence);
-      if (count <= kLongest) {
-        if (item == pair * blocks) attend(at, sentence, head);
-        item = end;
-        continue;
+      const int64_t sentence = first + pair / heads.queries;
+      const int head = static_cast<int>(pair % heads.queries);
+      const Range own = at.positions(sentence);
+      if (length(at, sentence) > kLongest) {
+        const int64_t begin = own.begin + item % blocks * kRows;
+        const int64_t last = own.begin + (end - pair * blocks) * kRows;
+        attend_blocks<Stored>(at, sentence, head, {begin, std::min(own.end, last)});
+      } else if (item == pair * blocks) {
+        attend(at, sentence, head, own);
       }
-      Panels<Stored> panels(count, heads.width, window, at.scratch);
-      panels.pack(at.buffer(in), sentence * S, key_column(head), value_column(head));
-      for (; item < end; ++item)
-        attend_block(at, panels, sentence, head, static_cast<int>(item % blocks) * kRows);
+      item = end;
     }
   }
 
+  // The positions ``own`` of a long sentence. Panels begin at a whole one, so that it is the same
+  // numbers that come together wherever ``own`` begins.
   template <class Stored>
-  void attend_block(const Context& at, Panels<Stored>& panels, int64_t sentence, int head,
-                    int first) const {
-    const int d = heads.width, count = panels.count;
-    const int wanted = std::min(panels.kRows, static_cast<int>(at.call.source) - first);
-    const int rows = std::min(wanted, std::max(0, count - first));
-    const int64_t start = sentence * at.call.source + first;
-    const auto to = [&](int r) { return at.buffer(out).row(start + r) + head * d; };
-    for (int r = rows; r < wanted; ++r) std::memset(to(r), 0, sizeof(float) * d);
-    if (rows == 0) return;
+  void attend_blocks(const Context& at, int64_t sentence, int head, Range own) const {
+    const int count = length(at, sentence);
+    const int first = static_cast<int>(own.begin), end = static_cast<int>(own.end);
+    clear(at, sentence, head, std::max(first, count), end);
+    const int last = std::min(end, count);
+    if (first >= last) return;
+    const Span all = seen(first, last - 1, count);
+    const int base = all.begin / kPanel * kPanel;
+    Panels<Stored> panels(all.end - base, heads.width, window, at.scratch);
+    panels.pack(at.buffer(in), sentence * at.call.source + base, all.begin - base, key_column(head),
+                value_column(head));
+    for (int block = first; block < last; block += panels.kRows)
+      attend_block(at, panels, sentence, head, {block, std::min(last, block + panels.kRows)}, base);
+  }
+
+  void clear(const Context& at, int64_t sentence, int head, int begin, int end) const {
+    for (int s = begin; s < end; ++s)
+      std::memset(to(at, sentence, head, s), 0, sizeof(float) * heads.width);
+  }
+
+  float* to(const Context& at, int64_t sentence, int head, int position) const {
+    return at.buffer(out).row(sentence * at.call.source + position) + head * heads.width;
+  }
+
+  // ``base`` is the position that the panels count from.
+  template <class Stored>
+  [[gnu::flatten]] void attend_block(const Context& at, Panels<Stored>& panels, int64_t sentence, int head, Span own,
+                    int base) const {
+    const int d = heads.width, rows = own.end - own.begin, count = length(at, sentence);
+    const auto here = [&](int first, int last) {
+      const Span all = seen(first, last, count);
+      return Span{all.begin - base, all.end - base};
+    };
     const float factor = 1.0f / std::sqrt(static_cast<float>(d));
+    const int64_t start = sentence * at.call.source + own.begin;
     for (int r = 0; r < rows; ++r)
       panels.take_query(r, at.buffer(in).row(start + r) + head * d, factor);
-    panels.look(seen(first, first + rows - 1, count));
+    panels.look(here(own.begin, own.end - 1));
     panels.score(rows);
     float scale[Panels<Stored>::kRows];
     for (int r = 0; r < rows; ++r) {
-      const Span own = seen(first + r, first + r, count);
-      add_bias(at, panels.scores + r * panels.row + panels.column(own.begin), head, first + r, own);
-      scale[r] = 1.0f / panels.exponentiate(r, own);
+      const Span row = here(own.begin + r, own.begin + r);
+      add_bias(at, panels.scores + r * panels.row + panels.column(row.begin), head,
+               own.begin + r - base, row);
+      scale[r] = 1.0f / panels.exponentiate(r, row);
     }
     for (int panel = 0; panel < panels.value_panels; ++panel) {
       panels.weigh(panel, rows);
       const int column = panel * kPanel, width = std::min(kPanel, d - column);
-      for (int r = 0; r < rows; ++r)
-        for (int i = 0; i < width; ++i)
-          to(r)[column + i] = panels.products[r * kPanel + i] * scale[r];
+      for (int r = 0; r < rows; ++r) {
+        const float* const products = panels.products + r * kPanel;
+        float* const out = to(at, sentence, head, own.begin + r) + column;
+        for (int i = 0; i < width; ++i) out[i] = products[i] * scale[r];
+      }
     }
   }
 
-  void attend(const Context& at, int64_t sentence, int head) const {
-    const int d = heads.width, count = length(at, sentence), padded = round_up(count, kLanes);
-    const int64_t S = at.call.source;
+  // The positions ``own`` of a short sentence. Each query's sums are over what it sees, from a whole
+  // vector of positions on, whatever is at hand.
+  void attend(const Context& at, int64_t sentence, int head, Range own) const {
+    const int d = heads.width, count = length(at, sentence);
+    const int first = static_cast<int>(own.begin);
+    const int last = std::min(static_cast<int>(own.end), count);
+    clear(at, sentence, head, std::max(first, count), static_cast<int>(own.end));
+    if (first >= last) return;
+    const int64_t start = sentence * at.call.source;
     const Buffer& from = at.buffer(in);
     // Keys turned round, [d, S]: scores of 16 positions then come without a sum across a vector.
+    const Span all = seen(first, last - 1, count);
+    const int base = all.begin / kLanes * kLanes, padded = round_up(all.end - base, kLanes);
     float* turned = Scratch::sized(at.scratch.first, int64_t{d} * padded);
-    for (int s = 0; s < count; ++s) {
-      const float* key = from.row(sentence * S + s) + key_column(head);
+    const float* key = from.row(start + all.begin) + key_column(head);
+    for (int s = all.begin - base; s < all.end - base; ++s, key += from.stride)
       for (int i = 0; i < d; ++i) turned[i * padded + s] = key[i];
+    for (int i = 0; i < d; ++i) {
+      std::fill(turned + i * padded, turned + i * padded + all.begin - base, 0.0f);
+      std::fill(turned + i * padded + all.end - base, turned + (i + 1) * padded, 0.0f);
     }
-    for (int i = 0; i < d; ++i)
-      for (int s = count; s < padded; ++s) turned[i * padded + s] = 0;
     float* scores = Scratch::sized(at.scratch.second, int64_t{kTogether} * padded);
-    const auto to = [&](int query) { return at.buffer(out).row(sentence * S + query) + head * d; };
-    for (int query = 0; query < count; query += kTogether) {
-      const int rows = std::min(kTogether, count - query);
+    for (int query = first; query < last; query += kTogether) {
+      const int rows = std::min(kTogether, last - query);
       const float* queries[kTogether];
       for (int r = 0; r < kTogether; ++r)
-        queries[r] = from.row(sentence * S + query + std::min(r, rows - 1)) + head * d;
+        queries[r] = from.row(start + query + std::min(r, rows - 1)) + head * d;
       score(queries, turned, padded, scores);
       for (int r = 0; r < rows; ++r) {
-        float* own = scores + r * padded;
         const Span here = seen(query + r, query + r, count);
-        add_bias(at, own + here.begin, head, query + r, here);
-        std::fill(own, own + here.begin, -std::numeric_limits<float>::infinity());
-        std::fill(own + here.end, own + count, -std::numeric_limits<float>::infinity());
-        softmax(own, count, padded);
-        weighted_sum(to(query + r), own, count, d, [&](int s) {
-          return static_cast<const float*>(from.row(sentence * S + s) + value_column(head));
-        });
+        const int begin = here.begin / kLanes * kLanes, before = here.begin - begin;
+        float* own_scores = scores + r * padded + begin - base;
+        add_bias(at, own_scores + before, head, query + r, here);
+        std::fill_n(own_scores, before, -std::numeric_limits<float>::infinity());
+        softmax(own_scores, here.end - begin, round_up(here.end - begin, kLanes));
+        const float* value = from.row(start + here.begin) + value_column(head);
+        weighted_sum(to(at, sentence, head, query + r), own_scores + before, here.end - here.begin,
+                     d, [&](int s) { return value + int64_t{s} * from.stride; });
       }
     }
-    for (int64_t query = count; query < S; ++query)
-      std::memset(to(static_cast<int>(query)), 0, sizeof(float) * d);
   }
 
   // Scores [kTogether, padded] of a few queries, which share each load of the keys.

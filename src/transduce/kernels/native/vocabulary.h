@@ -43,6 +43,8 @@ struct Vocabulary : Operation {
                                                         call.places);
   }
 
+  void touch(Touches& touches) const override { touches.reads(in); }
+
   void run(const Context& at) const override {
     const Buffer& from = at.buffer(in);
     const int rows = static_cast<int>(at.call.rows);
