@@ -63,8 +63,11 @@ class Started:
 def started(
     models: Mapping[str, Path], adapters: Mapping[str, Path] | None = None, **options: Any
 ) -> Iterator[Started]:
-    """A server with these options; at the end it has answered all that it took."""
-    config = serve_config(None, {}, options)
+    """A server with these options; at the end it has answered all that it took.
+
+    Without processes beside it, unless they are asked for.
+    """
+    config = serve_config(None, {}, {"processes": 0, **options})
     memory = config.memory_gigabytes
     bound = bound_socket("127.0.0.1", 0)
     shelf = ModelShelf(models, None if memory is None else memory * 1e9, adapters)

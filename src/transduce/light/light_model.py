@@ -28,7 +28,7 @@ from transduce.workflow.predicting.output import EMPTY, Output, unanswered
 from transduce.workflow.predicting.source_limits import SourceLimits, shortage_explained
 from transduce.workflow.predicting.source_rows import read_ahead, source_rows
 
-__all__ = ["NOT_OURS", "LightModel", "known_model"]
+__all__ = ["NOT_OURS", "LightModel", "handed_model", "known_model"]
 
 _LOG = logging.getLogger("transduce")
 NOT_OURS = (
@@ -52,6 +52,19 @@ def known_model(folder: Path) -> LightModel | None:
     except NOT_OURS as error:
         _LOG.debug("%s is loaded anew: %s", folder, error)
         return None
+
+
+def handed_model(folder: Path, name: str, record: Mapping[str, Any]) -> LightModel | None:
+    """The model of a directory by the record that another process made of it; None where it cannot
+    be had, or the directory holds another by now. ``name`` is that of the record's key.
+    """
+    try:
+        model = read_as_one(folder, lambda: LightModel.load(folder, record))
+    except NOT_OURS as error:
+        _LOG.debug("%s cannot be loaded: %s", folder, error)
+        return None
+    key = record_key(folder)
+    return model if key is not None and key.name == name else None
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from transduce.compress.groups import Int4Groups
 from transduce.compress.shrunk import Shrunk
+from transduce.config import SearchConfig
 from transduce.engine.stepper import EngineStepper
 from transduce.errors import TransduceError
+from transduce.light.noted_options import NotedSearch
 from transduce.light.prediction_records import RecordKey, record_key
 from transduce.reading.parts import find_part
 from transduce.reading.sources import reads_lines
@@ -21,7 +24,49 @@ from transduce.workflow.predicting.writer import Writer
 from transduce.workflow.tokenizer_files import stored_tokenizers
 from transduce.workflow.trained import TrainedModel
 
-__all__ = ["record_of", "remember"]
+__all__ = ["ModelNote", "model_note", "plain_search", "record_of", "remember"]
+
+# What may differ between a search that is asked for and that of the recipe.
+_ASKED = ("beam", "nbest", "max_length")
+
+
+@dataclass(frozen=True, eq=False)
+class ModelNote:
+    """What another process loads a model by, without torch: the very model that was noted.
+
+    ``key`` is that of the folder when the model was read.
+    """
+
+    folder: Path
+    key: RecordKey
+    record: Mapping[str, Any]
+    search: SearchConfig
+
+    def plain(self, asked: SearchConfig) -> NotedSearch | None:
+        """The search as such a process makes it; None where it cannot."""
+        return plain_search(self.search, asked)
+
+
+def model_note(trained: TrainedModel, folder: Path, key: RecordKey | None) -> ModelNote | None:
+    """Of a model that was just loaded; None where no other process can search as it does.
+
+    ``key`` is that of the folder before it was loaded.
+    """
+    if key is None or key != record_key(folder):
+        return None
+    try:
+        record = record_of(trained, folder)
+    except TransduceError:  # which who predicts will be told
+        return None
+    return None if record is None else ModelNote(folder, key, record, trained.config.search)
+
+
+def plain_search(recipe: SearchConfig, asked: SearchConfig) -> NotedSearch | None:
+    """A search that a record of the ``recipe`` is enough for; None for any other."""
+    own = {name: getattr(recipe, name) for name in _ASKED}
+    if asked.refusal() is not None or asked.model_copy(update=own) != recipe:
+        return None
+    return NotedSearch.of(asked.model_dump(mode="json"))
 
 
 def remember(trained: TrainedModel, folder: Path, key: RecordKey | None) -> None:

@@ -16,6 +16,7 @@ from transduce.server.limits.serve_config import ServeConfig
 from transduce.server.metering import Meter
 from transduce.server.queue.engine_thread import EngineThread
 from transduce.server.queue.requested import Requested
+from transduce.server.queue.search_desk import SearchDesk, process_count
 from transduce.server.queue.tickets import Ticket
 from transduce.server.queue.waiting_line import WaitingLine
 from transduce.server.shelf.loaded_model import LoadedModel
@@ -62,9 +63,15 @@ class Service:
         self.documents = DocumentDesk(config.seconds)
         self.meter = Meter(self.line_state)
         self._decoding = asyncio.Semaphore(_DECODING)
+        processes = process_count(config.processes)
         self.line = WaitingLine(
-            config.queue, config.held_bytes, config.pack_tokens, config.wait_seconds
+            config.queue,
+            config.held_bytes,
+            config.pack_tokens,
+            config.wait_seconds,
+            max(1, processes),
         )
+        self._desk = SearchDesk(self.line, processes, self.meter.pack)
         self._engine: EngineThread | None = None
 
     def line_state(self) -> tuple[int, int]:
@@ -78,15 +85,19 @@ class Service:
 
     async def begin(self) -> None:
         """Load the first model and start the engine."""
-        await self.shelf.get()
-        self._engine = EngineThread(self.line, asyncio.get_running_loop(), self.meter.pack)
+        model = await self.shelf.get()
+        desk, loop = self._desk, asyncio.get_running_loop()
+        await desk.begin(model.note)
+        self._engine = EngineThread(
+            self.line, loop, self.meter.pack, lambda ticket: not desk.takes(ticket)
+        )
         self._engine.start()
 
     async def finish(self) -> None:
         """Answer all that waits, and stop."""
         self.draining = True
         if self._engine is not None:
-            await self._engine.finish()
+            await asyncio.gather(self._engine.finish(), self._desk.finish())
 
     async def recording(self, model: LoadedModel, content: bytes, *, guesses: bool) -> Recorded:
         """A file of sound as sources, read in a thread. Raises RequestError, DataError."""
@@ -120,9 +131,12 @@ class Service:
             return []
         held = sum(_size(source) for source in sources)
         costs = model.costs(sources)
-        ticket = Ticket(model, asked, sources, costs, held=held, noted=noted)
+        apart = model.apart(asked)
+        ticket = Ticket(model, asked, sources, costs, held=held, apart=apart, noted=noted)
         self.meter.sources(model.name, len(sources))
         self.line.add(ticket)
+        if apart is not None:
+            self._desk.wake()
         # Most are answered before it is worth a look whether somebody still waits.
         loop, watching = asyncio.get_running_loop(), _Watching(ticket, client.gone)
         later = loop.call_later(_UNWATCHED, watching.begin)

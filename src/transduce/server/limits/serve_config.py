@@ -39,6 +39,7 @@ class ServeConfig(Section):
     body_seconds: Seconds = 20.0  # until a body is there
     header_seconds: Seconds = 10.0  # until the headers of a connection are there
     connections: Annotated[int, Bounds(ge=1, le=1_000_000)] = 1000  # open at once
+    processes: Annotated[int, Bounds(ge=0, le=256)] | None = None  # that search, beside the server
     pack_tokens: Annotated[int, Bounds(ge=1, le=16_777_216)] = 4096  # times beams, decoded together
     requests_a_minute: Annotated[int, Bounds(ge=1, le=10**9)] | None = None  # of a key
     characters_a_day: Annotated[int, Bounds(ge=1, le=10**12)] | None = None  # of a key

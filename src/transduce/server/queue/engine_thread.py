@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
 
-from transduce.errors import TransduceError
-from transduce.server.limits.request_errors import RequestError
-from transduce.server.queue.waiting_line import Pack, PackShare, WaitingLine
-from transduce.workflow.predicting.output import Output
+from transduce.server.queue.answers import Answers, answers_of, settle
+from transduce.server.queue.waiting_line import Mine, Pack, PackShare, WaitingLine, anything
 
 __all__ = ["EngineThread"]
 
@@ -25,10 +22,16 @@ class EngineThread:
     """Runs until its line is closed and empty."""
 
     def __init__(
-        self, line: WaitingLine, loop: asyncio.AbstractEventLoop, seen: Seen | None = None
+        self,
+        line: WaitingLine,
+        loop: asyncio.AbstractEventLoop,
+        seen: Seen | None = None,
+        mine: Mine = anything,
     ) -> None:
-        """``seen`` is told of each pack and the seconds that it took, in this thread."""
-        self._line, self._loop, self._seen = line, loop, seen
+        """``seen`` is told of each pack and the seconds that it took, in this thread; ``mine`` says
+        which tickets it takes.
+        """
+        self._line, self._loop, self._seen, self._mine = line, loop, seen, mine
         self._turn = threading.Event()
         self._thread = threading.Thread(target=self._run, name="transduce-engine", daemon=True)
 
@@ -42,9 +45,9 @@ class EngineThread:
         await asyncio.to_thread(self._thread.join)
 
     def _run(self) -> None:
-        while (pack := self._line.take()) is not None:
+        while (pack := self._line.take(self._mine)) is not None:
             begin = time.perf_counter()
-            answers = self._answers(pack.shares)
+            answers = answers_of(pack.shares)
             seconds = time.perf_counter() - begin
             self._line.done(pack, seconds)
             if self._seen is not None:
@@ -54,10 +57,8 @@ class EngineThread:
             # What has arrived meanwhile waits in sockets: the loop gets one turn to read it all.
             self._turn.wait(_TURN)
 
-    def _settle(
-        self, shares: Sequence[PackShare], answers: Sequence[Sequence[list[Output]] | Exception]
-    ) -> None:
-        _settle(shares, answers)
+    def _settle(self, shares: Sequence[PackShare], answers: Answers) -> None:
+        settle(shares, answers)
         self._later(_ROUNDS)
 
     def _later(self, rounds: int) -> None:
@@ -66,40 +67,3 @@ class EngineThread:
             self._loop.call_soon(self._later, rounds - 1)
         else:
             self._turn.set()
-
-    def _answers(self, shares: Sequence[PackShare]) -> Sequence[Sequence[list[Output]] | Exception]:
-        """For each share its outputs, or what went wrong: with one, not with those beside it."""
-        first = shares[0].ticket
-        sources = [source for share in shares for source in share.sources]
-        try:
-            outputs = first.model.answer(first.asked, sources)
-        except Exception as error:
-            if len(shares) == 1:
-                return [_said(error)]
-            return [self._answers([share])[0] for share in shares]
-        found, place = [], 0
-        for share in shares:
-            found.append(outputs[place : place + share.count])
-            place += share.count
-        return found
-
-
-def _said(error: Exception) -> Exception:
-    if isinstance(error, TransduceError):
-        return error
-    # Not its message: what a library says may quote the text.
-    frames, place = error.__traceback__, ""
-    while frames is not None:
-        place, frames = f"{frames.tb_frame.f_code.co_qualname}:{frames.tb_lineno}", frames.tb_next
-    logging.getLogger("transduce.server").error("%s in %s", type(error).__name__, place)
-    return RequestError("answer must be possible; got an error of the server", 500)
-
-
-def _settle(
-    shares: Sequence[PackShare], answers: Sequence[Sequence[list[Output]] | Exception]
-) -> None:
-    for share, answer in zip(shares, answers, strict=True):
-        if isinstance(answer, Exception):
-            share.ticket.fail(answer)
-        else:
-            share.ticket.settle(share.first, answer)

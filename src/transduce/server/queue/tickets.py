@@ -9,6 +9,7 @@ from typing import Protocol
 
 from transduce.reading.frames import FrameSource
 from transduce.server.queue.requested import Requested
+from transduce.server.queue.search_process import ApartSearch
 from transduce.workflow.predicting.output import Output
 
 __all__ = ["Answering", "Ticket"]
@@ -36,9 +37,11 @@ class Ticket:
         costs: Sequence[int],
         *,
         held: int = 0,
+        apart: ApartSearch | None = None,
         noted: Callable[[int, list[Output]], None] | None = None,
     ) -> None:
         """``costs`` are the tokens (or frames) of each source, ``held`` the bytes of all.
+        ``apart``: what a process beside the server's can answer it by.
 
         ``noted`` is told of each output as it comes, by its place, in the loop's thread.
         """
@@ -47,6 +50,7 @@ class Ticket:
         self.sources = sources
         self.costs = [cost * asked.rows for cost in costs]
         self.held = held
+        self.apart = apart
         self.arrived = time.monotonic()
         self.taken = 0  # sources that were given to the engine
         self.cancelled = False

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from transduce.reading.frames import FrameSource
@@ -18,7 +18,7 @@ from transduce.server.limits.request_errors import RequestError
 from transduce.server.queue.pack_times import PackTimes
 from transduce.server.queue.tickets import Ticket
 
-__all__ = ["Pack", "PackShare", "WaitingLine"]
+__all__ = ["Mine", "Pack", "PackShare", "WaitingLine", "anything"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +43,36 @@ class Pack:
     cost: int
 
 
+Mine = Callable[[Ticket], bool]
+
+
+def anything(ticket: Ticket) -> bool:
+    """Whatever waits."""
+    return True
+
+
 class WaitingLine:
     """Tickets in the order of their coming, taken from by one thread, added to by others."""
 
     def __init__(
-        self, requests: int, held_bytes: int, pack_tokens: int, wait_seconds: float = math.inf
+        self,
+        requests: int,
+        held_bytes: int,
+        pack_tokens: int,
+        wait_seconds: float = math.inf,
+        takers: int = 1,
     ) -> None:
         """``requests``, ``held_bytes`` and ``wait_seconds`` bound what waits, ``pack_tokens`` a
         pack's tokens. Who would wait longer, by what the engine did lately, is refused at once.
+        So many ``takers`` search side by side.
         """
         self._line: deque[Ticket] = deque()
         self._changed = threading.Condition()
         self._requests, self._held_bytes, self._pack_tokens = requests, held_bytes, pack_tokens
         self._wait_seconds = wait_seconds
+        self._takers = takers
         self._closed = False
-        self._taken = 0  # cost of the pack that is searched now
+        self._taken = 0  # cost of the packs that are searched now
         self._times = PackTimes()
         self.waiting_cost = 0
         self.held = 0
@@ -82,7 +97,7 @@ class WaitingLine:
             self.held += ticket.held
             self.waiting_cost += sum(ticket.costs)
             self._line.append(ticket)
-            self._changed.notify()
+            self._changed.notify_all()
 
     def refusal(self) -> RequestError | None:
         """What one more is told where no more may wait (503); None where there is room.
@@ -120,19 +135,42 @@ class WaitingLine:
             self._closed = True
             self._changed.notify_all()
 
-    def take(self) -> Pack | None:
-        """The next pack, as soon as there is one; None once the line is closed and empty."""
+    def look_again(self) -> None:
+        """Those who ``take`` find more that is theirs."""
         with self._changed:
-            while not self._line:
+            self._changed.notify_all()
+
+    def take(self, mine: Mine = anything) -> Pack | None:
+        """The next pack of tickets that are ``mine``, as soon as there is one; None once the line
+        is closed and has none.
+        """
+        with self._changed:
+            while (head := self._head(mine)) is None:
                 if self._closed:
                     return None
                 self._changed.wait()
-            return self._pack()
+            return self._pack(head, self._pack_tokens)
+
+    def next(self, mine: Mine, *, share: int = 1) -> Pack | None:
+        """Likewise, at once: None where none waits. So many takers ``share`` what does."""
+        with self._changed:
+            if (head := self._head(mine)) is None:
+                return None
+            return self._pack(head, min(self._pack_tokens, -(-self.waiting_cost // share)))
+
+    def has(self, mine: Mine) -> bool:
+        """Whether any that is ``mine`` waits."""
+        with self._changed:
+            return self._head(mine) is not None
+
+    def _head(self, mine: Mine) -> Ticket | None:
+        return next((ticket for ticket in self._line if mine(ticket)), None)
 
     def done(self, pack: Pack, seconds: float) -> None:
         """Remember how fast a pack was answered."""
-        self._taken = 0
-        self._times.add(pack.cost, seconds)
+        with self._changed:
+            self._taken -= pack.cost
+            self._times.add(pack.cost, seconds)
 
     def _seconds(self) -> int:
         """After which what waits now will be answered."""
@@ -141,19 +179,18 @@ class WaitingLine:
     def _expected(self) -> float:
         """Likewise, to a fraction of a second; 0 before the first pack was answered."""
         packs = math.ceil(self.waiting_cost / self._pack_tokens) + (self._taken > 0)
-        return self._times.expected(packs, self._taken + self.waiting_cost)
+        return self._times.expected(packs, self._taken + self.waiting_cost) / self._takers
 
-    def _pack(self) -> Pack:
-        head = self._line[0]
+    def _pack(self, head: Ticket, room: int) -> Pack:
         alike = [t for t in self._line if t is head or t.key == head.key]
         if head.asked.draws:  # whose outputs depend on which others of their request are there
             alike = [head]
-        counts, cost = _shared(alike, self._pack_tokens, whole=head.asked.draws)
+        counts, cost = _shared(alike, room, whole=head.asked.draws)
         shares = [PackShare(t, t.taken, n) for t, n in zip(alike, counts, strict=True) if n]
         for share in shares:
             share.ticket.taken += share.count
         self.waiting_cost -= cost
-        self._taken = cost
+        self._taken += cost
         left = [share.ticket for share in shares if share.ticket.waits]
         gone = {id(share.ticket) for share in shares}
         self._line = deque([*(t for t in self._line if id(t) not in gone), *left])

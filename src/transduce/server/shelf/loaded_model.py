@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -13,10 +14,12 @@ from transduce.config import SearchConfig
 from transduce.config.audio import AudioConfig
 from transduce.config.image import ImageConfig
 from transduce.errors import ConfigError, DataError
+from transduce.light.recording import ModelNote
 from transduce.reading.frames import FrameSource
 from transduce.reading.parts import find_part, parts_of
 from transduce.server.limits.request_errors import RequestError
 from transduce.server.queue.requested import Requested
+from transduce.server.queue.search_process import ApartSearch
 from transduce.server.shelf.media import Recorded, checked_picture, read_recording
 from transduce.tokenization.joint import coder
 from transduce.tokenization.tokenizer import Tokenizer
@@ -29,6 +32,7 @@ __all__ = ["LoadedModel"]
 
 _SOME_TEXT = "The quick brown fox jumps over the lazy dog, as it has done for a hundred years."
 _PREDICTORS = 64  # ways of asking that are kept ready
+_ANY = SearchConfig()
 
 
 class LoadedModel:
@@ -40,15 +44,21 @@ class LoadedModel:
         trained: TrainedModel,
         size: int = 0,
         adapted: Mapping[str, TrainedModel] | None = None,
+        note: ModelNote | None = None,
     ) -> None:
-        """``size``: bytes of memory that all take, about; ``adapted``: with adapters, by name."""
+        """``size``: bytes of memory that all take, about; ``adapted``: with adapters, by name.
+
+        ``note``: what a process beside this one loads it by, where one can.
+        """
         self.name = name
         self.trained = trained
         self.size = size
+        self.note = note
         self._adapted = dict(adapted or {})
         self.kind: str = trained.config.data.input.kind  # text, audio or image
         self._tokens_a_character = 1.0
         self._predictor = lru_cache(maxsize=_PREDICTORS)(self._made)
+        self.apart = lru_cache(maxsize=_PREDICTORS)(self._apart)
 
     def warm(self) -> None:
         """Make its fast form now and not at the first request."""
@@ -160,6 +170,13 @@ class LoadedModel:
             alignments=asked.alignments,
         )
         return trained.predictor(asked.part, timings=asked.timings, details=details)
+
+    def _apart(self, asked: Requested) -> ApartSearch | None:
+        """What a process beside this one answers it by; None where it cannot."""
+        if self.note is None or replace(asked, options=_ANY) != Requested(_ANY):
+            return None
+        plain = self.note.plain(asked.options)
+        return None if plain is None else ApartSearch(self.note, asdict(plain))
 
 
 def _frames(source: FrameSource) -> int:

@@ -11,6 +11,8 @@ from pathlib import Path
 from transduce.config import Config, require_one_input
 from transduce.errors import one_line
 from transduce.files import place
+from transduce.light.prediction_records import record_key
+from transduce.light.recording import model_note
 from transduce.pretrained.published_model import load_trained
 from transduce.server.limits.request_errors import RequestError
 from transduce.server.shelf.adapter_names import adapters_by_model
@@ -140,11 +142,13 @@ class ModelShelf:
 
     def _read(self, name: str) -> LoadedModel:
         folder = self._folders[name]
+        key = record_key(folder)
         trained = load_trained(folder)
         adapted = {
             own: with_adapter(trained, folder, path) for own, path in self._adapters[name].items()
         }
-        model = LoadedModel(name, trained, _size(folder) * (1 + len(adapted)), adapted)
+        note = model_note(trained, folder, key)
+        model = LoadedModel(name, trained, _size(folder) * (1 + len(adapted)), adapted, note)
         self._told[name] = ToldModel.of(model.trained.config, model.codes)
         model.warm()
         return model
