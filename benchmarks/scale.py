@@ -11,6 +11,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +21,7 @@ import pyarrow.parquet as pq
 
 from transduce.batches.batching import Batches
 from transduce.batches.encoded_corpus import EncodedCorpus, EncodedSide
+from transduce.commands.answering.chosen_models import chosen_models
 from transduce.commands.in_blocks.corpus_files import survey
 from transduce.commands.predicting.answer_forms import FORMS
 from transduce.commands.predicting.asked_models import AskedModels
@@ -40,7 +42,7 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        read(models, sources * READ_TIMES, folder)
+        read(Request(asked.model), sources * READ_TIMES, folder)
         encode(models, sources, targets, folder / "corpus")
     remember()
 
@@ -51,12 +53,13 @@ def seconds(work: Callable[[], object]) -> float:
     return time.process_time() - began
 
 
-def read(models: AskedModels, sources: list[str], folder: Path) -> None:
+def read(request: Request, sources: list[str], folder: Path) -> None:
     pq.write_table(pa.table({"source": sources}), folder / "in.parquet")
     (folder / "in.txt").write_text("".join(f"{line}\n" for line in sources), encoding="utf-8")
     for name in ("in.parquet", "in.txt"):
         path = str(folder / name)
-        spent = seconds(partial(survey, [path], models, None, lambda line: None))
+        models = chosen_models(replace(request, sources=(path,)))
+        spent = seconds(partial(survey, [path], models, lambda line: None))
         print(f"{name}: {len(sources) / spent:,.0f} records counted a second")
 
 

@@ -11,9 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from transduce.commands.answering.light_models import light_models
 from transduce.commands.predicting.at_once import answers_at_once
+from transduce.commands.predicting.request import Request
 from transduce.config import Config, WeightNumber
 from transduce.errors import ModelError
 from transduce.kernels.cache import cache_folders
@@ -143,6 +147,48 @@ def test_the_second_prediction_loads_no_torch(tmp_path: Path, cache: Path) -> No
     assert (tmp_path / "out").read_text(encoding="utf-8").splitlines() == expected
 
 
+@pytest.mark.parametrize("kind", ["parquet", "txt"])
+def test_a_corpus_in_blocks_loads_no_torch(kind: str, tmp_path: Path, cache: Path) -> None:
+    saved(tmp_path / "model", "int8")
+    file = tmp_path / f"sources.{kind}"
+    if kind == "parquet":
+        pq.write_table(pa.table({"source": TEXTS}), file)
+    else:
+        file.write_text("".join(f"{text}\n" for text in TEXTS), encoding="utf-8")
+    asked = ["predict", str(tmp_path / "model"), str(file), "--on", "here", "--nbest", "2"]
+    out = [tmp_path / "first", tmp_path / "again"]
+    for folder, torch in zip(out, (True, False), strict=True):
+        _, loaded = program([*asked, "--block", "2", "--output", str(folder)])
+        assert loaded[0] == torch
+    blocks = [sorted(folder.glob("block-*.parquet")) for folder in out]
+    assert len(blocks[0]) == 3
+    assert [p.read_bytes() for p in blocks[0]] == [p.read_bytes() for p in blocks[1]]
+    assert pq.read_table(out[0])["source"].to_pylist() == TEXTS
+    # What the whole model began, a light one goes on with.
+    assert (out[0] / "_corpus.json").read_bytes() == (out[1] / "_corpus.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "is_light"),
+    [
+        ("sources.txt", {}, True),
+        ("sources.parquet", {"nbest": 3}, True),
+        ("sources.csv", {}, False),
+        ("sources.jsonl", {}, False),
+        ("sources.parquet", {"column": "source"}, False),
+        ("sources.txt", {"overrides": ("search.beam=3",)}, False),
+        ("sources.txt", {"alignments": True}, False),
+        ("sources.txt", {"beam": 2, "nbest": 3}, False),
+    ],
+)
+def test_a_corpus_that_needs_more_is_left_alone(
+    name: str, options: dict[str, Any], is_light: bool, tmp_path: Path, cache: Path
+) -> None:
+    remembered(tmp_path / "model")
+    request = Request(tmp_path / "model", (name,), **options)
+    assert (light_models(request) is not None) == is_light
+
+
 def test_a_closed_standard_input_is_one_line(tmp_path: Path, cache: Path) -> None:
     remembered(tmp_path / "model")
     command = [sys.executable, "-m", "transduce", "predict", str(tmp_path / "model")]
@@ -269,12 +315,12 @@ def test_without_checksums_or_kernels_there_is_no_key(
 
 def test_the_newest_hundred_records_stay(tmp_path: Path, cache: Path) -> None:
     for number in range(105):
-        old = cache / f"prediction-1-{number}.json"
+        old = cache / f"prediction-2-{number}.json"
         old.write_text("{}")
         os.utime(old, (number, number))
     remembered(tmp_path / "model")
     left = {path.name for path in cache.glob("prediction-*.json")}
     assert len(left) == 100
-    assert "prediction-1-5.json" not in left
-    assert "prediction-1-6.json" in left
+    assert "prediction-2-5.json" not in left
+    assert "prediction-2-6.json" in left
     assert known_model(tmp_path / "model") is not None

@@ -107,7 +107,6 @@ def predict(
 ) -> None:
     """Write the model's output for each record of the input, one line for each."""
     from transduce.commands.arguments import split_overrides
-    from transduce.commands.predicting.predict import predict
     from transduce.commands.predicting.request import Request
 
     sources, overrides = split_overrides(inputs or [])
@@ -139,4 +138,6 @@ def predict(
     for name, given in (("--block", block), ("--threads", threads)):
         if given is not None:
             raise ConfigError(f"{name} must be given with --on; got it alone")
+    from transduce.commands.predicting.predict import predict  # loads torch
+
     predict(request)

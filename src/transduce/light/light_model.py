@@ -20,6 +20,8 @@ from transduce.light.noted_options import NotedSearch, noted_limits
 from transduce.light.notes.noted_numbers import count_of, counts_of
 from transduce.light.prediction_records import record_key
 from transduce.light.searches.searching import NotedModel
+from transduce.reading.formats import format_of
+from transduce.reading.sources import keyed_or_errors, lines_or_errors
 from transduce.tokenization.stored_pipeline import stored_text
 from transduce.tokenization.tokenizer import Tokenizer
 from transduce.untrusted.tensors import TensorFile
@@ -79,8 +81,19 @@ class _Front:
 
 
 @dataclass(frozen=True)
+class NotedNames:
+    """What names the recipe, and all options of its search."""
+
+    config: str
+    search: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class LightModel:
-    """A model of texts whose searches the kernels make as a whole."""
+    """A model of texts whose searches the kernels make as a whole.
+
+    ``key`` names the source in records that have names, where the recipe has one.
+    """
 
     model: NotedModel
     source: Tokenizer
@@ -92,6 +105,8 @@ class LightModel:
     free: int
     banned_first: tuple[int, ...]
     unwritten: int
+    key: str | None
+    named: NotedNames
 
     @classmethod
     def load(cls, folder: Path, record: Mapping[str, Any]) -> LightModel:
@@ -117,7 +132,22 @@ class LightModel:
             count_of(record["free"]),
             counts_of(record["banned_first"]),
             count_of(record["unwritten"]),
+            None if record["key"] is None else str(record["key"]),
+            NotedNames(str(record["config"]), record["search"]),
         )
+
+    def reads(self, path: str) -> bool:
+        """Whether the records of a file are lines, or rows with the source under a known name."""
+        kind = format_of(Path(path))
+        return kind is None or (kind == "parquet" and self.key is not None)
+
+    def given(self, path: str) -> Iterator[str | DataError]:
+        """Each record of a file that it :meth:`reads`. Raises DataError where the file, or the
+        rest of it, cannot be read.
+        """
+        if self.key is None or format_of(Path(path)) is None:
+            return lines_or_errors(path)
+        return keyed_or_errors(path, "parquet", self.key)
 
     def predict(
         self,

@@ -26,11 +26,12 @@ from transduce.workflow.model_folder import CONFIG
 
 __all__ = ["RecordKey", "record_key"]
 
-_FORM = 1  # of a record; another is not read
+_FORM = 2  # of a record; another is not read
 _KEPT = 100  # records, the newest
 _PACKAGE = Path(__file__).parent.parent
 _ROOMS = (
-    *("", "config", "models", "search", "tokenization", "workflow", "workflow/predicting"),
+    *("", "config", "models", "reading", "search", "tokenization"),
+    *("workflow", "workflow/corpora", "workflow/predicting"),
     *("engine", "engine/programs", "engine/stacks", "light", "light/notes", "light/searches"),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -10,21 +11,23 @@ from typing import Any
 
 from transduce.compress.groups import Int4Groups
 from transduce.compress.shrunk import Shrunk
-from transduce.config import SearchConfig
+from transduce.config import Config, DataConfig, SearchConfig
 from transduce.engine.stepper import EngineStepper
-from transduce.errors import TransduceError
+from transduce.errors import ConfigError, TransduceError
 from transduce.light.noted_options import NotedSearch
 from transduce.light.prediction_records import RecordKey, record_key
+from transduce.reading.columns import layout_of
 from transduce.reading.parts import find_part
 from transduce.reading.sources import reads_lines
 from transduce.search import Constraints
 from transduce.search.demands import asks_steps
 from transduce.tokenization.tokenizer import Tokenizer
+from transduce.workflow.corpora.digests import digest
 from transduce.workflow.predicting.writer import Writer
 from transduce.workflow.tokenizer_files import stored_tokenizers
 from transduce.workflow.trained import TrainedModel
 
-__all__ = ["ModelNote", "model_note", "plain_search", "record_of", "remember"]
+__all__ = ["ModelNote", "config_name", "model_note", "plain_search", "record_of", "remember"]
 
 # What may differ between a search that is asked for and that of the recipe.
 _ASKED = ("beam", "nbest", "max_length")
@@ -111,6 +114,8 @@ def record_of(trained: TrainedModel, folder: Path) -> dict[str, Any] | None:
     return {
         "engine": {**engine, "shapes": shapes},
         "search": options.model_dump(mode="json"),
+        "config": config_name(config),
+        "key": _key(part.data),
         "limits": limits,
         "front": part.source(""),
         "prefix": [*constraints.prefix],
@@ -122,6 +127,19 @@ def record_of(trained: TrainedModel, folder: Path) -> dict[str, Any] | None:
             for file, side in zip(stored_tokenizers(folder, config), (source, target), strict=False)
         ],
     }
+
+
+def config_name(config: Config) -> str:
+    """What names a recipe."""
+    return digest(json.dumps(config.model_dump(mode="json"), sort_keys=True))
+
+
+def _key(data: DataConfig) -> str | None:
+    """The name of the source in records that have names; None where they could have none."""
+    try:
+        return layout_of(data).keyed("parquet").source_keys()[0][0]
+    except ConfigError:
+        return None
 
 
 def _options(tokenizer: Tokenizer) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:  # whose library takes its time to load
     from transduce.config import DataConfig
 
 __all__ = [
+    "keyed_or_errors",
     "lines_or_errors",
     "read_sources",
     "reads_lines",
@@ -90,6 +92,15 @@ def lines_or_errors(path: str | BinaryIO) -> Iterator[str | DataError]:
         with open_stream(Path(path)) if isinstance(path, str) else nullcontext(path) as stream:
             for block in read_blocks(stream, name):
                 yield from _told(block.rows(), name)
+    except BadFileError as error:
+        raise DataError(str(error), file=error.file, line=error.line) from None
+
+
+def keyed_or_errors(path: str, kind: str, key: str) -> Iterator[str | DataError]:
+    """Likewise of a file of a kind whose records have the source under a key."""
+    try:
+        with keyed_rows(Path(path), kind, [(key, False)]) as rows:
+            yield from _told(_picked(rows, itemgetter(0)), path)
     except BadFileError as error:
         raise DataError(str(error), file=error.file, line=error.line) from None
 

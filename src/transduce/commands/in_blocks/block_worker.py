@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from transduce.commands.answering.chosen_models import chosen_models
+from transduce.commands.answering.corpus_models import CorpusModels, CorpusRecord
 from transduce.commands.in_blocks.block_folder import FinishedBlock, block_path, named_output
 from transduce.commands.in_blocks.block_forms import PARQUET, block_content
-from transduce.commands.in_blocks.block_reader import BlockReader, CorpusRecord
+from transduce.commands.in_blocks.block_reader import BlockReader
 from transduce.commands.in_blocks.corpus_blocks import CorpusBlock
-from transduce.commands.predicting.answer_forms import FORMS, Answer
-from transduce.commands.predicting.asked_models import AskedModels
+from transduce.commands.predicting.answer_forms import Answer
 from transduce.commands.predicting.refused import NAMED
 from transduce.commands.predicting.request import Request
 from transduce.files import write_bytes
@@ -31,12 +32,13 @@ class AnsweredBlock:
 
 
 class BlockWorker:
-    """``form`` names how files are written, in ``folder``. Its models are loaded at the first block
-    that it answers, unless ``models`` has them; those are not sent.
+    """``form`` names how files are written, in ``folder``, for a request whose
+    sources are files. Its models are loaded at the first block that it answers, unless ``models``
+    has them; those are not sent.
     """
 
     def __init__(
-        self, request: Request, folder: Path, form: str, models: AskedModels | None = None
+        self, request: Request, folder: Path, form: str, models: CorpusModels | None = None
     ) -> None:
         self.request = request
         self.folder = folder
@@ -47,13 +49,13 @@ class BlockWorker:
         return BlockWorker, (self.request, self.folder, self.form)
 
     @cached_property
-    def models(self) -> AskedModels:
+    def models(self) -> CorpusModels:
         """The models. Raises TransduceError."""
-        return self._given or AskedModels(self.request, FORMS["jsonl"])
+        return self._given or chosen_models(self.request)
 
     @cached_property
     def _reader(self) -> BlockReader:
-        return BlockReader(self.models, self.request.column)
+        return BlockReader(self.models)
 
     def answer(self, block: CorpusBlock) -> AnsweredBlock:
         """Write the file of a block. Raises TransduceError."""
@@ -64,7 +66,7 @@ class BlockWorker:
             import pyarrow.parquet as pq
 
             schema = pq.read_schema(block.path)
-        nbest = self.models.options.nbest
+        nbest = self.models.nbest
         content = block_content(self.form, answers, block.id, nbest, self._reader.table, schema)
         with named_output(self.folder):
             write_bytes(block_path(self.folder, block.number, self.suffix), content)
@@ -87,7 +89,7 @@ class BlockWorker:
             yield Answer(
                 source,
                 outputs,
-                models.options.nbest,
+                models.nbest,
                 models.in_files,
                 record.row,
                 asked.extras,

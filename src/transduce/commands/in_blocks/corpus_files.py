@@ -8,11 +8,14 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from transduce.commands.predicting.asked_models import AskedModels
+from transduce.commands.answering.corpus_models import CorpusModels
 from transduce.errors import ConfigError, DataError
-from transduce.reading.tables.whole_tables import TableKind, opened_table
-from transduce.workflow.corpora.corpora import file_digest
+from transduce.workflow.corpora.digests import file_digest
+
+if TYPE_CHECKING:
+    from transduce.reading.tables.whole_tables import TableKind
 
 __all__ = ["CorpusFile", "kind_of_table", "named_files", "survey"]
 
@@ -51,21 +54,23 @@ def named_files(inputs: Sequence[str]) -> list[str]:
     return found
 
 
-def kind_of_table(path: str, models: AskedModels, column: str) -> TableKind:
-    """Of what kind a table is. Raises DataError and ConfigError where it has no such column."""
-    with opened_table(path, column, models.part.data, models.options.nbest) as table:
-        return table.kind
+def kind_of_table(path: str, models: CorpusModels) -> TableKind | None:
+    """Of what kind a file's table is, if it is one (``--column``). Raises DataError, ConfigError
+    where it has no such column.
+    """
+    with models.opened(path) as file:
+        return None if file.table is None else file.table.kind
 
 
 def survey(
-    paths: Sequence[str], models: AskedModels, column: str | None, say: Callable[[str], None]
+    paths: Sequence[str], models: CorpusModels, say: Callable[[str], None]
 ) -> list[CorpusFile]:
     """Count the records of each file. Raises DataError for one that cannot be read to its end, or
     that has other columns than the first.
     """
     files: list[CorpusFile] = []
     for path in paths:
-        file = _surveyed(path, models, column)
+        file = _surveyed(path, models)
         if files:
             _require_alike(files[0], file)
         files.append(file)
@@ -75,13 +80,11 @@ def survey(
     return files
 
 
-def _surveyed(path: str, models: AskedModels, column: str | None) -> CorpusFile:
-    if column is None:
-        return CorpusFile(path, _count(models.given([path])), file_digest(Path(path)))
-    data, nbest = models.part.data, models.options.nbest
-    with opened_table(path, column, data, nbest) as table:
-        count, names = _count(table.rows), table.names
-        return CorpusFile(path, count, file_digest(Path(path)), table.kind, names)
+def _surveyed(path: str, models: CorpusModels) -> CorpusFile:
+    with models.opened(path) as file:
+        count, table = _count(file.records), file.table
+        kind, names = (None, None) if table is None else (table.kind, table.names)
+        return CorpusFile(path, count, file_digest(Path(path)), kind, names)
 
 
 def _count(records: Iterator[object]) -> int:

@@ -25,7 +25,7 @@ from transduce.commands.in_blocks.block_tries import tried
 from transduce.commands.in_blocks.block_worker import AnsweredBlock, BlockWorker
 from transduce.commands.in_blocks.corpus_blocks import CorpusBlock
 from transduce.errors import ConfigError, DataError, EngineError, TransduceError
-from transduce.kernels.running.threads import usable_processors
+from transduce.kernels.running.threads import set_thread_count, usable_processors
 
 __all__ = ["Cluster", "answered_on_ray", "imported_ray"]
 
@@ -68,10 +68,7 @@ class BlockActor:
     """What runs on the cluster: a worker that takes numbers and gives back numbers and texts."""
 
     def __init__(self, worker: BlockWorker, folder: str, threads: int) -> None:
-        import torch
-
-        torch.set_num_threads(threads)
-        os.environ["RAYON_NUM_THREADS"] = str(threads)  # those of tokenizers
+        set_thread_count(threads)
         self._worker, self._folder = worker, folder
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from transduce import __version__
+from transduce.commands.answering.chosen_models import chosen_models
 from transduce.commands.arguments import say
 from transduce.commands.in_blocks.block_folder import BlockFolder, named_output
 from transduce.commands.in_blocks.block_forms import form_name
@@ -25,14 +26,10 @@ from transduce.commands.in_blocks.corpus_progress import CorpusProgress
 from transduce.commands.in_blocks.here import answered_here
 from transduce.commands.in_blocks.on_ray import Cluster, answered_on_ray, imported_ray
 from transduce.commands.predicting.answer_forms import FORMS
-from transduce.commands.predicting.asked_models import AskedModels
 from transduce.commands.predicting.request import Request, require_together
-from transduce.config import require_one_input
 from transduce.errors import ConfigError
-from transduce.files import SUMS, locked
-from transduce.files import place as place_of
-from transduce.workflow.corpora.corpora import digest
-from transduce.workflow.teacher_names import teachers_digest
+from transduce.files import locked
+from transduce.workflow.corpora.digests import digest
 
 __all__ = ["Spread", "predict_corpus"]
 
@@ -58,15 +55,11 @@ def predict_corpus(request: Request, spread: Spread) -> None:
     Raises TransduceError.
     """
     place, output = _place(spread), _output(request)
-    paths = named_files(request.sources)
-    models = AskedModels(request, FORMS["jsonl"])
-    require_one_input(models.trained.config, "answers in blocks")
-    kind = None
-    if request.column is not None:
-        kind = kind_of_table(paths[0], models, request.column)
-    form = form_name(request.form, kind)
+    request = replace(request, sources=tuple(named_files(request.sources)))
+    models = chosen_models(request)
+    form = form_name(request.form, kind_of_table(request.sources[0], models))
     _require_fit(request, form)
-    files = survey(paths, models, request.column, say)
+    files = survey(request.sources, models, say)
     worker = BlockWorker(request, output, form, models)
     size = spread.block or block_size(sum(file.records for file in files))
     blocks = cut_blocks(files, size)
@@ -135,10 +128,10 @@ def _require_fit(request: Request, form: str) -> None:
 
 def _asked(worker: BlockWorker, files: Sequence[CorpusFile], size: int) -> dict[str, str]:
     """What names all that the answers depend on."""
-    models, request = worker.models, worker.request
+    request, names = worker.request, worker.models.names()
     options = {
-        "config": models.config.model_dump(mode="json"),
-        "search": models.options.model_dump(mode="json"),
+        "config": names["config"],
+        "search": names["search"],
         "form": worker.form,
         "block": size,
         "column": request.column,
@@ -150,19 +143,9 @@ def _asked(worker: BlockWorker, files: Sequence[CorpusFile], size: int) -> dict[
         "alternatives": request.alternatives,
         "alignments": request.alignments,
     }
-    digests = [
-        *teachers_digest(models.members),
-        *(_sums(folder) for folder in (request.model, *request.ensemble)),
-    ]
     return {
         "files": digest(json.dumps([asdict(file) for file in files])),
-        "model": digest(json.dumps(digests)),
+        "model": digest(json.dumps(names["weights"])),
         "options": digest(json.dumps(options, sort_keys=True)),
         "version": __version__,
     }
-
-
-def _sums(folder: Path) -> str:
-    """The checksums of all that a model's folder holds; "" where it has none."""
-    path = place_of(folder, SUMS)
-    return path.read_text(encoding="utf-8") if path.is_file() else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-__all__ = ["thread_count", "usable_processors"]
+__all__ = ["set_thread_count", "thread_count", "usable_processors"]
 
 
 def thread_count() -> int:
@@ -19,6 +19,16 @@ def thread_count() -> int:
     if named.isdecimal() and int(named):
         return int(named)
     return usable_processors()
+
+
+def set_thread_count(count: int) -> None:
+    """Let kernels, torch and tokenizers use so many, in a process that has loaded none of them or
+    has torch.
+    """
+    for name in ("OMP_NUM_THREADS", "RAYON_NUM_THREADS"):
+        os.environ[name] = str(count)
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(count)
 
 
 def usable_processors() -> int:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import stat
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import chain
@@ -17,15 +14,13 @@ from transduce.reading.held_out import shares, split_of
 from transduce.reading.pair_files import Example, Pair, group_examples, read_pairs
 from transduce.reading.parts import WHOLE, Part, part_tags, parts_of, refuse_tags
 from transduce.reading.problems import Problems
-from transduce.untrusted.opening import open_regular
+from transduce.workflow.corpora.digests import digest, file_digest, paths_below
 
 __all__ = [
     "Corpora",
     "CorpusPart",
     "corpora_from_lists",
-    "digest",
     "examples_from_files",
-    "file_digest",
     "file_list",
     "held_out_test",
     "mixture_from_lists",
@@ -334,33 +329,5 @@ def _pairs(pairs: Iterable[tuple[str, str]], name: str) -> Iterator[Pair]:
         yield Pair(source, target, name, number)
 
 
-def digest(text: str) -> str:
-    """A short hash that names a text."""
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-
-
-def _paths_below(path: Path) -> Sequence[Path]:
-    return sorted(filter(os.path.isfile, path.rglob("*"))) if os.path.isdir(path) else [path]
-
-
-def file_digest(path: Path) -> str:
-    """A short hash that names the bytes of a file, or of all files of a folder.
-
-    Raises DataError where they cannot be read again and again.
-    """
-    hashed = hashlib.blake2b(digest_size=16)
-    try:
-        for file in _paths_below(path):
-            with open_regular(file) as stream:
-                if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-                    message = "file must be a regular one, as it is read more than once; got a pipe"
-                    raise DataError(message, file=path)
-                while block := stream.read(1 << 22):
-                    hashed.update(block)
-    except OSError as error:
-        raise DataError(f"file must be readable; got {error.strerror}", file=path) from None
-    return hashed.hexdigest()
-
-
 def _size(path: Path) -> int:
-    return sum(file.stat().st_size for file in _paths_below(path))
+    return sum(file.stat().st_size for file in paths_below(path))

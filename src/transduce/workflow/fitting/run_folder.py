@@ -13,7 +13,8 @@ from transduce.config import Config
 from transduce.errors import CheckpointError, ConfigError
 from transduce.files import finish, locked, named
 from transduce.training.record.checkpoint import has_checkpoint
-from transduce.workflow.corpora.corpora import Corpora, digest
+from transduce.workflow.corpora.corpora import Corpora
+from transduce.workflow.corpora.digests import digest
 from transduce.workflow.model_folder import CONFIG, WEIGHTS
 from transduce.workflow.trained import TrainedModel
 

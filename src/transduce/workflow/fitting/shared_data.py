@@ -7,7 +7,8 @@ from pathlib import Path
 
 from transduce.config import Config
 from transduce.files import locked_in_turn
-from transduce.workflow.corpora.corpora import Corpora, digest
+from transduce.workflow.corpora.corpora import Corpora
+from transduce.workflow.corpora.digests import digest
 from transduce.workflow.corpora.survey import Seen, Tokenizers, survey
 from transduce.workflow.readers.source_reader import Cache, Corpus
 

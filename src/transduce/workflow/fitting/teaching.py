@@ -16,7 +16,7 @@ from transduce.errors import CheckpointError, ConfigError
 from transduce.files import locked_in_turn
 from transduce.interfaces import Batch
 from transduce.search import Ensemble
-from transduce.workflow.corpora.corpora import digest
+from transduce.workflow.corpora.digests import digest
 from transduce.workflow.model_folder import CONFIG
 from transduce.workflow.readers.source_reader import Corpus
 from transduce.workflow.teacher_names import teachers_digest

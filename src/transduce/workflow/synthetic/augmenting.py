@@ -27,11 +27,10 @@ from transduce.reading.problems import Problems
 from transduce.workflow.asked_details import asked_details
 from transduce.workflow.corpora.corpora import (
     CorpusPart,
-    digest,
-    file_digest,
     open_part,
     test_set_of,
 )
+from transduce.workflow.corpora.digests import digest, file_digest
 from transduce.workflow.synthetic.asking import Asking, Say, ask
 from transduce.workflow.synthetic.augmented_recipe import (
     MadePairs,

@@ -22,12 +22,11 @@ from transduce.reading.parts import Part, find_part, part_tags, parts_of
 from transduce.reading.problems import Problems
 from transduce.workflow.corpora.corpora import (
     CorpusPart,
-    digest,
-    file_digest,
     file_list,
     open_part,
     test_set_of,
 )
+from transduce.workflow.corpora.digests import digest, file_digest
 from transduce.workflow.synthetic.asking import Asking, Say, ask
 from transduce.workflow.synthetic.distilled_recipe import RECIPE, recipe_text
 from transduce.workflow.synthetic.grown_pairs import GrownFile, GrownPairs
