@@ -6,6 +6,8 @@ PIP_ARGS ?=
 WORKERS ?= 2
 MINUTES ?= 10
 MODEL ?= runs/demo
+DATA ?=
+ROWS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,7 +20,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check $(PIP_AR
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve test check format browser kills fuzz sanitize clean
+.PHONY: help demo serve zoo test check format browser kills fuzz sanitize clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +31,10 @@ demo: $(READY) ## learn English pronunciation from the CMU dictionary, here and 
 serve: $(READY_SERVE) ## the demo's model on a page, after make demo; or MODEL=DIRECTORY
 	@test -e $(MODEL) || { echo "$(MODEL) is not there: make demo trains it, in two minutes" >&2; exit 1; }
 	$(BIN)/transduce serve $(MODEL)
+
+zoo: $(READY_DEV) ## the models of the table of recipes: DATA=FOLDER, or some of them: ROWS="g2p-kor copy"
+	@test -n "$(DATA)" || { echo "DATA must be the folder of the data: docs/zoo/README.md" >&2; exit 2; }
+	$(BIN)/python -m benchmarks.zoo --data "$(DATA)" $(ROWS)
 
 test: $(READY_DEV) ## all tests, on WORKERS=2 processes
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal

@@ -14,7 +14,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from transduce.config import Config, RecurrentDecoderConfig, load_config
+from benchmarks.zoo.architecture import architecture
+from transduce.config import Config, load_config
 
 SHOWN = {
     "wer": "WER {:.2f} %",
@@ -45,22 +46,10 @@ def _row(name: str, config: Config, report: dict[str, Any]) -> str:
     hidden = "exact_match" if config.target_kind == "whitespace" else "wer"
     scores = [text.format(metrics[k]) for k, text in SHOWN.items() if k in metrics and k != hidden]
     return (
-        f"| {name} | {config.name} | {_architecture(config)} "
+        f"| {name} | {config.name} | {architecture(config)} "
         f"| {sum(report['parameters'].values()):,} "
         f"| {training['minutes']:.1f} × {training['threads']} "
         f"| {', '.join(scores) or 'not evaluated'} | {config.training.seed} |"
-    )
-
-
-def _architecture(config: Config) -> str:
-    encoder, decoder = config.model.encoder, config.model.decoder
-    attention = ""
-    if isinstance(decoder, RecurrentDecoderConfig):
-        fed = " with input feeding" if decoder.input_feeding else ""
-        attention = f", {decoder.attention} attention{fed}"
-    sizes = f"{encoder.kind} {encoder.layers}×{encoder.width} → {decoder.kind} "
-    return f"{sizes}{decoder.layers}×{decoder.width}{attention}" + (
-        ", copying" if config.model.copy_source else ""
     )
 
 

@@ -21,9 +21,17 @@ def unlisted(index: Path, pages: set[Path]) -> set[str]:
     return {path.relative_to(ROOT).as_posix() for path in pages - linked(index) - {index}}
 
 
+ZOO = DOCS / "zoo"  # has an index of its own
+
+
 def test_the_index_lists_every_page() -> None:
     pages = {path for path in DOCS.rglob("*.md") if "zh" not in path.relative_to(DOCS).parts}
+    pages -= set(ZOO.glob("*.md")) - {ZOO / "README.md"}
     assert unlisted(DOCS / "README.md", pages | {ROOT / name for name in BESIDE}) == set()
+
+
+def test_the_index_of_the_zoo_lists_every_card() -> None:
+    assert unlisted(ZOO / "README.md", set(ZOO.glob("*.md"))) == set()
 
 
 def test_the_front_page_leads_to_the_index_and_warns_before_the_installation() -> None:

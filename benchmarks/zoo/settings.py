@@ -1,0 +1,55 @@
+"""Whether a run was trained as a row says: every option that changes what is learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from transduce.config import Config
+from transduce.errors import ConfigError
+from transduce.workflow.trained import TrainedModel
+
+__all__ = ["require_same"]
+
+_PATHS = {"train", "dev", "test", "folder"}
+# Where it runs and what it leaves behind; teachers are counted, as their folders may move.
+_ELSEWHERE = {
+    "preset",
+    "threads",
+    "device",
+    "tensorboard",
+    "checkpoint_every",
+    "teacher_folder",
+}
+
+
+def require_same(folder: Path, config: Config) -> None:
+    """Raise ConfigError naming the first option of a run that is not as the row's config has it."""
+    there, asked = (dict(_options(one)) for one in (TrainedModel.read_config(folder), config))
+    for key in [*asked, *there]:
+        if there.get(key) != asked.get(key):
+            raise ConfigError(
+                f"{folder}: {key} must be {asked.get(key)}, as the row says; got {there.get(key)}"
+            )
+
+
+def _options(config: Config) -> Iterator[tuple[str, Any]]:
+    """Dotted keys; ``training.dropout`` as what it does to encoder and decoder."""
+    values = config.model_dump(mode="json", by_alias=True)
+    rate = values["training"].pop("dropout")
+    if rate is not None:
+        for side in ("encoder", "decoder"):
+            values["model"][side]["dropout"] = rate
+    values["training"]["teacher"] = len(values["training"]["teacher"])
+    for section in ("data", "tokenizer", "model", "training", "search"):
+        yield from _flat(section, values[section])
+
+
+def _flat(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        key = f"{prefix}.{name}"
+        if isinstance(value, Mapping):
+            yield from _flat(key, value)
+        elif name not in _ELSEWHERE and not (prefix.startswith("data") and name in _PATHS):
+            yield key, value
