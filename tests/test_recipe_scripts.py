@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import doctest
+import gzip
 import importlib.util
+import itertools
+import json
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -37,7 +40,7 @@ def manifest(path: Path) -> list[tuple[Path, str]]:
     return pairs
 
 
-@pytest.mark.parametrize("name", ["im2latex", "tuxpaint"])
+@pytest.mark.parametrize("name", ["im2latex", "self_dialogue", "tuxpaint"])
 def test_docstrings_show_what_python_says(name: str) -> None:
     result = doctest.testmod(script(name))
     assert result.attempted > 0
@@ -127,6 +130,30 @@ def test_formulas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert train == [("aa", r"a ^ { 2 } = \alpha"), ("cc", r"é \\ \%")]
     assert dev == [("dd", "b")]
     assert test == [("ee", r"c \quad \hspace* { 1 c m }")]
+
+
+# ---------------------------------------------------------------- dialogues
+
+
+def test_dialogues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    talks = [[f"turn {turn} of {talk}" for turn in range(3)] for talk in range(200)]
+    folder, file = tmp_path / "texts", tmp_path / "talks.jsonl.gz"
+    folder.mkdir()
+    for talk, turns in enumerate(talks):
+        (folder / f"{talk}.txt").write_text("".join(f"{turn}\n" for turn in turns))
+    file.write_bytes(gzip.compress("\n".join(json.dumps({"turns": t}) for t in talks).encode()))
+    written = []
+    for source, output in ((folder, tmp_path / "a"), (file, tmp_path / "b")):
+        run(script("self_dialogue"), monkeypatch, source, output)
+        texts = {split: (output / f"{split}.tsv").read_text() for split in ("train", "dev", "test")}
+        written.append({split: set(text.splitlines()) for split, text in texts.items()})
+    assert written[0] == written[1]
+    whole = {f"{a}\t{b}" for turns in talks for a, b in itertools.pairwise(turns)}
+    assert set.union(*written[0].values()) == whole
+    assert sum(map(len, written[0].values())) == len(whole)
+    of = [{line.rpartition(" ")[2] for line in lines} for lines in written[0].values()]
+    assert sum(map(len, of)) == len(talks)  # no dialogue is on two sides
+    assert len(of[0]) > 150
 
 
 # ---------------------------------------------------------------- captions
