@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from benchmarks.zoo.results import Result
+from benchmarks.zoo.results import Result, Results
 from benchmarks.zoo.rows import Place, Row, Zoo
-from benchmarks.zoo.scores import number
+from benchmarks.zoo.scores import number, over_seeds
 from transduce.reference import is_recipe
 
 __all__ = ["card"]
@@ -19,14 +19,15 @@ _EARLIER = (
 )
 
 
-def card(zoo: Zoo, row: Row, result: Result, place: Place) -> str:
+def card(zoo: Zoo, row: Row, results: Results, place: Place) -> str:
     """The page as Markdown; ``place`` has the folders that its commands name."""
+    result = results[row.name]
     pieces = [
         f"# {row.name}",
         row.task,
         _facts(zoo, row, result),
         "## Scores",
-        *_scores(row, result),
+        *_scores(row, result, over_seeds(row, results)),
         "## Train it again",
         _code(_commands(row, place)),
         f"Or, with all that belongs to it: `make zoo DATA={place.data} ROWS={row.name}`.",
@@ -74,7 +75,7 @@ def _training(result: Result) -> str:
     return ", ".join(words)
 
 
-def _scores(row: Row, result: Result) -> list[str]:
+def _scores(row: Row, result: Result, seeds: str) -> list[str]:
     """A line a metric, a column for each form and split that was measured."""
     columns = [
         (f"{split}, {form}", scores[form])
@@ -98,6 +99,8 @@ def _scores(row: Row, result: Result) -> list[str]:
     signatures = {text for _, scores in columns for text in scores.signatures.values()}
     if signatures:
         found.append(f"Signatures: {', '.join(f'`{text}`' for text in sorted(signatures))}.")
+    if seeds:
+        found.append(f"{row.scores[row.metric]}, {seeds}.")
     if result.remark:
         found.append(f"{result.remark[:1].upper()}{result.remark[1:]}.")
     if result.measured == "earlier":

@@ -44,7 +44,7 @@ class Pages:
         self._refuse_unknown(zoo, results)
         for row in zoo.rows:
             if row.name in results:
-                yield self.cards / f"{row.name}.md", card(zoo, row, results[row.name], _SHOWN)
+                yield self.cards / f"{row.name}.md", card(zoo, row, results, _SHOWN)
         yield self.table, _filled(self.table, table(zoo, results))
         index = self.cards / "README.md"
         yield index, _filled(index, card_list(zoo, results))

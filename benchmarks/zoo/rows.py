@@ -48,6 +48,7 @@ class Plain(Section):
 class Row(Section):
     """One model: the recipe, its data and keys, and what a card says that no run knows.
 
+    ``seeds`` are others than ``seed`` whose runs (NAME-seed2) show how far scores vary by chance.
     ``files`` are paths below the data folder by the keys of the section data that name them (train,
     parts.eng.dev); ``scores`` the metrics that are shown, and what they are called, the first one
     what models are compared by; ``marks`` the footnotes in the cells of the row's line.
@@ -60,6 +61,7 @@ class Row(Section):
     files: dict[str, Files]
     keys: tuple[str, ...] = ()
     seed: int = 1
+    seeds: tuple[int, ...] = ()
     teachers: tuple[str, ...] = ()
     plain: Plain | None = None
     shown: bool = True  # in the table
@@ -86,8 +88,30 @@ class Row(Section):
         plain = self.plain or Plain()
         name, keys = f"{self.name}-plain", plain.keys
         return self.model_copy(
-            update={"name": name, "keys": keys, "teachers": (), "plain": None, "shown": False}
+            update={
+                "name": name,
+                "keys": keys,
+                "teachers": (),
+                "seeds": (),
+                "plain": None,
+                "shown": False,
+            }
         )
+
+    def of_seeds(self) -> list[Row]:
+        """The same row with each of the other seeds."""
+        return [
+            self.model_copy(
+                update={
+                    "name": f"{self.name}-seed{seed}",
+                    "seed": seed,
+                    "seeds": (),
+                    "plain": None,
+                    "shown": False,
+                }
+            )
+            for seed in self.seeds
+        ]
 
 
 @dataclass(frozen=True)
@@ -150,7 +174,7 @@ class Zoo(Section):
         return zoo
 
     def row(self, name: str) -> Row:
-        """The row of a name, NAME-plain among them. Raises ConfigError."""
+        """The row of a name, NAME-plain and NAME-seed2 among them. Raises ConfigError."""
         for row in self.every_row():
             if row.name == name:
                 return row
@@ -160,9 +184,10 @@ class Zoo(Section):
         )
 
     def every_row(self) -> Iterator[Row]:
-        """The rows, and those of the plain recipes beside them."""
+        """The rows, and beside them those of the plain recipes and of other seeds."""
         for row in self.rows:
             yield row
+            yield from row.of_seeds()
             if row.plain is not None:
                 yield row.as_plain()
 

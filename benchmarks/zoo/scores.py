@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.zoo.results import Result, Scores
+from benchmarks.zoo.results import Result, Results, Scores
 from benchmarks.zoo.rows import Row
 from transduce.metrics.known import METRICS
 
-__all__ = ["number", "reported", "summary"]
+__all__ = ["number", "over_seeds", "reported", "summary"]
 
 _FEW = 3  # parts of a mixture whose scores stand in the line, too
 
@@ -24,8 +24,10 @@ def reported(result: Result) -> Scores | None:
     return scores.get("float32") or next(iter(scores.values()), None)
 
 
-def summary(row: Row, result: Result, note: Callable[[str], str]) -> str:
-    """The shown scores, those of few parts, then dev's; ``note`` gives the mark of a footnote."""
+def summary(row: Row, result: Result, note: Callable[[str], str], seeds: str = "") -> str:
+    """The shown scores, those of few parts, then dev's, and what else is to be said, such as the
+    scores of other ``seeds``; ``note`` gives the mark of a footnote.
+    """
     scores = reported(result)
     if scores is None:
         return result.remark
@@ -41,7 +43,18 @@ def summary(row: Row, result: Result, note: Callable[[str], str]) -> str:
     dev = result.dev.get("float32")
     if result.test and dev is not None and row.metric in dev.metrics:
         text += f" (dev {number(row.metric, dev.metrics[row.metric])})"
-    return "; ".join(filter(None, [text, row.remark, result.remark]))
+    return "; ".join(filter(None, [text, seeds, row.remark, result.remark]))
+
+
+def over_seeds(row: Row, results: Results) -> str:
+    """The deciding score of each seed that was measured, where there are several; else nothing."""
+    measured = [one for one in (row, *row.of_seeds()) if one.name in results]
+    scores = [reported(results[one.name]) for one in measured]
+    if len(scores) < 2:
+        return ""
+    values = [f"{one.metrics[row.metric]:.2f}" for one in scores if one is not None]
+    seeds = ", ".join(str(one.seed) for one in measured)
+    return f"seeds {seeds}: {', '.join(values)}"
 
 
 def _signed(scores: Scores, metric: str, note: Callable[[str], str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.zoo.results import Result, Results
 from benchmarks.zoo.rows import Cell, Row, Zoo
-from benchmarks.zoo.scores import summary
+from benchmarks.zoo.scores import over_seeds, summary
 
 __all__ = ["card_list", "table"]
 
@@ -71,7 +71,7 @@ def _line(row: Row, results: Results, notes: _Footnotes) -> str:
     best = results[row.name]
     plain = row.as_plain() if row.plain is not None else row
     first = results.get(plain.name, best)
-    of = row if first is best else plain
+    of, seeds = row if first is best else plain, over_seeds(row, results)
     named = f"{row.recipe}, {row.label}" if row.label else row.recipe
     cells = [
         f"{named} ([card](../docs/zoo/{row.name}.md))",
@@ -79,21 +79,21 @@ def _line(row: Row, results: Results, notes: _Footnotes) -> str:
         first.architecture,
         f"{first.parameters:,}",
         _minutes(first, notes) + notes.of(row, "minutes"),
-        summary(of, first, notes.mark) + notes.of(row, "test"),
-        "" if first is best else _best(row, best, first, notes) + notes.of(row, "best"),
+        summary(of, first, notes.mark, seeds if first is best else "") + notes.of(row, "test"),
+        "" if first is best else _best(row, best, first, notes, seeds) + notes.of(row, "best"),
         row.published + notes.of(row, "published"),
     ]
     return f"| {' | '.join(cells)} |".replace("|  |", "| |")
 
 
-def _best(row: Row, best: Result, first: Result, notes: _Footnotes) -> str:
+def _best(row: Row, best: Result, first: Result, notes: _Footnotes, seeds: str) -> str:
     """The better model's scores, what was set for it, what else is other than in the line."""
     other = [_keys(best), _minutes(best, notes, " minutes")]
     if best.architecture != first.architecture:
         other.append(best.architecture)
     if best.parameters != first.parameters:
         other.append(f"{best.parameters:,} parameters")
-    return f"{summary(row, best, notes.mark)}: {', '.join(filter(None, other))}"
+    return f"{summary(row, best, notes.mark, seeds)}: {', '.join(filter(None, other))}"
 
 
 def _keys(result: Result) -> str:

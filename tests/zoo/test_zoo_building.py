@@ -85,7 +85,7 @@ def test_a_card_says_how_to_get_and_use_its_model(built: Path) -> None:
 def test_the_table_has_the_plain_recipe_and_the_best_beside_it(built: Path) -> None:
     page = (built / "table.md").read_text()
     assert "[student]" not in page  # the plain one has not been measured
-    assert call_zoo(built, "student-plain") == 0
+    assert call_zoo(built, "student-plain", "student-seed3") == 0
     found, page = results(built), (built / "table.md").read_text()
     line = next(line for line in page.splitlines() if "(../docs/zoo/student.md)" in line)
     cells = [cell.strip() for cell in line.split("|")]
@@ -96,6 +96,10 @@ def test_the_table_has_the_plain_recipe_and_the_best_beside_it(built: Path) -> N
     assert cells[6].startswith(f"tokens right {plain['token_accuracy']:.2f} %")
     assert cells[7].startswith(f"tokens right {best['token_accuracy']:.2f} %")
     assert "`model.encoder.width=4 training.label_smoothing=0 training.seed=2`" in cells[7]
+    other = found["student-seed3"]["test"]["float32"]["metrics"]["token_accuracy"]
+    spread = f"seeds 2, 3: {best['token_accuracy']:.2f}, {other:.2f}"
+    assert f"; {spread}: `model" in cells[7]
+    assert f"tokens right, {spread}.\n" in (built / "cards" / "student.md").read_text()
     assert "² Very slow." in page
     assert page.startswith("Above.")
     assert page.endswith("Below.\n")

@@ -42,6 +42,7 @@ rows:
     teachers: [reversal]
     plain: {keys: [training.max_steps=1]}
     seed: 2
+    seeds: [3]
     scores: {token_accuracy: tokens right, exact_match: accuracy}
     task: The same.
     limits: The same.
