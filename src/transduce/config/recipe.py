@@ -338,6 +338,11 @@ def _refuse_unasked(training: TrainingConfig) -> None:
         if not asked and value != TrainingConfig.model_fields[name].default:
             wanted = " and ".join(f"training.{other}" for other in others)
             raise ConfigError(f"training.{name} must be left out without {wanted}; got {value}")
+    if training.matrix_learning_rate is not None and training.optimizer != "muon":
+        raise ConfigError(
+            "training.matrix_learning_rate must be left out without training.optimizer muon; "
+            f"got {training.matrix_learning_rate:g}"
+        )
     if training.risk_method == "reinforcement":
         _refuse_odd_reinforcement(training)
 

@@ -35,6 +35,10 @@ class TrainingConfig(Section):
     batch_tokens: TokenBudget = 4096  # target tokens of a step, padding included
     accumulate: Annotated[int, Bounds(ge=1, le=100_000)] = 1  # batches to one step
     learning_rate: Annotated[float, Bounds(gt=0, le=100)] = 1e-3
+    # muon: matrices by Jordan et al. 2024, all else by AdamW
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    # of matrices with muon; none: three times learning_rate
+    matrix_learning_rate: Annotated[float, Bounds(gt=0, le=100)] | None = None
     schedule: Literal["constant", "linear", "cosine", "inverse-square-root"] = "cosine"
     warmup_steps: Annotated[int, Bounds(ge=0, le=1_000_000_000)] = 200
     weight_decay: Annotated[float, Bounds(ge=0, le=100)] = 0.0

@@ -224,6 +224,9 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "batch_tokens": "Target tokens in a batch, including padding.",
         "accumulate": "Batches whose gradients are summed for one step.",
         "learning_rate": "The largest learning rate.",
+        "optimizer": "What changes the weights: AdamW, or Muon for matrices, AdamW for the rest.",
+        "matrix_learning_rate": "With `optimizer: muon`: the largest rate of matrices; if none, "
+        "three times `learning_rate`.",
         "schedule": "How the learning rate decreases after the warm-up.",
         "warmup_steps": "Steps in which the learning rate increases from zero.",
         "weight_decay": "Weight decay of AdamW.",
