@@ -27,7 +27,7 @@ from transduce.errors import ConfigError, ModelError
 from transduce.training.chunks.team import Job, Team
 from transduce.training.loop import train
 from transduce.training.optimizers.adamw import AdamW
-from transduce.training.optimizers.choose import choose_optimizer
+from transduce.training.optimizers.chosen_optimizer import choose_optimizer
 from transduce.training.optimizers.matrices import Matrix, hidden_matrices
 from transduce.training.optimizers.muon import Muon
 from transduce.training.optimizers.orthogonal import orthogonalized

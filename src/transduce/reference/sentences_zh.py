@@ -226,7 +226,7 @@ SENTENCES_ZH: Mapping[str, Mapping[str, str]] = {
         "learning_rate": "最大学习率。",
         "optimizer": "更新权重的方法：AdamW，或矩阵用 Muon、其余用 AdamW。",
         "matrix_learning_rate": "与 `optimizer: muon` 一起使用：矩阵的最大学习率；"
-        "none 为 `learning_rate` 的三倍。",
+        "none 为三倍学习率。",
         "schedule": "预热之后学习率如何下降。",
         "warmup_steps": "学习率从零上升所用的步数。",
         "weight_decay": "AdamW 的权重衰减。",

@@ -30,7 +30,7 @@ from transduce.training.chunks.ways import Way, choose_ways
 from transduce.training.distributed import Processes
 from transduce.training.objectives.decoder_inputs import hide_inputs, mix_inputs
 from transduce.training.objectives.weighted import Weighted, WeightedSum
-from transduce.training.optimizers.choose import choose_optimizer
+from transduce.training.optimizers.chosen_optimizer import choose_optimizer
 from transduce.training.precision import choose_precision
 from transduce.training.record.restoring import fitting
 

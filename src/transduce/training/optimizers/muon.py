@@ -57,20 +57,21 @@ class Muon:
     def step(self, rate: float, workers: Workers) -> None:
         """The matrices by jobs of a few, then the others."""
         own = rate * self._rate
-        learning = [matrix for matrix in self._matrices if matrix.weight.grad is not None]
-        jobs = [partial(_change, piece, own) for piece in _pieces(self._directions(learning))]
-        for matrix in learning:
-            matrix.weight.mul_(1 - own * self._weight_decay)
+        jobs = [partial(_change, piece, own) for piece in _pieces(self._directions())]
+        for matrix in self._matrices:
+            if matrix.weight.grad is not None:
+                matrix.weight.mul_(1 - own * self._weight_decay)
         workers(jobs)
         self._others.step(rate, workers)
 
-    def _directions(self, learning: Sequence[Matrix]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Single matrices, views of the weights, and where to each is to move; both ``[R, C]``,
-        R ≤ C.
+    def _directions(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Single matrices that learn, views of the weights, and where to each is to move; both
+        ``[R, C]``, R ≤ C.
         """
-        for matrix in learning:
+        for matrix in self._matrices:
             gradient, momentum = matrix.weight.grad, self._momenta[matrix.name]
-            assert gradient is not None
+            if gradient is None:
+                continue
             momentum.lerp_(gradient, 1 - _MOMENTUM)
             way = gradient.lerp(momentum, _MOMENTUM).to(self._dtype)
             for weight, part in zip(matrix.cut(matrix.weight), matrix.cut(way), strict=True):
