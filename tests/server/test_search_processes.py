@@ -59,6 +59,8 @@ def test_answers_are_those_of_predict(run: Run) -> None:
             expected = [answer_record(own) for own in trained.predict(TEXTS, options)]
             body = {"sources": TEXTS, "search": search}
             assert answers(server, body) == json.loads(json.dumps(expected))
+        reply = server.post("/translate", {"q": TEXTS[:1], "source": "und", "target": "und"})
+        assert reply.json["translatedText"] == ["cba"]
         own = answers(server, {"sources": TEXTS[:1], "alternatives": 2})  # asked of the server
         assert own[0]["hypotheses"][0]["alternatives"]
 
@@ -117,11 +119,12 @@ def test_what_a_process_says(note: ModelNote) -> None:
     plain = note.plain(note.search)
     assert plain is not None
     model = {"folder": str(note.folder), "key": note.key.name, "record": note.record}
-    asked = {"model": 1, "search": asdict(plain), "sources": ["abc", ""]}
+    asked = {"model": 1, "search": asdict(plain), "bare": False, "sources": ["abc", ""]}
     other = {"model": 2, **model, "key": "of another"}
-    loaded, refused, found, forgotten, failed = said(
-        {"model": 1, **model}, other, asked, {"model": 1}, asked
+    loaded, refused, found, bare, forgotten, failed = said(
+        {"model": 1, **model}, other, asked, {**asked, "bare": True}, {"model": 1}, asked
     )
+    assert bare == {"outputs": [[["cba", ""]], [["", ""]]]}
     assert (loaded, refused, forgotten) == ({"loaded": True}, {"loaded": False}, {})
     assert failed == {"failed": "KeyError"}
     texts = [[output_of(values).text for values in own] for own in found["outputs"]]  # type: ignore[attr-defined]

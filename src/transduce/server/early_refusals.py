@@ -6,6 +6,7 @@ way to an answer (parser, task, routes, JSON) would take the time of those who a
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from functools import lru_cache
 from http import HTTPStatus
@@ -31,6 +32,7 @@ class EarlyRefusals:
 
     def __init__(self, service: Service, routes: Sequence[Route]) -> None:
         self._line, self._meter = service.line, service.meter
+        self._coming = 0  # that were let through in this round of the loop, and do not wait yet
         self._endpoints = {
             own.path.encode(): own.app
             for own in routes
@@ -45,7 +47,10 @@ class EarlyRefusals:
         None where the queue has room, and for all but the first bytes of one plain POST request:
         these go the usual way, which refuses as well.
         """
-        if not data.startswith(b"POST ") or (error := self._line.refusal()) is None:
+        if not data.startswith(b"POST "):
+            return None
+        if (error := self._line.refusal(self._coming)) is None:
+            self._let_through()
             return None
         path, rest = _plain(data)
         endpoint = self._endpoints.get(path)
@@ -54,6 +59,19 @@ class EarlyRefusals:
         status, answer = _written(endpoint.form, str(error), error.status, error.retry_after)
         self._meter.request(endpoint.path, "POST", status, 0.0, "")
         return answer, rest
+
+    def _let_through(self) -> None:
+        """One more comes. Those of a round are read one after another, and wait after that: if they
+        did not count before, all of a burst would be let through, and most refused at greater cost.
+        """
+        if not self._coming:
+            loop = asyncio.get_running_loop()
+            # After the tasks of this round, which begin in the next.
+            loop.call_soon(loop.call_soon, self._all_came)
+        self._coming += 1
+
+    def _all_came(self) -> None:
+        self._coming = 0
 
 
 def _plain(data: bytes) -> tuple[bytes, int]:

@@ -36,6 +36,7 @@ _SWITCH = 3e-4
 # Seconds that a connection is kept for another request: longer than clients and proxies keep theirs
 # (5 to 60), as one that the server closes may lose the request that is on its way.
 _KEPT = 75
+_YOUNG = 10_000  # objects before a look for cycles: most of a request's have gone by then
 _RENEWALS = 1.0  # seconds between two looks at the folders of models
 
 
@@ -140,6 +141,7 @@ class Running:
         renewing = asyncio.create_task(self._renew()) if config.reload else None
         gc.collect()
         gc.freeze()  # what is loaded stays: no look at all of it while somebody waits
+        gc.set_threshold(_YOUNG)
         begun()
         try:
             await self._server.serve(sockets=[self._socket])

@@ -65,7 +65,7 @@ def _too_large(most: int, got: str) -> RequestError:
 def text_of(data: bytes, name: str = "body") -> str:
     """UTF-8. Raises RequestError."""
     try:
-        return data.decode("utf-8-sig")
+        return data.decode().removeprefix("\ufeff")
     except UnicodeDecodeError:
         raise RequestError(f"{name} must be UTF-8; got other bytes") from None
 

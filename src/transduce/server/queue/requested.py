@@ -25,6 +25,7 @@ class Requested:
     alternatives: int = 0
     alignments: bool | str = False
     adapter: str | None = None  # by its name; None: the model as it is
+    bare: bool = False  # of outputs their texts and errors are wanted, and nothing else
 
     @property
     def draws(self) -> bool:

@@ -34,10 +34,14 @@ Told = Callable[[Mapping[str, Any] | None], None]
 
 @dataclass(frozen=True, eq=False)
 class ApartSearch:
-    """What a process needs to know of a model and of a search; ``search`` are the options."""
+    """What a process needs to know of a model and of a search.
+
+    ``search`` are the options; ``bare``: only texts and errors are wanted.
+    """
 
     note: ModelNote
     search: Mapping[str, Any]
+    bare: bool = False
 
 
 class SearchProcess(asyncio.Protocol):
@@ -99,7 +103,8 @@ class SearchProcess(asyncio.Protocol):
             answered(outputs, seconds)
 
         number = self._number(search.note)
-        self._send({"model": number, "search": search.search, "sources": sources}, told)
+        asked = {"model": number, "search": search.search, "bare": search.bare}
+        self._send({**asked, "sources": sources}, told)
 
     async def close(self) -> None:
         """End it; kill what does not end by itself."""

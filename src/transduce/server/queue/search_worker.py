@@ -19,7 +19,9 @@ from transduce.light.light_model import NOT_OURS, LightModel, handed_model
 from transduce.light.noted_options import NotedSearch
 from transduce.workflow.predicting.output import Output
 
-__all__ = ["main", "output_of", "serve", "values_of"]
+__all__ = ["bare_values_of", "main", "output_of", "serve", "values_of"]
+
+_BARE = 2  # values
 
 
 def values_of(output: Output) -> list[Any]:
@@ -36,8 +38,15 @@ def values_of(output: Output) -> list[Any]:
     ]
 
 
+def bare_values_of(output: Output) -> list[Any]:
+    """Its text and why there is none."""
+    return [output.text, output.error]
+
+
 def output_of(values: Sequence[Any]) -> Output:
-    """The output again."""
+    """The output again, as far as it was told."""
+    if len(values) == _BARE:
+        return Output(values[0], (), 0.0, 0.0, (), error=values[1])
     text, tokens, score, log_probability, token_scores, finished, error, numbers = values
     return Output(
         text,
@@ -76,7 +85,8 @@ def _reply(models: dict[int, LightModel], asked: Mapping[str, Any]) -> dict[str,
         found = models[number].predict(
             sources, options, window=max(1, len(sources)), keep_going=True
         )
-        return {"outputs": [[values_of(output) for output in outputs] for outputs in found]}
+        values = bare_values_of if asked["bare"] else values_of
+        return {"outputs": [[values(output) for output in outputs] for outputs in found]}
     except NOT_OURS as error:  # the server answers itself, and says what is wrong
         return {"failed": type(error).__name__}
 

@@ -43,6 +43,8 @@ class Pack:
     cost: int
 
 
+_LATE = 0.05  # of a ticket's cost in what is usual
+
 Mine = Callable[[Ticket], bool]
 
 
@@ -74,6 +76,7 @@ class WaitingLine:
         self._closed = False
         self._taken = 0  # cost of the packs that are searched now
         self._times = PackTimes()
+        self._usual = 0.0  # cost of a ticket, lately
         self.waiting_cost = 0
         self.held = 0
 
@@ -95,21 +98,23 @@ class WaitingLine:
                     self._seconds(),
                 )
             self.held += ticket.held
-            self.waiting_cost += sum(ticket.costs)
+            cost = sum(ticket.costs)
+            self.waiting_cost += cost
+            self._usual += (cost - self._usual) * _LATE
             self._line.append(ticket)
             self._changed.notify_all()
 
-    def refusal(self) -> RequestError | None:
+    def refusal(self, coming: int = 0) -> RequestError | None:
         """What one more is told where no more may wait (503); None where there is room.
 
-        Asked before a body is read, too.
+        Asked before a body is read, too: so many are ``coming`` then, of the usual cost.
         """
-        waiting = len(self._line)
+        waiting = len(self._line) + coming
         if waiting >= self._requests:
             return RequestError(
                 f"queue must have room; got {waiting:,} requests that wait", 503, self._seconds()
             )
-        if waiting and (expected := self._expected()) > self._wait_seconds:
+        if waiting and (expected := self._expected(coming)) > self._wait_seconds:
             return RequestError(
                 f"queue must be answered within {self._wait_seconds:g} seconds; got "
                 f"{expected:.2f} for what waits",
@@ -176,10 +181,11 @@ class WaitingLine:
         """After which what waits now will be answered."""
         return max(1, round(self._expected()))
 
-    def _expected(self) -> float:
+    def _expected(self, coming: int = 0) -> float:
         """Likewise, to a fraction of a second; 0 before the first pack was answered."""
-        packs = math.ceil(self.waiting_cost / self._pack_tokens) + (self._taken > 0)
-        return self._times.expected(packs, self._taken + self.waiting_cost) / self._takers
+        waiting = self.waiting_cost + round(coming * self._usual)
+        packs = math.ceil(waiting / self._pack_tokens) + (self._taken > 0)
+        return self._times.expected(packs, self._taken + waiting) / self._takers
 
     def _pack(self, head: Ticket, room: int) -> Pack:
         alike = [t for t in self._line if t is head or t.key == head.key]

@@ -173,10 +173,10 @@ class LoadedModel:
 
     def _apart(self, asked: Requested) -> ApartSearch | None:
         """What a process beside this one answers it by; None where it cannot."""
-        if self.note is None or replace(asked, options=_ANY) != Requested(_ANY):
+        if self.note is None or replace(asked, options=_ANY, bare=False) != Requested(_ANY):
             return None
         plain = self.note.plain(asked.options)
-        return None if plain is None else ApartSearch(self.note, asdict(plain))
+        return None if plain is None else ApartSearch(self.note, asdict(plain), asked.bare)
 
 
 def _frames(source: FrameSource) -> int:

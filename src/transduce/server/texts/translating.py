@@ -43,6 +43,7 @@ async def translate(
     Texts come in pieces where somebody has cut them already; of ``html`` tags stay as they are.
     Raises RequestError where one cannot be answered.
     """
+    asked = replace(asked, bare=True)
     cut = [_cut(t, sentences=sentences, html=html) if isinstance(t, str) else t for t in texts]
     sources = [piece.text for own in cut for piece in own if piece.is_sentence]
     outputs = iter(await _outputs(exchange, model, asked, sources, phrases))
