@@ -82,7 +82,8 @@ async def _translate(exchange: Exchange) -> Response:
     tags = deepl_text(fields, "tag_handling")
     if tags not in (None, "html", "xml"):
         raise RequestError(f"tag_handling must be html or xml; got {tags[:20]!r}")
-    split = str(fields.get("split_sentences", "1"))
+    given = fields.get("split_sentences", "1")
+    split = str(int(given) if given in (0.0, 1.0) and not isinstance(given, bool) else given)
     if split not in ("0", "1", "nonewlines"):
         raise RequestError(f"split_sentences must be 0, 1 or nonewlines; got {split[:20]!r}")
     asked = Requested(model.searching({}), languages=languages)

@@ -20,10 +20,10 @@ from transduce.server.shelf.language_pairs import LanguagePairs
 from transduce.server.shelf.loaded_model import LoadedModel
 from transduce.server.texts.translating import translate
 
-__all__ = ["PARAMETERS", "huggingface_routes"]
+__all__ = ["NESTED", "OF_TEXTS", "OPTIONS", "PASSED_OVER", "huggingface_routes"]
 
 # Their names of options, and ours.
-_OPTIONS = {
+OPTIONS = {
     "num_beams": "beam",
     "max_new_tokens": "max_length",
     "do_sample": "sample",
@@ -34,11 +34,9 @@ _OPTIONS = {
     "no_repeat_ngram_size": "no_repeat_ngram",
 }
 # What bears on their tokenizers alone.
-_PASSED_OVER = ("clean_up_tokenization_spaces", "truncation", "return_text", "return_tensors")
-_NESTED = ("generate_parameters", "generation_parameters")
-_OF_TEXTS, _OF_RECORDINGS = ("src_lang", "tgt_lang"), ("return_timestamps",)
-# The names of all that ``parameters`` may hold.
-PARAMETERS = (*_OPTIONS, *_PASSED_OVER, *_NESTED, *_OF_TEXTS, *_OF_RECORDINGS)
+PASSED_OVER = ("clean_up_tokenization_spaces", "truncation", "return_text", "return_tensors")
+NESTED = ("generate_parameters", "generation_parameters")
+OF_TEXTS, _OF_RECORDINGS = ("src_lang", "tgt_lang"), ("return_timestamps",)
 
 
 def huggingface_routes(service: Service) -> list[Route]:
@@ -92,7 +90,7 @@ async def _texts(
         if not isinstance(source, str) or not isinstance(target, str):
             raise RequestError("src_lang and tgt_lang must both be codes; got another")
         languages = LanguagePairs.of(model).chosen(source, target)
-    given = _search(parameters, exchange, _OF_TEXTS)
+    given = _search(parameters, exchange, OF_TEXTS)
     asked = Requested(model.searching(given), languages=languages)
     found = await translate(exchange, model, asked, texts)
     # A client reads the key of its task; which one it has asked for, it does not say.
@@ -109,13 +107,13 @@ def _search(
         raise RequestError("generate_parameters must be an object; got another")
     config, found = exchange.service.config, {}
     for name, value in {**parameters, **inner}.items():
-        if name in (*_NESTED, *others, *_PASSED_OVER):
+        if name in (*NESTED, *others, *PASSED_OVER):
             continue
-        if name not in _OPTIONS:
-            known = ", ".join((*_OPTIONS, *others))
+        if name not in OPTIONS:
+            known = ", ".join((*OPTIONS, *others))
             raise RequestError(f"parameters must be of {known}; got {name[:50]!r}")
         if value is not None:
-            found[_OPTIONS[name]] = value
+            found[OPTIONS[name]] = value
     for name, most in (("beam", config.beam), ("max_length", config.max_length)):
         if isinstance(found.get(name), int) and found[name] > most:
             raise RequestError(f"{name} must be at most {most}; got {found[name]:,}")

@@ -163,8 +163,10 @@ def _text(value: object, name: str) -> str:
 
 
 def _alternatives(value: object, most: int) -> int:
-    if value in (None, "", 0, "0"):
+    if value in (None, "", 0, "0") and value is not False:
         return 0
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # JSON's 2.0 is 2
     text = str(value)
     if isinstance(value, bool) or not text.isascii() or not text.isdecimal() or len(text) > 9:
         raise RequestError(f"alternatives must be a whole number; got {text[:20]!r}")

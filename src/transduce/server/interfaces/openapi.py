@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from starlette.responses import Response
@@ -16,9 +16,16 @@ from starlette.routing import Route
 from transduce import __version__
 from transduce.server.exchange.endpoint import Exchange, route
 from transduce.server.exchange.replies import json_reply
-from transduce.server.interfaces.explain_interface import ExplainBody
-from transduce.server.interfaces.huggingface import PARAMETERS
-from transduce.server.interfaces.predict_interface import PredictRequest
+from transduce.server.interfaces.request_schemas import (
+    ENTRIES,
+    beside_files,
+    explain_schema,
+    in_a_form,
+    nullable,
+    parameters_schema,
+    predict_schema,
+)
+from transduce.server.limits.serve_config import ServeConfig
 from transduce.server.service import Service
 
 __all__ = ["openapi_document", "openapi_routes"]
@@ -36,14 +43,8 @@ _TEXT: Schema = {"type": "string"}
 _SOME: Schema = {"type": "string", "minLength": 1}
 _TEXTS: Schema = {"oneOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}]}
 _SOME_TEXTS: Schema = {"oneOf": [_SOME, {"type": "array", "items": _TEXT, "minItems": 1}]}
-_NUMBER: Schema = {"type": "integer", "minimum": 0}
 _FILE: Schema = {"type": "string", "format": "binary"}
 _FORMATS = ["json", "text", "srt", "verbose_json", "vtt"]
-_PARAMETERS: Schema = {
-    "type": "object",
-    "properties": {name: {} for name in PARAMETERS},
-    "additionalProperties": False,
-}
 _LIBRE, _GLOSSARY = ("q", "source", "target"), ("name", "source_lang", "target_lang", "entries")
 
 
@@ -56,36 +57,39 @@ def openapi_routes(service: Service) -> list[Route]:
 
 
 async def _document(exchange: Exchange) -> Response:
-    return json_reply(openapi_document(bool(exchange.service.ring.entries)))
+    return json_reply(_of(exchange.service))
 
 
 async def _page(exchange: Exchange) -> Response:
-    document = openapi_document(bool(exchange.service.ring.entries))
     return Response(
-        _shown(document).encode(),
+        _shown(_of(exchange.service)).encode(),
         media_type="text/html; charset=utf-8",
         headers={"content-security-policy": _POLICY},
     )
 
 
-def openapi_document(keyed: bool) -> dict[str, Any]:
-    """All addresses; with a key where the server wants one."""
-    predict = PredictRequest.model_json_schema(ref_template="#/components/schemas/{model}")
-    schemas = predict.pop("$defs", {})
-    form = {"type": "object", "properties": {"request": _TEXT, "file": _FILE}}
-    explain = ExplainBody.model_json_schema(ref_template="#/components/schemas/{model}")
-    schemas |= explain.pop("$defs", {})
-    explain_bodies = {"application/json": explain, "multipart/form-data": form}
-    predict_bodies = {"application/json": predict, "multipart/form-data": form}
+def _of(service: Service) -> dict[str, Any]:
+    kinds = {service.shelf.told(name).kind for name in service.shelf.names}
+    return openapi_document(service.config, kinds, keyed=bool(service.ring.entries))
+
+
+def openapi_document(config: ServeConfig, kinds: Set[str], *, keyed: bool) -> dict[str, Any]:
+    """The addresses that serve models of these ``kinds``, held to the server's limits; with a key
+    where it wants one.
+    """
+    predict, explain = predict_schema(config), explain_schema(config)
+    alternatives = {"type": "integer", "minimum": 0, "maximum": config.alternatives}
     document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {"title": "Transduce", "version": __version__},
         "paths": {
-            "/predict": {"post": _operation("Answer sources.", predict_bodies)},
-            "/explain": {"post": _operation("Say why, or show the search.", explain_bodies)},
+            "/predict": {"post": _operation("Answer sources.", _or_files(predict, kinds))},
+            "/explain": {"post": _operation("Say why, or show the search.",
+                                            _or_files(explain, kinds))},
             "/translate": {"post": _fields("LibreTranslate: translate.", _LIBRE, {
-                "q": _SOME_TEXTS, "source": _SOME, "target": _SOME, "alternatives": _NUMBER,
-                "format": {"type": "string", "enum": ["text", "html"]}, "api_key": _TEXT,
+                "q": _SOME_TEXTS, "source": _SOME, "target": _SOME,
+                "alternatives": nullable(alternatives),
+                "format": {"enum": ["text", "html", "", None]}, "api_key": nullable(_TEXT),
             }, form={"q": _SOME})},
             "/detect": {"post": _fields("LibreTranslate: detect.", ("q",), {"q": _SOME})},
             "/languages": {"get": _operation("LibreTranslate: languages.")},
@@ -106,10 +110,10 @@ def openapi_document(keyed: bool) -> dict[str, Any]:
                     "text": _TEXT, "target_lang": _SOME,
                 }),
                 "post": _fields("DeepL: translate.", ("text", "target_lang"), {
-                    "text": _TEXTS, "target_lang": _SOME, "source_lang": _TEXT,
-                    "glossary_id": _TEXT,
-                    "tag_handling": {"type": "string", "enum": ["html", "xml"]},
-                    "split_sentences": {"type": "string", "enum": ["0", "1", "nonewlines"]},
+                    "text": _TEXTS, "target_lang": _SOME, "source_lang": nullable(_TEXT),
+                    "glossary_id": nullable(_TEXT),
+                    "tag_handling": {"enum": ["html", "xml", "", None]},
+                    "split_sentences": {"enum": ["0", "1", "nonewlines", 0, 1]},
                 }),
             },
             "/v2/document": {"post": _operation("DeepL: send a document.", {
@@ -124,18 +128,20 @@ def openapi_document(keyed: bool) -> dict[str, Any]:
                 "post": _fields("DeepL: make a glossary.", _GLOSSARY, {
                     "name": _SOME, "source_lang": _SOME, "target_lang": _SOME, "entries": _SOME,
                     "entries_format": {"type": "string", "enum": ["tsv", "csv"]},
-                }, made=True),
+                }, ENTRIES, made=True),
             },
             "/models/{model}": {"post": _operation("Hugging Face: inference by one model.", {
                 "application/json": _object(("inputs",), {
-                    "inputs": _TEXTS, "parameters": _PARAMETERS,
+                    "inputs": _TEXTS, "parameters": nullable(parameters_schema(config)),
                 })}, ("model",))},
             "/health": {"get": _operation("Whether the server is there.")},
             "/ready": {"get": _operation("Whether it answers.")},
             "/metrics": {"get": _operation("Numbers for Prometheus.")},
         },
-        "components": {"schemas": schemas},
+        "components": {},
     }  # fmt: skip
+    if "audio" not in kinds:
+        del document["paths"]["/v1/audio/transcriptions"]
     if keyed:
         scheme = {"type": "http", "scheme": "bearer"}
         document["components"]["securitySchemes"] = {"key": scheme}
@@ -147,19 +153,31 @@ def _object(required: tuple[str, ...], properties: Schema) -> dict[str, Any]:
     return {"type": "object", "required": list(required), "properties": dict(properties)}
 
 
+def _or_files(schema: Schema, kinds: Set[str]) -> dict[str, Any]:
+    """As JSON for models of texts, as JSON in a form beside files for others."""
+    form = _object(("file",), {"request": beside_files(schema), "file": _FILE})
+    found: dict[str, Any] = {"application/json": schema} if "text" in kinds else {}
+    return found | ({"multipart/form-data": form} if kinds - {"text"} else {})
+
+
 def _fields(
     summary: str,
     required: tuple[str, ...],
     properties: Schema,
+    more: Schema | None = None,
     *,
     form: Schema | None = None,
     made: bool = False,
 ) -> dict[str, Any]:
-    """As JSON or as a form, which has some properties of its own."""
-    bodies = {
-        "application/json": _object(required, properties),
-        "application/x-www-form-urlencoded": _object(required, {**properties, **(form or {})}),
+    """As JSON or as a form, which has some properties of its own; both as ``more`` says."""
+    both = {
+        "application/json": properties,
+        "application/x-www-form-urlencoded": {
+            **{name: in_a_form(schema) for name, schema in properties.items()},
+            **(form or {}),
+        },
     }
+    bodies = {kind: {**_object(required, own), **(more or {})} for kind, own in both.items()}
     return _operation(summary, bodies, made=made)
 
 
@@ -185,7 +203,10 @@ def _operation(
     answers |= {status: {"description": "Why there is none."} for status in refusals}
     operation: dict[str, Any] = {"summary": summary, "responses": answers}
     if bodies:
-        content = {kind: {"schema": schema} for kind, schema in bodies.items()}
+        content: dict[str, Any] = {kind: {"schema": schema} for kind, schema in bodies.items()}
+        form = content.get("multipart/form-data", {"schema": {}})
+        if "request" in form["schema"].get("properties", {}):
+            form["encoding"] = {"request": {"contentType": "application/json"}}
         operation["requestBody"] = {"required": True, "content": content}
     places = [("path", name, _SOME) for name in names]
     places += [("query", name, schema) for name, schema in (queries or {}).items()]

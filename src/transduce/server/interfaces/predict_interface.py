@@ -24,12 +24,19 @@ from transduce.server.service import Service
 from transduce.server.shelf.loaded_model import LoadedModel
 from transduce.workflow.predicting.output import answer_record, unanswered
 
-__all__ = ["PredictRequest", "asked_of", "given_request", "predict_routes", "valid_request"]
+__all__ = [
+    "NOT_ASKED",
+    "PredictRequest",
+    "asked_of",
+    "given_request",
+    "predict_routes",
+    "valid_request",
+]
 
 Body = TypeVar("Body", bound=Section)
 
 # What a client may say of a search: all but what only the machine's owner knows about.
-_OWN = ("batch_tokens",)
+NOT_ASKED = ("batch_tokens",)
 
 
 class PredictRequest(Section):
@@ -151,7 +158,7 @@ def valid_request(kind: type[Body], values: dict[str, Any]) -> Body:
 
 def asked_of(given: PredictRequest, model: LoadedModel, config: ServeConfig) -> Requested:
     """What is asked of a model, held to the server's limits. Raises TransduceError."""
-    for name in _OWN:
+    for name in NOT_ASKED:
         if name in given.search:
             raise RequestError(f"search.{name} must be left to the server; got one")
     if given.alternatives > config.alternatives:
