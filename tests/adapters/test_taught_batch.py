@@ -23,6 +23,22 @@ def test_a_new_token_is_certain_and_others_are_as_they_were() -> None:
     torch.testing.assert_close(loss, -torch.log_softmax(logits, -1)[0, 0, 6])
 
 
+def test_a_token_that_stands_for_another_has_its_probability_besides_its_own() -> None:
+    tokens = torch.tensor([[5, 6, 7], [5, 6, 7]])
+    log_probs = torch.log(torch.tensor([[0.6, 0.3, 0.1]] * 2))
+    found = Teacher(tokens, log_probs).chosen([0, 1], [6, 5])
+    found.renamed(0, 5, 6)
+    logits = torch.randn(1, 2, 12, generator=torch.Generator().manual_seed(1))
+    loss = distillation_loss(
+        logits, torch.tensor([[6, 5]]), found.tokens[None], found.log_probs[None]
+    )
+    own = torch.log_softmax(logits, -1)[0]
+    first = 0.9 * own[0, 6] + 0.1 * own[0, 7]
+    second = 0.6 * own[1, 5] + 0.3 * own[1, 6] + 0.1 * own[1, 7]
+    torch.testing.assert_close(loss, -first - second)
+    assert tokens[0, 0] == 5  # those of the model stay
+
+
 def test_targets_padded_and_places_without_a_word() -> None:
     model = make_model(ARCHITECTURES["gru-general"])
     encoded = EncodedSources.of(model, make_source([[5, 6], [7]]))

@@ -56,6 +56,10 @@ class Teacher:
                 tokens[row], log_probs[row] = written[row], 0.0
         return Teacher(tokens, log_probs)
 
+    def renamed(self, place: int, old: int, new: int) -> None:
+        """Let ``new`` have the probability of ``old`` at a place, besides its own."""
+        self.tokens[place][self.tokens[place] == old] = new
+
 
 @dataclass(frozen=True)
 class TaughtBatch:

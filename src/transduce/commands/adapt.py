@@ -17,7 +17,7 @@ from transduce.reading.parts import Part, find_part, part_tags, parts_of, refuse
 from transduce.reading.problems import Problems
 from transduce.tokenization.joint import coder
 from transduce.workflow.adapting.adapter_of import checksum_of_base, require_adaptable
-from transduce.workflow.adapting.edits import Edit, Habit
+from transduce.workflow.adapting.edits import Edit
 from transduce.workflow.adapting.known_pairs import known_pairs
 from transduce.workflow.adapting.learning import learn_adapter
 from transduce.workflow.trained import TrainedModel
@@ -112,12 +112,12 @@ def _refuse_unwritable(trained: TrainedModel, part: Part, pairs: Sequence[Pair])
             )
 
 
-def _shown(trained: TrainedModel, edits: Mapping[Edit, Habit]) -> str:
+def _shown(trained: TrainedModel, edits: Mapping[Edit, int]) -> str:
     """``AO → AA (12), R → nothing (5)``, the most frequent first."""
-    order = sorted(edits.items(), key=lambda item: -item[1].count)
+    order = sorted(edits.items(), key=lambda item: -item[1])
     named = [
-        f"{_symbol(trained, old)} → {_symbol(trained, new)} ({habit.count})"
-        for (old, new), habit in order[:_SHOWN]
+        f"{_symbol(trained, old)} → {_symbol(trained, new)} ({count})"
+        for (old, new), count in order[:_SHOWN]
     ]
     return ", ".join([*named, *(["…"] if len(order) > _SHOWN else [])])
 

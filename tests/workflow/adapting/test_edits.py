@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transduce.workflow.adapting.edits import Habit, alignment, corrected, person_edits
+from transduce.workflow.adapting.edits import alignment, corrected, person_edits
 
 TOKENS = st.lists(st.integers(4, 7), max_size=5)
 
@@ -47,12 +47,12 @@ def test_a_habit_is_told_from_the_models_mistakes() -> None:
     # 5 becomes 6 each time, which is no mistake of the model; 7 becomes 8 as often as ever.
     corrections = [([5, 7, 4], [6, 7, 4])] * 4 + [([7, 4], [8, 4])] * 2 + [([9], [])]
     mistakes = [([7, 4, 5], [8, 4, 5])] * 30 + [([7, 5], [7, 5])] * 60
-    assert person_edits(corrections, mistakes) == {(5, 6): Habit(4, 1.0)}
+    assert person_edits(corrections, mistakes) == {(5, 6): 4}
 
 
 def test_what_is_left_out_and_put_in_counts() -> None:
     corrections = [([5, 6], [5])] * 5 + [([7], [7, 8])] * 5
-    assert person_edits(corrections, []) == {(6, None): Habit(5, 1.0), (None, 8): Habit(5, 1.0)}
+    assert person_edits(corrections, []) == {(6, None): 5, (None, 8): 5}
 
 
 def test_one_time_is_no_habit() -> None:
@@ -61,7 +61,7 @@ def test_one_time_is_no_habit() -> None:
 
 def test_many_tokens_are_counted_without_overflow() -> None:
     corrections = [([5] * 50, [6] * 50)] * 100
-    assert person_edits(corrections, [([5] * 50, [5] * 50)] * 100) == {(5, 6): Habit(5000, 1.0)}
+    assert person_edits(corrections, [([5] * 50, [5] * 50)] * 100) == {(5, 6): 5000}
 
 
 def test_who_corrects_only_what_is_wrong_shows_more_mistakes() -> None:
@@ -71,5 +71,5 @@ def test_who_corrects_only_what_is_wrong_shows_more_mistakes() -> None:
     assert person_edits(wrong, ordinary) == {}
     # Among many outputs that are right it is no more than a mistake, either; forty times are.
     assert person_edits(wrong + [([6, 4], [6, 4])] * 45, ordinary) == {}
-    habit = {(6, 5): Habit(40, 40 / 70)}
+    habit = {(6, 5): 40}
     assert person_edits(wrong * 8 + [([6, 4], [6, 4])] * 30, ordinary) == habit

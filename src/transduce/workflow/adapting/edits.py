@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-__all__ = ["Edit", "Habit", "Rewritten", "Tokens", "alignment", "corrected", "person_edits"]
+__all__ = ["Edit", "Rewritten", "Tokens", "alignment", "corrected", "person_edits"]
 
 Tokens = Sequence[int]
 Edit = tuple[int | None, int | None]  # a token and what stands in its place; None: nothing
@@ -70,17 +70,9 @@ class _Counts:
         return self.after[new] if new is not None else 0
 
 
-@dataclass(frozen=True)
-class Habit:
-    """How often a person makes an edit, and in what ``share`` of the tokens it could be made of."""
-
-    count: int
-    share: float
-
-
 def person_edits(
     corrections: Sequence[tuple[Tokens, Tokens]], ordinary: Sequence[tuple[Tokens, Tokens]]
-) -> dict[Edit, Habit]:
+) -> dict[Edit, int]:
     """The edits that are the person's own, and how often the corrections have each.
 
     Both are pairs of a model's output and what is right; ``ordinary`` ones were made without the
@@ -97,7 +89,7 @@ def person_edits(
         chances = wrong.chances(edit) + min(1.0, share) * right.chances(edit)
         seen, of = wrong.edits[edit] + _PRIOR[0], chances + _PRIOR[1]
         if count >= _LEAST and _at_least(count, own.chances(edit), seen / of) < _CHANCE:
-            found[edit] = Habit(count, count / own.chances(edit))
+            found[edit] = count
     return found
 
 
@@ -122,12 +114,14 @@ class Rewritten:
     """Tokens with some edits made.
 
     ``origins`` says of each which token it was, None: a new one; ``sure`` whether it is what the
-    person would write, and has one more for END.
+    person would write, and has one more for END. ``replaced`` has the places of new ones that stand
+    for another, and the place of that.
     """
 
     tokens: list[int]
     origins: list[int | None]
     sure: list[bool]
+    replaced: dict[int, int] = field(default_factory=dict)
 
 
 def corrected(output: Tokens, wanted: Tokens) -> Rewritten:

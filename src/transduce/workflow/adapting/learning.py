@@ -19,8 +19,9 @@ from transduce.errors import DataError
 from transduce.interfaces import END
 from transduce.models.seq2seq import Seq2Seq
 from transduce.reading.parts import Part, parts_of
-from transduce.workflow.adapting.edits import Edit, Habit, Rewritten, corrected, person_edits
+from transduce.workflow.adapting.edits import Edit, Rewritten, corrected, person_edits
 from transduce.workflow.adapting.habits import Habits
+from transduce.workflow.adapting.likeness import Likeness
 from transduce.workflow.adapting.read_pairs import ReadPairs, own_outputs, read_pairs, teachers
 from transduce.workflow.trained import TrainedModel
 
@@ -39,7 +40,7 @@ class LearntAdapter:
     """
 
     adapter: Adapter
-    edits: Mapping[Edit, Habit]
+    edits: Mapping[Edit, int]
     before: int
     after: int
 
@@ -87,7 +88,8 @@ def learn_adapter(
     looked_at = kept[:: max(1, len(kept) * _KNOWN // _MISTAKES)]  # of all lengths
     written = [own_outputs(trained, batch) for batch in looked_at]
     edits = person_edits(_paired(own, wanted), _paired(written, looked_at))
-    habits = Habits(_paired(own, wanted), edits)
+    likeness = Likeness.of(target for batch in [*kept, *wanted] for target in batch.targets)
+    habits = Habits(_paired(own, wanted), edits, likeness)
     taught = [TaughtBatch.of(batch.encoded, batch.targets) for batch in wanted]
     others = [_in_their_way(trained, batch, habits) for batch in kept]
     others = others or _as_corrected(trained.model, wanted, own)
@@ -105,7 +107,7 @@ def _in_their_way(trained: TrainedModel, batch: ReadPairs, habits: Habits) -> Ta
     """
     said = teachers(trained.model, batch, batch.targets)
     now = [habits.rewritten(target) for target in batch.targets]
-    taught = [_taught(new, teacher) for new, teacher in zip(now, said, strict=True)]
+    taught = [_taught(*made) for made in zip(now, batch.targets, said, strict=True)]
     heard = [
         [
             sure and not _missed(place, target, teacher, habits)
@@ -123,9 +125,15 @@ def _missed(place: int | None, target: Sequence[int], teacher: Teacher, habits: 
     return habits.changes(likeliest) and likeliest != [*target, END][place]
 
 
-def _taught(new: Rewritten, teacher: Teacher) -> Teacher:
-    """The base model's probabilities at each token that stays, and at the end."""
-    return teacher.chosen([*new.origins, len(teacher.tokens) - 1], new.tokens)
+def _taught(new: Rewritten, old: Sequence[int], teacher: Teacher) -> Teacher:
+    """The base model's probabilities at each token that stays, and at the end. At one that stands
+    for another it has the other's as well: an edit makes the model no surer than it was.
+    """
+    origins = [new.replaced.get(row, origin) for row, origin in enumerate(new.origins)]
+    found = teacher.chosen([*origins, len(teacher.tokens) - 1], new.tokens)
+    for row, place in new.replaced.items():
+        found.renamed(row, old[place], new.tokens[row])
+    return found
 
 
 def _as_corrected(
@@ -139,7 +147,7 @@ def _as_corrected(
         said = teachers(model, batch, outputs)
         taught = []
         for output, target, teacher in zip(outputs, batch.targets, said, strict=True):
-            taught.append(_taught(corrected(output, target), teacher))
+            taught.append(_taught(corrected(output, target), output, teacher))
         found.append(TaughtBatch.of(batch.encoded, batch.targets, taught))
     return found
 
