@@ -59,7 +59,8 @@ class Likeness:
                 counts[1, rows[before], telling[after]] += count
         vectors = torch.cat([_information(side) for side in counts], dim=1)
         vectors = torch.nn.functional.normalize(vectors - vectors.mean(0), dim=1)
-        vectors = torch.block_diag(vectors, _APART * torch.eye(2, dtype=torch.float64))
+        ends = _APART * torch.eye(2, dtype=torch.float64)
+        vectors = torch.block_diag(vectors, ends)  # type: ignore[no-untyped-call]
         return cls(vectors, {**rows, BEGIN: len(rows), END: len(rows) + 1})
 
     def of_tokens(self, tokens: Iterable[int]) -> Tensor:
