@@ -32,7 +32,7 @@ from transduce.interfaces import BEGIN, END, Source
 from transduce.models.build import build_model
 from transduce.models.seq2seq import Seq2Seq
 
-KINDS = ("transformer", "local", "lstm", "mingru")
+KINDS = ("transformer", "local", "global", "lstm", "mingru")
 _SYMBOLS = 64
 _VALUES, _KEYS, _NOISE = 16, 16, 20  # of the symbols after the four special ones
 _FIRST = END + 1
@@ -64,7 +64,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--lengths", nargs="+", type=int, default=[1000, 4000, 16000])
     parser.add_argument("--layers", type=int, default=2)
     parser.add_argument("--width", type=int, default=128)
-    parser.add_argument("--window", type=int, default=127, help="of kind local")
+    parser.add_argument("--window", type=int, default=127, help="of kinds local and global")
+    parser.add_argument("--block", type=int, default=128, help="of kind global")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--minutes", type=float, default=5.0, help="--far: of training")
@@ -78,8 +79,10 @@ def _model(kind: str, options: argparse.Namespace) -> Seq2Seq:
     encoder: dict[str, object] = {"kind": kind, "layers": layers, "width": width, "dropout": 0.0}
     if kind != "lstm":
         encoder["feedforward"] = 2 * width
-    if kind == "local":
+    if kind in ("local", "global"):
         encoder |= {"kind": "transformer", "window": window, "positions": "relative"}
+    if kind == "global":
+        encoder["global_block"] = options.block
     # two layers: one finds the question, the next what it asks for
     decoder = {"kind": "transformer", "layers": 2, "width": width, "dropout": 0.0}
     decoder["feedforward"] = 2 * width

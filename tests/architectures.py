@@ -140,6 +140,20 @@ ARCHITECTURES = {
     "transformer-window-to-gru": _mixed(
         _transformer(window=3, positions="rotary", norm_position="post"), _recurrent("gru")
     ),
+    # and summaries of blocks
+    "transformer-global": _mixed(_transformer(window=1, global_block=2), _transformer()),
+    "transformer-global-relative-post": _mixed(
+        _transformer(
+            window=2,
+            global_block=3,
+            positions="relative",
+            norm="rms",
+            norm_position="post",
+            key_value_heads=2,
+            bias=False,
+        ),
+        _recurrent("gru"),
+    ),
     # simple recurrent units in the place of a decoder's self-attention
     "ssru": _ssru(),
     "ssru-post-rms": _ssru(norm_position="post", norm="rms", activation="swiglu", bias=False),
@@ -226,6 +240,11 @@ OVER_FRAMES = {
     "linear-window": _mixed(  # long enough for blocks
         _transformer(window=2, positions="relative", key_value_heads=1),
         _recurrent("gru"),
+        frontend={"kind": "linear"},
+    ),
+    "linear-global": _mixed(
+        _transformer(window=5, global_block=4, positions="none"),
+        _transformer(),
         frontend={"kind": "linear"},
     ),
     "linear-window-rotary": _mixed(

@@ -206,6 +206,12 @@ REFUSED: list[tuple[dict[Any, Any], str]] = [
      "model.encoder.layers must be at least 1; got 0"),
     ({"model": {"encoder": {"kind": "transformer", "window": 0}}},
      "model.encoder.window must be at least 1; got 0"),
+    ({"model": {"encoder": {"kind": "transformer", "global_block": 16}}},
+     "model.encoder: global_block must be none without a window; got 16"),
+    ({"model": {"encoder": {
+        "kind": "transformer", "window": 8, "global_block": 16, "positions": "rotary"}}},
+     "model.encoder: positions must not be rotary with global_block, whose summaries stand "
+     "nowhere; got rotary"),
     ({"search": {"forbidden": "x"}}, "search.forbidden must be a list; got 'x'"),
     ({"search": {"required": ["a", 3]}}, "search.required.1 must be text; got 3"),
     # options that must agree

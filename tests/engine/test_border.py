@@ -277,8 +277,9 @@ def operations(draw: st.DrawFn) -> Callable[[Program], None]:
         ),
         lambda p: p.source_attention(
             n[0], n[1], heads=heads, lengths=t[0], rotary=pair, bias=t[1] if flag else None,
-            window=n[5],
+            window=n[5], summaries=n[6] if flag else None,
         ),
+        lambda p: p.block_means(n[0], n[1], t[0]),
         lambda p: p.windows(
             t[0], n[0], counts=t[1], room=t[2], across=(n[1], n[2]), down=(n[3], n[4]), height=n[5]
         ),

@@ -68,6 +68,8 @@ def transformers(draw: st.DrawFn) -> dict[str, Any]:
         encoder |= {"kind": "mingru", "width": 2 * draw(st.integers(1, 40))}
     else:
         encoder |= {"window": draw(st.sampled_from([None, 1, 3, 8]))}
+        if encoder["window"] is not None and encoder["positions"] != "rotary":
+            encoder |= {"global_block": draw(st.sampled_from([None, 2, 5]))}
     return {
         "encoder": encoder,
         "decoder": decoder,

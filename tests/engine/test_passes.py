@@ -27,6 +27,10 @@ ENCODERS = {
     "window-rotary-post": {
         **WINDOW, "window": 90, "positions": "rotary", "norm_position": "post",
     },
+    "global": {**WINDOW, "window": 20, "global_block": 16, "positions": "relative"},
+    "global-post": {
+        **WINDOW, "window": 4, "global_block": 100, "norm": "rms", "norm_position": "post",
+    },
     "window-short": {**WINDOW, "window": 3},
 }  # fmt: skip
 # at least 1,536 rows go together, and four sources of 1,000: chunks begin within sources

@@ -56,6 +56,19 @@ def test_local_attention_is_shown_as_weights_of_all_positions():
         assert method.weigh(subject).source.isfinite().all()
 
 
+def test_what_a_summary_weighs_is_shared_by_its_block():
+    subject = subject_of("linear-global", length=6)  # 35 frames, blocks of 4, a window of 5
+    weights = listen(subject, subject.prefix).encoder[0]
+    assert weights.shape == (4, 35, 35)
+    assert_allclose(weights.sum(-1), torch.ones(4, 35), atol=1e-6)
+    far = weights[:, 0, 8:32].reshape(4, 6, 4)  # of the first position, beyond its window
+    assert far.all()
+    assert_allclose(far, far[:, :, :1].expand(-1, -1, 4), atol=1e-12)
+    assert_allclose(weights[:, 0, 32:], weights[:, 0, 32:33].expand(-1, 3), atol=1e-12)
+    for method in (AttentionRollout(), ValueZeroing()):
+        assert method.weigh(subject).source.isfinite().all()
+
+
 def test_weights_over_frames_lie_where_they_were_looked_at():
     subject = subject_of("patches-transformer")
     memory = kept_attention(subject, subject.prefix).double()

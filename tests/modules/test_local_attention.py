@@ -16,6 +16,7 @@ from transduce.modules.attention import padding_bias, scaled_dot_product
 from transduce.modules.dropout import Dropout
 from transduce.modules.local_attention import FullAttention, LocalAttention, self_attention
 from transduce.modules.positions import RelativeBias
+from transduce.modules.transformer import EncoderLayer, StackOptions
 
 NO_DROPOUT = Dropout(0.0)
 
@@ -133,6 +134,56 @@ def test_no_weights_of_all_positions_for_all() -> None:
             self_attention(mask, 20, None)(queries, keys, values, NO_DROPOUT)
     assert kept[320] < 2 * 320 * 320 / 2
     assert kept[1280] == 4 * kept[320]
+
+
+@settings(max_examples=25)
+@given(
+    seed=st.integers(0, 1000),
+    longest=st.integers(1, 70),
+    window=st.integers(1, 24),
+    block=st.integers(2, 20),
+    norm=st.sampled_from(["layer", "rms"]),
+    by_blocks=st.booleans(),
+)
+def test_summaries_are_seen_from_everywhere(
+    seed: int, longest: int, window: int, block: int, norm: Any, by_blocks: bool
+) -> None:
+    """Softmax over neighbours and W norm(m_j), in one; m_j is the mean of block j."""
+    torch.manual_seed(seed)
+    options = StackOptions(6, 1, 8, 2, key_value_heads=1, norm=norm, global_block=block)
+    layer, lengths = EncoderLayer(options).double().eval(), [longest, 1 + seed % longest]
+    mask = torch.arange(longest) < torch.tensor(lengths)[:, None]
+    vectors = torch.randn(2, longest, 6, dtype=torch.float64)
+    attend = self_attention(mask, window, None, global_block=block, by_blocks=by_blocks)
+    taken: list[Tensor] = []
+    layer.attention.output.register_forward_hook(lambda _, given, __: taken.append(given[0]))
+    with torch.no_grad():
+        layer(vectors, attend)
+
+    def rows(linear: torch.nn.Linear, of: np.ndarray) -> np.ndarray:
+        bias = 0.0 if linear.bias is None else linear.bias.detach().numpy()
+        return of @ linear.weight.detach().numpy().T + bias
+
+    def normed(of: np.ndarray) -> np.ndarray:
+        centred = of - of.mean(-1, keepdims=True) if norm == "layer" else of
+        return centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-6)
+
+    for b, n in enumerate(lengths):
+        own = normed(vectors[b, :n].numpy())
+        means = np.array([own[i : i + block].mean(0) for i in range(0, n, block)])
+        means = normed(means)
+        queries = rows(layer.attention.query, own).reshape(n, 2, 3)
+        for i in range(n):
+            near = own[max(0, i - window) : i + window + 1]
+            keys, values = (
+                np.concatenate([rows(of, near), rows(of, means)])
+                for of in (layer.attention.key, layer.attention.value)
+            )
+            for h in range(2):
+                powers = np.exp(keys @ queries[i, h] / math.sqrt(3))
+                expected = powers / powers.sum() @ values
+                found = taken[0][b, i, 3 * h : 3 * h + 3].numpy()
+                np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
 @pytest.mark.parametrize(("window", "blocks"), [(1, True), (16, True), (22, False), (90, False)])

@@ -150,6 +150,21 @@ class TransformerEncoderConfig(TransformerOptions):
     kind: Literal["transformer"]
     feedforward: Width | _Widths = Field(default=1024, description=_ONE_OR_EACH)
     window: Length | None = None  # positions on either side that each sees; none: all
+    # with a window: each position also sees a summary of each block of so many positions
+    global_block: Annotated[int, Bounds(ge=2, le=65_536)] | None = None
+
+    @model_validator(mode="after")
+    def _sees_blocks(self) -> TransformerEncoderConfig:
+        if self.global_block is None:
+            return self
+        if self.window is None:
+            raise ValueError(f"global_block must be none without a window; got {self.global_block}")
+        if self.positions == "rotary":
+            raise ValueError(
+                "positions must not be rotary with global_block, whose summaries stand nowhere; "
+                "got rotary"
+            )
+        return self
 
 
 class TransformerDecoderConfig(TransformerOptions):

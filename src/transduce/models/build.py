@@ -145,7 +145,10 @@ def _build_encoder(config: EncoderConfig, input_width: int) -> Encoder:
                 dropout=config.dropout,
             )
         case TransformerEncoderConfig():
-            options = [replace(own, window=config.window) for own in _layer_options(config)]
+            options = [
+                replace(own, window=config.window, global_block=config.global_block)
+                for own in _layer_options(config)
+            ]
             return TransformerEncoder(input_width, options[0], each=options)
         case MinGRUEncoderConfig():
             return GatedEncoder(input_width, _gated_options(config))

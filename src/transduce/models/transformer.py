@@ -36,7 +36,8 @@ class TransformerEncoder(nn.Module):
     ``input_width`` other than ``width`` puts an affine map in front; the vectors
     should have about unit variance. Pre-norm ends with a norm of its own. ``each`` are the options
     of every layer, where these differ in feed-forward widths or heads. With a ``window`` attention
-    is local, and what a position costs does not depend on how long its source is.
+    is local, and what a position costs does not depend on how long its source is; with a
+    ``global_block`` each position also sees a summary of each block of so many positions.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class TransformerEncoder(nn.Module):
         each = each or [options] * options.layers
         self.width = options.width
         self.window = options.window
+        self.global_block = options.global_block
         self.by_blocks = True  # local attention; else, the same from weights of all positions
         self.entry = Entry(input_width, options)
         self.relative = _relative_bias(options, bidirectional=True)
@@ -55,7 +57,13 @@ class TransformerEncoder(nn.Module):
     def forward(self, vectors: Tensor, source: Source) -> Memory:
         """``[B, S, E]`` to a memory of width D; its summary is the mean ``[B, 1, D]``."""
         vectors = self.entry(vectors)
-        attend = self_attention(source.mask, self.window, self.relative, by_blocks=self.by_blocks)
+        attend = self_attention(
+            source.mask,
+            self.window,
+            self.relative,
+            global_block=self.global_block,
+            by_blocks=self.by_blocks,
+        )
         for layer in self.layers:
             vectors = layer(vectors, attend)
         return memory_of(self.norm(vectors), source)

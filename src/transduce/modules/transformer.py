@@ -51,7 +51,7 @@ class StackOptions:
     or share ``width`` among them; attention over a memory has ``memory_heads``, or as many, each
     pair of keys and values read by as many heads as in self-attention. ``embedding_norm`` puts a
     norm before the first layer. With a ``window`` each position of an encoder sees so many others
-    on either side.
+    on either side, and with a ``global_block`` the summary of each block of so many positions.
     """
 
     width: int
@@ -72,6 +72,7 @@ class StackOptions:
     attention_dropout: float = 0.0
     embedding_norm: bool = False
     window: int | None = None
+    global_block: int | None = None
 
     def make_norm(self) -> Norm:
         """One of the stack's norms."""
@@ -146,13 +147,19 @@ class FeedForward(nn.Module):
 
 
 class EncoderLayer(nn.Module):
-    """Self-attention, then a feed-forward layer, each inside a :class:`Residual`."""
+    """Self-attention, then a feed-forward layer, each inside a :class:`Residual`.
+
+    With a ``global_block`` keys and values also come from ``norm(m_j)``, where m_j is the mean of
+    what enters at the positions of block j: the transient global tokens of Guo et al. 2022,
+    section 3.1.2 (the sum there; behind the norm both are the same).
+    """
 
     def __init__(self, options: StackOptions) -> None:
         super().__init__()
         gain = options.output_gain(branches=2)
         self.attention = _attention(options, options.width, gain)
         self.attention_residual = Residual(options)
+        self.summary_norm = None if options.global_block is None else options.make_norm()
         self.feedforward = FeedForward(options, output_gain=gain)
         self.feedforward_residual = Residual(options)
         self.rotary = options.positions == "rotary"
@@ -161,7 +168,11 @@ class EncoderLayer(nn.Module):
         """``[B, S, D]`` to ``[B, S, D]``; ``attend`` is full or local attention."""
         entered = self.attention_residual.enter(vectors)
         projected = _project(self.attention, entered, self.rotary, start=0)
-        attended = attend(*projected, self.attention.dropout)  # [B, H, S, d]
+        others = None
+        if self.summary_norm is not None and attend.summaries is not None:
+            summaries = self.summary_norm(attend.summaries(entered))
+            others = self.attention.project_memory(summaries)
+        attended = attend(*projected, self.attention.dropout, others)  # [B, H, S, d]
         joined = attended.transpose(1, 2).flatten(2)  # [B, S, H·d]
         vectors = self.attention_residual.leave(vectors, self.attention.output(joined))
         return _feed_forward(vectors, self.feedforward, self.feedforward_residual)

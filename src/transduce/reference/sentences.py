@@ -197,6 +197,8 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     "TransformerEncoderConfig": {
         **_TRANSFORMER,
         "window": "How many positions on either side each position sees; if none, all.",
+        "global_block": "With a window: each position also sees a summary of each block of so many "
+        "positions.",
     },
     "TransformerDecoderConfig": {
         **_TRANSFORMER,

@@ -110,6 +110,18 @@ class Blocks:
         self.program.linear(source, out, *joined(maps))
         return out
 
+    def summaries(self, layer: EncoderLayer, block: int, source: int) -> int:
+        """The buffer for keys and values of the mean of each block of ``source``."""
+        program, attention = self.program, layer.attention
+        maps = (attention.key, attention.value)
+        means = program.buffer(self.width, block=block)
+        out = program.buffer(sum(linear.weight.shape[0] for linear in maps), block=block)
+        program.block_means(source, means, "lengths")
+        if layer.summary_norm is not None:
+            norm(program, layer.summary_norm, means, means)
+        program.linear(means, out, *joined(maps))
+        return out
+
     def feed_forward(self, layer: Layer) -> None:
         """The feed-forward sub-layer, where there is one."""
         program, feed = self.program, layer.feedforward

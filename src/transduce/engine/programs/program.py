@@ -62,10 +62,10 @@ class Program:
         """The numbers of all tensors by their names."""
         return self._names
 
-    def buffer(self, width: int) -> int:
-        """A buffer of float32 ``[N, width]``."""
+    def buffer(self, width: int, *, block: int = 1) -> int:
+        """A buffer of float32 ``[N, width]``; of ``[B·⌈S / block⌉, width]`` with a ``block``."""
         number = ctypes.c_int()
-        self._add("buffer", width, Note(ctypes.byref(number), None))
+        self._add("buffer", width, block, Note(ctypes.byref(number), None))
         return number.value
 
     def tensor(self, name: str) -> int:
@@ -126,6 +126,10 @@ class Program:
     def place(self, source: int, out: int, offset: int) -> None:
         """Copy a buffer into columns of another."""
         self._add("place", source, out, offset)
+
+    def block_means(self, source: int, out: int, lengths: str) -> None:
+        """The mean of the real rows of each block to the rows of ``out``, which has a block."""
+        self._add("block_means", source, out, self.tensor(lengths))
 
     def mean(self, source: int, lengths: str, tensor: str) -> None:
         """The mean of each sentence's real rows ``[B·S, W]`` to float32 ``[B, W]``."""
@@ -204,14 +208,17 @@ class Program:
         rotary: tuple[str, str] | None,
         bias: str | None,
         window: int | None,
+        summaries: int | None = None,
     ) -> None:
         """Each source position over its whole source, or ``window`` others on either side.
 
-        ``bias`` is ``[H, 2 R + 1]``, of each distance, where R is the window or S - 1.
+        ``bias`` is ``[H, 2 R + 1]``, of each distance, where R is the window or S - 1. The buffer
+        ``summaries`` ``[B·⌈S / block⌉, 2 G d]`` has keys and values that all positions see besides.
         """
         self._add(
             "source_attention", self.half, source, out, *heads, self.tensor(lengths),
             *self._pair(rotary), self._optional(bias), window or 0,
+            _NOWHERE if summaries is None else summaries,
         )  # fmt: skip
 
     def windows(

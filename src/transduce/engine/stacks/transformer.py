@@ -50,7 +50,11 @@ class NativeTransformerEncoder:
         for layer in encoder.layers:
             if not isinstance(layer, EncoderLayer):
                 raise TypeError(f"layer must be an EncoderLayer; got {type(layer)}")
-            source = blocks.enter(layer.attention_residual)
+            source, summaries = blocks.enter(layer.attention_residual), None
+            if encoder.global_block is not None:
+                summaries = blocks.summaries(layer, encoder.global_block, source)
+                # Once more, as all positions have passed meanwhile: none is kept of what entered.
+                source = blocks.enter(layer.attention_residual)
             together = blocks.queries_keys_values(layer.attention, source)
             attended = blocks.attended(layer.attention)
             program.source_attention(
@@ -61,6 +65,7 @@ class NativeTransformerEncoder:
                 rotary=("cosines", "sines") if layer.rotary else None,
                 bias="bias" if encoder.relative is not None else None,
                 window=encoder.window,
+                summaries=summaries,
             )
             blocks.leave(layer.attention_residual, attended, layer.attention.output)
             blocks.feed_forward(layer)

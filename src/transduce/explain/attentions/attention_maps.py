@@ -53,9 +53,21 @@ def listen(subject: Subject, tokens: Tensor) -> Looks:
         run(model, subject.source, tokens)
     joined = [torch.cat(calls, dim=-2).double().cpu() for calls in found]
     ends = len(encoder), len(encoder) + len(own)
+    block = model.encoder.global_block if isinstance(model.encoder, TransformerEncoder) else None
+    if block is not None:
+        joined[: ends[0]] = [_on_positions(weights, block) for weights in joined[: ends[0]]]
     return Looks(
         tuple(joined[: ends[0]]), tuple(joined[ends[0] : ends[1]]), tuple(joined[ends[1] :])
     )
+
+
+def _on_positions(weights: Tensor, block: int) -> Tensor:
+    """``[H, S, S + M]`` to ``[H, S, S]``: positions share the weight of their block's summary."""
+    S = weights.shape[1]
+    sizes = torch.full((weights.shape[2] - S,), float(block), dtype=weights.dtype)
+    sizes[-1] = S - block * (len(sizes) - 1)
+    each = (weights[:, :, S:] / sizes).repeat_interleave(block, 2)  # [H, S, M·block]
+    return weights[:, :, :S] + each[:, :, :S]
 
 
 def run(model: Seq2Seq, source: Source, tokens: Tensor) -> None:

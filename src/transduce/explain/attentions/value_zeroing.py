@@ -140,7 +140,7 @@ def _encoder_mixing(
         found = []
         attention: Any = layer.attention
         for part in subject.blocks(vectors.shape[1]):
-            with _zeroed(attention.value, range(part.start, part.stop)):
+            with _zeroed(attention.value, range(part.start, part.stop), vectors.shape[1]):
                 count = part.stop - part.start
                 found.append(_distance(layer(vectors.expand(count, -1, -1), bias), own))
         layers.append(_shares(torch.cat(found, dim=1)))
@@ -148,10 +148,15 @@ def _encoder_mixing(
 
 
 @contextmanager
-def _zeroed(values: nn.Module, positions: range) -> Iterator[None]:
-    """Row n of what the module gives ``[N, S, E]`` has a zero vector at ``positions[n]``."""
+def _zeroed(values: nn.Module, positions: range, count: int) -> Iterator[None]:
+    """Row n of what the module gives ``[N, S, E]`` has a zero vector at ``positions[n]``.
+
+    S is ``count``; summaries of blocks, which are fewer, keep what is in them.
+    """
 
     def zero(_: nn.Module, given: tuple[Any, ...], gave: Tensor) -> Tensor:
+        if gave.shape[1] != count:
+            return gave
         changed = gave.clone()
         changed[range(len(positions)), list(positions)] = 0
         return changed
@@ -170,7 +175,7 @@ def _decoder_layer(subject: Subject, layer: Any, heard: Any) -> tuple[Tensor, Te
     by_prefix, by_memory = [], []
     for part in subject.blocks(vectors.shape[1]):
         count = part.stop - part.start
-        with _zeroed(layer.past_values, range(part.start, part.stop)):
+        with _zeroed(layer.past_values, range(part.start, part.stop), vectors.shape[1]):
             changed = layer(vectors.expand(count, -1, -1), past, (keys, values), **named)[0]
         by_prefix.append(_distance(changed, own))
     for part in subject.blocks(values.shape[2]):

@@ -100,6 +100,11 @@ struct Call {
     require(tensor_count == 0 || tensors != nullptr, Fault::kSizes);
   }
 
+  // Rows of a buffer with one for each block of positions: never more than there are positions.
+  int64_t blocks(int64_t block) const {
+    return std::min(rows, sentences * ((source + block - 1) / block));
+  }
+
   bool gives(int tensor) const {
     require(tensor >= 0 && tensor < tensor_count, Fault::kSizes);
     return tensors[tensor].bytes != 0;
@@ -156,11 +161,16 @@ class Widths {
  public:
   static constexpr int kMost = 1 << 26;
 
-  int add(int width) {
+  // With ``block`` there is a row for each block of so many positions of a source.
+  int add(int width, int block = 1) {
     require(width > 0 && width <= kMost && widths_.size() < (size_t{1} << 20), Fault::kOperation);
+    require(block > 0, Fault::kOperation);
     widths_.push_back(width);
+    blocks_.push_back(block);
     return static_cast<int>(widths_.size()) - 1;
   }
+
+  int block(int buffer) const { return blocks_[buffer]; }
 
   int64_t operator[](int buffer) const {
     require(buffer >= 0 && buffer < size(), Fault::kOperation);
@@ -170,7 +180,7 @@ class Widths {
   int size() const { return static_cast<int>(widths_.size()); }
 
  private:
-  std::vector<int> widths_;
+  std::vector<int> widths_, blocks_;
 };
 
 }  // namespace transduce

@@ -1,6 +1,7 @@
 // The C interface: weights, programs, runs. Every function that can fail gives a Fault, of which
 // transduce_report tells more.
 #include "attention.h"
+#include "block_means.h"
 #include "convolution.h"
 #include "copy.h"
 #include "ctc.h"
@@ -134,8 +135,8 @@ void* transduce_program() { return new (std::nothrow) Program(); }
 
 void transduce_free_program(void* program) { delete static_cast<Program*>(program); }
 
-int transduce_buffer(void* program, int width, int* to) {
-  return guarded([&] { *to = static_cast<Program*>(program)->add_buffer(width); });
+int transduce_buffer(void* program, int width, int block, int* to) {
+  return guarded([&] { *to = static_cast<Program*>(program)->add_buffer(width, block); });
 }
 
 int transduce_embed(void* program, int out, int tokens, int64_t symbols, Numbers table, float scale) {
@@ -171,6 +172,10 @@ int transduce_place(void* program, int in, int out, int offset) {
 
 int transduce_mean(void* program, int in, int lengths, int out) {
   return add<Mean>(program, in, lengths, out);
+}
+
+int transduce_block_means(void* program, int in, int out, int lengths) {
+  return add<BlockMeans>(program, in, out, lengths);
 }
 
 int transduce_move(void* program, int buffer, int tensor, int offset, int stride, int in) {
@@ -215,12 +220,13 @@ int transduce_ancestry_attention(void* program, int half, int in, int out, int b
 
 int transduce_source_attention(void* program, int half, int in, int out, int queries, int pairs,
                                int width, int lengths, int cosines, int sines, int bias,
-                               int window) {
+                               int window, int summaries) {
   const Heads heads{queries, pairs, width};
   return guarded([&] {
     heads.check();
     require((cosines < 0) == (sines < 0), Fault::kOperation);
-    auto attention = std::make_unique<SourceAttention>(in, out, heads, lengths, bias, half != 0, window);
+    auto attention = std::make_unique<SourceAttention>(in, out, heads, lengths, bias, half != 0,
+                                                       window, summaries);
     if (cosines >= 0) {
       auto turn = std::make_unique<SourceTurn>(in, queries + pairs, width, cosines, sines);
       static_cast<Program*>(program)->add(std::move(turn));

@@ -39,9 +39,11 @@ class Touches {
 };
 
 // ``reach``: rows before and behind its own that an operation reads, where it takes them onwards.
+// ``block``: positions of a source that its rows stand for.
 struct Habits {
   Order order;
   int64_t reach;
+  int block;
   Touches touches;
 };
 
@@ -64,6 +66,7 @@ struct Pass {
   std::vector<Stage> stages;
   std::vector<int> passing;  // buffers that hold no more than the rows that a stage has at hand
   std::vector<Sliding> sliding;
+  int block = 1;
   int64_t width = 0;  // floats of a row in both
   int64_t reach = 0;  // the farthest
 
@@ -71,12 +74,14 @@ struct Pass {
 
   bool takes(const Habits& habits) const {
     if (order == Order::kTogether || habits.order == Order::kTogether) return false;
+    if (block != habits.block) return false;
     return order == Order::kAny || habits.order == Order::kAny || order == habits.order;
   }
 
   void take(int operation, const Habits& habits) {
     if (habits.order != Order::kAny) order = habits.order;
     reach = std::max(reach, habits.reach);
+    block = habits.block;
     if (stages.empty() || habits.reach > 0) {
       for (Stage& stage : stages) stage.lead += habits.reach;
       stages.push_back({operation, operation, 0});
@@ -115,7 +120,7 @@ class Passes {
 
   const std::vector<Pass>& all() const { return passes_; }
 
-  // Rows that a buffer must have room for.
+  // Rows that a buffer must have room for, of ``rows`` of its kind.
   int64_t room(int buffer, int64_t rows, int threads) const {
     int64_t most = 0;
     for (const Pass& pass : passes_) {

@@ -170,6 +170,7 @@ struct Operation {
   virtual void admit(const Call& call) const = 0;
   virtual Order order() const { return Order::kTogether; }
   virtual int64_t reach() const { return 0; }
+  virtual bool across() const { return false; }  // touches rows of positions and of blocks
   virtual void touch(Touches& touches) const = 0;  // every buffer that ``run`` touches
   virtual void need(Needs&) const {}
   virtual void gather(const Call&, Workspace&) const {}  // once for all steps over its sentences
@@ -179,8 +180,8 @@ struct Operation {
 
 class Program {
  public:
-  int add_buffer(int width) {
-    const int buffer = widths_.add(width);
+  int add_buffer(int width, int block = 1) {
+    const int buffer = widths_.add(width, block);
     strides_.push_back(round_up(width, kLanes));
     return buffer;
   }
@@ -190,8 +191,10 @@ class Program {
   void add(std::unique_ptr<Operation> operation) {
     operation->fits(widths_);
     operation->number = static_cast<int>(operations_.size());
-    habits_.push_back({operation->order(), operation->reach(), {}});
-    operation->touch(habits_.back().touches);
+    Habits habits{operation->order(), operation->reach(), 1, {}};
+    operation->touch(habits.touches);
+    if (!operation->across()) habits.block = block_of(habits);
+    habits_.push_back(std::move(habits));
     operations_.push_back(std::move(operation));
     passes_ = Passes(habits_, strides_);
   }
@@ -239,11 +242,11 @@ class Program {
     for (int i = static_cast<int>(workspace.buffers.size()); i < widths_.size(); ++i)
       workspace.buffers.emplace_back(static_cast<int>(widths_[i]));
     for (int i = 0; i < widths_.size(); ++i)
-      workspace.buffers[i].ensure(passes_.room(i, call.rows, threads));
+      workspace.buffers[i].ensure(passes_.room(i, rows_of(call, widths_.block(i)), threads));
     if (static_cast<int>(workspace.team.size()) < threads) workspace.team.resize(threads);
     workspace.carried.resize(operations_.size());
     for (const Pass& pass : passes_.all()) {
-      workspace.at_once = pass.rows(call.rows, threads);
+      workspace.at_once = pass.rows(rows_of(call, pass.block), threads);
       for (const Stage& stage : pass.stages)
         for (int i = stage.begin; i < stage.end; ++i) prepare(*operations_[i], workspace, call);
     }
@@ -257,12 +260,12 @@ class Program {
                     workspace.shortlists.get(),
                     workspace.team[thread], thread, pool.team()};
     for (const Pass& pass : passes_.all()) {
-      const int64_t some = pass.rows(call.rows, pool.team());
-      if (some < call.rows) {
+      const int64_t all = rows_of(call, pass.block), some = pass.rows(all, pool.team());
+      if (some < all) {
         go_over(pass, some, context, workspace);
         continue;
       }
-      context.rows = {0, call.rows};
+      context.rows = {0, all};
       context.chunk = 0;
       for (const Stage& stage : pass.stages) run(stage, context);
     }
@@ -277,6 +280,22 @@ class Program {
   }
 
  private:
+  static int64_t rows_of(const Call& call, int block) {
+    return block == 1 ? call.rows : call.blocks(block);
+  }
+
+  // The one block of all buffers; only what takes rows as they come knows others than single positions.
+  int block_of(const Habits& habits) const {
+    int block = 0;
+    for (const Touch& touch : habits.touches.all()) {
+      const int own = widths_.block(touch.buffer);
+      require(block == 0 || own == block, Fault::kOperation);
+      block = own;
+    }
+    require(block <= 1 || habits.order == Order::kAny, Fault::kOperation);
+    return std::max(block, 1);
+  }
+
   static void prepare(const Operation& operation, Workspace& workspace, const Call& call) {
     if (const Weight* weight = operation.multiplied())
       workspace.converted.prepare(*weight, workspace.at_once);
@@ -292,7 +311,7 @@ class Program {
 
   // A pass ``some`` rows at a time. Thread 0 moves the buffers while the others wait.
   void go_over(const Pass& pass, int64_t some, Context& context, Workspace& workspace) const {
-    const int64_t all = context.call.rows;
+    const int64_t all = rows_of(context.call, pass.block);
     const auto move = [&](const auto& work) {
       if (context.thread == 0) work();
       context.pool.barrier();

@@ -12,26 +12,29 @@ struct Span {
 };
 
 // Keys and values of one head in the panels that the kernels of products read, with what one block of
-// queries needs; of a sentence, or of what is seen of it. Float32, or bfloat16 where the processor
-// multiplies that.
+// queries needs; of a sentence, or of what is seen of it, behind ``always`` others, whole panels, that
+// every query sees. Float32, or bfloat16 where the processor multiplies that.
 template <class Stored>
 struct Panels {
   static constexpr int kGroup = sizeof(Stored) == 4 ? 1 : 2;
   static constexpr int kRows = 4 * kTileRows;  // queries of a block
 
-  int count, width;              // S and d
+  int count, width;              // of all keys, and d
+  int always;
   int key_groups, value_groups;  // of d and of S
   int key_panels, value_panels;  // of S and of d
   int64_t row;                   // floats of a row of scores: as many as a block of queries sees
   Stored *keys, *values, *queries, *weights;
   float *scores, *products;
 
-  Panels(int count, int width, int window, Scratch& scratch) : count(count), width(width) {
+  Panels(int seen, int width, int window, int others, Scratch& scratch)
+      : width(width), always(round_up(others, kPanel)) {
+    count = always + seen;
     key_groups = round_up(width, kGroup) / kGroup;
     value_groups = round_up(count, kGroup) / kGroup;
     key_panels = round_up(count, kPanel) / kPanel;
     value_panels = round_up(width, kPanel) / kPanel;
-    const int64_t strip = window > 0 ? kRows + 2 * int64_t{window} + 2 * kPanel : count;
+    const int64_t strip = window > 0 ? always + kRows + 2 * int64_t{window} + 2 * kPanel : count;
     row = std::min<int64_t>(key_panels, (strip + kPanel - 1) / kPanel) * kPanel;
     const int64_t key_size = int64_t{key_panels} * key_groups * kPanel * kGroup;
     const int64_t value_size = int64_t{value_panels} * value_groups * kPanel * kGroup;
@@ -42,21 +45,23 @@ struct Panels {
     values = keys + key_size;
     queries = values + value_size;
     weights = queries + round_up(query_size, 32);
-    scores = aligned(Scratch::sized(scratch.first, weight_size + kRows * kPanel + 32));
+    scores = aligned(Scratch::sized(scratch.first, weight_size + 2 * kRows * kPanel + 32));
     products = scores + weight_size;
   }
 
-  // Positions from ``begin`` on, of which ``first`` is the row of the first; those before are zero.
-  void pack(const Buffer& from, int64_t first, int begin, int key_column, int value_column) {
-    std::memset(keys, 0, sizeof(Stored) * (queries - keys));
-    for (int s = begin; s < count; ++s) {
-      write(weights, from.row(first + s) + key_column, width);  // room that is free until later
+  void clear() { std::memset(keys, 0, sizeof(Stored) * (queries - keys)); }
+
+  // The rows from ``first`` on as the keys ``own``.
+  void pack(const Buffer& from, int64_t first, Span own, int key_column, int value_column) {
+    for (int s = own.begin; s < own.end; ++s) {
+      // room that is free until later
+      write(weights, from.row(first + s - own.begin) + key_column, width);
       Stored* to = keys + (int64_t{s / kPanel} * key_groups * kPanel + s % kPanel) * kGroup;
       for (int i = 0; i < width; i += kGroup, to += kPanel * kGroup)
         std::memcpy(to, weights + i, sizeof(Stored) * std::min(kGroup, width - i));
     }
-    for (int s = begin; s < count; ++s) {
-      write(weights, from.row(first + s) + value_column, width);
+    for (int s = own.begin; s < own.end; ++s) {
+      write(weights, from.row(first + s - own.begin) + value_column, width);
       Stored* to = values + int64_t{s / kGroup} * kPanel * kGroup + s % kGroup;
       for (int column = 0; column < width; column += kPanel, to += value_groups * kPanel * kGroup)
         for (int i = 0; i < std::min(kPanel, width - column); ++i)
@@ -71,29 +76,28 @@ struct Panels {
     write(to, scores, width);
   }
 
-  // From here on all is of the panels that hold the positions ``seen``: columns of scores and weights
-  // count from the first of these panels.
+  // From here on all is of the panels that hold the keys ``seen``: columns of scores and weights
+  // count from the first of these panels, behind those that are always seen.
   void look(Span seen) {
     first_panel = seen.begin / kPanel;
     last_panel = (seen.end + kPanel - 1) / kPanel;
   }
 
-  int column(int position) const { return position - first_panel * kPanel; }
+  int column(int key) const { return always + key - first_panel * kPanel; }
 
   // scores [rows, …] of the queries taken.
   void score(int rows) {
-    const int64_t stride = int64_t{key_groups} * kGroup;
+    for (int panel = 0; panel < always / kPanel; ++panel) score(panel, panel * kPanel, rows);
     for (int panel = first_panel; panel < last_panel; ++panel)
-      for (int first = 0; first < rows; first += kTileRows)
-        multiply(keys + int64_t{panel} * stride * kPanel, key_groups, queries + first * stride,
-                 stride, scores + first * row + (panel - first_panel) * kPanel, row, rows - first);
+      score(panel, always + (panel - first_panel) * kPanel, rows);
   }
 
-  // e^(score - max) of one row as weights, 0 of what is not ``seen``; gives what they sum up to.
-  float exponentiate(int place, Span seen) {
+  // e^(score - max) of one row as weights, 0 of what is not ``seen``, nor of the first ``others``; gives
+  // what they sum up to.
+  float exponentiate(int place, Span seen, int others) {
     float* from = scores + place * row;
     const int padded = round_up(column(std::min(count, last_panel * kPanel)), kLanes);
-    std::fill(from, from + column(seen.begin), -std::numeric_limits<float>::infinity());
+    std::fill(from + others, from + column(seen.begin), -std::numeric_limits<float>::infinity());
     std::fill(from + column(seen.end), from + padded, -std::numeric_limits<float>::infinity());
     Floats best = load(from);
     for (int s = kLanes; s < padded; s += kLanes) best = larger(best, load(from + s));
@@ -113,13 +117,27 @@ struct Panels {
     const int64_t size = int64_t{value_groups} * kPanel * kGroup;
     const int begin = first_panel * kPanel / kGroup;
     const int end = std::min(value_groups, last_panel * kPanel / kGroup);
+    const Stored* const own = values + panel * size;
     for (int first = 0; first < rows; first += kTileRows)
-      multiply(values + panel * size + int64_t{begin} * kPanel * kGroup, end - begin,
-               weights + first * row, row, products + first * kPanel, kPanel, rows - first);
+      multiply(own + int64_t{begin} * kPanel * kGroup, end - begin, weights + first * row + always,
+               row, products + first * kPanel, kPanel, rows - first);
+    if (always == 0) return;
+    float* const of_others = products + kRows * kPanel;
+    for (int first = 0; first < rows; first += kTileRows)
+      multiply(own, always / kGroup, weights + first * row, row, of_others + first * kPanel, kPanel,
+               rows - first);
+    for (int i = 0; i < rows * kPanel; ++i) products[i] += of_others[i];
   }
 
  private:
   int first_panel = 0, last_panel = 0;
+
+  void score(int panel, int to, int rows) {
+    const int64_t stride = int64_t{key_groups} * kGroup;
+    for (int first = 0; first < rows; first += kTileRows)
+      multiply(keys + int64_t{panel} * stride * kPanel, key_groups, queries + first * stride,
+               stride, scores + first * row + to, row, rows - first);
+  }
 
   static float* stored(Scratch& scratch, int64_t size, float*) {
     return Scratch::sized(scratch.second, size);
@@ -179,23 +197,30 @@ struct SourceTurn : Operation {
 
 // A source over itself: queries | keys | values [B·S, (H + 2 G) d] to out [B·S, H d]. Each position
 // sees ``window`` others on either side, or, 0, all. ``bias`` is [H, 2 R + 1], of keys R positions
-// before the query to R behind it, where R is the window or S - 1.
+// before the query to R behind it, where R is the window or S - 1. ``summaries``, where there are some,
+// are keys | values [B·⌈S / block⌉, 2 G d] of the blocks of each source, which every position sees besides.
 struct SourceAttention : Operation {
   int in, out;
   Heads heads;
   int lengths, bias;
   bool half;  // bfloat16 will do
-  int window;
+  int window, summaries;
 
-  SourceAttention(int in, int out, Heads heads, int lengths, int bias, bool half, int window)
+  SourceAttention(int in, int out, Heads heads, int lengths, int bias, bool half, int window,
+                  int summaries)
       : in(in), out(out), heads(heads), lengths(lengths), bias(bias),
-        half(half && kMultipliesHalves), window(window) {}
+        half(half && kMultipliesHalves), window(window), summaries(summaries) {}
 
   void fits(const Widths& widths) override {
     heads.check();
     require(in != out && widths[out] == heads.all(), Fault::kOperation);
     require(widths[in] == heads.all() + 2 * heads.stored(), Fault::kOperation);
     require(window >= 0 && window <= kWidest, Fault::kOperation);
+    require(widths.block(in) == 1 && widths.block(out) == 1, Fault::kOperation);
+    if (summaries < 0) return;
+    require(window > 0 && widths[summaries] == 2 * heads.stored(), Fault::kOperation);
+    block_ = widths.block(summaries);
+    require(block_ > 1, Fault::kOperation);
   }
 
   void admit(const Call& call) const override {
@@ -213,19 +238,21 @@ struct SourceAttention : Operation {
     for (Scratch& own : workspace.team) {
       Scratch::sized(own.first, heads.width * padded);
       Scratch::sized(own.second, kTogether * padded);
-      if (longest <= kLongest) continue;
+      if (by_rows(longest)) continue;
       if (half)
-        Panels<uint16_t>(packed, heads.width, window, own);
+        Panels<uint16_t>(packed, heads.width, window, blocks(longest), own);
       else
-        Panels<float>(packed, heads.width, window, own);
+        Panels<float>(packed, heads.width, window, blocks(longest), own);
     }
   }
 
   Order order() const override { return window > 0 ? Order::kOnwards : Order::kTogether; }
   int64_t reach() const override { return window; }
+  bool across() const override { return summaries >= 0; }
 
   void touch(Touches& touches) const override {
     touches.reads(in);
+    if (summaries >= 0) touches.reads(summaries);
     touches.writes(out);
   }
 
@@ -243,6 +270,11 @@ struct SourceAttention : Operation {
   static constexpr int kLongest = 64;   // positions of a source that is read row by row
   static constexpr int kTogether = 4;   // queries
   static constexpr int kWidest = 1 << 20;  // window
+
+  bool by_rows(int count) const { return count <= kLongest && summaries < 0; }
+
+  // Of so many positions, that have summaries.
+  int blocks(int count) const { return summaries < 0 ? 0 : (count + block_ - 1) / block_; }
 
   // Positions that the farthest key of a query is from it.
   int64_t reach(const Call& call) const { return window > 0 ? window : call.source - 1; }
@@ -274,7 +306,7 @@ struct SourceAttention : Operation {
   void attend_all(const Context& at) const {
     constexpr int kRows = Panels<Stored>::kRows;
     const int64_t S = at.call.source, most = std::min(S, at.rows.size());
-    const int64_t blocks = S > kLongest ? (most + kRows - 1) / kRows : 1;
+    const int64_t blocks = by_rows(static_cast<int>(S)) ? 1 : (most + kRows - 1) / kRows;
     const int64_t first = at.rows.begin / S, sentences = (at.rows.end - 1) / S + 1 - first;
     const Share items = at.share(sentences * heads.queries * blocks);
     for (int64_t item = items.begin; item < items.end;) {
@@ -282,7 +314,7 @@ struct SourceAttention : Operation {
       const int64_t sentence = first + pair / heads.queries;
       const int head = static_cast<int>(pair % heads.queries);
       const Range own = at.positions(sentence);
-      if (length(at, sentence) > kLongest) {
+      if (!by_rows(length(at, sentence))) {
         const int64_t begin = own.begin + item % blocks * kRows;
         const int64_t last = own.begin + (end - pair * blocks) * kRows;
         attend_blocks<Stored>(at, sentence, head, {begin, std::min(own.end, last)});
@@ -303,10 +335,17 @@ struct SourceAttention : Operation {
     const int last = std::min(end, count);
     if (first >= last) return;
     const Span all = seen(first, last - 1, count);
-    const int base = all.begin / kPanel * kPanel;
-    Panels<Stored> panels(all.end - base, heads.width, window, at.scratch);
-    panels.pack(at.buffer(in), sentence * at.call.source + base, all.begin - base, key_column(head),
-                value_column(head));
+    const int start = all.begin / kPanel * kPanel, others = blocks(count);
+    Panels<Stored> panels(all.end - start, heads.width, window, others, at.scratch);
+    const int base = start - panels.always;
+    panels.clear();
+    panels.pack(at.buffer(in), sentence * at.call.source + all.begin,
+                {all.begin - base, all.end - base}, key_column(head), value_column(head));
+    if (summaries >= 0) {
+      const int key = heads.of_pair(head) * heads.width, value = key + heads.pairs * heads.width;
+      panels.pack(at.buffer(summaries), sentence * blocks(static_cast<int>(at.call.source)),
+                  {0, others}, key, value);
+    }
     for (int block = first; block < last; block += panels.kRows)
       attend_block(at, panels, sentence, head, {block, std::min(last, block + panels.kRows)}, base);
   }
@@ -320,7 +359,7 @@ struct SourceAttention : Operation {
     return at.buffer(out).row(sentence * at.call.source + position) + head * heads.width;
   }
 
-  // ``base`` is the position that the panels count from.
+  // ``base`` is the position that the panels count from, those before it the summaries.
   template <class Stored>
   [[gnu::flatten]] void attend_block(const Context& at, Panels<Stored>& panels, int64_t sentence, int head, Span own,
                     int base) const {
@@ -340,7 +379,7 @@ struct SourceAttention : Operation {
       const Span row = here(own.begin + r, own.begin + r);
       add_bias(at, panels.scores + r * panels.row + panels.column(row.begin), head,
                own.begin + r - base, row);
-      scale[r] = 1.0f / panels.exponentiate(r, row);
+      scale[r] = 1.0f / panels.exponentiate(r, row, blocks(count));
     }
     for (int panel = 0; panel < panels.value_panels; ++panel) {
       panels.weigh(panel, rows);
@@ -408,6 +447,8 @@ struct SourceAttention : Operation {
       for (int r = 0; r < kTogether; ++r) store(scores + r * padded + s, totals[r] * factor);
     }
   }
+
+  int block_ = 1;
 };
 
 }  // namespace transduce

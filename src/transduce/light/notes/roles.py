@@ -29,6 +29,7 @@ ROLES: Mapping[str, Mapping[int, str]] = {
     "norm": {},
     "gate": {},
     "place": {},
+    "block_means": {2: "lengths"},
     "mean": {1: "lengths", 2: "summary"},
     "move": {1: _MOVED},
     "cell": {},

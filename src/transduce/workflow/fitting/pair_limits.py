@@ -108,6 +108,8 @@ def _bytes(
     numbers += 2 * target * symbols
     if isinstance(encoder, TransformerEncoderConfig):
         seen = source if encoder.window is None else np.minimum(source, 3 * encoder.window)
+        if encoder.global_block is not None:
+            seen = seen + source / encoder.global_block
         numbers += _heads(encoder.heads, above) * source * seen
     if isinstance(decoder, TransformerOptions):
         over_memory = decoder.heads

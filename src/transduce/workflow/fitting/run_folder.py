@@ -28,6 +28,7 @@ _LATER = {
     "test_fraction": 0.0,
     "memory_heads": None,
     "window": None,
+    "global_block": None,
     "beside": None,
     "ctc_positions": 1,
     "encoder_from": None,

@@ -78,6 +78,8 @@ class SourceLimits:
                 positions, pairs = _MOST_ATTENDED, 0 if native else compared
             elif not native:
                 each += compared * (2 * encoder.window + max(encoder.window, _BLOCK))
+                if encoder.global_block is not None:
+                    pairs = compared / encoder.global_block
             if encoder.positions == "learned":
                 positions = min(positions or encoder.max_positions, encoder.max_positions)
         if isinstance(encoder, MinGRUEncoderConfig):
