@@ -48,9 +48,8 @@ class BlockSummaries:
         # [B, M·block, D] → [B, M, block, D] → [B, M, D]
         sums = nn.functional.pad(real, (0, 0, 0, rest)).view(B, -1, self.block, D).sum(2)
         ones = nn.functional.pad(self.mask, (0, rest))
-        counts = ones.view(len(ones), -1, self.block).sum(
-            2
-        )  # [B, M·block] → [B, M, block] → [B, M]
+        # [B, M·block] → [B, M, block] → [B, M]
+        counts = ones.view(len(ones), -1, self.block).sum(2)
         return (sums / counts.clamp(min=1)[:, :, None]).to(vectors.dtype)
 
     def joined_to(self, bias: Tensor) -> Tensor:
