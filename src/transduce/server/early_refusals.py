@@ -32,7 +32,8 @@ class EarlyRefusals:
 
     def __init__(self, service: Service, routes: Sequence[Route]) -> None:
         self._line, self._meter = service.line, service.meter
-        self._coming = 0  # that were let through in this round of the loop, and do not wait yet
+        self._passed = 0  # that were let through in this round of the loop
+        self._joined = 0  # of the line, as the first of them was
         self._endpoints = {
             own.path.encode(): own.app
             for own in routes
@@ -49,7 +50,7 @@ class EarlyRefusals:
         """
         if not data.startswith(b"POST "):
             return None
-        if (error := self._line.refusal(self._coming)) is None:
+        if (error := self._line.refusal(self._coming())) is None:
             self._let_through()
             return None
         path, rest = _plain(data)
@@ -60,18 +61,23 @@ class EarlyRefusals:
         self._meter.request(endpoint.path, "POST", status, 0.0, "")
         return answer, rest
 
+    def _coming(self) -> int:
+        """How many were let through and do not wait yet."""
+        return max(0, self._passed - (self._line.joined - self._joined))
+
     def _let_through(self) -> None:
         """One more comes. Those of a round are read one after another, and wait after that: if they
         did not count before, all of a burst would be let through, and most refused at greater cost.
         """
-        if not self._coming:
+        if not self._passed:
+            self._joined = self._line.joined
             loop = asyncio.get_running_loop()
             # After the tasks of this round, which begin in the next.
             loop.call_soon(loop.call_soon, self._all_came)
-        self._coming += 1
+        self._passed += 1
 
     def _all_came(self) -> None:
-        self._coming = 0
+        self._passed = 0
 
 
 def _plain(data: bytes) -> tuple[bytes, int]:

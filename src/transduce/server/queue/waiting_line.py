@@ -79,6 +79,7 @@ class WaitingLine:
         self._usual = 0.0  # cost of a ticket, lately
         self.waiting_cost = 0
         self.held = 0
+        self.joined = 0  # tickets, ever
 
     def __len__(self) -> int:
         return len(self._line)
@@ -102,6 +103,7 @@ class WaitingLine:
             self.waiting_cost += cost
             self._usual += (cost - self._usual) * _LATE
             self._line.append(ticket)
+            self.joined += 1
             self._changed.notify_all()
 
     def refusal(self, coming: int = 0) -> RequestError | None:

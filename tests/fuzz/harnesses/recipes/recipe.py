@@ -11,7 +11,7 @@ from fuzz.mutations.values import json_with
 from fuzz.mutations.yaml import yaml_with
 from transduce.config.recipe import Config, load_config
 
-_RECIPES = Path(__file__).resolve().parents[4] / "recipes"
+_RECIPES = Path(__file__).resolve().parents[4] / "src" / "transduce" / "recipes"
 _OVERRIDES = [
     *("training.max_minutes=10", "search.beam=8", "data.train=a.tsv", "model.preset=gru-tiny"),
     *("data.parts.ice.train=a.tsv", "model.encoder={kind: gru}", "search.required=[a, b]"),
