@@ -65,6 +65,15 @@ def test_what_the_document_describes_is_answered_or_refused(small: Started) -> N
     assert small.post("/predict", {"source": "abc"}).json["text"] == "cba"
 
 
+def test_the_document_says_what_no_model_here_can_do(small: Started) -> None:
+    for path, key, wrong in (("/predict", "timings", True), ("/explain", "source", "")):
+        operation = document(small)["paths"][path]["post"]
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        told = schema["properties"][key]
+        assert told.get("enum") == [False] or told["minLength"] == 1
+        assert small.post(path, {"source": "abc", key: wrong}).status == 400
+
+
 def test_every_address_of_the_document_is_there(small: Started) -> None:
     for path, methods in document(small)["paths"].items():
         for method in methods:

@@ -58,6 +58,10 @@ def test_errors(keyed: Keyed, hub) -> None:
         ({"inputs": 5}, "inputs must be text, or a list of texts; got a number"),
         ({"inputs": "a", "parameters": {"num_beams": 99}}, "beam must be at most 10; got 99"),
         ({"inputs": "a", "parameters": {"color": 1}}, "parameters must be of num_beams"),
+        (
+            {"inputs": "a", "parameters": {"generate_parameters": ""}},
+            "generate_parameters must be an object; got another",
+        ),
         ({"inputs": "a", "parameters": {"src_lang": "a"}}, "src_lang and tgt_lang must both"),
     ):
         reply = ask("/models/reverse", asked, keyed.bearer)

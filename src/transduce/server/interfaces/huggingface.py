@@ -102,9 +102,12 @@ def _search(
     parameters: Mapping[str, Any], exchange: Exchange, others: tuple[str, ...]
 ) -> dict[str, Any]:
     """Our options by theirs. Raises RequestError for one that we do not have."""
-    inner = parameters.get("generate_parameters") or parameters.get("generation_parameters") or {}
-    if not isinstance(inner, dict):
-        raise RequestError("generate_parameters must be an object; got another")
+    inner: dict[str, Any] = {}
+    for name in NESTED:
+        own = parameters.get(name)
+        if own is not None and not isinstance(own, dict):
+            raise RequestError(f"{name} must be an object; got another")
+        inner |= own or {}
     config, found = exchange.service.config, {}
     for name, value in {**parameters, **inner}.items():
         if name in (*NESTED, *others, *PASSED_OVER):

@@ -77,7 +77,8 @@ def openapi_document(config: ServeConfig, kinds: Set[str], *, keyed: bool) -> di
     """The addresses that serve models of these ``kinds``, held to the server's limits; with a key
     where it wants one.
     """
-    predict, explain = predict_schema(config), explain_schema(config)
+    predict = predict_schema(config, timed="audio" in kinds)
+    explain = explain_schema(config)
     alternatives = {"type": "integer", "minimum": 0, "maximum": config.alternatives}
     document: dict[str, Any] = {
         "openapi": "3.1.0",

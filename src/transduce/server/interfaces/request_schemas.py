@@ -1,7 +1,7 @@
 """Bodies of requests as JSON Schema: what a server with its limits takes, as far as that can say.
 
-It cannot say what depends on the model (whether it tells times, which parts and languages it has),
-on a file's content or name, or on two options together; ``docs/serve.md`` does.
+It cannot say what depends on the model (which of several tells times, which parts and languages it
+has), on a file's content or name, or on two options together; ``docs/serve.md`` does.
 """
 
 from __future__ import annotations
@@ -73,9 +73,11 @@ def beside_files(schema: Schema) -> dict[str, Any]:
     return {"type": "object", "properties": own, "additionalProperties": False}
 
 
-def predict_schema(config: ServeConfig) -> dict[str, Any]:
-    """Of ``POST /predict``: one source or several, not both."""
+def predict_schema(config: ServeConfig, *, timed: bool) -> dict[str, Any]:
+    """Of ``POST /predict``: one source or several, not both; ``timed``: some model tells times."""
     found = _of(PredictRequest, config)
+    if not timed:
+        found["properties"]["timings"]["enum"] = [False]
     found["properties"]["alternatives"]["maximum"] = config.alternatives
     for one in found["properties"]["sources"]["anyOf"]:
         if one["type"] == "array":
@@ -90,7 +92,7 @@ def predict_schema(config: ServeConfig) -> dict[str, Any]:
 def explain_schema(config: ServeConfig) -> dict[str, Any]:
     """Of ``POST /explain``: one source."""
     found = _of(ExplainBody, config)
-    found["properties"]["source"] = {"type": "string"}
+    found["properties"]["source"] = {"type": "string", "minLength": 1}
     found["required"] = ["source"]
     most = min(config.alternatives, found["properties"]["alternatives"]["maximum"])
     found["properties"]["alternatives"]["maximum"] = most
