@@ -49,7 +49,9 @@ def _options(config: Config) -> Iterator[tuple[str, Any]]:
 def _flat(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in values.items():
         key = f"{prefix}.{name}"
+        if prefix.startswith("data") and name in _PATHS:
+            continue  # where the data lie, in one file or two
         if isinstance(value, Mapping):
             yield from _flat(key, value)
-        elif name not in _ELSEWHERE and not (prefix.startswith("data") and name in _PATHS):
+        elif name not in _ELSEWHERE:
             yield key, value

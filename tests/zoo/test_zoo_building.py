@@ -11,8 +11,10 @@ from benchmarks.zoo import building
 from benchmarks.zoo.measuring import complaints
 from benchmarks.zoo.results import Result, Scores
 from benchmarks.zoo.rows import Zoo
+from benchmarks.zoo.settings import require_same
 from zoo_files import RECIPE, ROWS, call_zoo, write_zoo
 
+from transduce.config import Config
 from transduce.files import digest
 from transduce.training.record.log import read_log
 from transduce.workflow.trained import TrainedModel
@@ -168,6 +170,16 @@ def test_a_run_of_other_settings_is_not_taken_for_the_row(
     expected = f"{run}: model.encoder.width must be 6, as the row says; got 8"
     assert expected in capsys.readouterr().err
     assert not (other / "cards" / "results.json").exists()
+
+
+def test_where_the_data_of_a_run_lay_does_not_matter(tmp_path: Path) -> None:
+    """In one file or two."""
+    for source in ("here", "there"):
+        (tmp_path / source).mkdir()
+        data = {"format": "lines", "train": {"source": f"{source}.a", "target": f"{source}.b"}}
+        config = Config.from_mapping({"data": data, "training": {"max_steps": 1}})
+        (tmp_path / source / "config.yaml").write_text(config.to_yaml())
+    require_same(tmp_path / "here", TrainedModel.read_config(tmp_path / "there"))
 
 
 def test_a_run_that_was_trained_elsewhere_is_entered(built: Path, tmp_path: Path) -> None:
