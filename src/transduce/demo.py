@@ -36,6 +36,8 @@ RECIPE = {
     "training": {
         "batch_tokens": 2048,
         "learning_rate": 6e-3,
+        "optimizer": "muon",
+        "matrix_learning_rate": 1.2e-2,
         "dropout": 0.0,  # in two minutes nothing is learnt by heart
         "metric": "exact_match",
         "average": "ema",
