@@ -196,7 +196,7 @@ class Program {
     if (!operation->across()) habits.block = block_of(habits);
     habits_.push_back(std::move(habits));
     operations_.push_back(std::move(operation));
-    passes_ = Passes(habits_, strides_);
+    planned_ = false;
   }
 
   Needs needs() const {
@@ -347,6 +347,8 @@ class Program {
 
   std::unique_ptr<Workspace> take() {
     std::lock_guard<std::mutex> guard(lock_);
+    if (!planned_) passes_ = Passes(habits_, strides_);  // once, whole: it takes all operations to know
+    planned_ = true;
     if (free_.empty()) return std::make_unique<Workspace>();
     auto workspace = std::move(free_.back());
     free_.pop_back();
@@ -363,6 +365,7 @@ class Program {
   std::vector<std::unique_ptr<Operation>> operations_;
   std::vector<Habits> habits_;
   Passes passes_;
+  bool planned_ = false;
   std::mutex lock_;
   std::vector<std::unique_ptr<Workspace>> free_;
 };
