@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
+from objective_oracles import BATCH, forward_of, nll, real_batch
 from torch import Tensor
 from training_fakes import VOCABULARY, ToyBatches, ToyModel, toy_config
 
-from architectures import ARCHITECTURES, make_model, make_source_for, make_target, sentences
+from architectures import ARCHITECTURES, make_model
 from transduce.config import Config
 from transduce.config.recipe import require_agreement
 from transduce.errors import ConfigError
 from transduce.interfaces import BEGIN, END, PADDING, Batch
-from transduce.models.seq2seq import Seq2Seq
 from transduce.modules.chance import drawn_from
 from transduce.training.distributed import Processes
 from transduce.training.learner import Learner
@@ -34,24 +31,6 @@ from transduce.training.regularization.adversarial_symbols import (
 from transduce.training.regularization.mixup import Mixup, mixed
 
 ALONE = Processes(0, 1, torch.device("cpu"))
-BATCH = next(iter(ToyBatches().iterate(0)))
-
-
-def forward_of(model: Any, batch: Batch = BATCH) -> Forward:
-    return Forward(model, batch, batch.target_input, nullcontext)
-
-
-def log_softmax(logits: Tensor) -> np.ndarray:
-    numbers = logits.detach().double().numpy()
-    shifted = numbers - numbers.max(-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
-
-
-def nll(logits: Tensor, targets: Tensor, smoothing: float) -> float:
-    log_p, gold = log_softmax(logits), targets.numpy()
-    plain = np.take_along_axis(log_p, gold[..., None], -1)[..., 0]
-    each = -(1 - smoothing) * plain - smoothing * log_p.mean(-1)
-    return float(each[gold != PADDING].sum())
 
 
 # ---------------------------------------------------------------- adversarial symbols
@@ -177,13 +156,6 @@ def test_every_share_and_every_other_row_are_drawn() -> None:
 
 
 # ---------------------------------------------------------------- every architecture
-
-
-def real_batch(model: Seq2Seq) -> Batch:
-    rows = sentences(3, 6, 2, 5, 4)
-    target = make_target([[*row, 3] for row in rows])
-    lengths = torch.tensor([len(row) + 1 for row in rows])
-    return Batch(make_source_for(model, rows), target, lengths, tuple(range(len(rows))))
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

@@ -214,6 +214,17 @@ def test_the_matrices_rate_is_the_recipes() -> None:
     assert moved[2] == pytest.approx(2 * moved[1], rel=1e-4)
 
 
+def test_matrices_alone_learn_too() -> None:
+    model = nn.Linear(3, 3, bias=False)
+    optimizer = choose_optimizer(toy_config(max_steps=1, optimizer="muon"), model, "float32")
+    before = model.weight.detach().clone()
+    model.weight.grad = torch.ones(3, 3)
+    optimizer.step(0.1, at_once)
+    assert not torch.equal(model.weight, before)
+    optimizer.restore(optimizer.tensors())
+    optimizer.clear()
+
+
 def test_a_rate_without_muon_is_refused() -> None:
     config = Config.from_mapping({"training": {"matrix_learning_rate": 0.01}})
     with pytest.raises(

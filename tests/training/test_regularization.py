@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from objective_oracles import BATCH, forward_of, log_softmax, nll, real_batch
 from torch import Tensor
 from training_fakes import ToyBatches, ToyModel, toy_config
 
-from architectures import ARCHITECTURES, make_model, make_source_for, make_target, sentences
+from architectures import ARCHITECTURES, make_model
 from transduce.config import Config
 from transduce.config.recipe import require_agreement
 from transduce.errors import ConfigError
-from transduce.interfaces import PADDING, Batch
-from transduce.models.seq2seq import Seq2Seq
+from transduce.interfaces import PADDING
 from transduce.modules.chance import drawn_from
 from transduce.modules.dropout import Dropout
 from transduce.training.distributed import Processes
@@ -39,7 +38,6 @@ from transduce.training.regularization.simcut import SimCut, cutoff
 from transduce.training.regularization.virtual_adversarial import VirtualAdversarial
 
 ALONE = Processes(0, 1, torch.device("cpu"))
-BATCH = next(iter(ToyBatches().iterate(0)))
 ALL = {
     "rdrop": RDrop(),
     "simcut": SimCut(0.3),
@@ -48,30 +46,13 @@ ALL = {
 }
 
 
-def forward_of(model: Any, batch: Batch = BATCH) -> Forward:
-    return Forward(model, batch, batch.target_input, nullcontext)
-
-
 # ---------------------------------------------------------------- the equations, in NumPy
-
-
-def log_softmax(logits: Tensor) -> np.ndarray:
-    numbers = logits.detach().double().numpy()
-    shifted = numbers - numbers.max(-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
 
 
 def kl(p: Tensor, q: Tensor, targets: Tensor) -> float:
     log_p, log_q = log_softmax(p), log_softmax(q)
     each = (np.exp(log_p) * (log_p - log_q)).sum(-1)
     return float(each[targets.numpy() != PADDING].sum())
-
-
-def nll(logits: Tensor, targets: Tensor, smoothing: float) -> float:
-    log_p, gold = log_softmax(logits), targets.numpy()
-    plain = np.take_along_axis(log_p, gold[..., None], -1)[..., 0]
-    each = -(1 - smoothing) * plain - smoothing * log_p.mean(-1)
-    return float(each[gold != PADDING].sum())
 
 
 def test_divergences_are_those_of_the_equations() -> None:
@@ -220,13 +201,6 @@ def test_a_change_is_as_long_as_asked_in_every_pair_and_zero_stays_zero() -> Non
 
 
 # ---------------------------------------------------------------- every architecture
-
-
-def real_batch(model: Seq2Seq) -> Batch:
-    rows = sentences(3, 6, 2, 5, 4)
-    target = make_target([[*row, 3] for row in rows])
-    lengths = torch.tensor([len(row) + 1 for row in rows])
-    return Batch(make_source_for(model, rows), target, lengths, tuple(range(len(rows))))
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

@@ -22,7 +22,7 @@ class AdamW:
     def __init__(
         self, weights: Mapping[str, Tensor], betas: tuple[float, float], weight_decay: float
     ) -> None:
-        """``weights`` are those that learn, at least one, by their names."""
+        """``weights`` are those that learn, by their names; none where others have them all."""
         self._weights = dict(weights)
         found = list(self._weights.values())
         groups = [
@@ -30,9 +30,9 @@ class AdamW:
             {"params": [p for p in found if p.ndim <= 1], "weight_decay": 0.0},
         ]
         self._optimizer = torch.optim.AdamW(
-            [group for group in groups if group["params"]],
+            groups,
             betas=betas,
-            fused=found[0].device.type in ("cpu", "cuda"),
+            fused=all(weight.device.type in ("cpu", "cuda") for weight in found),
         )
 
     def clear(self) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from transduce.training.objectives.forward import Forward
 from transduce.training.objectives.token_loss import token_loss
-from transduce.training.regularization.direction import Pair, of_size
+from transduce.training.regularization.direction import of_size, steepest_rise
 
 __all__ = ["Adversarial"]
 
@@ -29,21 +28,8 @@ class Adversarial:
 
     def __call__(self, forward: Forward) -> Tensor:
         """A sum over target tokens, in nats."""
-        targets = forward.batch.target_output
-        source, target = forward.source_vectors, forward.target_vectors
-        if source.requires_grad and target.requires_grad:
-            followed, logits = (source, target), forward.logits
-        else:  # frozen: the pass that is there knows no gradient of them
-            followed = (source.detach().requires_grad_(), target.detach().requires_grad_())
-            logits = forward.reading(*followed)
-        loss, _ = token_loss(logits, targets, self._smoothing)
-        change = of_size(_gradients(loss, followed), self._size)
-        logits = forward.reading(source + change[0], target + change[1])
-        return token_loss(logits, targets, self._smoothing)[0]
-
-
-def _gradients(loss: Tensor, vectors: Pair) -> Pair:
-    source, target = torch.autograd.grad(
-        loss, vectors, retain_graph=True, allow_unused=True, materialize_grads=True
-    )
-    return source, target
+        change = of_size(steepest_rise(forward, self._smoothing), self._size)
+        logits = forward.reading(
+            forward.source_vectors + change[0], forward.target_vectors + change[1]
+        )
+        return token_loss(logits, forward.batch.target_output, self._smoothing)[0]

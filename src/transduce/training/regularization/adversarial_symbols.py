@@ -12,6 +12,7 @@ from transduce.interfaces import END
 from transduce.modules.chance import chosen
 from transduce.training.objectives.forward import Forward
 from transduce.training.objectives.token_loss import token_loss
+from transduce.training.regularization.direction import steepest_rise
 
 __all__ = ["AdversarialSymbols", "Symbols", "harmful_symbols", "nearest_symbols"]
 
@@ -45,24 +46,15 @@ class AdversarialSymbols:
 
     def __call__(self, forward: Forward) -> Tensor:
         """A sum over target tokens, in nats."""
-        source, targets = forward.batch.source, forward.batch.target_output
-        vectors = forward.source_vectors
-        if vectors.requires_grad:
-            logits = forward.logits
-        else:  # frozen: the pass that is there knows no gradient of them
-            vectors = vectors.detach().requires_grad_()
-            logits = forward.reading(vectors, forward.target_vectors)
-        loss, _ = token_loss(logits, targets, self._smoothing)
-        (rise,) = torch.autograd.grad(
-            loss, [vectors], retain_graph=True, allow_unused=True, materialize_grads=True
-        )
+        source = forward.batch.source
+        rise, _ = steepest_rise(forward, self._smoothing)
         tokens = source.tokens
         plain = (tokens > END) & (tokens < self._symbols.first_tag)
         replaced = chosen(tokens.shape, self._share, tokens.device) & plain
         changed = tokens.clone()
         changed[replaced] = harmful_symbols(tokens[replaced], rise[replaced], self._symbols)
         other = forward.of_source(replace(source, values=changed))
-        return token_loss(other.logits, targets, self._smoothing)[0]
+        return token_loss(other.logits, forward.batch.target_output, self._smoothing)[0]
 
 
 def harmful_symbols(tokens: Tensor, rise: Tensor, symbols: Symbols) -> Tensor:
