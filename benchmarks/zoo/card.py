@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from benchmarks.zoo.results import Result, Results
 from benchmarks.zoo.rows import Place, Row, Zoo
@@ -88,13 +88,11 @@ def _scores(row: Row, result: Result, seeds: str) -> list[str]:
         f"|---|{'---:|' * len(columns)}",
     ]
     for metric, label in row.scores.items():
-        values = (scores.metrics.get(metric) for _, scores in columns)
-        cells = ["" if value is None else number(metric, value) for value in values]
-        lines.append(f"| {label} | {' | '.join(cells)} |")
+        lines.append(_line(label, metric, [scores.metrics for _, scores in columns]))
     for part in {name: None for _, scores in columns for name in scores.parts}:
-        values = (scores.parts.get(part, {}).get(row.metric) for _, scores in columns)
-        cells = ["" if value is None else number(row.metric, value) for value in values]
-        lines.append(f"| {row.scores[row.metric]}, {part} | {' | '.join(cells)} |")
+        label = f"{row.scores[row.metric]}, {part}"
+        own = [scores.parts.get(part, {}) for _, scores in columns]
+        lines.append(_line(label, row.metric, own))
     found = ["\n".join(line.replace("|  |", "| |") for line in lines)]
     signatures = {text for _, scores in columns for text in scores.signatures.values()}
     if signatures:
@@ -107,6 +105,12 @@ def _scores(row: Row, result: Result, seeds: str) -> list[str]:
         found.append(_EARLIER)
     found.append(f"Published on this split: {row.published}.")
     return found
+
+
+def _line(label: str, metric: str, columns: Sequence[Mapping[str, float]]) -> str:
+    """A metric in each column, empty where it is not known."""
+    cells = [number(metric, one[metric]) if metric in one else "" for one in columns]
+    return f"| {label} | {' | '.join(cells)} |"
 
 
 def _commands(row: Row, place: Place) -> list[str]:

@@ -85,33 +85,17 @@ class Row(Section):
 
     def as_plain(self) -> Row:
         """The row of the plain recipe."""
-        plain = self.plain or Plain()
-        name, keys = f"{self.name}-plain", plain.keys
-        return self.model_copy(
-            update={
-                "name": name,
-                "keys": keys,
-                "teachers": (),
-                "seeds": (),
-                "plain": None,
-                "shown": False,
-            }
-        )
+        keys = () if self.plain is None else self.plain.keys
+        return self._variant("plain", keys=keys, teachers=())
 
     def of_seeds(self) -> list[Row]:
         """The same row with each of the other seeds."""
-        return [
-            self.model_copy(
-                update={
-                    "name": f"{self.name}-seed{seed}",
-                    "seed": seed,
-                    "seeds": (),
-                    "plain": None,
-                    "shown": False,
-                }
-            )
-            for seed in self.seeds
-        ]
+        return [self._variant(f"seed{seed}", seed=seed) for seed in self.seeds]
+
+    def _variant(self, suffix: str, **other: Any) -> Row:
+        """The row NAME-suffix, which has none beside it."""
+        own = {"name": f"{self.name}-{suffix}", "seeds": (), "plain": None, "shown": False}
+        return self.model_copy(update={**own, **other})
 
 
 @dataclass(frozen=True)
