@@ -7,7 +7,8 @@ import contextlib
 import http.client
 import json
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from transduce.server.limits.serve_config import serve_config
 from transduce.server.running import Running, bound_socket
 from transduce.server.shelf.model_shelf import ModelShelf
 
-__all__ = ["Keyed", "Reply", "Started", "multipart", "started"]
+__all__ = ["Keyed", "Reply", "Started", "multipart", "started", "until"]
 
 
 class Reply:
@@ -57,6 +58,15 @@ class Started:
         """JSON."""
         own = {"content-type": "application/json", **(headers or {})}
         return self.ask("POST", path, json.dumps(value), own)
+
+
+def until(what: Callable[[], bool]) -> None:
+    """Wait for it, half a minute at most."""
+    for _ in range(3000):
+        if what():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never came about")
 
 
 @contextlib.contextmanager

@@ -8,8 +8,6 @@ import os
 import shutil
 import signal
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reversal_run import Run
-from started import Started, started
+from started import Started, started, until
 from transduce.config import SearchConfig
 from transduce.light.prediction_records import record_key
 from transduce.light.recording import ModelNote, model_note, plain_search
@@ -33,14 +31,6 @@ TEXTS = ["abc", "", "dcba" * 5, "aabb", "a", "ccdd" * 3]
 
 def children(server: Started) -> list[int]:
     return [own._process.pid for own in server.running.service._desk._processes]
-
-
-def until(what: Callable[[], bool]) -> None:
-    for _ in range(3000):
-        if what():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it never came about")
 
 
 def answers(server: Started, body: dict[str, object]) -> list[dict[str, object]]:

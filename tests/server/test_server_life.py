@@ -14,14 +14,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from reversal_run import Run
 from served_models import saved_untrained
-from started import Started, started
+from started import Started, started, until
 from transduce.errors import ConfigError, ModelError
 from transduce.server.limits.serve_config import ServeConfig
 from transduce.server.log_lines import ACCESS, logged
@@ -35,14 +34,6 @@ HEAD = (
     f"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
     f"content-length: {len(BODY)}\r\n\r\n"
 ).encode()
-
-
-def until(what: Callable[[], bool]) -> None:
-    for _ in range(3000):
-        if what():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it never came about")
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def anything(ticket: Ticket) -> bool:
 
 
 class WaitingLine:
-    """Tickets in the order of their coming, taken from by one thread, added to by others."""
+    """Tickets in the order of their coming; who adds and who takes may be in any thread."""
 
     def __init__(
         self,
