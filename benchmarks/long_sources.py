@@ -32,7 +32,7 @@ from transduce.interfaces import BEGIN, END, Source
 from transduce.models.build import build_model
 from transduce.models.seq2seq import Seq2Seq
 
-KINDS = ("transformer", "local", "global", "lstm", "mingru")
+KINDS = ("transformer", "local", "global", "lstm", "mingru", "mamba")
 _SYMBOLS = 64
 _VALUES, _KEYS, _NOISE = 16, 16, 20  # of the symbols after the four special ones
 _FIRST = END + 1

@@ -65,6 +65,14 @@ def _mingru(*, model: dict | None = None, **options) -> dict:
     return {"encoder": {**encoder, **options}, "decoder": decoder, **(model or {})}
 
 
+def _mamba(*, model: dict | None = None, decoder: dict | None = None, **options) -> dict:
+    """Selective state spaces before a Transformer's decoder, or another."""
+    encoder = {"kind": "mamba", "layers": 2, "width": 16, "feedforward": 24, "state_width": 5}
+    decoder = decoder or _transformer()["decoder"]
+    encoder = {**encoder, "dropout": 0.0, **options}
+    return {"encoder": encoder, "decoder": decoder, **(model or {})}
+
+
 def _mixed(encoder: dict, decoder: dict, **model) -> dict:
     return {"encoder": encoder["encoder"], "decoder": decoder["decoder"], **model}
 
@@ -170,6 +178,23 @@ ARCHITECTURES = {
         _transformer(positions="rotary"),
         copy=True,
     ),
+    "mamba": _mamba(model={"tie": "all"}),
+    "mamba-post-rms-mingru": _mamba(
+        norm_position="post",
+        norm="rms",
+        activation="geglu",
+        bias=False,
+        expand=1,
+        decoder=_mingru()["decoder"],
+    ),
+    "mamba-alone-to-lstm": _mamba(  # no feed-forward blocks
+        feedforward=0,
+        width=38,
+        expand=3,
+        state_width=17,
+        decoder=_recurrent("lstm", attention="additive")["decoder"],
+        model={"embedding_width": 16},
+    ),
     "mingru-to-lstm": _mixed(
         _mingru(width=38), _recurrent("lstm", attention="additive"), embedding_width=16
     ),
@@ -252,6 +277,7 @@ OVER_FRAMES = {
     ),
     "linear-ssru": _ssru(model={"frontend": {"kind": "linear"}}),
     "linear-mingru": _mingru(model={"frontend": {"kind": "linear"}}),
+    "linear-mamba": _mamba(model={"frontend": {"kind": "linear"}}, feedforward=[12, 30]),
     "linear-lstm-ctc": {**_recurrent("lstm"), "frontend": {"kind": "linear"}, "ctc": True},
     "subsampling-to-gru": _mixed(
         _transformer(positions="relative"),

@@ -157,11 +157,11 @@ REFUSED: list[tuple[dict[Any, Any], str]] = [
     # kinds
     ({"model": {"ctc_positions": 2}}, "model: ctc_positions must be 1 without ctc; got 2"),
     ({"model": {"encoder": {"kind": "foo"}}},
-     f"model.encoder.kind must be one of {KINDS}, mingru; got 'foo'"),
+     f"model.encoder.kind must be one of {KINDS}, mingru, mamba; got 'foo'"),
     ({"model": {"decoder": {"kind": None}}},
      f"model.decoder.kind must be one of {KINDS}, ssru, mingru; got None"),
     ({"model": {"encoder": {"width": 3}}},
-     f"model.encoder.kind must be given: one of {KINDS}, mingru"),
+     f"model.encoder.kind must be given: one of {KINDS}, mingru, mamba"),
     ({"model": {"encoder": {"kind": "mingru", "width": 31}}},
      "model.encoder: width must be even, half for each direction; got 31"),
     ({"model": {"encoder": {"kind": "mingru", "heads": 4}}},
@@ -170,6 +170,15 @@ REFUSED: list[tuple[dict[Any, Any], str]] = [
     ({"model": {"encoder": {"kind": "mingru", "layers": 2, "feedforward": [8, 9, 7]}}},
      "model.encoder: feedforward must have a number for each of the 2 layers, or be one number "
      "for all; got 3"),
+    ({"model": {"encoder": {"kind": "mamba", "width": 31}}},
+     "model.encoder: width must be even, half for each direction; got 31"),
+    ({"model": {"encoder": {"kind": "mingru", "state_width": 4}}},
+     "model.encoder.state_width must be a known key of kind mingru; did you mean width?"),
+    ({"model": {"encoder": {"kind": "mamba", "expand": 0}}},
+     "model.encoder.expand must be at least 1; got 0"),
+    ({"model": {"encoder": {"kind": "mingru", "feedforward": 0}}},
+     "model.encoder.feedforward must be a whole number of at least 1, or a list of such, one a "
+     "layer; got 0"),
     ({"data": {"input": {"height": 3}}},
      "data.input.kind must be given: one of text, audio, image"),
     ({"model": {"encoder": 3}}, "model.encoder must be a section of keys; got 3"),
@@ -490,13 +499,13 @@ share = st.floats(0, 0.99)
 
 @st.composite
 def stacks(draw: st.DrawFn, *, decoder: bool) -> dict[str, Any]:
-    kinds = ["rnn", "lstm", "gru", "transformer", "mingru", *(["ssru"] if decoder else [])]
+    kinds = ["rnn", "lstm", "gru", "transformer", "mingru", "ssru" if decoder else "mamba"]
     kind = draw(st.sampled_from(kinds))
     heads = draw(st.integers(1, 4))
     options: dict[str, st.SearchStrategy[Any]] = {"layers": st.integers(1, 1024), "dropout": share}
-    if kind in ("transformer", "ssru", "mingru"):
+    if kind in ("transformer", "ssru", "mingru", "mamba"):
         options |= {"norm": st.sampled_from(["layer", "rms"]), "bias": st.booleans()}
-    if kind == "mingru" and not decoder:
+    if kind in ("mingru", "mamba") and not decoder:
         fixed = {"width": st.integers(1, 64).map(lambda n: 2 * n)}
     elif kind in ("transformer", "ssru", "mingru"):
         fixed = {"heads": st.just(heads), "width": st.integers(1, 8).map(lambda n: 2 * n * heads)}

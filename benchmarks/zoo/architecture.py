@@ -6,7 +6,13 @@ from transduce.config import Config, RecurrentDecoderConfig
 
 __all__ = ["architecture"]
 
-_NAMES = {"transformer": "Transformer", "ssru": "SSRU", "mingru": "minGRU", "rnn": "RNN"}
+_NAMES = {
+    "transformer": "Transformer",
+    "ssru": "SSRU",
+    "mingru": "minGRU",
+    "mamba": "Mamba",
+    "rnn": "RNN",
+}
 _FRONTENDS = {
     "convolution2d": "2-D convolutions, ",
     "convolution": "convolutions, ",

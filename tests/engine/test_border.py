@@ -199,7 +199,7 @@ HARMED = [
     "lstm-copy", "gru-cosine", "lstm-multihead", "rnn-additive", "transformer-relative",
     "transformer-rotary", "transformer-copy", "transformer-learned", "transformer-to-gru",
     "convolution-transformer", "subsampling-gru", "patches-gru", "linear-lstm-ctc", "ssru",
-    "mingru",
+    "mingru", "mamba",
 ]  # fmt: skip
 
 
@@ -272,6 +272,11 @@ def operations(draw: st.DrawFn) -> Callable[[Program], None]:
             n[0], n[1], t[0], offset=n[2], stride=n[3], rectified=flag
         ),
         lambda p: p.source_scan(n[0], n[1], lengths=t[0]),
+        lambda p: p.source_convolution(n[0], n[1], lengths=t[0], taps=weight, bias=flat),
+        lambda p: p.state_space_back(n[0], n[1], n[2], n[3], lengths=t[0], decay=weight),
+        lambda p: p.state_space_onwards(
+            n[0], n[1], n[2], n[3], n[4], n[5], lengths=t[0], decay=weight, skip=flat
+        ),
         lambda p: p.ancestry_attention(
             n[0], n[1], before=n[5], heads=heads, cache=t[0], table=t[1], rotary=pair, bias=None
         ),

@@ -66,6 +66,10 @@ def transformers(draw: st.DrawFn) -> dict[str, Any]:
         shared = ("feedforward", "norm", "norm_position", "activation", "bias", "dropout", "layers")
         encoder = {name: encoder[name] for name in shared}
         encoder |= {"kind": "mingru", "width": 2 * draw(st.integers(1, 40))}
+        if draw(st.booleans()):
+            encoder |= {"kind": "mamba", "expand": draw(st.integers(1, 3))}
+            encoder |= {"state_width": draw(st.integers(1, 20))}
+            encoder |= {"feedforward": draw(st.integers(0, 70))}
     else:
         encoder |= {"window": draw(st.sampled_from([None, 1, 3, 8]))}
         if encoder["window"] is not None and encoder["positions"] != "rotary":

@@ -23,6 +23,11 @@ WINDOW = {"kind": "transformer", "heads": 2, **STACK}
 ENCODERS = {
     "mingru": {"kind": "mingru", **STACK},
     "mingru-post": {"kind": "mingru", **STACK, "norm_position": "post", "width": 38},
+    "mamba": {"kind": "mamba", **STACK},
+    "mamba-post": {
+        "kind": "mamba", **STACK, "norm_position": "post", "width": 38, "state_width": 3,
+        "feedforward": 0,
+    },
     "window": {**WINDOW, "window": 7, "positions": "relative"},
     "window-rotary-post": {
         **WINDOW, "window": 90, "positions": "rotary", "norm_position": "post",

@@ -46,6 +46,10 @@ KINDS: dict[str, dict[str, Any]] = {
     "mingru": {
         side: {"kind": "mingru", "layers": 2, "width": 32, "feedforward": 64} for side in _SIDES
     },
+    "mamba": {
+        "encoder": {"kind": "mamba", "layers": 2, "width": 32, "feedforward": 64},
+        "decoder": _STACK,
+    },
     "lstm": _recurrent("lstm", attention="additive", input_feeding=True),
     "gru": _recurrent("gru", attention="multihead", heads=4),
     "rnn": _recurrent("rnn", attention="none", bridge="copy"),

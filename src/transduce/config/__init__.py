@@ -18,6 +18,8 @@ from transduce.config.data import (
 from transduce.config.model import (
     DecoderConfig,
     EncoderConfig,
+    LinearRecurrentOptions,
+    MambaEncoderConfig,
     MinGRUEncoderConfig,
     ModelConfig,
     RecurrentDecoderConfig,
@@ -49,6 +51,8 @@ __all__ = [
     "EngineChoice",
     "EvaluationConfig",
     "Files",
+    "LinearRecurrentOptions",
+    "MambaEncoderConfig",
     "MinGRUEncoderConfig",
     "ModelConfig",
     "NeighboursConfig",

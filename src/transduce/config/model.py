@@ -22,6 +22,8 @@ __all__ = [
     "BesideConfig",
     "DecoderConfig",
     "EncoderConfig",
+    "LinearRecurrentOptions",
+    "MambaEncoderConfig",
     "MinGRUEncoderConfig",
     "ModelConfig",
     "RecurrentDecoderConfig",
@@ -194,13 +196,13 @@ class TransformerDecoderConfig(TransformerOptions):
         return self
 
 
-class MinGRUEncoderConfig(Section):
-    """A Transformer encoder with minimal gated units for self-attention (Feng et al. 2024)."""
+class LinearRecurrentOptions(Section):
+    """What encoders of linear recurrences have in common."""
 
-    kind: Literal["mingru"]
+    kind: Literal["mingru", "mamba"]
     layers: Count = 3
     width: Width = 256
-    feedforward: Width | _Widths = Field(default=1024, description=_ONE_OR_EACH)
+    feedforward: _FromNone | _WidthsFromNone = Field(default=1024, description=_ONE_OR_EACH)
     norm: Literal["layer", "rms"] = "layer"
     norm_epsilon: Annotated[float, Bounds(gt=0, le=1)] = 1e-6
     norm_position: Literal["pre", "post"] = "pre"
@@ -209,11 +211,32 @@ class MinGRUEncoderConfig(Section):
     dropout: Probability = 0.1
 
     @model_validator(mode="after")
-    def _agree(self) -> MinGRUEncoderConfig:
+    def _agree(self) -> LinearRecurrentOptions:
         if self.width % 2:
             raise ValueError(f"width must be even, half for each direction; got {self.width}")
         each_of_layers("feedforward", self.feedforward, self.layers)
         return self
+
+
+class MinGRUEncoderConfig(LinearRecurrentOptions):
+    """A Transformer encoder with minimal gated units for self-attention (Feng et al. 2024)."""
+
+    kind: Literal["mingru"]
+    feedforward: Width | _Widths = Field(default=1024, description=_ONE_OR_EACH)
+
+
+class MambaEncoderConfig(LinearRecurrentOptions):
+    """A Transformer encoder with selective state spaces for self-attention (Gu and Dao 2023).
+
+    ``feedforward`` 0: layers have no feed-forward block, as in the paper.
+    """
+
+    kind: Literal["mamba"]
+    feedforward: _FromNone | _WidthsFromNone = Field(
+        default=1024, description="a whole number of at least 0, or a list of such, one a layer"
+    )
+    expand: Annotated[int, Bounds(ge=1, le=16)] = 2  # channels, in widths
+    state_width: Annotated[int, Bounds(ge=1, le=1024)] = 16  # numbers that a channel remembers
 
 
 class SSRUDecoderConfig(TransformerOptions):
@@ -231,7 +254,7 @@ class SSRUDecoderConfig(TransformerOptions):
 
 
 EncoderConfig = Annotated[
-    RecurrentEncoderConfig | TransformerEncoderConfig | MinGRUEncoderConfig,
+    RecurrentEncoderConfig | TransformerEncoderConfig | MinGRUEncoderConfig | MambaEncoderConfig,
     Field(discriminator="kind"),
 ]
 DecoderConfig = Annotated[

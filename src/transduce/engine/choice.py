@@ -16,8 +16,8 @@ from transduce.compress import Shrunk
 from transduce.config import EngineChoice
 from transduce.engine.frontends.entrance import Entrance
 from transduce.engine.programs.weights import Number, int4_groups, over_sources
-from transduce.engine.stacks.gated import NativeGatedEncoder
 from transduce.engine.stacks.joined import NativeJoinedEncoder
+from transduce.engine.stacks.linear_recurrent import NativeLinearRecurrentEncoder
 from transduce.engine.stacks.listening import NativeCTC
 from transduce.engine.stacks.recurrent import NativeRecurrentDecoder, NativeRecurrentEncoder
 from transduce.engine.stacks.transformer import NativeTransformerDecoder, NativeTransformerEncoder
@@ -26,8 +26,8 @@ from transduce.errors import EngineError, ModelError, NoProgramError
 from transduce.interfaces import Stepper
 from transduce.kernels.library import Library, load_library
 from transduce.kernels.running.notes import Notes
-from transduce.models.gated_encoder import GatedEncoder
 from transduce.models.joined_encoder import JoinedEncoder
+from transduce.models.linear_recurrent_encoder import LinearRecurrentEncoder
 from transduce.models.recurrent import RecurrentDecoder, RecurrentEncoder
 from transduce.models.seq2seq import Embedding, Encoder, Frontend, Seq2Seq
 from transduce.models.storage import restore_floats
@@ -162,8 +162,8 @@ def _encoder(
     entrance = Entrance(library, number, before)
     if isinstance(encoder, TransformerEncoder):
         return NativeTransformerEncoder(library, number, entrance, encoder)
-    if isinstance(encoder, GatedEncoder):
-        return NativeGatedEncoder(library, number, entrance, encoder)
+    if isinstance(encoder, LinearRecurrentEncoder):
+        return NativeLinearRecurrentEncoder(library, number, entrance, encoder)
     if isinstance(encoder, RecurrentEncoder):
         return NativeRecurrentEncoder(library, number, entrance, encoder)
     raise NoProgramError.of("encoder", encoder)

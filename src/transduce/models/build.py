@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from torch import Tensor
 
 from transduce.config import (
     DecoderConfig,
     EncoderConfig,
+    LinearRecurrentOptions,
+    MambaEncoderConfig,
     MinGRUEncoderConfig,
     ModelConfig,
     RecurrentDecoderConfig,
@@ -31,8 +34,8 @@ from transduce.config.model import each_layer
 from transduce.errors import ConfigError
 from transduce.models.copying import PointerGenerator
 from transduce.models.ctc import CTCOutput
-from transduce.models.gated_encoder import GatedEncoder
 from transduce.models.joined_encoder import JoinedEncoder
+from transduce.models.linear_recurrent_encoder import LinearRecurrentEncoder
 from transduce.models.recurrent import RecurrentDecoder, RecurrentEncoder
 from transduce.models.seq2seq import Decoder, Embedding, Encoder, Frontend, OutputLayer, Seq2Seq
 from transduce.models.transformer import TransformerDecoder, TransformerEncoder
@@ -43,6 +46,8 @@ from transduce.modules.frontends.frontend import (
 )
 from transduce.modules.frontends.patches import PatchFrontend
 from transduce.modules.frontends.picture_convolution import PictureConvolution
+from transduce.modules.gated_recurrence import MinimalGatedUnit
+from transduce.modules.selective_state_space import SelectiveStateSpace
 from transduce.modules.transformer import StackOptions
 
 __all__ = ["build_model"]
@@ -151,7 +156,17 @@ def _build_encoder(config: EncoderConfig, input_width: int) -> Encoder:
             ]
             return TransformerEncoder(input_width, options[0], each=options)
         case MinGRUEncoderConfig():
-            return GatedEncoder(input_width, _gated_options(config))
+            gated = partial(MinimalGatedUnit, config.width, bias=config.bias)
+            return LinearRecurrentEncoder(input_width, _recurrent_options(config), gated)
+        case MambaEncoderConfig():
+            selective = partial(
+                SelectiveStateSpace,
+                config.width,
+                channels=config.expand * config.width,
+                state_width=config.state_width,
+                bias=config.bias,
+            )
+            return LinearRecurrentEncoder(input_width, _recurrent_options(config), selective)
 
 
 def _joined(
@@ -221,7 +236,7 @@ def _layer_options(
     ]
 
 
-def _gated_options(config: MinGRUEncoderConfig) -> list[StackOptions]:
+def _recurrent_options(config: LinearRecurrentOptions) -> list[StackOptions]:
     """Those of every layer."""
     return [
         StackOptions(
@@ -283,12 +298,13 @@ def _build_pointer(
 
 def _embedding_dropout(stack: EncoderConfig | DecoderConfig) -> float:
     # A Transformer drops the sum of embedding and position, inside its own stack.
-    own = TransformerOptions | MinGRUEncoderConfig
+    own = TransformerOptions | LinearRecurrentOptions
     return 0.0 if isinstance(stack, own) else stack.dropout
 
 
 def _summary_layers(config: ModelConfig) -> int:
-    return 1 if config.encoder.kind in ("transformer", "mingru") else config.encoder.layers
+    encoder = config.encoder
+    return encoder.layers if isinstance(encoder, RecurrentEncoderConfig) else 1
 
 
 def _tie_embeddings(source: Embedding | Frontend, target: Embedding) -> None:

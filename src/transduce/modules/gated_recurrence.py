@@ -64,6 +64,7 @@ class MinimalGatedUnit(nn.Module):
         super().__init__()
         if width % 2:
             raise ValueError(f"width must be even; got {width}")
+        self.width = width
         self.value = linear(width, width, bias=bias)
         self.update = linear(width, width, bias=bias)
         if bias:

@@ -23,13 +23,15 @@ from transduce.modules.functional import (
 from transduce.modules.gated_recurrence import MinimalGatedUnit, SimpleRecurrentUnit
 from transduce.modules.local_attention import SelfAttention
 from transduce.modules.positions import rotate
+from transduce.modules.selective_state_space import SelectiveStateSpace
 
 __all__ = [
     "AnyDecoderLayer",
     "DecoderLayer",
     "EncoderLayer",
     "FeedForward",
-    "GatedEncoderLayer",
+    "LinearRecurrence",
+    "LinearRecurrentEncoderLayer",
     "NormPosition",
     "Positions",
     "RecurrentDecoderLayer",
@@ -39,6 +41,7 @@ __all__ = [
 
 NormPosition = Literal["pre", "post"]
 Positions = Literal["sinusoidal", "fairseq", "learned", "rotary", "relative", "none"]
+LinearRecurrence = MinimalGatedUnit | SelectiveStateSpace
 KeysValues = tuple[Tensor, Tensor]
 Past = tuple[Tensor, ...]  # what a layer keeps of the tokens that it has read
 
@@ -178,23 +181,30 @@ class EncoderLayer(nn.Module):
         return _feed_forward(vectors, self.feedforward, self.feedforward_residual)
 
 
-class GatedEncoderLayer(nn.Module):
-    """A minimal gated unit and its output map in the place of self-attention, then feed-forward."""
+class LinearRecurrentEncoderLayer(nn.Module):
+    """A linear recurrence over the source and its output map in the place of self-attention.
 
-    def __init__(self, options: StackOptions) -> None:
+    Then feed-forward, if any: ``feedforward`` 0 leaves that sub-layer out.
+    """
+
+    def __init__(self, options: StackOptions, recurrence: LinearRecurrence) -> None:
         super().__init__()
-        gain = options.output_gain(branches=2)
-        self.recurrence = MinimalGatedUnit(options.width, bias=options.bias)
-        self.output = linear(options.width, options.width, bias=options.bias, gain=gain)
+        gain = options.output_gain(branches=2 if options.feedforward else 1)
+        self.recurrence = recurrence
+        self.output = linear(recurrence.width, options.width, bias=options.bias, gain=gain)
         self.recurrence_residual = Residual(options)
-        self.feedforward = FeedForward(options, output_gain=gain)
-        self.feedforward_residual = Residual(options)
+        self.feedforward: FeedForward | None = None
+        if options.feedforward:
+            self.feedforward = FeedForward(options, output_gain=gain)
+            self.feedforward_residual = Residual(options)
 
     def forward(self, vectors: Tensor, mask: Tensor) -> Tensor:
         """``[B, S, D]`` to ``[B, S, D]``; ``mask`` ``[B, S]`` is true for real positions."""
         read = self.recurrence(self.recurrence_residual.enter(vectors), mask)
         vectors = self.recurrence_residual.leave(vectors, self.output(read))
-        return _feed_forward(vectors, self.feedforward, self.feedforward_residual)
+        if self.feedforward is not None:
+            vectors = _feed_forward(vectors, self.feedforward, self.feedforward_residual)
+        return vectors
 
 
 class DecoderLayer(nn.Module):

@@ -28,6 +28,12 @@ _TRANSFORMER = {
     "dropout": "Share of values set to zero in training.",
     "attention_dropout": "Share of attention weights set to zero in training.",
 }
+_LINEAR_RECURRENT = {
+    name: sentence
+    for name, sentence in _TRANSFORMER.items()
+    if name in ("layers", "width", "feedforward", "activation", "bias", "dropout")
+    or name.startswith("norm")
+}
 
 # By the name of the section's class, then by the key as a recipe writes it.
 SENTENCES: Mapping[str, Mapping[str, str]] = {
@@ -205,13 +211,15 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "memory_heads": "Heads of the attention over the encoder; if none, as many as `heads`.",
     },
     "MinGRUEncoderConfig": {
-        **{
-            name: sentence
-            for name, sentence in _TRANSFORMER.items()
-            if name in ("layers", "width", "feedforward", "activation", "bias", "dropout")
-            or name.startswith("norm")
-        },
+        **_LINEAR_RECURRENT,
         "kind": "Layers of a Transformer with minimal gated units in place of self-attention.",
+    },
+    "MambaEncoderConfig": {
+        **_LINEAR_RECURRENT,
+        "kind": "Layers of a Transformer with selective state spaces in place of self-attention.",
+        "feedforward": "Size of the hidden layer of each feed-forward block; 0: there are none.",
+        "expand": "Channels of each state space: `width` times this.",
+        "state_width": "Numbers that each channel remembers.",
     },
     "SSRUDecoderConfig": {
         **_TRANSFORMER,

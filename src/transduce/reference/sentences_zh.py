@@ -29,6 +29,12 @@ _TRANSFORMER = {
     "dropout": "训练时置零的比例。",
     "attention_dropout": "训练时注意力权重置零的比例。",
 }
+_LINEAR_RECURRENT = {
+    name: sentence
+    for name, sentence in _TRANSFORMER.items()
+    if name in ("layers", "width", "feedforward", "activation", "bias", "dropout")
+    or name.startswith("norm")
+}
 
 # The same keys as in SENTENCES.
 SENTENCES_ZH: Mapping[str, Mapping[str, str]] = {
@@ -204,13 +210,15 @@ SENTENCES_ZH: Mapping[str, Mapping[str, str]] = {
         "memory_heads": "对编码器的注意力头数；none 为 `heads`。",
     },
     "MinGRUEncoderConfig": {
-        **{
-            name: sentence
-            for name, sentence in _TRANSFORMER.items()
-            if name in ("layers", "width", "feedforward", "activation", "bias", "dropout")
-            or name.startswith("norm")
-        },
+        **_LINEAR_RECURRENT,
         "kind": "Transformer 的层，以最小门控单元代替自注意力。",
+    },
+    "MambaEncoderConfig": {
+        **_LINEAR_RECURRENT,
+        "kind": "Transformer 的层，以选择性状态空间（Mamba）代替自注意力。",
+        "feedforward": "前馈网络隐藏层的维数；0 表示没有前馈网络。",
+        "expand": "每个状态空间的通道数：`width` 的这么多倍。",
+        "state_width": "每个通道记住多少个数。",
     },
     "SSRUDecoderConfig": {
         **_TRANSFORMER,

@@ -33,7 +33,7 @@ __all__ = ["Scores", "pruned_model", "shares_of"]
 Scores = Literal["taylor", "gates"]
 
 _STACKS = "feedforward=0.5 heads=0.25"  # of Transformers, where nobody says
-_GATED = "feedforward=0.5"  # of an encoder without attention before a recurrent decoder
+_FEEDFORWARD = "feedforward=0.5"  # of an encoder without attention before a recurrent decoder
 _RECURRENT = "hidden=0.25"
 
 
@@ -42,7 +42,9 @@ def shares_of(trained: TrainedModel) -> list[str]:
     encoder, decoder = trained.config.model.encoder.kind, trained.config.model.decoder.kind
     if encoder == "transformer" or decoder in ("transformer", "ssru", "mingru"):
         return [_STACKS]
-    return [_GATED if encoder == "mingru" else _RECURRENT]
+    if encoder in ("mingru", "mamba"):
+        return [_FEEDFORWARD]
+    return [_RECURRENT]
 
 
 def pruned_model(

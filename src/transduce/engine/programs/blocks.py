@@ -19,14 +19,14 @@ from transduce.modules.transformer import (
     AnyDecoderLayer,
     EncoderLayer,
     FeedForward,
-    GatedEncoderLayer,
+    LinearRecurrentEncoderLayer,
     RecurrentDecoderLayer,
     Residual,
 )
 
 __all__ = ["Blocks", "heads_of", "joined", "norm", "write_copying", "write_output"]
 
-Layer = EncoderLayer | GatedEncoderLayer | AnyDecoderLayer
+Layer = EncoderLayer | LinearRecurrentEncoderLayer | AnyDecoderLayer
 
 
 class Blocks:

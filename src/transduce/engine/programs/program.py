@@ -178,6 +178,39 @@ class Program:
         """A minimal gated unit over whole sources; see native/source_scan.h."""
         self._add("source_scan", sums, out, self.tensor(lengths))
 
+    def source_convolution(
+        self, source: int, out: int, *, lengths: str, taps: Tensor, bias: Tensor
+    ) -> None:
+        """Each channel over its last positions, then SiLU; see native/state_space.h."""
+        self._add(
+            "source_convolution", source, out, self.tensor(lengths), self._numbers(taps),
+            self._numbers(bias),
+        )  # fmt: skip
+
+    def state_space_back(
+        self, values: int, steps: int, selection: int, out: int, *, lengths: str, decay: Tensor
+    ) -> None:
+        """The half of a selective state space that reads from the end; see native/state_space.h."""
+        numbers = self.tensor(lengths), self._numbers(decay)
+        self._add("state_space_back", values, steps, selection, out, *numbers)
+
+    def state_space_onwards(
+        self,
+        values: int,
+        steps: int,
+        selection: int,
+        back: int,
+        gate: int,
+        out: int,
+        *,
+        lengths: str,
+        decay: Tensor,
+        skip: Tensor,
+    ) -> None:
+        """The other half, and what becomes of both."""
+        numbers = self.tensor(lengths), self._numbers(decay), self._numbers(skip)
+        self._add("state_space_onwards", values, steps, selection, back, gate, out, *numbers)
+
     def ancestry_attention(
         self,
         source: int,

@@ -15,9 +15,11 @@
 #include "rounding.h"
 #include "scan.h"
 #include "search.h"
+#include "selective_scan.h"
 #include "simple_recurrence.h"
 #include "source_attention.h"
 #include "source_scan.h"
+#include "state_space.h"
 #include "vocabulary.h"
 
 namespace transduce {
@@ -210,6 +212,23 @@ int transduce_source_scan(void* program, int sums, int out, int lengths) {
   });
 }
 
+int transduce_source_convolution(void* program, int in, int out, int lengths, Numbers taps,
+                                 Numbers biases) {
+  return add<SourceConvolution>(program, in, out, lengths, taps, biases);
+}
+
+int transduce_state_space_back(void* program, int values, int steps, int selection, int out,
+                               int lengths, Numbers decay) {
+  const StateSpaceBuffers buffers{values, steps, selection, out, out, out};
+  return add<StateSpaceScan<true>>(program, buffers, lengths, decay, Numbers{nullptr, 0});
+}
+
+int transduce_state_space_onwards(void* program, int values, int steps, int selection, int back,
+                                  int gate, int out, int lengths, Numbers decay, Numbers skip) {
+  const StateSpaceBuffers buffers{values, steps, selection, back, gate, out};
+  return add<StateSpaceScan<false>>(program, buffers, lengths, decay, skip);
+}
+
 int transduce_ancestry_attention(void* program, int half, int in, int out, int before, int queries,
                                  int pairs, int width, int cache, int table, int cosines, int sines,
                                  int bias) {
@@ -359,6 +378,44 @@ int transduce_scan_back(int threads, const ScanSize* size, const float* const* t
     const std::shared_ptr<Pool> pool = pool_of(threads);
     pool->run([&](int thread) {
       scan_back(*size, Share(size->ways(), thread, pool->team()), tape, of_cells, gradients);
+    });
+  });
+}
+
+// Vectors of a half's channels: the parts of the selection's gradient.
+int64_t transduce_selective_scan_groups(const SelectiveScanSize* size) { return size->groups(); }
+
+// ``tape``: values, steps, rates, selection.
+int transduce_selective_scan(int threads, const SelectiveScanSize* size, const float* const* tape,
+                             float* kept, float* outputs) {
+  return guarded([&] {
+    check_threads(threads);
+    check_selective_scan(*size);
+    const SelectiveScanTape given{tape[0], tape[1], tape[2], tape[3]};
+    const Block<float> room = reserve<float>(threads * size->room());
+    const std::shared_ptr<Pool> pool = pool_of(threads);
+    pool->run([&](int thread) {
+      selective_scan(*size, Share(size->ways(), thread, pool->team()), given, kept, outputs,
+                     room.get() + thread * size->room());
+    });
+  });
+}
+
+// ``gradients``: of the tape's, those of rates and selection in parts.
+int transduce_selective_scan_back(int threads, const SelectiveScanSize* size,
+                                  const float* const* tape, const float* kept,
+                                  const float* of_outputs, float* const* gradients) {
+  return guarded([&] {
+    check_threads(threads);
+    check_selective_scan(*size);
+    const SelectiveScanTape given{tape[0], tape[1], tape[2], tape[3]};
+    const SelectiveScanGradients to{gradients[0], gradients[1], gradients[2], gradients[3]};
+    const Block<float> room = reserve<float>(threads * size->room_back());
+    const std::shared_ptr<Pool> pool = pool_of(threads);
+    pool->run([&](int thread) {
+      SelectiveScanBack back(*size, given, kept, of_outputs, to,
+                             room.get() + thread * size->room_back());
+      back.run(Share(size->ways(), thread, pool->team()));
     });
   });
 }

@@ -8,6 +8,7 @@
 #include "lstm.h"
 #include "pool.h"
 #include "scan.h"
+#include "selective_scan.h"
 
 namespace transduce {
 namespace {
@@ -69,6 +70,15 @@ void check_lstm(int threads, const LstmSize& size) {
 void check_scan(int threads, const ScanSize& size) {
   check_threads(threads);
   require(size.rows >= 0 && size.length >= 0 && size.width > 0, Fault::kSizes);
+  product({size.rows, size.length, size.width, sizeof(float)});
+}
+
+void check_selective_scan(const SelectiveScanSize& size) {
+  require(size.rows >= 0 && size.length >= 0 && size.width > 0 && size.width % 2 == 0, Fault::kSizes);
+  require(size.state > 0 && size.state <= Widths::kMost / kLanes, Fault::kSizes);
+  // what is kept, and the parts of the selection's gradient
+  product({size.rows, size.chunks(), size.state, size.width, sizeof(float)});
+  product({size.groups(), size.rows, size.length, 4, size.state, sizeof(float)});
   product({size.rows, size.length, size.width, sizeof(float)});
 }
 

@@ -236,6 +236,22 @@ inline uint32_t lanes_above(const Floats& values, float bound) {
 
 inline Floats sigmoid(const Floats& x) { return 1.0f / (1.0f + exponential(-x)); }
 
+// log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), and with w = z / (2 + z) within 1/3: log(1 + z) =
+// 2 (w + w³/3 + w⁵/5 + …).
+inline Floats softplus(const Floats& x) {
+  const Floats above = x < Floats{} ? Floats{} : x;  // what is no number stays none
+  const Floats z = exponential(x < Floats{} ? x : -x), w = z / (2.0f + z), square = w * w;
+  Floats p = splat(1.0f / 15);
+  p = p * square + 1.0f / 13;
+  p = p * square + 1.0f / 11;
+  p = p * square + 1.0f / 9;
+  p = p * square + 1.0f / 7;
+  p = p * square + 1.0f / 5;
+  p = p * square + 1.0f / 3;
+  p = p * square + 1.0f;
+  return above + 2.0f * w * p;
+}
+
 inline Floats hyperbolic_tangent(const Floats& x) {
   // tanh x = x - x³/3 + 2x⁵/15 - … near zero, where 1 - 2/(e^2x + 1) would cancel.
   const Floats square = x * x;

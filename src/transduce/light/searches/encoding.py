@@ -90,7 +90,7 @@ class NotedEncoder:
             self._positions = NotedPositions(noted["positions"], numbers, self._width)
         elif noted["kind"] == "recurrent":
             self._layers = size_of(noted["layers"])
-        elif noted["kind"] != "gated":
+        elif noted["kind"] != "linear-recurrent":
             raise ModelError(f"encoder must be of a known kind; got {noted['kind']!r}")
 
     def __call__(self, tokens: NDArray[np.int64], lengths: NDArray[np.int64]) -> EncodedBatch:

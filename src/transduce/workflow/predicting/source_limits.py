@@ -61,7 +61,11 @@ class SourceLimits:
         ``sizes`` are its source symbols (or numbers of a frame) and target symbols; ``native``
         encoders hold no weights of all positions for all.
         """
-        from transduce.config import MinGRUEncoderConfig, TransformerEncoderConfig
+        from transduce.config import (
+            LinearRecurrentOptions,
+            MambaEncoderConfig,
+            TransformerEncoderConfig,
+        )
         from transduce.config.model import each_layer
 
         encoder, decoder = config.encoder, config.decoder
@@ -82,8 +86,10 @@ class SourceLimits:
                     pairs = compared / encoder.global_block
             if encoder.positions == "learned":
                 positions = min(positions or encoder.max_positions, encoder.max_positions)
-        if isinstance(encoder, MinGRUEncoderConfig):
+        if isinstance(encoder, LinearRecurrentOptions):
             each = 16.0 * wide + 4 * max(each_layer(encoder.feedforward, 1))
+        if isinstance(encoder, MambaEncoderConfig):
+            each += 8.0 * encoder.expand * encoder.width + 4 * encoder.state_width
         if config.ctc:
             each += 2 * sizes[1] * config.ctc_positions
         if not tokens:

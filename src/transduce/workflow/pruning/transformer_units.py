@@ -7,11 +7,11 @@ from typing import Any
 
 from torch import nn
 
-from transduce.models.gated_encoder import GatedEncoder
+from transduce.models.linear_recurrent_encoder import LinearRecurrentEncoder
 from transduce.models.seq2seq import Seq2Seq
 from transduce.models.transformer import TransformerDecoder, TransformerEncoder
 from transduce.modules.attention import MultiHeadAttention
-from transduce.modules.transformer import DecoderLayer, FeedForward, GatedEncoderLayer
+from transduce.modules.transformer import DecoderLayer, FeedForward, LinearRecurrentEncoderLayer
 from transduce.workflow.pruning.asked_shares import Side
 from transduce.workflow.pruning.prunable_units import (
     LayerOption,
@@ -64,7 +64,7 @@ def head_groups(model: Seq2Seq, side: Side) -> Iterator[UnitGroup]:
     stack, shared = getattr(model, side), []
     for layer, module in enumerate(_layers(model, side)):
         name = f"{side}.layers.{layer}"
-        if isinstance(module, GatedEncoderLayer):
+        if isinstance(module, LinearRecurrentEncoderLayer):
             continue
         if not isinstance(getattr(module, "attention", None), MultiHeadAttention):  # SSRU
             group = _heads(f"{name}.memory_attention", module.memory_attention, side, layer)
@@ -106,5 +106,5 @@ def _heads(
 
 def _layers(model: Seq2Seq, side: Side) -> list[Any]:
     stack = getattr(model, side)
-    known = isinstance(stack, TransformerEncoder | GatedEncoder | TransformerDecoder)
+    known = isinstance(stack, TransformerEncoder | LinearRecurrentEncoder | TransformerDecoder)
     return [*stack.layers] if known else []

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transduce.config import ModelConfig
 from transduce.errors import ConfigError
 from transduce.interfaces import Batch
-from transduce.models.gated_encoder import GatedEncoder
+from transduce.models.linear_recurrent_encoder import LinearRecurrentEncoder
 from transduce.models.seq2seq import Seq2Seq
 from transduce.models.transformer import TransformerDecoder, TransformerEncoder
 from transduce.workflow.evaluate import loss_totals
@@ -47,7 +47,9 @@ def layers_left(
 
 
 def _has_layers(model: Seq2Seq, side: Side) -> bool:
-    return isinstance(getattr(model, side), TransformerEncoder | GatedEncoder | TransformerDecoder)
+    return isinstance(
+        getattr(model, side), TransformerEncoder | LinearRecurrentEncoder | TransformerDecoder
+    )
 
 
 def _least_missed(model: Seq2Seq, side: Side, stays: list[int], batches: Iterable[Batch]) -> int:
