@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -33,6 +32,7 @@ from transduce.training.objectives.forward import Forward
 from transduce.training.objectives.objective import Objective
 from transduce.training.objectives.weighted import Weighted
 from transduce.training.risk.drawn_outputs import draw_outputs
+from transduce.training.risk.engine_draw import EngineDraw
 from transduce.training.risk.metric_cost import MetricCost
 from transduce.training.risk.minimum_risk import MinimumRisk, expected_cost
 from transduce.training.risk.reinforcement import Reinforcement, reinforced_cost
@@ -136,25 +136,6 @@ def distance(left: list[int], right: list[int]) -> int:
     return row[-1]
 
 
-@pytest.mark.parametrize("name", KINDS)
-def test_outputs_are_drawn_by_the_models_probabilities(name: str) -> None:
-    model = make_model(ARCHITECTURES[name])
-    batch = ToyBatches(pairs=1, size=1).iterate(0)
-    forward = forward_of(model, next(iter(batch)))
-    torch.manual_seed(1)
-    drawn = draw_outputs(forward, 4000, 3)
-    assert not ({UNKNOWN, BEGIN} & set(drawn.flatten().tolist()))
-    for row in drawn.tolist():
-        ends = row.index(END) if END in row else len(row)
-        assert PADDING not in row[:ends]
-        assert set(row[ends + 1 :]) <= {PADDING}
-    logits = forward.logits[0, 0].detach().double()
-    logits[[PADDING, UNKNOWN, BEGIN]] = -torch.inf
-    first = Counter(drawn[:, 0].tolist())
-    for token, share in enumerate(torch.softmax(logits, -1).tolist()):
-        assert abs(first[token] / 4000 - share) < 5 * (share * (1 - share) / 4000) ** 0.5 + 1e-9
-
-
 @pytest.mark.parametrize(
     ("metric", "costs"), [("exact_match", [0, 1, 1]), ("per", [0, 0.5, 1.0]), ("bleu", None)]
 )
@@ -196,9 +177,6 @@ def test_it_lowers_the_risk(risk: Objective, measure: Objective) -> None:
     assert measured(model, measure) < 0.9 * before
 
 
-OBJECTIVES = (Weighted(1.0, CrossEntropy()), Weighted(0.5, MinimumRisk(COST, 3, 0.5)))
-
-
 def test_two_threads_give_the_bits_of_the_seed_through_a_resume(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,7 +187,9 @@ def test_two_threads_give_the_bits_of_the_seed_through_a_resume(
         config = toy_config(max_steps=steps, schedule="constant", evaluate_every=3)
         model = make_model(ARCHITECTURES["gru-general"], seed=1 + resume)
         score = ToyScore()
-        train(model, OBJECTIVES, ToyBatches(), config, tmp_path / folder, score, resume=resume)
+        risk = MinimumRisk(COST, 3, 0.5, EngineDraw(model))
+        objectives = (Weighted(1.0, CrossEntropy()), Weighted(0.5, risk))
+        train(model, objectives, ToyBatches(), config, tmp_path / folder, score, resume=resume)
         return weights_of(tmp_path / folder)
 
     with torch_threads(2):
@@ -248,6 +228,9 @@ def test_recipes_choose_it() -> None:
     config = toy_config(max_steps=1, risk_weight=0.5, risk_method="reinforcement")
     chosen = choose_objectives(config, model, None, COST)
     assert [(e.objective.name, e.weight) for e in chosen][1:] == [("reinforcement", 0.5)]
+    objective = chosen[1].objective
+    assert isinstance(objective, Reinforcement)
+    assert isinstance(objective._draw, EngineDraw)
 
 
 def tiny_run(tmp_path: Path, **training: Any) -> bytes:

@@ -22,6 +22,7 @@ from transduce.training.regularization.mixup import Mixup
 from transduce.training.regularization.r_drop import RDrop, SecondPass
 from transduce.training.regularization.simcut import SimCut
 from transduce.training.regularization.virtual_adversarial import VirtualAdversarial
+from transduce.training.risk.engine_draw import EngineDraw
 from transduce.training.risk.minimum_risk import MinimumRisk
 from transduce.training.risk.reinforcement import Reinforcement
 from transduce.training.risk.sample import Cost
@@ -65,7 +66,7 @@ def choose_objectives(
         objective = _adversarial_symbols(config, model, first_tag)
         added.append(Weighted((1 - ctc) * config.adversarial_symbols_weight, objective))
     if cost is not None:
-        added.append(Weighted((1 - ctc) * config.risk_weight, _risk(config, cost)))
+        added.append(Weighted((1 - ctc) * config.risk_weight, _risk(config, model, cost)))
     heard = [Weighted(ctc, CTC())] if ctc else []
     return tuple(each for each in (*decoder, *added, *heard) if each.weight)
 
@@ -98,10 +99,11 @@ def _adversarial_symbols(
     return AdversarialSymbols(symbols, share, config.label_smoothing)
 
 
-def _risk(config: TrainingConfig, cost: Cost) -> Objective:
+def _risk(config: TrainingConfig, model: Seq2Seq, cost: Cost) -> Objective:
+    draw = EngineDraw(model)
     if config.risk_method == "reinforcement":
-        return Reinforcement(cost, config.risk_samples)
-    return MinimumRisk(cost, config.risk_samples, config.risk_sharpness)
+        return Reinforcement(cost, config.risk_samples, draw)
+    return MinimumRisk(cost, config.risk_samples, config.risk_sharpness, draw)
 
 
 def _has_dropout(model: nn.Module) -> bool:

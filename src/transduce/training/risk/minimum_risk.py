@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from transduce.training.objectives.forward import Forward
-from transduce.training.risk.sample import Cost, draw_sample
+from transduce.training.risk.drawn_outputs import draw_outputs
+from transduce.training.risk.sample import Cost, Draw, draw_sample
 
 __all__ = ["MinimumRisk", "expected_cost"]
 
@@ -20,15 +21,18 @@ class MinimumRisk:
 
     name = "risk"
 
-    def __init__(self, cost: Cost, samples: int, sharpness: float) -> None:
+    def __init__(
+        self, cost: Cost, samples: int, sharpness: float, draw: Draw = draw_outputs
+    ) -> None:
         """``samples`` are K, ``sharpness`` is α, above 0."""
         self._cost = cost
         self._samples = samples
+        self._draw = draw
         self._sharpness = sharpness
 
     def __call__(self, forward: Forward) -> Tensor:
         """A sum over sentences, in units of the cost."""
-        drawn = draw_sample(forward, self._samples, self._cost, reference=True)
+        drawn = draw_sample(forward, self._samples, self._cost, reference=True, draw=self._draw)
         return expected_cost(drawn.scores, drawn.costs, _repeated(drawn.outputs), self._sharpness)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from transduce.training.objectives.forward import Forward
-from transduce.training.risk.sample import Cost, draw_sample
+from transduce.training.risk.drawn_outputs import draw_outputs
+from transduce.training.risk.sample import Cost, Draw, draw_sample
 
 __all__ = ["Reinforcement", "reinforced_cost"]
 
@@ -20,14 +21,15 @@ class Reinforcement:
 
     name = "reinforcement"
 
-    def __init__(self, cost: Cost, samples: int) -> None:
-        """``samples`` are K, 2 or more."""
+    def __init__(self, cost: Cost, samples: int, draw: Draw = draw_outputs) -> None:
+        """``samples`` are K, 2 or more; ``draw`` draws them."""
         self._cost = cost
         self._samples = samples
+        self._draw = draw
 
     def __call__(self, forward: Forward) -> Tensor:
         """A sum over sentences, in units of the cost."""
-        drawn = draw_sample(forward, self._samples, self._cost, reference=False)
+        drawn = draw_sample(forward, self._samples, self._cost, reference=False, draw=self._draw)
         return reinforced_cost(drawn.scores, drawn.costs)
 
 

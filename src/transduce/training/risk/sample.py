@@ -8,11 +8,11 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from transduce.interfaces import BEGIN, PADDING
+from transduce.interfaces import PADDING
 from transduce.training.objectives.forward import Forward
-from transduce.training.risk.drawn_outputs import draw_outputs
+from transduce.training.risk.scored_outputs import distinct_outputs, score_outputs
 
-__all__ = ["Cost", "Sample", "draw_sample"]
+__all__ = ["Cost", "Draw", "Sample", "draw_sample"]
 
 _LONGER = 5  # tokens that a sample may have more than half as many again as the longest target
 
@@ -27,6 +27,14 @@ class Cost(Protocol):
         ...
 
 
+class Draw(Protocol):
+    """What draws outputs of a model."""
+
+    def __call__(self, forward: Forward, samples: int, most: int) -> Tensor:
+        """As :func:`~transduce.training.risk.drawn_outputs.draw_outputs`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """K outputs for each of B sentences: int64 ``[B, K, T]``; their log-probabilities ``[B, K]``,
@@ -38,24 +46,18 @@ class Sample:
     costs: Tensor
 
 
-def draw_sample(forward: Forward, count: int, cost: Cost, *, reference: bool) -> Sample:
+def draw_sample(forward: Forward, count: int, cost: Cost, *, reference: bool, draw: Draw) -> Sample:
     """So many outputs drawn from the model; where ``reference`` is true, it stands before them."""
     gold = forward.batch.target_output
     # Made first: what a pass without gradients encodes, or casts under autocast, would be kept
     # without them.
     _ = forward.logits
     most = gold.shape[1] + gold.shape[1] // 2 + _LONGER
-    drawn = draw_outputs(forward, count, most).view(len(gold), count, -1)
+    drawn = draw(forward, count, most).view(len(gold), count, -1)
     outputs = _beside(gold, drawn) if reference else drawn  # [B, K, T]
-    total = outputs.shape[1]
-    rows = outputs.flatten(0, 1)  # [B·K, T]
-    begin = torch.full_like(rows[:, :1], BEGIN)
-    state = forward.state.expand(total)
-    logits, _ = forward.going_on(torch.cat([begin, rows[:, :-1]], 1), state)
-    precise = torch.promote_types(logits.dtype, torch.float32)
-    log_probs = torch.log_softmax(logits, -1, dtype=precise).gather(-1, rows[..., None])[..., 0]
-    scores = log_probs.masked_fill(rows == PADDING, 0).sum(1).view(-1, total)  # [B, K]
-    costs = cost(rows, gold.repeat_interleave(total, 0)).view(-1, total)
+    distinct = distinct_outputs(outputs)
+    scores = score_outputs(forward, distinct)[distinct.places]  # [U] → [B, K]
+    costs = cost(distinct.rows, gold[distinct.sentences])[distinct.places]
     real = (forward.batch.target_lengths > 0)[:, None]
     return Sample(outputs, scores, (costs * real).to(scores))
 
