@@ -32,7 +32,7 @@ from transduce.interfaces import BEGIN, END, Source
 from transduce.models.build import build_model
 from transduce.models.seq2seq import Seq2Seq
 
-KINDS = ("transformer", "local", "global", "lstm", "mingru", "mamba")
+KINDS = ("transformer", "local", "global", "lstm", "mingru", "mamba", "linear")
 _SYMBOLS = 64
 _VALUES, _KEYS, _NOISE = 16, 16, 20  # of the symbols after the four special ones
 _FIRST = END + 1
@@ -81,6 +81,8 @@ def _model(kind: str, options: argparse.Namespace) -> Seq2Seq:
         encoder["feedforward"] = 2 * width
     if kind in ("local", "global"):
         encoder |= {"kind": "transformer", "window": window, "positions": "relative"}
+    if kind == "linear":
+        encoder |= {"kind": "transformer", "attention": "linear"}
     if kind == "global":
         encoder["global_block"] = options.block
     # two layers: one finds the question, the next what it asks for

@@ -149,6 +149,17 @@ ARCHITECTURES = {
         _transformer(window=3, positions="rotary", norm_position="post"), _recurrent("gru")
     ),
     # and summaries of blocks
+    "transformer-linear": _mixed(_transformer(attention="linear"), _transformer()),
+    "transformer-linear-post": _mixed(
+        _transformer(
+            attention="linear",
+            positions="learned",
+            key_value_heads=2,
+            norm_position="post",
+            head_width=3,
+        ),
+        _recurrent("gru"),
+    ),
     "transformer-global": _mixed(_transformer(window=1, global_block=2), _transformer()),
     "transformer-global-relative-post": _mixed(
         _transformer(
@@ -270,6 +281,11 @@ OVER_FRAMES = {
     "linear-global": _mixed(
         _transformer(window=5, global_block=4, positions="none"),
         _transformer(),
+        frontend={"kind": "linear"},
+    ),
+    "linear-attention": _mixed(
+        _transformer(attention="linear", positions="none", bias=False, key_value_heads=1),
+        _recurrent("lstm"),
         frontend={"kind": "linear"},
     ),
     "linear-window-rotary": _mixed(

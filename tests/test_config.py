@@ -221,6 +221,18 @@ REFUSED: list[tuple[dict[Any, Any], str]] = [
         "kind": "transformer", "window": 8, "global_block": 16, "positions": "rotary"}}},
      "model.encoder: positions must not be rotary with global_block, whose summaries stand "
      "nowhere; got rotary"),
+    ({"model": {"encoder": {"kind": "transformer", "attention": "general"}}},
+     "model.encoder.attention must be one of softmax, linear; got 'general'"),
+    ({"model": {"encoder": {"kind": "transformer", "attention": "linear", "window": 8}}},
+     "model.encoder: window must be none with attention: linear; got 8"),
+    ({"model": {"encoder": {
+        "kind": "transformer", "attention": "linear", "positions": "relative"}}},
+     "model.encoder: positions must not be rotary or relative with attention: linear, which "
+     "compares no position with another; got relative"),
+    ({"model": {"encoder": {
+        "kind": "transformer", "attention": "linear", "attention_dropout": 0.1}}},
+     "model.encoder: attention_dropout must be 0 with attention: linear, which has no weights; "
+     "got 0.1"),
     ({"search": {"forbidden": "x"}}, "search.forbidden must be a list; got 'x'"),
     ({"search": {"required": ["a", 3]}}, "search.required.1 must be text; got 3"),
     # options that must agree

@@ -199,7 +199,7 @@ HARMED = [
     "lstm-copy", "gru-cosine", "lstm-multihead", "rnn-additive", "transformer-relative",
     "transformer-rotary", "transformer-copy", "transformer-learned", "transformer-to-gru",
     "convolution-transformer", "subsampling-gru", "patches-gru", "linear-lstm-ctc", "ssru",
-    "mingru", "mamba",
+    "mingru", "mamba", "transformer-linear",
 ]  # fmt: skip
 
 
@@ -252,6 +252,7 @@ def operations(draw: st.DrawFn) -> Callable[[Program], None]:
     kind: Any = draw(st.sampled_from(["rnn", "lstm", "gru"]))
     flag, bend = draw(st.booleans()), draw(st.sampled_from(["none", "gelu", "relu"]))
     heads = (n[2], n[3], n[4])
+    pairs, wide = draw(st.integers(1, 3)), draw(st.integers(1, 9))
     pair = (t[3], t[4]) if flag else None
     calls: list[Callable[[Program], None]] = [
         lambda p: p.embed(n[0], t[0], weight, 1.0),
@@ -272,6 +273,11 @@ def operations(draw: st.DrawFn) -> Callable[[Program], None]:
             n[0], n[1], t[0], offset=n[2], stride=n[3], rectified=flag
         ),
         lambda p: p.source_scan(n[0], n[1], lengths=t[0]),
+        lambda p: p.key_value_sums(
+            n[0], n[1], p.buffer(pairs * (wide + 1) * wide, block=2), pairs=pairs, width=wide,
+            lengths=t[0],
+        ),
+        lambda p: p.linear_attention(n[0], n[1], n[2], heads=heads, lengths=t[0]),
         lambda p: p.source_convolution(n[0], n[1], lengths=t[0], taps=weight, bias=flat),
         lambda p: p.state_space_back(n[0], n[1], n[2], n[3], lengths=t[0], decay=weight),
         lambda p: p.state_space_onwards(

@@ -70,6 +70,8 @@ def transformers(draw: st.DrawFn) -> dict[str, Any]:
             encoder |= {"kind": "mamba", "expand": draw(st.integers(1, 3))}
             encoder |= {"state_width": draw(st.integers(1, 20))}
             encoder |= {"feedforward": draw(st.integers(0, 70))}
+    elif positions not in ("rotary", "relative") and draw(st.booleans()):
+        encoder |= {"attention": "linear"}
     else:
         encoder |= {"window": draw(st.sampled_from([None, 1, 3, 8]))}
         if encoder["window"] is not None and encoder["positions"] != "rotary":

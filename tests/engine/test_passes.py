@@ -28,6 +28,11 @@ ENCODERS = {
         "kind": "mamba", **STACK, "norm_position": "post", "width": 38, "state_width": 3,
         "feedforward": 0,
     },
+    "linear": {"kind": "transformer", "attention": "linear", "heads": 2, **STACK},
+    "linear-post": {
+        "kind": "transformer", "attention": "linear", "heads": 3, "key_value_heads": 1,
+        "head_width": 13, **STACK, "norm_position": "post", "positions": "none",
+    },
     "window": {**WINDOW, "window": 7, "positions": "relative"},
     "window-rotary-post": {
         **WINDOW, "window": 90, "positions": "rotary", "norm_position": "post",

@@ -31,6 +31,10 @@ PRUNED = {**WHOLE, "head_width": 4}  # heads stay as wide as they were
             "model.decoder.kind must be transformer for ctranslate2; got gru",
         ),
         (
+            {"encoder": {**WHOLE, "attention": "linear"}, "decoder": WHOLE},
+            "model.encoder.attention must be softmax for ctranslate2; got linear",
+        ),
+        (
             {"encoder": {**WHOLE, "window": 9}, "decoder": WHOLE},
             "model.encoder.window must be none for ctranslate2; got 9",
         ),

@@ -50,6 +50,7 @@ KINDS: dict[str, dict[str, Any]] = {
         "encoder": {"kind": "mamba", "layers": 2, "width": 32, "feedforward": 64},
         "decoder": _STACK,
     },
+    "linear": {"encoder": {**_STACK, "attention": "linear"}, "decoder": _STACK},
     "lstm": _recurrent("lstm", attention="additive", input_feeding=True),
     "gru": _recurrent("gru", attention="multihead", heads=4),
     "rnn": _recurrent("rnn", attention="none", bridge="copy"),

@@ -151,9 +151,29 @@ class TransformerEncoderConfig(TransformerOptions):
 
     kind: Literal["transformer"]
     feedforward: Width | _Widths = Field(default=1024, description=_ONE_OR_EACH)
+    # linear: by sums over all positions, whose cost grows with the length alone
+    attention: Literal["softmax", "linear"] = "softmax"
     window: Length | None = None  # positions on either side that each sees; none: all
     # with a window: each position also sees a summary of each block of so many positions
     global_block: Annotated[int, Bounds(ge=2, le=65_536)] | None = None
+
+    @model_validator(mode="after")
+    def _is_linear(self) -> TransformerEncoderConfig:
+        if self.attention == "softmax":
+            return self
+        if self.window is not None:
+            raise ValueError(f"window must be none with attention: linear; got {self.window}")
+        if self.positions in ("rotary", "relative"):
+            raise ValueError(
+                "positions must not be rotary or relative with attention: linear, which compares "
+                f"no position with another; got {self.positions}"
+            )
+        if self.attention_dropout:
+            raise ValueError(
+                "attention_dropout must be 0 with attention: linear, which has no weights; "
+                f"got {self.attention_dropout}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _sees_blocks(self) -> TransformerEncoderConfig:

@@ -67,6 +67,8 @@ def require_transformers(
         raise _unfit("model.encoder.kind", "transformer", encoder.kind)
     if not isinstance(decoder, TransformerDecoderConfig):
         raise _unfit("model.decoder.kind", "transformer", decoder.kind)
+    if encoder.attention != "softmax":
+        raise _unfit("model.encoder.attention", "softmax", encoder.attention)
     if encoder.window is not None:
         raise _unfit("model.encoder.window", "none", str(encoder.window))
     if config.frontend.kind != "embedding":

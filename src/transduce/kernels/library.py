@@ -206,6 +206,8 @@ DECLARED: dict[str, tuple[Any, list[Any]]] = {
     "recurrence": (_Int, [_Pointer, _Int, _Int, _Pointer, *[_Int] * 7]),
     "simple_recurrence": (_Int, [_Pointer, *[_Int] * 6]),
     "source_scan": (_Int, [_Pointer, *[_Int] * 3]),
+    "key_value_sums": (_Int, [_Pointer, *[_Int] * 6]),
+    "linear_attention": (_Int, [_Pointer, *[_Int] * 7]),
     "source_convolution": (_Int, [_Pointer, *[_Int] * 3, Numbers, Numbers]),
     "state_space_back": (_Int, [_Pointer, *[_Int] * 5, Numbers]),
     "state_space_onwards": (_Int, [_Pointer, *[_Int] * 7, Numbers, Numbers]),

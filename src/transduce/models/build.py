@@ -151,7 +151,12 @@ def _build_encoder(config: EncoderConfig, input_width: int) -> Encoder:
             )
         case TransformerEncoderConfig():
             options = [
-                replace(own, window=config.window, global_block=config.global_block)
+                replace(
+                    own,
+                    linear_attention=config.attention == "linear",
+                    window=config.window,
+                    global_block=config.global_block,
+                )
                 for own in _layer_options(config)
             ]
             return TransformerEncoder(input_width, options[0], each=options)

@@ -12,7 +12,8 @@ from transduce.models.state import DecoderState
 from transduce.modules.attention import causal_bias, padding_bias
 from transduce.modules.dropout import Dropout
 from transduce.modules.functional import linear
-from transduce.modules.local_attention import self_attention
+from transduce.modules.linear_attention import LinearAttention
+from transduce.modules.local_attention import SelfAttention, self_attention
 from transduce.modules.positions import (
     LearnedPositions,
     RelativeBias,
@@ -35,7 +36,8 @@ class TransformerEncoder(nn.Module):
 
     ``input_width`` other than ``width`` puts an affine map in front; the vectors
     should have about unit variance. Pre-norm ends with a norm of its own. ``each`` are the options
-    of every layer, where these differ in feed-forward widths or heads. With a ``window`` attention
+    of every layer, where these differ in feed-forward widths or heads. Linear attention keeps sums
+    over all positions and no weights (Katharopoulos et al. 2020). With a ``window`` attention
     is local, and what a position costs does not depend on how long its source is; with a
     ``global_block`` each position also sees a summary of each block of so many positions.
     """
@@ -46,9 +48,10 @@ class TransformerEncoder(nn.Module):
         super().__init__()
         each = each or [options] * options.layers
         self.width = options.width
+        self.linear_attention = options.linear_attention
         self.window = options.window
         self.global_block = options.global_block
-        self.by_blocks = True  # local attention; else, the same from weights of all positions
+        self.whole_weights = False  # local or linear attention by way of those of all positions
         self.entry = Entry(input_width, options)
         self.relative = _relative_bias(options, bidirectional=True)
         self.layers = nn.ModuleList(map(EncoderLayer, each))
@@ -57,16 +60,21 @@ class TransformerEncoder(nn.Module):
     def forward(self, vectors: Tensor, source: Source) -> Memory:
         """``[B, S, E]`` to a memory of width D; its summary is the mean ``[B, 1, D]``."""
         vectors = self.entry(vectors)
-        attend = self_attention(
-            source.mask,
-            self.window,
-            self.relative,
-            global_block=self.global_block,
-            by_blocks=self.by_blocks,
-        )
+        attend = self._attention(source.mask)
         for layer in self.layers:
             vectors = layer(vectors, attend)
         return memory_of(self.norm(vectors), source)
+
+    def _attention(self, mask: Tensor) -> SelfAttention | LinearAttention:
+        if self.linear_attention:
+            return LinearAttention(mask, whole=self.whole_weights)
+        return self_attention(
+            mask,
+            self.window,
+            self.relative,
+            global_block=self.global_block,
+            by_blocks=not self.whole_weights,
+        )
 
 
 def memory_of(vectors: Tensor, source: Source) -> Memory:

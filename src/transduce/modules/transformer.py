@@ -21,7 +21,8 @@ from transduce.modules.functional import (
     make_norm,
 )
 from transduce.modules.gated_recurrence import MinimalGatedUnit, SimpleRecurrentUnit
-from transduce.modules.local_attention import SelfAttention
+from transduce.modules.linear_attention import LinearAttention
+from transduce.modules.local_attention import BlockSummaries, SelfAttention
 from transduce.modules.positions import rotate
 from transduce.modules.selective_state_space import SelectiveStateSpace
 
@@ -53,8 +54,9 @@ class StackOptions:
     ``positions`` of kind ``learned`` end after ``max_positions``. Heads are ``head_width`` wide,
     or share ``width`` among them; attention over a memory has ``memory_heads``, or as many, each
     pair of keys and values read by as many heads as in self-attention. ``embedding_norm`` puts a
-    norm before the first layer. With a ``window`` each position of an encoder sees so many others
-    on either side, and with a ``global_block`` the summary of each block of so many positions.
+    norm before the first layer. ``linear_attention`` is an encoder's; with a ``window`` each of its
+    positions sees so many others on either side, and with a ``global_block`` the summary of each
+    block of so many positions.
     """
 
     width: int
@@ -74,6 +76,7 @@ class StackOptions:
     dropout: float = 0.0
     attention_dropout: float = 0.0
     embedding_norm: bool = False
+    linear_attention: bool = False
     window: int | None = None
     global_block: int | None = None
 
@@ -167,18 +170,24 @@ class EncoderLayer(nn.Module):
         self.feedforward_residual = Residual(options)
         self.rotary = options.positions == "rotary"
 
-    def forward(self, vectors: Tensor, attend: SelfAttention) -> Tensor:
-        """``[B, S, D]`` to ``[B, S, D]``; ``attend`` is full or local attention."""
+    def forward(self, vectors: Tensor, attend: SelfAttention | LinearAttention) -> Tensor:
+        """``[B, S, D]`` to ``[B, S, D]``; ``attend`` is full, local or linear attention."""
         entered = self.attention_residual.enter(vectors)
         projected = _project(self.attention, entered, self.rotary, start=0)
-        others = None
-        if self.summary_norm is not None and attend.summaries is not None:
-            summaries = self.summary_norm(attend.summaries(entered))
-            others = self.attention.project_memory(summaries)
-        attended = attend(*projected, self.attention.dropout, others)  # [B, H, S, d]
+        drop = self.attention.dropout
+        if isinstance(attend, LinearAttention):
+            attended = attend(*projected, drop)  # [B, H, S, d]
+        else:
+            attended = attend(*projected, drop, self._of_summaries(entered, attend.summaries))
         joined = attended.transpose(1, 2).flatten(2)  # [B, S, H·d]
         vectors = self.attention_residual.leave(vectors, self.attention.output(joined))
         return _feed_forward(vectors, self.feedforward, self.feedforward_residual)
+
+    def _of_summaries(self, entered: Tensor, summaries: BlockSummaries | None) -> KeysValues | None:
+        """Their keys and values ``[B, G, M, d]``."""
+        if self.summary_norm is None or summaries is None:
+            return None
+        return self.attention.project_memory(self.summary_norm(summaries(entered)))
 
 
 class LinearRecurrentEncoderLayer(nn.Module):

@@ -202,6 +202,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     },
     "TransformerEncoderConfig": {
         **_TRANSFORMER,
+        "attention": "Linear attention keeps sums over all positions and no weights.",
         "window": "How many positions on either side each position sees; if none, all.",
         "global_block": "With a window: each position also sees a summary of each block of so many "
         "positions.",

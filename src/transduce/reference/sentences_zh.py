@@ -202,6 +202,7 @@ SENTENCES_ZH: Mapping[str, Mapping[str, str]] = {
     },
     "TransformerEncoderConfig": {
         **_TRANSFORMER,
+        "attention": "softmax，或线性注意力：只保留对所有位置的求和，没有注意力权重。",
         "window": "每个位置能看到左右各多少个位置；none 为全部。",
         "global_block": "设有 window 时：每个位置还能看到每块（这么多个位置）的一个摘要。",
     },

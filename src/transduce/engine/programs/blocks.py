@@ -26,6 +26,7 @@ from transduce.modules.transformer import (
 
 __all__ = ["Blocks", "heads_of", "joined", "norm", "write_copying", "write_output"]
 
+_WHOLE = 2**31 - 1  # the block of a buffer with one row for each source
 Layer = EncoderLayer | LinearRecurrentEncoderLayer | AnyDecoderLayer
 
 
@@ -97,8 +98,13 @@ class Blocks:
         """The buffer for what all heads ask for, likewise."""
         return self._of_heads("queries", attention)
 
+    def _pairs(self, name: str, attention: MultiHeadAttention) -> int:
+        return self._named(name, attention.key_value_heads * attention.head_width)
+
     def _of_heads(self, name: str, attention: MultiHeadAttention) -> int:
-        width = attention.heads * attention.head_width
+        return self._named(name, attention.heads * attention.head_width)
+
+    def _named(self, name: str, width: int) -> int:
         if (name, width) not in self._heads:
             self._heads[name, width] = self.program.buffer(width)
         return self._heads[name, width]
@@ -121,6 +127,28 @@ class Blocks:
             norm(program, layer.summary_norm, means, means)
         program.linear(means, out, *joined(maps))
         return out
+
+    def linearly_attended(self, layer: EncoderLayer) -> int:
+        """The buffer for what all heads give over sums of all keys and values.
+
+        The layer is entered twice, as all positions have passed before queries are made: of all
+        that is computed for each position, nothing is kept meanwhile.
+        """
+        program, attention = self.program, layer.attention
+        heads, pairs, width = heads_of(attention)
+        keys, values = (self._pairs(name, attention) for name in ("keys", "values"))
+        sums = program.buffer(pairs * width * (width + 1), block=_WHOLE)
+        source, raised = self.enter(layer.attention_residual), attention.key
+        program.linear(source, keys, raised.weight, raised.bias, activation="elu+1")
+        program.linear(source, values, attention.value.weight, attention.value.bias)
+        program.key_value_sums(keys, values, sums, pairs=pairs, width=width, lengths="lengths")
+        source, raised = self.enter(layer.attention_residual), attention.query
+        queries, attended = self.queries(attention), self.attended(attention)
+        program.linear(source, queries, raised.weight, raised.bias, activation="elu+1")
+        program.linear_attention(
+            queries, sums, attended, heads=(heads, pairs, width), lengths="lengths"
+        )
+        return attended
 
     def feed_forward(self, layer: Layer) -> None:
         """The feed-forward sub-layer, where there is one."""

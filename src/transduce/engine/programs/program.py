@@ -17,7 +17,7 @@ from transduce.kernels.running.program_handle import ProgramHandle
 
 __all__ = ["Activation", "Number", "Program"]
 
-Activation = Literal["none", "relu", "gelu", "tanh", "gelu-tanh", "silu"]
+Activation = Literal["none", "relu", "gelu", "tanh", "gelu-tanh", "silu", "elu+1"]
 Cell = Literal["rnn", "lstm", "gru"]
 
 _ACTIVATIONS: dict[Activation, int] = {
@@ -27,6 +27,7 @@ _ACTIVATIONS: dict[Activation, int] = {
     "tanh": 3,
     "gelu-tanh": 4,
     "silu": 5,
+    "elu+1": 6,
 }
 _CELLS: dict[Cell, int] = {"rnn": 0, "lstm": 1, "gru": 2}
 _NOWHERE = -1
@@ -177,6 +178,18 @@ class Program:
     def source_scan(self, sums: int, out: int, *, lengths: str) -> None:
         """A minimal gated unit over whole sources; see native/source_scan.h."""
         self._add("source_scan", sums, out, self.tensor(lengths))
+
+    def key_value_sums(
+        self, keys: int, values: int, out: int, *, pairs: int, width: int, lengths: str
+    ) -> None:
+        """Sums over whole sources for linear attention; see native/linear_attention.h."""
+        self._add("key_value_sums", keys, values, out, self.tensor(lengths), pairs, width)
+
+    def linear_attention(
+        self, queries: int, sums: int, out: int, *, heads: tuple[int, int, int], lengths: str
+    ) -> None:
+        """Each source position over these sums; ``heads`` are H, G and d."""
+        self._add("linear_attention", queries, sums, out, self.tensor(lengths), *heads)
 
     def source_convolution(
         self, source: int, out: int, *, lengths: str, taps: Tensor, bias: Tensor

@@ -50,23 +50,10 @@ class NativeTransformerEncoder:
         for layer in encoder.layers:
             if not isinstance(layer, EncoderLayer):
                 raise TypeError(f"layer must be an EncoderLayer; got {type(layer)}")
-            source, summaries = blocks.enter(layer.attention_residual), None
-            if encoder.global_block is not None:
-                summaries = blocks.summaries(layer, encoder.global_block, source)
-                # Once more, as all positions have passed meanwhile: none is kept of what entered.
-                source = blocks.enter(layer.attention_residual)
-            together = blocks.queries_keys_values(layer.attention, source)
-            attended = blocks.attended(layer.attention)
-            program.source_attention(
-                together,
-                attended,
-                heads=heads_of(layer.attention),
-                lengths="lengths",
-                rotary=("cosines", "sines") if layer.rotary else None,
-                bias="bias" if encoder.relative is not None else None,
-                window=encoder.window,
-                summaries=summaries,
-            )
+            if encoder.linear_attention:
+                attended = blocks.linearly_attended(layer)
+            else:
+                attended = _attended(blocks, layer, encoder)
             blocks.leave(layer.attention_residual, attended, layer.attention.output)
             blocks.feed_forward(layer)
         norm(program, encoder.norm, blocks.stream, blocks.entered)
@@ -100,6 +87,28 @@ class NativeTransformerEncoder:
             of_distances = self._encoder.relative(1, 2 * reach + 1, reach)[:, 0]
             tables["bias"] = of_distances.float().contiguous()  # [H, 2 R + 1]
         self._runner.run_sources(tensors, tables, length)
+
+
+def _attended(blocks: Blocks, layer: EncoderLayer, encoder: TransformerEncoder) -> int:
+    """The buffer for what all heads give over the source, or a window of it."""
+    source, summaries = blocks.enter(layer.attention_residual), None
+    if encoder.global_block is not None:
+        summaries = blocks.summaries(layer, encoder.global_block, source)
+        # Once more, as all positions have passed meanwhile: none is kept of what entered.
+        source = blocks.enter(layer.attention_residual)
+    together = blocks.queries_keys_values(layer.attention, source)
+    attended = blocks.attended(layer.attention)
+    blocks.program.source_attention(
+        together,
+        attended,
+        heads=heads_of(layer.attention),
+        lengths="lengths",
+        rotary=("cosines", "sines") if layer.rotary else None,
+        bias="bias" if encoder.relative is not None else None,
+        window=encoder.window,
+        summaries=summaries,
+    )
+    return attended
 
 
 class NativeTransformerDecoder:

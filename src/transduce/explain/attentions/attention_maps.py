@@ -80,16 +80,16 @@ def run(model: Seq2Seq, source: Source, tokens: Tensor) -> None:
 
 @contextmanager
 def _whole_weights(model: Seq2Seq) -> Iterator[None]:
-    """Local attention with weights ``[S, S]``, zero beyond its window, not by blocks."""
+    """Local and linear attention by way of weights ``[S, S]``, zero beyond a window."""
     encoder = model.encoder
     if not isinstance(encoder, TransformerEncoder):
         yield
         return
-    encoder.by_blocks, before = False, encoder.by_blocks
+    encoder.whole_weights, before = True, encoder.whole_weights
     try:
         yield
     finally:
-        encoder.by_blocks = before
+        encoder.whole_weights = before
 
 
 def over_memory(model: Seq2Seq) -> list[nn.Module]:

@@ -8,6 +8,7 @@
 #include "embedding.h"
 #include "guard.h"
 #include "layers.h"
+#include "linear_attention.h"
 #include "loss.h"
 #include "lstm.h"
 #include "memory.h"
@@ -210,6 +211,16 @@ int transduce_source_scan(void* program, int sums, int out, int lengths) {
     to.add(std::make_unique<DirectedScan<true>>(sums, kept, lengths));
     to.add(std::make_unique<DirectedScan<false>>(kept, out, lengths));
   });
+}
+
+int transduce_key_value_sums(void* program, int keys, int values, int out, int lengths, int pairs,
+                             int width) {
+  return add<KeyValueSums>(program, keys, values, out, lengths, pairs, width);
+}
+
+int transduce_linear_attention(void* program, int queries, int sums, int out, int lengths, int heads,
+                               int pairs, int width) {
+  return add<LinearAttention>(program, queries, sums, out, lengths, heads, pairs, width);
 }
 
 int transduce_source_convolution(void* program, int in, int out, int lengths, Numbers taps,

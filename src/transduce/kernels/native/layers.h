@@ -5,7 +5,7 @@
 
 namespace transduce {
 
-enum class Activation : int { kNone = 0, kRelu = 1, kGelu = 2, kTanh = 3, kGeluTanh = 4, kSilu = 5 };
+enum class Activation : int { kNone = 0, kRelu = 1, kGelu = 2, kTanh = 3, kGeluTanh = 4, kSilu = 5, kElu1 = 6 };
 
 inline Floats activate(Activation kind, const Floats& x) {
   switch (kind) {
@@ -16,11 +16,12 @@ inline Floats activate(Activation kind, const Floats& x) {
     case Activation::kGeluTanh:
       return x * sigmoid(1.59576912f * (x + 0.044715f * x * x * x));
     case Activation::kSilu: return x * sigmoid(x);
+    case Activation::kElu1: return x < Floats{} ? exponential(x) : x + 1.0f;  // elu(x) + 1
     default: return x;
   }
 }
 
-inline bool known(Activation kind) { return kind >= Activation::kNone && kind <= Activation::kSilu; }
+inline bool known(Activation kind) { return kind >= Activation::kNone && kind <= Activation::kElu1; }
 
 // out[n] = scale · table[tokens[n]], the table [symbols, W]
 struct Embed : Operation {

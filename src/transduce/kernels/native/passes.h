@@ -39,11 +39,13 @@ class Touches {
 };
 
 // ``reach``: rows before and behind its own that an operation reads, where it takes them onwards.
-// ``block``: positions of a source that its rows stand for.
+// ``block``: positions of a source that its rows stand for. ``closes``: what comes behind it wants it done
+// for all rows.
 struct Habits {
   Order order;
   int64_t reach;
   int block;
+  bool closes;
   Touches touches;
 };
 
@@ -67,6 +69,7 @@ struct Pass {
   std::vector<int> passing;  // buffers that hold no more than the rows that a stage has at hand
   std::vector<Sliding> sliding;
   int block = 1;
+  bool closed = false;
   int64_t width = 0;  // floats of a row in both
   int64_t reach = 0;  // the farthest
 
@@ -74,7 +77,7 @@ struct Pass {
 
   bool takes(const Habits& habits) const {
     if (order == Order::kTogether || habits.order == Order::kTogether) return false;
-    if (block != habits.block) return false;
+    if (closed || block != habits.block) return false;
     return order == Order::kAny || habits.order == Order::kAny || order == habits.order;
   }
 
@@ -82,6 +85,7 @@ struct Pass {
     if (habits.order != Order::kAny) order = habits.order;
     reach = std::max(reach, habits.reach);
     block = habits.block;
+    closed = habits.closes;
     if (stages.empty() || habits.reach > 0) {
       for (Stage& stage : stages) stage.lead += habits.reach;
       stages.push_back({operation, operation, 0});

@@ -171,6 +171,7 @@ struct Operation {
   virtual Order order() const { return Order::kTogether; }
   virtual int64_t reach() const { return 0; }
   virtual bool across() const { return false; }  // touches rows of positions and of blocks
+  virtual bool closes() const { return false; }  // what comes next wants it done for all rows
   virtual void touch(Touches& touches) const = 0;  // every buffer that ``run`` touches
   virtual void need(Needs&) const {}
   virtual void gather(const Call&, Workspace&) const {}  // once for all steps over its sentences
@@ -191,7 +192,7 @@ class Program {
   void add(std::unique_ptr<Operation> operation) {
     operation->fits(widths_);
     operation->number = static_cast<int>(operations_.size());
-    Habits habits{operation->order(), operation->reach(), 1, {}};
+    Habits habits{operation->order(), operation->reach(), 1, operation->closes(), {}};
     operation->touch(habits.touches);
     if (!operation->across()) habits.block = block_of(habits);
     habits_.push_back(std::move(habits));

@@ -36,6 +36,8 @@ ROLES: Mapping[str, Mapping[int, str]] = {
     "recurrence": {5: "lengths", 6: "summary"},
     "simple_recurrence": {2: "cells"},
     "source_scan": {2: "lengths"},
+    "key_value_sums": {3: "lengths"},
+    "linear_attention": {3: "lengths"},
     "source_convolution": {2: "lengths"},
     "state_space_back": {4: "lengths"},
     "state_space_onwards": {6: "lengths"},

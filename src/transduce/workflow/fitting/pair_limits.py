@@ -106,7 +106,7 @@ def _bytes(
     above, below = (encoder.layers, decoder.layers) if learned else (1, 1)
     numbers = 4 * (source * above * encoder.width + target * below * decoder.width)
     numbers += 2 * target * symbols
-    if isinstance(encoder, TransformerEncoderConfig):
+    if isinstance(encoder, TransformerEncoderConfig) and encoder.attention == "softmax":
         seen = source if encoder.window is None else np.minimum(source, 3 * encoder.window)
         if encoder.global_block is not None:
             seen = seen + source / encoder.global_block

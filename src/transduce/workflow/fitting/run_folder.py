@@ -27,6 +27,7 @@ _LATER = {
     "delimiter": None,
     "test_fraction": 0.0,
     "memory_heads": None,
+    "attention": "softmax",
     "window": None,
     "global_block": None,
     "beside": None,

@@ -78,7 +78,9 @@ class SourceLimits:
             each = 16.0 * wide + 4 * inner + 4 * decoder.width * decoder.layers
             # Biased: the distance of each pair, in whole numbers, and what stands for it.
             compared = 4.0 * heads + 12 if encoder.positions == "relative" else 3.0 * heads
-            if encoder.window is None:
+            if encoder.attention == "linear":
+                each += 4.0 * encoder.width  # keys, queries and what they are raised to
+            elif encoder.window is None:
                 positions, pairs = _MOST_ATTENDED, 0 if native else compared
             elif not native:
                 each += compared * (2 * encoder.window + max(encoder.window, _BLOCK))
