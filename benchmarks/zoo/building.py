@@ -43,7 +43,7 @@ class Builder:
         StoppedError.
         """
         wrong = []
-        for row in self.zoo.with_teachers(names):
+        for row in self.zoo.with_needs(names):
             try:
                 found = self._built(row)
             except (TransduceError, OSError) as error:

@@ -46,6 +46,8 @@ def _facts(zoo: Zoo, row: Row, result: Result) -> str:
     for data in (zoo.data[name] for name in row.data):
         facts += [("data", data.title), ("licence", data.licence), ("from", data.source)]
         facts.append(("in the folder", data.form))
+    if row.begins_with is not None:
+        facts.append(("begins with", f"`{row.begins_with}`"))
     if row.teachers:
         facts.append(("learns from", ", ".join(f"`{name}`" for name in row.teachers)))
     facts += [

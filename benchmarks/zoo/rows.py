@@ -63,6 +63,7 @@ class Row(Section):
     seed: int = 1
     seeds: tuple[int, ...] = ()
     teachers: tuple[str, ...] = ()
+    begins_with: str | None = None  # another row, whose model is trained on
     plain: Plain | None = None
     shown: bool = True  # in the table
     scores: dict[str, str]
@@ -79,6 +80,11 @@ class Row(Section):
         return next(iter(self.scores))
 
     @property
+    def needs(self) -> list[str]:
+        """The rows whose models it is trained with."""
+        return [*self.teachers, *([] if self.begins_with is None else [self.begins_with])]
+
+    @property
     def settings(self) -> list[str]:
         """What is set beside recipe and data."""
         return settings(self.keys, self.seed)
@@ -86,7 +92,7 @@ class Row(Section):
     def as_plain(self) -> Row:
         """The row of the plain recipe."""
         keys = () if self.plain is None else self.plain.keys
-        return self._variant("plain", keys=keys, teachers=())
+        return self._variant("plain", keys=keys, teachers=(), begins_with=None)
 
     def of_seeds(self) -> list[Row]:
         """The same row with each of the other seeds."""
@@ -118,7 +124,7 @@ class Place:
     def overrides(self, row: Row) -> list[str]:
         """All ``KEY=VALUE`` of a row."""
         data = [f"data.folder={json.dumps(str(self.data))}"]
-        return [*data, *_files(row), *row.settings, *self._teachers(row)]
+        return [*data, *_files(row), *row.settings, *self._others(row)]
 
     def config(self, row: Row) -> Config:
         """What a row is trained by. Raises ConfigError."""
@@ -127,12 +133,14 @@ class Place:
     def command(self, row: Row) -> list[str]:
         """The words of ``transduce train``, as a person types them."""
         data = [f"data.folder={self.data}", *_files(row)]
-        words = [*data, *row.settings, *self._teachers(row)]
+        words = [*data, *row.settings, *self._others(row)]
         return ["transduce", "train", row.recipe, *words, "--output", str(self.run(row.name))]
 
-    def _teachers(self, row: Row) -> list[str]:
+    def _others(self, row: Row) -> list[str]:
+        """The models that a row needs."""
         runs = [str(self.run(name)) for name in row.teachers]
-        return [f"training.teacher={inline(runs)}"] if runs else []
+        first = [] if row.begins_with is None else [f"model.from={self.run(row.begins_with)}"]
+        return [*first, *([f"training.teacher={inline(runs)}"] if runs else [])]
 
 
 class Zoo(Section):
@@ -175,13 +183,13 @@ class Zoo(Section):
             if row.plain is not None:
                 yield row.as_plain()
 
-    def with_teachers(self, names: list[str]) -> list[Row]:
-        """The named rows, or all; each behind the rows that it learns from, none twice."""
+    def with_needs(self, names: list[str]) -> list[Row]:
+        """The named rows, or all; each behind the rows that it needs, none twice."""
         found: dict[str, Row] = {}
 
         def add(row: Row) -> None:
-            for teacher in row.teachers:
-                add(self.row(teacher))
+            for name in row.needs:
+                add(self.row(name))
             found[row.name] = row
 
         for row in [self.row(name) for name in names] or self.rows:
@@ -200,7 +208,9 @@ class Zoo(Section):
         for names in row.marks.values():
             _known(f"{where}.marks", names, self.footnotes)
         before = [other.name for other in self.rows]
-        _known(f"{where}.teachers", row.teachers, before[: before.index(row.name)])
+        before = before[: before.index(row.name)]
+        _known(f"{where}.teachers", row.teachers, before)
+        _known(f"{where}.begins_with", row.needs[len(row.teachers) :], before)
         for name in row.files:
             if name.rpartition(".")[2] not in _SPLITS:
                 raise ConfigError(f"{where}.files must end in {', '.join(_SPLITS)}; got {name!r}")

@@ -13,7 +13,8 @@ from transduce.workflow.trained import TrainedModel
 __all__ = ["require_same"]
 
 _PATHS = {"train", "dev", "test", "folder"}
-# Where it runs and what it leaves behind; teachers are counted, as their folders may move.
+# Where it runs and what it leaves behind; teachers are counted, and of a model that is trained on
+# it only matters that there is one, as their folders may move.
 _ELSEWHERE = {
     "preset",
     "threads",
@@ -41,6 +42,7 @@ def _options(config: Config) -> Iterator[tuple[str, Any]]:
     if rate is not None:
         for side in ("encoder", "decoder"):
             values["model"][side]["dropout"] = rate
+    values["model"]["from"] = values["model"]["from"] is not None
     values["training"]["teacher"] = len(values["training"]["teacher"])
     for section in ("data", "tokenizer", "model", "training", "search"):
         yield from _flat(section, values[section])

@@ -60,6 +60,16 @@ def test_a_student_learns_from_the_row_before_it(built: Path) -> None:
     assert (config.model.encoder.width, config.training.seed) == (4, 2)
 
 
+def test_a_row_goes_on_from_the_row_that_it_begins_with(built: Path) -> None:
+    run = built / "runs" / "longer"
+    assert TrainedModel.read_config(run).model.from_ == built / "runs" / "reversal"
+    card = (built / "cards" / "longer.md").read_text()
+    assert "| begins with | `reversal` |" in card
+    assert "model.from=runs/zoo/reversal" in card
+    zoo = Zoo.read(built / "zoo.yaml")
+    assert [row.name for row in zoo.with_needs(["longer"])] == ["reversal", "longer"]
+
+
 def test_what_is_done_is_not_done_again(
     built: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -202,7 +212,10 @@ def test_a_run_that_was_trained_elsewhere_is_entered(built: Path, tmp_path: Path
     [
         (["reversal", "--from-run", "NONE"], "NONE must be a finished run; got none, or one that"),
         (["--from-run", "NONE"], "--from-run must be given with one row; got 0"),
-        (["revers"], "row must be one of reversal, student; got 'revers', did you mean reversal?"),
+        (
+            ["revers"],
+            "row must be one of reversal, student, longer; got 'revers', did you mean reversal?",
+        ),
     ],
 )
 def test_wrong_calls(

@@ -87,6 +87,11 @@ def test_the_broken_baseline_is_told_as_such() -> None:
         ("{exact_match: a", "{exact: a", "rows.reversal.scores must name one of loss"),
         ("[slow]", "[fast]", "rows.reversal.marks must name one of slow; got 'fast'"),
         ("[reversal]", "[student]", "rows.student.teachers must name one of reversal; got 'st"),
+        (
+            "begins_with: reversal",
+            "begins_with: longer",
+            "rows.longer.begins_with must name one of",
+        ),
         ("name: student", "name: reversal", "rows.reversal must be there once; got it twice"),
         ("{train: words", "{trian: words", "rows.reversal.files must end in train, dev, test; got"),
         ("scores: {token", "scores: {} #", "rows.student.scores must name a metric"),

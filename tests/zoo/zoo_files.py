@@ -47,6 +47,18 @@ rows:
     task: The same.
     limits: The same.
     use: echo abc | transduce predict {model}
+  - name: longer
+    recipe: tiny.yaml
+    label: trained on
+    data: [made]
+    files: {train: words/train.tsv, dev: words/dev.tsv, test: words/test.tsv}
+    keys: [training.max_steps=1]
+    begins_with: reversal
+    shown: false
+    scores: {exact_match: accuracy}
+    task: The same.
+    limits: The same.
+    use: echo abc | transduce predict {model}
 """
 _BEGIN = "<!-- written by python -m benchmarks.zoo --pages: begin -->"
 _END = "<!-- written by python -m benchmarks.zoo --pages: end -->"

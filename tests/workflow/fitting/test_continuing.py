@@ -175,7 +175,7 @@ def test_low_rank_begins_at_the_model(transformer):
 @pytest.mark.parametrize(
     ("model", "training", "message"),
     [
-        ({"tie": "target"}, {}, "model.tie must be that of model.from: leave it out"),
+        ({"tie": "target"}, {}, "model.tie must be that of model.from: leave it out, or"),
         ({}, {"freeze": ["encodr"]}, "training.freeze must name modules of the model"),
         (
             {},
@@ -190,6 +190,21 @@ def test_what_does_not_go_together_is_named(model, training, message, base, tmp_
     with pytest.raises(ConfigError) as caught:
         continued(base, tmp_path, model, **training)
     assert message in str(caught.value)
+
+
+def test_a_recipe_may_say_what_the_base_was_trained_with(transformer, tmp_path):
+    said = transformer.config.model.model_dump(mode="json", include={"encoder", "decoder", "tie"})
+    with pytest.raises(
+        ConfigError, match=r"model\.encoder must be that of model\.from: leave it out"
+    ):
+        continued(transformer, tmp_path, {"encoder": {**said["encoder"], "layers": 8}})
+    other = {**said, "encoder": {**said["encoder"], "dropout": 0.125}}
+    with pytest.raises(ConfigError, match=r"model\.encoder must be that of model\.from"):
+        continued(transformer, tmp_path, other)
+    learnt = continued(transformer, tmp_path, other, dropout=0.25)
+    assert 0.25 in rates(learnt)
+    assert 0.125 not in rates(learnt)
+    assert learnt.config.model.encoder.layers == said["encoder"]["layers"]
 
 
 def test_from_has_to_be_read(tmp_path):

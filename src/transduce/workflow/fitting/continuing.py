@@ -57,8 +57,9 @@ class FromModel:
         Raises ConfigError where the recipe says another of its own.
         """
         base = self._base.config
+        any_dropout = config.training.dropout is not None
         for section in ("model", "tokenizer"):
-            _refuse_own(config, section)
+            _require_as_base(config, base, section, any_dropout)
         require_same_input(config, base, "model.from")
         start = {
             "from_": config.model.from_,
@@ -254,11 +255,20 @@ def _plain(side: object, key: str = "model.from") -> Tokenizer:
     )
 
 
-def _refuse_own(config: Config, section: str) -> None:
-    given = getattr(config, section).model_fields_set - {"from_", "new_symbols"}
-    if given:
-        name = sorted(given)[0]
-        raise ConfigError(f"{section}.{name} must be that of model.from: leave it out")
+def _require_as_base(config: Config, base: Config, section: str, any_dropout: bool) -> None:
+    """Raise ConfigError for an option of the model or tokenizers that is not the base's.
+
+    A recipe may say what the base was trained with, so one recipe serves for both; rates of dropout
+    are left out where ``training.dropout`` takes their place.
+    """
+    ignored = {"encoder": {"dropout"}, "decoder": {"dropout"}} if any_dropout else None
+    given = getattr(config, section).model_fields_set - {"from_", "new_symbols", "preset"}
+    own, there = (getattr(one, section).model_dump(exclude=ignored) for one in (config, base))
+    for name in sorted(given):
+        if own[name] != there[name]:
+            raise ConfigError(
+                f"{section}.{name} must be that of model.from: leave it out, or say the same"
+            )
 
 
 def _extended(base: Tokenizer, learnt: object, own: Sequence[str]) -> Tokenizer:
