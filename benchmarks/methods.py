@@ -2,8 +2,8 @@
 
     python -m benchmarks.methods g2p data.train=TRAIN data.dev=DEV --seconds 220 --output runs/kor
 
-Each method trains by the recipe and its own options. First it makes thirty steps, which say what one
-of its steps costs; then as many as fit into ``--seconds`` of one core, with the learning rate's
+Each method trains by the recipe and its own options. First it makes thirty steps, which say what
+one of its steps costs; then as many as fit into ``--seconds`` of one core, with the learning rate's
 schedule over just these. A method that makes two passes so makes half of the steps. The first is
 the plain recipe, and the others are compared with it on dev (``transduce compare``).
 ``--compare`` trains nothing, and compares what is there.
