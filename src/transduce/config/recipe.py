@@ -10,7 +10,10 @@ import yaml
 from pydantic import AfterValidator, ValidationError, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from transduce.config.audio import AudioConfig
+from transduce.config.agreement.guessed_frames import refuse_odd_frames
+from transduce.config.agreement.joined_sources import refuse_odd_inputs
+from transduce.config.agreement.refusals import refuse
+from transduce.config.agreement.unasked_options import refuse_unasked
 from transduce.config.base import Bounds, Name, Section
 from transduce.config.data import (
     DataConfig,
@@ -19,7 +22,7 @@ from transduce.config.data import (
     TokenizerKind,
     TokenizersConfig,
 )
-from transduce.config.model import ModelConfig, TransformerOptions
+from transduce.config.model import ModelConfig
 from transduce.config.presets import expand_preset
 from transduce.config.search import NeighboursConfig, SearchConfig
 from transduce.config.training import TrainingConfig
@@ -203,13 +206,15 @@ def require_agreement(config: Config) -> None:
 
     A model that goes on from another has that one's frontend.
     """
-    _refuse_unasked(config.training)
+    refuse_unasked(config.training)
     if config.training.teacher and config.training.target_subword_sampling:
         raise ConfigError(
             "training.target_subword_sampling must be 0 with training.teacher, which tells of "
             f"targets as they are cut; got {config.training.target_subword_sampling:g}"
         )
-    _refuse_odd_inputs(config)
+    data, model, training = config.data, config.model, config.training
+    refuse_odd_inputs(data, model, training, config.search)
+    refuse_odd_frames(data, model, training)
     if config.training.teacher and config.training.denoising == "spans":
         raise ConfigError(
             "training.denoising must be none or infilling with training.teacher, which tells of "
@@ -239,22 +244,23 @@ def require_agreement(config: Config) -> None:
             config.data.beside is None and not isinstance(config.data.source, int | str),
             "one column",
         ),
-        ("training.denoising", config.training.denoising, "none"),
+        (
+            "training.denoising",
+            config.training.denoising in ("infilling", "spans"),
+            "none or frames",
+        ),
         (
             "training.adversarial_symbols_weight",
             config.training.adversarial_symbols_weight > 0,
             "0",
         ),
-        ("model.encoder_from", config.model.encoder_from, "none"),
         (
             "data.tags",
             config.data.parts is not None and config.data.tags in ("source", "both"),
             "target or none",
         ),
     )
-    for key, wrong, wanted in refused:
-        if wrong:
-            raise ConfigError(f"{key} must be {wanted} where data.input is {kind}")
+    refuse(refused, f"data.input is {kind}")
 
 
 def require_one_input(config: Config, what: str) -> None:
@@ -263,100 +269,6 @@ def require_one_input(config: Config, what: str) -> None:
         raise ConfigError(
             f"{what} must be asked of a model whose source is one input; "
             "got one of two (data.beside)"
-        )
-
-
-def _refuse_odd_inputs(config: Config) -> None:
-    """What a source with two inputs cannot have, and an encoder of a second without one."""
-    data, model = config.data, config.model
-    if data.beside is None:
-        if model.beside is not None:
-            raise ConfigError("model.beside must be none where data.beside is none; got an encoder")
-        return
-    if model.beside is None:
-        raise ConfigError("model.beside must be given where data.beside is; got none")
-    frontend, kind = model.beside.frontend.kind, data.beside.kind
-    if (frontend == "embedding") != (kind == "text"):
-        wanted = "embedding" if kind == "text" else "one for frames"
-        raise ConfigError(
-            f"model.beside.frontend.kind must be {wanted} where data.beside is {kind}; "
-            f"got {frontend}"
-        )
-    columns = data.source if isinstance(data.source, list) else [data.source]
-    plain = all(isinstance(column, int | str) for column in columns)
-    learned = any(
-        isinstance(encoder, TransformerOptions) and encoder.positions == "learned"
-        for encoder in (model.encoder, model.beside.encoder)
-    )
-    refused = (
-        ("data.input", data.input.kind == "text", "audio or image (a text goes into data.beside)"),
-        ("data.source", len(columns) != 2 or not plain, "two columns, such as [0, 1],"),
-        ("data.target", data.target in columns, "another column than those of data.source"),
-        ("data.parts", data.parts is not None, "none"),
-        ("data.source_prefix", bool(data.source_prefix), "empty"),
-        (
-            "cut_at",
-            any(isinstance(one, AudioConfig) and one.cut_at is not None for one in data.inputs),
-            "none in data.input and data.beside",
-        ),
-        ("model.from", model.from_ is not None, "none"),
-        ("model.copy", model.copy_source, "false"),
-        ("model.ctc", model.ctc, "false"),
-        ("model.encoder.positions", learned, "of another kind than learned, in model.beside too,"),
-        ("search.max_source_length", config.search.max_source_length is not None, "none"),
-        ("training.mixup_weight", config.training.mixup_weight > 0, "0"),
-    )
-    for key, wrong, wanted in refused:
-        if wrong:
-            raise ConfigError(f"{key} must be {wanted} where data.beside is given")
-
-
-# Options that have no effect unless one of others is set.
-_OF_OTHERS = {
-    "teacher_weight": ("teacher",),
-    "teacher_temperature": ("teacher",),
-    "teacher_outputs": ("teacher",),
-    "teacher_folder": ("teacher",),
-    "simcut_share": ("simcut_weight",),
-    "adversarial_symbols_share": ("adversarial_symbols_weight",),
-    "mixup_alpha": ("mixup_weight",),
-    "risk_method": ("risk_weight",),
-    "risk_metric": ("risk_weight",),
-    "risk_samples": ("risk_weight",),
-    "risk_sharpness": ("risk_weight",),
-    "denoising_share": ("denoising",),
-    "denoising_span": ("denoising",),
-    "adversarial_size": ("adversarial_weight", "virtual_adversarial_weight"),
-}
-
-
-def _refuse_unasked(training: TrainingConfig) -> None:
-    """Options of what a recipe does not do."""
-    for name, others in _OF_OTHERS.items():
-        value = getattr(training, name)
-        asked = any(getattr(training, other) for other in others)
-        if not asked and value != TrainingConfig.model_fields[name].default:
-            wanted = " and ".join(f"training.{other}" for other in others)
-            raise ConfigError(f"training.{name} must be left out without {wanted}; got {value}")
-    if training.matrix_learning_rate is not None and training.optimizer != "muon":
-        raise ConfigError(
-            "training.matrix_learning_rate must be left out without training.optimizer muon; "
-            f"got {training.matrix_learning_rate:g}"
-        )
-    if training.risk_method == "reinforcement":
-        _refuse_odd_reinforcement(training)
-
-
-def _refuse_odd_reinforcement(training: TrainingConfig) -> None:
-    if training.risk_samples < 2:
-        raise ConfigError(
-            "training.risk_samples must be at least 2 with training.risk_method reinforcement, "
-            f"which compares them; got {training.risk_samples}"
-        )
-    if training.risk_sharpness != TrainingConfig.model_fields["risk_sharpness"].default:
-        raise ConfigError(
-            "training.risk_sharpness must be left out with training.risk_method reinforcement; "
-            f"got {training.risk_sharpness:g}"
         )
 
 

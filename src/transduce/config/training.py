@@ -88,8 +88,8 @@ class TrainingConfig(Section):
     target_subword_sampling: Probability = 0.0
     # Spans of sources hidden: infilling writes the whole target (Lewis et al. 2020), spans what was
     # hidden (Raffel et al. 2020)
-    denoising: Literal["infilling", "spans"] | None = None
-    denoising_share: Annotated[float, Bounds(gt=0, lt=1)] = 0.3  # of tokens that are hidden
+    denoising: Literal["infilling", "spans", "frames"] | None = None
+    denoising_share: Annotated[float, Bounds(gt=0, lt=1)] = 0.3  # of tokens or frames, hidden
     denoising_span: Annotated[float, Bounds(ge=1, le=1000)] = 3.0  # tokens of a span, in the mean
     tag_orders: Count = 1  # orders in which a source's tags are read, an epoch each
     average: Literal["none", "ema", "last"] = "ema"

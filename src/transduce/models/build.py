@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
+import torch
 from torch import Tensor
 
 from transduce.config import (
@@ -39,6 +40,7 @@ from transduce.models.linear_recurrent_encoder import LinearRecurrentEncoder
 from transduce.models.recurrent import RecurrentDecoder, RecurrentEncoder
 from transduce.models.seq2seq import Decoder, Embedding, Encoder, Frontend, OutputLayer, Seq2Seq
 from transduce.models.transformer import TransformerDecoder, TransformerEncoder
+from transduce.modules.frontends.frame_output import FrameOutput
 from transduce.modules.frontends.frontend import (
     ConvolutionFrontend,
     LinearFrontend,
@@ -61,6 +63,7 @@ def build_model(
     *,
     picture_channels: Sequence[int] = (1, 1),
     beside_size: int | None = None,
+    guesses_frames: bool = False,
 ) -> Seq2Seq:
     """A model with fresh weights, drawn from torch's global generator.
 
@@ -68,7 +71,8 @@ def build_model(
     is for frames. ``copy_map`` int64 ``[source_size]`` is needed where ``model.copy`` is true (see
     ``models.copying.copy_map``). Frontends for pictures know from ``picture_channels`` how the
     numbers of a column stand, of each input. ``beside_size`` is as ``source_size``, of the second
-    input, where a source has two. Raises ConfigError where options contradict each other.
+    input, where a source has two. ``guesses_frames`` asks for an output that does. Raises
+    ConfigError where options contradict each other.
     """
     entrance = _build_entrance(config, source_size, picture_channels[0])
     target_embedding = Embedding(
@@ -91,7 +95,8 @@ def build_model(
     if config.copy_source:
         pointer = _build_pointer(config, decoder.width, target_embedding.weight.shape[1], copy_map)
     ctc = CTCOutput(encoder.width, target_size, config.ctc_positions) if config.ctc else None
-    return Seq2Seq(entrance, encoder, target_embedding, decoder, output, pointer, ctc)
+    frames = _build_frame_output(entrance, encoder.width, source_size) if guesses_frames else None
+    return Seq2Seq(entrance, encoder, target_embedding, decoder, output, pointer, ctc, frames)
 
 
 def _build_entrance(
@@ -136,6 +141,15 @@ def _build_entrance(
                 width=width,
                 dropout=dropout,
             )
+
+
+def _build_frame_output(
+    entrance: Embedding | Frontend, width: int, source_size: int
+) -> FrameOutput:
+    if isinstance(entrance, Embedding):
+        raise ConfigError("training.denoising must be another than frames for tokens; got frames")
+    one = torch.ones(1, dtype=torch.int64)
+    return FrameOutput(width, entrance.cells(torch.zeros(1, 1, source_size), one).shape[2])
 
 
 def _build_encoder(config: EncoderConfig, input_width: int) -> Encoder:

@@ -8,11 +8,13 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from transduce.errors import ModelError
 from transduce.interfaces import PADDING, Memory, Source
 from transduce.models.copying import PointerGenerator
 from transduce.models.ctc import CTCOutput
 from transduce.models.state import DecoderState
 from transduce.modules.dropout import Dropout
+from transduce.modules.frontends.frame_output import FrameOutput
 
 __all__ = ["Decoder", "Embedding", "Encoder", "Frontend", "OutputLayer", "Seq2Seq", "entered"]
 
@@ -24,6 +26,10 @@ class Frontend(Protocol):
 
     def __call__(self, frames: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Vectors and their lengths, int64 ``[B]``."""
+        ...
+
+    def cells(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        """The numbers that each vector stands for, ``[B, S', W]``, zero beyond the lengths."""
         ...
 
 
@@ -124,6 +130,7 @@ class Seq2Seq(nn.Module):
         output: OutputLayer,
         pointer: PointerGenerator | None = None,
         ctc: CTCOutput | None = None,
+        frame_output: FrameOutput | None = None,
     ) -> None:
         super().__init__()
         self.frontend: Frontend | None = None
@@ -137,6 +144,7 @@ class Seq2Seq(nn.Module):
         self.output = output
         self.pointer = pointer
         self.ctc = ctc
+        self.frame_output = frame_output
 
     @property
     def entrance(self) -> Embedding | Frontend:
@@ -173,6 +181,16 @@ class Seq2Seq(nn.Module):
     def ctc_log_probs(self, state: DecoderState) -> Tensor | None:
         """Log-probabilities of the CTC output, float32 ``[B, S·K, V]``; None without one."""
         return None if self.ctc is None else self.ctc(state.memory)
+
+    def guessed_frames(self, state: DecoderState) -> Tensor | None:
+        """What each vector of the memory stands for, ``[B, S', W]``; None without the output."""
+        return None if self.frame_output is None else self.frame_output(state.memory.vectors)
+
+    def frame_cells(self, source: Source) -> Tensor:
+        """The same of the frames as they are. Raises ModelError where sources are tokens."""
+        if self.frontend is None:
+            raise ModelError("source must be frames for this; the model reads tokens")
+        return self.frontend.cells(source.frames, source.lengths)
 
     def step(self, tokens: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """Read int64 ``[N, T]``, give logits ``[N, T, V]`` for the token after each.

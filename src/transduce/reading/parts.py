@@ -21,7 +21,8 @@ class Part:
 
     ``data`` says how its files are read, their paths as they are to be opened. The tags are
     symbols (``⟪ice⟫``), "" where none stands on that side; ``target_reversed`` where targets are
-    read from right to left, so that what the decoder writes first is the text's end.
+    read from right to left, so that what the decoder writes first is the text's end. Without
+    ``targets`` sources alone are learnt from: whatever stands beside them is as if it were nothing.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Part:
     target_tag: str = ""
     weight: float = 1.0
     target_reversed: bool = False
+    targets: bool = True
 
     def source(self, text: str) -> str:
         """A source with the part's tag, and ``data.source_prefix``, in front."""
@@ -37,11 +39,13 @@ class Part:
 
     def target(self, text: str) -> str:
         """A target with the part's tag where it becomes the decoder's first token."""
+        if not self.targets:
+            return ""
         return text + self.target_tag if self.target_reversed else self.target_tag + text
 
     def tagged(self, pairs: Iterator[Pair]) -> Iterator[Pair]:
         """Pairs as the model reads them."""
-        if not (self.source_tag or self.target_tag or self.data.source_prefix):
+        if self.targets and not (self.source_tag or self.target_tag or self.data.source_prefix):
             return pairs
         return (
             Pair(self.source(pair.source), self.target(pair.target or ""), pair.file, pair.line)
@@ -56,7 +60,7 @@ def parts_of(config: Config) -> dict[str, Part]:
     """All parts by name, in the recipe's order; one named "" where the data is no mixture."""
     read = part_data(config.data)
     if config.data.parts is None:
-        return {"": Part("", read[""])}
+        return {"": Part("", read[""], targets=config.training.denoising != "frames")}
     on_source = config.data.tags in ("source", "both")
     on_target = config.data.tags in ("target", "both")
     parts = {}

@@ -8,7 +8,7 @@ from typing import Any
 
 from transduce.config import Config, EngineChoice, NeighboursConfig
 from transduce.engine import fast_stepper
-from transduce.errors import EngineError
+from transduce.errors import EngineError, ModelError
 from transduce.interfaces import Stepper
 from transduce.models.seq2seq import Seq2Seq
 from transduce.neighbours import Nearest, NeighbourStepper, StateIndex
@@ -52,8 +52,14 @@ class FastForm:
     def stepper(self, choice: EngineChoice, neighbours: NeighboursConfig) -> Stepper[Any]:
         """The model in evaluation mode. Made again for another engine, device or index.
 
-        Raises EngineError where the engine cannot be had, ModelError where the index cannot.
+        Raises EngineError where the engine cannot be had, ModelError where the index cannot, and
+        for a model that only guesses frames.
         """
+        if self.model.frame_output is not None:
+            raise ModelError(
+                "model must be one that writes; got one that guesses hidden frames "
+                "(training.denoising): begin a run with its encoder (model.encoder_from)"
+            )
         if self.model.training:
             self.model.eval()
         key = (choice, str(self.model.device), neighbours)

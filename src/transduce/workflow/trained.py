@@ -106,12 +106,16 @@ class TrainedModel:
     @classmethod
     def fresh(cls, config: Config, source: SourceSide, target: SideTokenizer) -> TrainedModel:
         """An untrained model between its sides. Raises ConfigError."""
-        reader, symbols = reader_of(source, config), None
+        symbols, reader = None, reader_of(source, config)
         if config.model.copy_source and (own := reader.tokenizer) is not None:
             symbols = copy_map(own.symbols(range(own.size)), target.symbols(range(target.size)))
-        sizes, second = (reader.width, target.size, symbols), reader.second_width
-        channels = config.data.picture_channels
-        model = build_model(config.model, *sizes, picture_channels=channels, beside_size=second)
+        model = build_model(
+            config.model,
+            *(reader.width, target.size, symbols),
+            picture_channels=config.data.picture_channels,
+            beside_size=reader.second_width,
+            guesses_frames=config.training.denoising == "frames",
+        )
         return cls(config, source, target, model)
 
     @property

@@ -1,12 +1,14 @@
 """Frontends: from frames (columns of a spectrogram) to the vectors that an encoder reads.
 
 Each takes frames ``[B, S, F]``, whatever stands beyond their lengths, and int64 lengths ``[B]``;
-it gives vectors ``[B, S', E]`` and their lengths ``[B]``. What a convolution sees
+it gives vectors ``[B, S', E]`` and their lengths ``[B]``, and by ``cells`` the numbers that each
+vector stands for, ``[B, S', W]``. What a convolution sees
 beyond a sentence's end is zero in every layer, so that nothing hangs on the neighbours.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -14,7 +16,13 @@ from torch import Tensor, nn
 
 from transduce.modules.dropout import Dropout
 
-__all__ = ["ConvolutionFrontend", "LinearFrontend", "SubsamplingFrontend", "hide_padding"]
+__all__ = [
+    "ConvolutionFrontend",
+    "LinearFrontend",
+    "SubsamplingFrontend",
+    "hide_padding",
+    "joined_frames",
+]
 
 
 def hide_padding(vectors: Tensor, lengths: Tensor) -> Tensor:
@@ -23,6 +31,16 @@ def hide_padding(vectors: Tensor, lengths: Tensor) -> Tensor:
     padding = positions >= lengths[:, None]
     # [B, S] → [B, S, 1, …], as many axes as the vectors have
     return vectors.masked_fill(padding.view(*padding.shape, *[1] * (vectors.ndim - 2)), 0)
+
+
+def joined_frames(frames: Tensor, lengths: Tensor, count: int) -> Tensor:
+    """Frames ``[B, S, F]``, ``count`` side by side: ``[B, ⌈S / count⌉, count·F]``, zero beyond
+    their lengths (int64 ``[B]``).
+    """
+    frames = hide_padding(frames, lengths)
+    frames = nn.functional.pad(frames, (0, 0, 0, -frames.shape[1] % count))
+    B, S, F = frames.shape
+    return frames.reshape(B, S // count, count * F)  # [B, S, F] → [B, S', count·F]
 
 
 def _shortened(lengths: Tensor, stride: int) -> Tensor:
@@ -45,6 +63,10 @@ class LinearFrontend(nn.Module):
         """``[B, S, F]`` to ``[B, S, E]`` and the same lengths."""
         vectors = self.project(frames.to(self.project.weight.dtype))
         return hide_padding(self.dropout(vectors), lengths), lengths
+
+    def cells(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        """The frames, ``[B, S, F]``."""
+        return hide_padding(frames, lengths)
 
 
 class ConvolutionFrontend(nn.Module):
@@ -89,6 +111,10 @@ class ConvolutionFrontend(nn.Module):
             vectors = hide_padding(moved.transpose(1, 2), lengths)  # [B, S, E]
         return self.dropout(vectors), lengths
 
+    def cells(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        """As many frames as all strides pass over, ``[B, S', R·F]``."""
+        return joined_frames(frames, lengths, math.prod(self.strides))
+
 
 class SubsamplingFrontend(nn.Module):
     """Convolutions over time and frequency, each halving both, and one affine map.
@@ -125,6 +151,10 @@ class SubsamplingFrontend(nn.Module):
             picture = hide_padding(moved.transpose(1, 2), lengths)  # [B, S, C, F]
         vectors = self.project(picture.flatten(2))  # [B, S, C·F]
         return hide_padding(self.dropout(vectors), lengths), lengths
+
+    def cells(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        """``2^L`` frames each, ``[B, S', 2^L·F]``."""
+        return joined_frames(frames, lengths, 2 ** len(self.layers))
 
 
 def _kaiming(layer: nn.Conv1d | nn.Conv2d) -> nn.Module:

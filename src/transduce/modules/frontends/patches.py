@@ -91,3 +91,7 @@ class PatchFrontend(nn.Module):
         vectors = vectors + positions.to(vectors.dtype)
         # [B, columns, rows, D] → [B, columns·rows, D]
         return hide_padding(self.dropout(vectors.flatten(1, 2)), lengths), lengths
+
+    def cells(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        """The pixels of each patch, ``[B, S', C·h·w]``."""
+        return self.cut(frames, lengths)[0].flatten(1, 2)  # [B, columns, rows, pixels] → …

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from transduce.modules.dropout import Dropout
-from transduce.modules.frontends.frontend import hide_padding
+from transduce.modules.frontends.frontend import hide_padding, joined_frames
 from transduce.modules.functional import linear
 
 __all__ = ["PictureConvolution"]
@@ -86,3 +86,7 @@ class PictureConvolution(nn.Module):
             picture = hide_padding(block(picture), lengths)
         vectors = self.project(picture.flatten(2))  # [B, S, Y·C]
         return hide_padding(self.dropout(vectors), lengths), lengths
+
+    def cells(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        """The columns of pixels that all strides pass over, ``[B, S', X·C·Y]``."""
+        return joined_frames(frames, lengths, self.cell_width)

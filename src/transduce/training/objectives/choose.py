@@ -11,6 +11,7 @@ from transduce.errors import ConfigError
 from transduce.models.seq2seq import Seq2Seq
 from transduce.modules.dropout import Dropout
 from transduce.training.chunks.cut import draws_elsewhere
+from transduce.training.masking.masked_frames import masked_frames
 from transduce.training.objectives.cross_entropy import CrossEntropy
 from transduce.training.objectives.ctc import CTC
 from transduce.training.objectives.distillation import Distillation, Teaching
@@ -37,14 +38,16 @@ def choose_objectives(
     cost: Cost | None = None,
     first_tag: int | None = None,
 ) -> tuple[Weighted, ...]:
-    """Cross-entropy of the decoder; by their shares, what a teacher says in the place of the
-    references, and the CTC output of a model that has one; what regularizes the decoder is added,
-    and the risk of its outputs by their ``cost``, where that is told. Source symbols from
-    ``first_tag`` on are tags; None: there are none.
+    """Masked frames alone; or cross-entropy of the decoder; by their shares, what a teacher says in
+    the place of the references, and the CTC output of a model that has one; what regularizes the
+    decoder is added, and the risk of its outputs by their ``cost``, where that is told. Source
+    symbols from ``first_tag`` on are tags; None: there are none.
 
     Raises ConfigError where R-Drop is to compare passes that do not differ, or mixup to mix what a
     model copies.
     """
+    if config.denoising == "frames":
+        return (Weighted(1.0, masked_frames(config)),)
     ctc = config.ctc_weight if model.ctc is not None else 0.0
     taught = config.teacher_weight if teaching is not None else 0.0
     if config.r_drop_weight and not _has_dropout(model):

@@ -44,6 +44,11 @@ class FromModel:
         """Raises ModelError where its tokenizers belong to parts of a mixture."""
         if not isinstance(base.model, Seq2Seq):
             raise ModelError("model.from must be of a family with modules of ours")
+        if base.model.frame_output is not None:
+            raise ModelError(
+                "model.from must be a model that writes; got one that guesses hidden frames: "
+                "model.encoder_from takes its encoder"
+            )
         self._base = base
         own = base.reader.tokenizer
         self._source = None if own is None else _plain(own)  # None: recordings, pictures
@@ -68,6 +73,7 @@ class FromModel:
         }
         given = config.training.model_fields_set
         kept = {name: getattr(base.training, name) for name in _KEPT if name not in given}
+        files = _merged(base.data.input, config.data.input)
         own = config.search.model_fields_set
         search = {f"search.{name}": getattr(config.search, name) for name in own}
         return config.model_copy(
@@ -76,17 +82,9 @@ class FromModel:
                 "tokenizer": base.tokenizer,
                 "training": config.training.model_copy(update=kept),
                 "search": base.updated(search).search,
-                "data": config.data.model_copy(
-                    update={**self._prefix(config), "input": self._input(config)}
-                ),
+                "data": config.data.model_copy(update={**self._prefix(config), "input": files}),
             }
         )
-
-    def _input(self, config: Config) -> InputConfig:
-        own = config.data.input
-        said = {name: getattr(own, name) for name in own.model_fields_set}
-        merged: InputConfig = self._base.config.data.input.model_copy(update=said)
-        return merged
 
     def _prefix(self, config: Config) -> dict[str, str]:
         given = "source_prefix" in config.data.model_fields_set
@@ -160,10 +158,12 @@ class FromEncoder:
         if not isinstance(base.model, Seq2Seq):
             raise ModelError("model.encoder_from must be of a family with modules of ours")
         self._base = base
-        self._source = _plain(base.source_tokenizer, "model.encoder_from")
+        own = base.reader.tokenizer
+        self._source = None if own is None else _plain(own, "model.encoder_from")
 
     def config(self, config: Config) -> Config:
-        """A recipe with the base's encoder and source tokenizer; dropout is the recipe's.
+        """A recipe with the base's encoder, and source tokenizer or frontend and how files are
+        read; dropout and augmentation are the recipe's.
 
         Raises ConfigError where it says others.
         """
@@ -178,19 +178,25 @@ class FromEncoder:
             )
         own, tokenizers = config.model, config.tokenizer
         encoder = own.encoder if "encoder" in own.model_fields_set else base.model.encoder
+        frontend = own.frontend if "frontend" in own.model_fields_set else base.model.frontend
+        said_source = "source" in tokenizers.model_fields_set
+        source = tokenizers.source if said_source else base.tokenizer.source
+        files = _merged(base.data.input, config.data.input)
         known = base.model
         for key, said, wanted in (
             ("model.encoder", _shape(encoder), _shape(known.encoder)),
+            ("model.frontend", frontend, known.frontend),
             ("model.embedding_width", own.embedding_width, known.embedding_width),
             ("model.scale_embeddings", own.scale_embeddings, known.scale_embeddings),
-            ("tokenizer.source", tokenizers.source, base.tokenizer.source),
+            ("tokenizer.source", source, base.tokenizer.source),
+            ("data.input", _frames_of(files), _frames_of(base.data.input)),
         ):
-            given = key != "tokenizer.source" or "source" in tokenizers.model_fields_set
-            if given and said != wanted:
+            if said != wanted:
                 raise ConfigError(f"{key} must be that of model.encoder_from; got another")
-        model = own.model_copy(update={"encoder": encoder})
-        taken = tokenizers.model_copy(update={"source": base.tokenizer.source})
-        return config.model_copy(update={"model": model, "tokenizer": taken})
+        model = own.model_copy(update={"encoder": encoder, "frontend": frontend})
+        taken = tokenizers.model_copy(update={"source": source})
+        data = config.data.model_copy(update={"input": files})
+        return config.model_copy(update={"model": model, "tokenizer": taken, "data": data})
 
     def tokenizers(self, config: Config, learn: Tokenizers | None) -> Tokenizers:
         """The base's for sources, with the new symbols that ``learn`` found; ``learn``'s for
@@ -198,6 +204,8 @@ class FromEncoder:
         """
         if learn is None:
             raise ValueError("tokenizers of targets must have been learnt")
+        if self._source is None:
+            return learn
         source = _extended(self._source, learn[0], ())
         return source, source if config.tokenizer.shared else learn[1]
 
@@ -209,12 +217,15 @@ class FromEncoder:
         """Give a fresh model the base's encoder. Raises ModelError where it does not fit."""
         before = {name: floats_of(w) for name, w in named_weights(self._base.model).items()}
         own = dict(named_weights(trained.model))
-        rows = _origins(self._source, _plain(trained.source_tokenizer, "model.encoder_from"))
+        rows: list[int | None] = []
+        if self._source is not None:
+            now = _plain(trained.source_tokenizer, "model.encoder_from")
+            rows = _origins(self._source, now)
         taken = 0
         for name in own:
             if name == "source_embedding.weight":
                 own[name] = _grown(before[name], rows)
-            elif name.startswith("encoder."):
+            elif name.startswith(("encoder.", "frontend.")):
                 if name not in before:
                     raise ModelError(f"model.encoder_from must hold {name}; it does not")
                 own[name] = before[name]
@@ -224,15 +235,31 @@ class FromEncoder:
         with torch.no_grad():
             set_weights(trained.model, own)
         new, all_weights = rows.count(None), sum(w.numel() for w in own.values())
+        before_it, symbols = "frontend", ""
+        if self._source is not None:
+            before_it = "source embedding"
+            symbols = f"; {new:,} of {len(rows):,} source symbols are new"
         return [
-            f"from {self._base.config.name}: encoder and source embedding, {taken:,} of "
-            f"{all_weights:,} weights; {new:,} of {len(rows):,} source symbols are new"
+            f"from {self._base.config.name}: encoder and {before_it}, {taken:,} of "
+            f"{all_weights:,} weights{symbols}"
         ]
 
 
 def _shape(encoder: EncoderConfig) -> dict[str, object]:
     """All but dropout, which is no matter of weights."""
     return encoder.model_dump(exclude={"dropout", "attention_dropout"})
+
+
+def _frames_of(files: InputConfig) -> dict[str, object]:
+    """All that files become frames by; what augmentation does to them is no matter of weights."""
+    return files.model_dump(exclude={"augmentation"})
+
+
+def _merged(base: InputConfig, own: InputConfig) -> InputConfig:
+    """The base's options, with those that a recipe says."""
+    said = {name: getattr(own, name) for name in own.model_fields_set}
+    merged: InputConfig = base.model_copy(update=said)
+    return merged
 
 
 def require_same_input(config: Config, other: Config, key: str) -> None:

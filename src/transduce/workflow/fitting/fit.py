@@ -22,19 +22,22 @@ from transduce.config import Config, require_agreement
 from transduce.errors import CheckpointError, ConfigError, DataError, TrainingError
 from transduce.files import changing, place
 from transduce.models.lora import add_low_rank, merge_low_rank
+from transduce.models.seq2seq import Seq2Seq
 from transduce.models.storage import load_weights
 from transduce.reading.pair_files import Pair
 from transduce.training.distributed import launched_processes
 from transduce.training.freezing import freeze
 from transduce.training.inputs import Score
 from transduce.training.loop import train
+from transduce.training.masking.frame_score import FrameScore
+from transduce.training.masking.masked_frames import masked_frames
 from transduce.training.objectives.choose import choose_objectives
 from transduce.training.record.position import TrainingRecord
 from transduce.training.record.progress import Progress
 from transduce.workflow.confidence.confidence_fitting import LEAST_EXAMPLES, fit_confidence_on
 from transduce.workflow.corpora.corpora import Corpora
 from transduce.workflow.corpora.survey import Seen, Tokenizers, survey
-from transduce.workflow.evaluate import DevScorer
+from transduce.workflow.evaluate import DevScorer, pair_batches
 from transduce.workflow.fitting.beginning import (
     Beginning,
     LearntFrom,
@@ -211,7 +214,18 @@ def _choose_what_learns(trained: TrainedModel, *, grown: bool) -> None:
             )
         learning = ("source_embedding.", "target_embedding.", "output.") if grown else ()
         add_low_rank(trained.model, training.lora_rank, training.lora_alpha, learning=learning)
-    freeze(trained.model, training.freeze)
+    unused = () if training.denoising != "frames" else _without_encoder(trained.model)
+    freeze(trained.model, (*training.freeze, *unused))
+
+
+def _without_encoder(model: Seq2Seq) -> Iterator[str]:
+    """Modules that take no part where frames are guessed."""
+    for name, module in model.named_children():
+        if (
+            name not in ("frontend", "encoder", "frame_output")
+            and next(module.parameters(), None) is not None
+        ):
+            yield name
 
 
 def _sampler(config: Config, corpora: Corpora, corpus: Corpus) -> MixtureSampler | None:
@@ -236,6 +250,10 @@ def _refuse_emptied(corpora: Corpora, corpus: Corpus) -> None:
 
 def dev_scorer(trained: TrainedModel, corpora: Corpora) -> Score:
     """What scores a model on the dev data that its recipe names."""
+    training = trained.config.training
+    if training.denoising == "frames":
+        batches = pair_batches(trained, corpora.dev, None)
+        return FrameScore(trained.model, batches, masked_frames(training), training.seed)
     if not corpora.parts:
         return DevScorer(trained, corpora.dev)
     return MixtureScorer(trained, corpora.dev_by_part())
@@ -250,6 +268,8 @@ def _confidence(
     most = trained.config.evaluation.confidence
     examples = corpora.unlearnt_dev(leaked, LEAST_EXAMPLES)
     count = sum(min(most, len(own)) for own in examples.values())
+    if trained.config.training.denoising == "frames":
+        return None
     if count < LEAST_EXAMPLES or record.stopped == "interrupted":
         return None
     try:

@@ -53,8 +53,10 @@ def _of_part(
             f"the first pair looks like the names of columns ({first.source}, {first.target}): "
             "data.header=true reads it as that"
         )
-    yield from _whole_symbols("target", config.target_tokenizer, [p.target or "" for p in pairs])
-    yield from _unseen("target", target, config.target_tokenizer, _targets(part.dev))
+    if part.part.targets:
+        texts = [pair.target or "" for pair in pairs]
+        yield from _whole_symbols("target", config.target_tokenizer, texts)
+        yield from _unseen("target", target, config.target_tokenizer, _targets(part.dev))
     if (reads := trained.reader.tokenizer) is not None:
         source = coder(reads, part.part.name)
         texts = [without_tags(pair.source) for pair in pairs]

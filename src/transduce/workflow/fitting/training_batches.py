@@ -66,7 +66,7 @@ def masking(trained: TrainedModel) -> list[MaskedSpans]:
     Raises ConfigError where targets cannot be pieces of sources.
     """
     training = trained.config.training
-    if training.denoising is None:
+    if training.denoising in (None, "frames"):
         return []
     only_spans, source = training.denoising == "spans", trained.source_tokenizer
     if only_spans and source.to_json() != trained.target_tokenizer.to_json():
