@@ -272,8 +272,7 @@ SENTENCES_ZH: Mapping[str, Mapping[str, str]] = {
         "word_dropout": "解码器输入词元中被隐藏的比例。",
         "source_word_dropout": "源端词元中被隐藏的比例。",
         "switchout_temperature": "SwitchOut：多少源端词元换成随机词元；1 约为每两句换一个。",
-        "denoising": "遮盖源端的片段，每轮不同；infilling：目标不变；spans：目标是被遮盖的内容；"
-        "frames：只由编码器猜测录音或图片中被遮盖的帧。",
+        "denoising": "遮盖源端的片段；infilling：目标不变；spans、frames：学习被遮盖的内容或帧。",
         "denoising_share": "源端词元（或帧）中被遮盖的比例。",
         "denoising_span": "一个被遮盖片段的平均词元数（或帧数）。",
         "source_subword_sampling": "源文本每轮重新切分：bpe 舍弃合并的概率，unigram 概率的指数。",
