@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from architectures import ARCHITECTURES, SYMBOLS, make_model, make_source
 from transduce.config import SearchConfig
 from transduce.engine import fast_stepper
-from transduce.errors import ModelError, SearchError
+from transduce.errors import EngineError, ModelError, SearchError
 from transduce.interfaces import END
 from transduce.kernels.running import native_search
+from transduce.kernels.running.runner import Runner
 from transduce.models.seq2seq import Seq2Seq
 from transduce.search import Constraints, Hypothesis, decode
 from transduce.training.chunks.team import torch_threads
@@ -198,3 +199,14 @@ def test_two_searches_at_once():
         found = list(pool.map(lambda one: decode(engine, make_source(SOURCES), one), options))
     for number, outputs in enumerate(found):
         assert outputs == expected[number % 3]
+
+
+def test_a_sentence_that_was_not_searched_is_no_empty_output(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kernels()
+    model = talkative("lstm-feeding", 1, -5.0)
+    stepper = fast_stepper(model, "float32")
+    monkeypatch.setattr(Runner, "search", lambda *given, **named: None)
+    with pytest.raises(EngineError, match="a search must give each sentence an output"):
+        decode(stepper, make_source([[5, 6]]), SearchConfig())

@@ -277,8 +277,8 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "source_word_dropout": "Share of the source's tokens that are hidden.",
         "switchout_temperature": "SwitchOut: how many source tokens are replaced by random ones; "
         "1 is about every second sentence.",
-        "denoising": "Spans of sources are hidden: `infilling` keeps targets; `spans` and `frames` learn "
-        "what is hidden.",
+        "denoising": "Spans of sources are hidden: `infilling` keeps targets; `spans` and `frames` "
+        "learn what is hidden.",
         "denoising_share": "Share of the source's tokens or frames that are hidden.",
         "denoising_span": "Tokens of a hidden span, in the mean, or frames.",
         "source_subword_sampling": "Sources are cut anew each epoch: share of merges left "

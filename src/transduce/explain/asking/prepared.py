@@ -10,6 +10,7 @@ import torch
 from transduce.audio.log_mel import mel_edges
 from transduce.config.audio import AudioConfig
 from transduce.errors import DataError
+from transduce.explain.asking.own_modules import own_modules
 from transduce.explain.asking.question import Question
 from transduce.explain.asking.subject import Subject, blank_tokens
 from transduce.explain.asking.units import Units, cells, edges, symbols, words
@@ -49,8 +50,8 @@ class Prepared:
     canvas: Canvas | None = None
 
     def subject(self, trained: TrainedModel, question: Question, other: Question | None) -> Subject:
-        """The function of a question that a model answers."""
-        model = trained.model if isinstance(trained.model, Seq2Seq) else None
+        """The function of a question that a model answers, with modules of its own."""
+        model = own_modules(trained.model) if isinstance(trained.model, Seq2Seq) else None
         stepper = trained.stepper() if model is None else model
         sizes = (
             0 if trained.reader.in_files else trained.reader.width,

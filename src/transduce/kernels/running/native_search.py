@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from transduce.errors import ModelError, SearchError
+from transduce.errors import EngineError, ModelError, SearchError
 from transduce.interfaces import BEGIN, END, BeamPlan, Ended
 from transduce.kernels.border import Checked, Held
 from transduce.kernels.running.runner import Extent, Runner
@@ -230,7 +230,8 @@ class _Outputs:
         try:
             self._tokens = np.empty((*shape, length), np.int64)
             self._token_scores = np.empty((*shape, length), np.float32)
-            self._lengths = np.empty(shape, np.int64)
+            # Not what memory held: a sentence that nobody searched is no empty output.
+            self._lengths = np.full(shape, _NOT_THERE, np.int64)
             self._scores = np.empty(shape, np.float64)
             self._finished = np.empty(shape, np.uint8)
         except (MemoryError, ValueError, OverflowError):
@@ -251,7 +252,12 @@ class _Outputs:
         )
 
     def read(self) -> list[list[Ended]]:
-        """Outputs that are there; the native side writes -1 as the length of others."""
+        """Outputs that are there; the native side writes -1 as the length of others.
+
+        Raises EngineError where a sentence has none, which no search leaves so.
+        """
+        if (self._lengths[:, 0] < 0).any():
+            raise EngineError("a search must give each sentence an output; got none for one")
         return [
             [
                 self._one(sentence, rank, length)

@@ -22,6 +22,8 @@ def answers_of(shares: Sequence[PackShare]) -> Answers:
     sources = [source for share in shares for source in share.sources]
     try:
         outputs = first.model.answer(first.asked, sources)
+        if len(outputs) != len(sources) or not all(outputs):
+            raise RuntimeError("a model must answer every source")
     except Exception as error:
         if len(shares) == 1:
             return [_said(error)]
