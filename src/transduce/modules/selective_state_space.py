@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn.functional import pad
 from torch.utils.checkpoint import checkpoint
 
 from transduce.kernels.selective_scan import (
@@ -80,15 +81,20 @@ class SelectiveStateSpace(nn.Module):
 
     def _convolved(self, values: Tensor) -> Tensor:
         """``[B, S, E]``: each channel over its last positions in the order in which it reads."""
-        taps, half = self.taps.view(_TAPS, -1), self.width // 2  # [4 · E] → [4, E]
-        S, before = values.shape[1], _TAPS - 1
-        padded = nn.functional.pad(values, (0, 0, before, before))
-        total: Tensor = self.taps_bias
-        for tap in range(_TAPS):
-            onwards = padded[:, tap : tap + S, :half]
-            back = padded[:, 2 * before - tap : 2 * before - tap + S, half:]
-            total = total + taps[tap] * torch.cat([onwards, back], 2)  # [B, S, E]
-        return total
+        taps, half = _exact(self.taps).view(_TAPS, -1), self.width // 2  # [4 · E] → [4, E]
+        bias, before = _exact(self.taps_bias), _TAPS - 1
+        rows = values.transpose(1, 2)  # [B, S, E] → [B, E, S]
+        with torch.autocast(values.device.type, enabled=False):
+            onwards = _each_over(pad(rows[:, :half], (before, 0)), taps[:, :half], bias[:half])
+            behind = taps[:, half:].flip(0)
+            back = _each_over(pad(rows[:, half:], (0, before)), behind, bias[half:])
+        return torch.cat([onwards, back], 1).transpose(1, 2).contiguous()  # [B, S, E]
+
+
+def _each_over(rows: Tensor, taps: Tensor, bias: Tensor) -> Tensor:
+    """Channels ``[B, h, S + K − 1]``, each by itself, with weights ``[K, h]`` to ``[B, h, S]``."""
+    weight = taps.t()[:, None]  # [K, h] → [h, 1, K]
+    return nn.functional.conv1d(rows, weight, bias, groups=len(weight))
 
 
 def _exact(numbers: Tensor) -> Tensor:
