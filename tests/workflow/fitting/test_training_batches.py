@@ -90,7 +90,7 @@ def test_losses_are_those_of_what_is_hidden(tmp_path: Path) -> None:
         ({"source_subword_sampling": 0.1}, {"kind": "audio"}, r"must be 0 where .* is audio"),
         ({"source_word_dropout": 0.1}, {"kind": "audio"}, r"must be 0 where .* is audio"),
         ({"switchout_temperature": 1}, {"kind": "audio"}, r"must be none where .* is audio"),
-        ({"denoising": "infilling"}, {"kind": "audio"}, r"must be none or frames where .* is audio"),
+        ({"denoising": "infilling"}, {"kind": "audio"}, r"must be none or frames where"),
         (
             {"denoising_share": 0.2},
             {},
