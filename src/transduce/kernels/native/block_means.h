@@ -19,8 +19,7 @@ struct BlockMeans : Operation {
   }
 
   void admit(const Call& call) const override {
-    require(call.rows == call.sentences * call.source, Fault::kSizes);
-    call.within<int64_t>(lengths, call.sentences, 1, call.source + 1);
+    call.of_sources(lengths, 1);
   }
 
   Order order() const override { return Order::kOnwards; }

@@ -100,6 +100,12 @@ struct Call {
     require(tensor_count == 0 || tensors != nullptr, Fault::kSizes);
   }
 
+  // That rows are the positions of sources, which have at least so many each.
+  void of_sources(int lengths, int64_t least) const {
+    require(rows == sentences * source, Fault::kSizes);
+    within<int64_t>(lengths, sentences, least, source + 1);
+  }
+
   // Rows of a buffer with one for each block of positions: never more than there are positions.
   int64_t blocks(int64_t block) const {
     return std::min(rows, sentences * ((source + block - 1) / block));

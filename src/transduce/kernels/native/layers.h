@@ -324,8 +324,7 @@ struct Mean : Operation {
   void fits(const Widths& widths) override { width_ = widths[in]; }
 
   void admit(const Call& call) const override {
-    require(call.rows == call.sentences * call.source, Fault::kSizes);
-    call.within<int64_t>(lengths, call.sentences, 1, call.source + 1);
+    call.of_sources(lengths, 1);
     call.room(out, {call.sentences, width_}, sizeof(float));
   }
 

@@ -26,8 +26,8 @@ struct KeyValueSums : Operation {
   }
 
   void admit(const Call& call) const override {
-    require(call.rows == call.sentences * call.source && call.source <= block_, Fault::kSizes);
-    call.within<int64_t>(lengths, call.sentences, 1, call.source + 1);
+    require(call.source <= block_, Fault::kSizes);
+    call.of_sources(lengths, 1);
   }
 
   Order order() const override { return Order::kOnwards; }
@@ -42,14 +42,12 @@ struct KeyValueSums : Operation {
 
   // Threads share sources, pairs and a few numbers of the keys at a time.
   void run(const Context& at) const override {
-    if (at.rows.size() == 0) return;
-    const int64_t first = at.rows.begin / at.call.source;
-    const int64_t sentences = (at.rows.end - 1) / at.call.source + 1 - first;
+    const Range sentences = at.sentences();
     const int64_t each = (width + kTogether - 1) / kTogether;
-    const Share ways = at.share(sentences * pairs * each);
+    const Share ways = at.share(sentences.size() * pairs * each);
     for (int64_t way = ways.begin; way < ways.end; ++way) {
       const int begin = static_cast<int>(way % each) * kTogether;
-      add_up(at, first + way / each / pairs, static_cast<int>(way / each % pairs), begin,
+      add_up(at, sentences.begin + way / each / pairs, static_cast<int>(way / each % pairs), begin,
              std::min(kTogether, width - begin));
     }
   }
@@ -108,8 +106,8 @@ struct LinearAttention : Operation {
   }
 
   void admit(const Call& call) const override {
-    require(call.rows == call.sentences * call.source && call.source <= block_, Fault::kSizes);
-    call.within<int64_t>(lengths, call.sentences, 1, call.source + 1);
+    require(call.source <= block_, Fault::kSizes);
+    call.of_sources(lengths, 1);
   }
 
   Order order() const override { return Order::kAny; }

@@ -125,6 +125,26 @@ struct Context {
     return own;
   }
 
+  // The sentences that have rows at hand.
+  Range sentences() const {
+    if (rows.size() == 0) return {0, 0};
+    return {rows.begin / call.source, (rows.end - 1) / call.source + 1};
+  }
+
+  // A thread's own of so many numbers of these sentences: ``most`` of them at once, ``least`` where
+  // sentences are fewer than threads. Read takes the sentence, the first number and their count.
+  template <class Read>
+  void share_numbers(int numbers, int most, int least, const Read& read) const {
+    const Range all = sentences();
+    const int own = all.size() >= threads ? most : least;
+    const int64_t each = (numbers + own - 1) / own;
+    const Share ways = share(all.size() * each);
+    for (int64_t way = ways.begin; way < ways.end; ++way) {
+      const int begin = static_cast<int>(way % each) * own;
+      read(all.begin + way / each, begin, std::min(own, numbers - begin));
+    }
+  }
+
   // Of sentence b the positions that are at hand.
   Range positions(int64_t sentence) const {
     const int64_t S = call.source, first = sentence * S;

@@ -30,8 +30,7 @@ struct Recurrence : Operation {
   }
 
   void admit(const Call& call) const override {
-    require(call.rows == call.sentences * call.source, Fault::kSizes);
-    call.within<int64_t>(lengths, call.sentences, 1, call.source + 1);
+    call.of_sources(lengths, 1);
     call.room(last, {call.sentences, last_stride}, sizeof(float));
   }
 

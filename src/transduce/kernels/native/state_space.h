@@ -23,8 +23,7 @@ struct SourceConvolution : Operation {
   }
 
   void admit(const Call& call) const override {
-    require(call.rows == call.sentences * call.source, Fault::kSizes);
-    call.within<int64_t>(lengths, call.sentences, 0, call.source + 1);
+    call.of_sources(lengths, 0);
   }
 
   Order order() const override { return Order::kOnwards; }
@@ -112,8 +111,7 @@ struct StateSpaceScan : Operation {
   }
 
   void admit(const Call& call) const override {
-    require(call.rows == call.sentences * call.source, Fault::kSizes);
-    call.within<int64_t>(lengths, call.sentences, 0, call.source + 1);
+    call.of_sources(lengths, 0);
   }
 
   void prepare(const Call&, Workspace& workspace) const override {
@@ -135,16 +133,9 @@ struct StateSpaceScan : Operation {
 
   // Threads share sentences and channels, single vectors of these where there are too few sentences.
   void run(const Context& at) const override {
-    if (at.rows.size() == 0) return;
-    const int64_t first = at.rows.begin / at.call.source;
-    const int64_t sentences = (at.rows.end - 1) / at.call.source + 1 - first;
-    const int own = sentences >= at.threads ? kWay : kLanes;
-    const int64_t each = (half_ + own - 1) / own;
-    const Share ways = at.share(sentences * each);
-    for (int64_t way = ways.begin; way < ways.end; ++way) {
-      const int begin = static_cast<int>(way % each) * own;
-      read(at, first + way / each, begin, std::min(own, half_ - begin));
-    }
+    at.share_numbers(half_, kWay, kLanes, [&](int64_t sentence, int begin, int count) {
+      read(at, sentence, begin, count);
+    });
   }
 
  private:
