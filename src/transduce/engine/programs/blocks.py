@@ -41,7 +41,7 @@ class Blocks:
         self.width = width
         self.stream = program.buffer(width)
         self.entered = program.buffer(width)
-        self._heads: dict[tuple[str, int], int] = {}
+        self._by_name: dict[tuple[str, int], int] = {}
 
     def enter_stack(
         self, entry: Entry, width: int, read: Callable[[Program, int], None], *, step: bool
@@ -99,15 +99,16 @@ class Blocks:
         return self._of_heads("queries", attention)
 
     def _pairs(self, name: str, attention: MultiHeadAttention) -> int:
-        return self._named(name, attention.key_value_heads * attention.head_width)
+        return self.named(name, attention.key_value_heads * attention.head_width)
 
     def _of_heads(self, name: str, attention: MultiHeadAttention) -> int:
-        return self._named(name, attention.heads * attention.head_width)
+        return self.named(name, attention.heads * attention.head_width)
 
-    def _named(self, name: str, width: int) -> int:
-        if (name, width) not in self._heads:
-            self._heads[name, width] = self.program.buffer(width)
-        return self._heads[name, width]
+    def named(self, name: str, width: int) -> int:
+        """A buffer by name and width, the same one for all layers."""
+        if (name, width) not in self._by_name:
+            self._by_name[name, width] = self.program.buffer(width)
+        return self._by_name[name, width]
 
     def queries_keys_values(self, attention: MultiHeadAttention, source: int) -> int:
         """One product for all three."""

@@ -36,15 +36,14 @@ class NativeLinearRecurrentEncoder:
         program = Program(library, number)
         blocks = Blocks(program, width)
         blocks.enter_stack(encoder.entry, entrance.width, entrance.write, step=False)
-        buffers = _Buffers(program)
         for layer in encoder.layers:
             if not isinstance(layer, LinearRecurrentEncoderLayer):
                 raise TypeError(f"layer must be a LinearRecurrentEncoderLayer; got {type(layer)}")
             unit = layer.recurrence
             if isinstance(unit, MinimalGatedUnit):
-                read = _gated(blocks, layer, unit, buffers)
+                read = _gated(blocks, layer, unit)
             else:
-                read = _selective(blocks, layer, unit, buffers)
+                read = _selective(blocks, layer, unit)
             blocks.leave(layer.recurrence_residual, read, layer.output)
             blocks.feed_forward(layer)
         norm(program, encoder.norm, blocks.stream, blocks.entered)
@@ -67,25 +66,9 @@ class NativeLinearRecurrentEncoder:
         self._runner.run_sources(tensors, {}, length)
 
 
-class _Buffers:
-    """Buffers by name, the same ones for all layers."""
-
-    def __init__(self, program: Program) -> None:
-        self._program = program
-        self._known: dict[str, int] = {}
-
-    def __call__(self, name: str, width: int) -> int:
-        """One of a name and width, made where there is none yet."""
-        if name not in self._known:
-            self._known[name] = self._program.buffer(width)
-        return self._known[name]
-
-
-def _gated(
-    blocks: Blocks, layer: LinearRecurrentEncoderLayer, unit: MinimalGatedUnit, buffers: _Buffers
-) -> int:
+def _gated(blocks: Blocks, layer: LinearRecurrentEncoderLayer, unit: MinimalGatedUnit) -> int:
     """The buffer for what a layer's minimal gated unit reads."""
-    sums, states = buffers("sums", 2 * unit.width), buffers("states", unit.width)
+    sums, states = blocks.named("sums", 2 * unit.width), blocks.named("states", unit.width)
     source = blocks.enter(layer.recurrence_residual)
     blocks.program.linear(source, sums, *joined((unit.value, unit.update)))
     blocks.program.source_scan(sums, states, lengths="lengths")
@@ -93,7 +76,7 @@ def _gated(
 
 
 def _selective(
-    blocks: Blocks, layer: LinearRecurrentEncoderLayer, unit: SelectiveStateSpace, buffers: _Buffers
+    blocks: Blocks, layer: LinearRecurrentEncoderLayer, unit: SelectiveStateSpace
 ) -> int:
     """Likewise of its selective state space, in three passes over the source.
 
@@ -102,9 +85,9 @@ def _selective(
     """
     program, channels = blocks.program, unit.width
     names = ("entered", "values", "steps", "gate", "read")
-    entered, values, steps, gate, read = (buffers(name, channels) for name in names)
-    back, ranks = buffers("back", channels // 2), buffers("ranks", len(unit.rank.weight))
-    selection = buffers("selection", len(unit.selection.weight))
+    entered, values, steps, gate, read = (blocks.named(name, channels) for name in names)
+    back, ranks = blocks.named("back", channels // 2), blocks.named("ranks", len(unit.rank.weight))
+    selection = blocks.named("selection", len(unit.selection.weight))
     source = blocks.enter(layer.recurrence_residual)
     program.linear(source, entered, unit.value.weight, unit.value.bias)
     taps = {"taps": unit.taps, "bias": unit.taps_bias}
