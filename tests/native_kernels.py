@@ -1,17 +1,20 @@
-"""Tests of the native kernels are skipped where nobody can compile them, and nowhere else."""
+"""Tests of the native kernels: where they are skipped, and how many threads they take."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Sequence
 
 import pytest
+import torch
+from torch import Tensor
 
 from transduce.errors import EngineError
 from transduce.kernels.compiler import find_compiler
 from transduce.kernels.library import load_library
 
-__all__ = ["require_kernels"]
+__all__ = ["by_threads", "require_kernels"]
 
 
 def require_kernels() -> None:
@@ -28,3 +31,15 @@ def require_kernels() -> None:
     except EngineError as error:
         pytest.skip(str(error))
     load_library()
+
+
+def by_threads(counts: Sequence[int], make: Callable[[], list[Tensor]]) -> list[list[Tensor]]:
+    """What is made with each of so many threads."""
+    before, found = torch.get_num_threads(), []
+    try:
+        for count in counts:
+            torch.set_num_threads(count)
+            found.append(make())
+    finally:
+        torch.set_num_threads(before)
+    return found

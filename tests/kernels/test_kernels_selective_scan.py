@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from native_kernels import require_kernels
+from native_kernels import by_threads, require_kernels
 from transduce.errors import EngineError
 from transduce.kernels.selective_scan import (
     has_native_selective_scan,
@@ -30,16 +30,11 @@ def given() -> list[Tensor]:
 
 @pytest.mark.parametrize("threads", [2, 5])
 def test_threads_do_not_change_a_bit(threads: int) -> None:
-    before = torch.get_num_threads()
-    found = []
-    try:
-        for count in (1, threads):
-            torch.set_num_threads(count)
-            outputs, states = selective_scan(*given())
-            found.append([outputs, *selective_scan_back(*given(), states, outputs)])
-    finally:
-        torch.set_num_threads(before)
-    for one, other in zip(*found, strict=True):
+    def there_and_back() -> list[Tensor]:
+        outputs, states = selective_scan(*given())
+        return [outputs, *selective_scan_back(*given(), states, outputs)]
+
+    for one, other in zip(*by_threads((1, threads), there_and_back), strict=True):
         assert torch.equal(one, other)
 
 
