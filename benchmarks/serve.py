@@ -4,8 +4,9 @@
 
 On loopback, the load from a process of its own. ``--case`` chooses: ``clients`` (32 at once, each
 asks again when it is answered), ``single`` (one client, in turn with ``Transducer.predict`` here),
-``capacity`` (arrivals at 80 % of what 32 clients reached), ``overload`` (four times that, for
-minutes with ``--seconds 300``; memory is looked at all the while). All systems run at once and are
+``capacity`` (arrivals at 80 % of what 32 clients reached, at random, or all as far apart with
+``--regular``), ``overload`` (four times that, for minutes with ``--seconds 300``; memory is looked
+at all the while). All systems run at once and are
 asked in turn, ``--rounds`` times: a machine's speed is not the same in every minute. Answers are
 compared with those of ``Transducer.predict``; the peer's with its own first ones.
 """
@@ -66,6 +67,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--rate", type=float, help="of capacity; measured first if none")
+    parser.add_argument("--regular", action="store_true", help="arrivals with no chance in them")
     parser.add_argument("--beam", type=int, default=1)
     parser.add_argument("--set", nargs="*", default=[], help="options of our server")
     parser.add_argument("--peer", help="the interpreter that has ctranslate2")
@@ -163,8 +165,9 @@ def _measured(
     rate = options.rate or nominal["a_second"]
     factor = {"capacity": 0.8, "overload": 4.0}[case]
     times = ServerTimes(server.port)
+    ask |= {"rate": factor * rate, "regular": options.regular, "seconds": options.seconds}
     with Watched(server.memory) as watched:
-        found = _load({**ask, "rate": factor * rate, "seconds": options.seconds})
+        found = _load(ask)
     told = {"of": rate, "nominal": nominal["milliseconds"]}
     own = {"server_milliseconds": times.summary(), "megabytes": watched.summary()}
     return {**told, **found, **own}

@@ -138,15 +138,18 @@ class Load:
 
         await asyncio.gather(*map(client, range(clients)))
 
-    async def open(self, rate: float) -> None:
-        """So many questions a second on average (Poisson), whether or not others are answered."""
+    async def open(self, rate: float, regular: bool) -> None:
+        """So many questions a second on average, whether or not others are answered.
+
+        Each apart from the next (Poisson), or ``regular``: always the same time between two.
+        """
         chance, begin, at = random.Random(1), time.perf_counter(), 0.0
         while at < self._seconds:
             wait = begin + at - time.perf_counter()
             if wait > 0:
                 await asyncio.sleep(wait)
             self._ask(chance.choice(self._texts), begin + at)
-            at += chance.expovariate(rate)
+            at += 1 / rate if regular else chance.expovariate(rate)
         last = time.perf_counter() + _PATIENCE
         while self._waiting and time.perf_counter() < last:
             await asyncio.sleep(0.01)
@@ -208,7 +211,7 @@ def main() -> None:
     load, begin = Load(request), time.perf_counter()
     with asyncio.Runner(loop_factory=_loop) as runner:
         if request.get("rate"):
-            runner.run(load.open(request["rate"]))
+            runner.run(load.open(request["rate"], request.get("regular", False)))
         else:
             runner.run(load.closed(request["clients"]))
     taken, tally = time.perf_counter() - begin, load.tally
