@@ -6,9 +6,9 @@ On loopback, the load from a process of its own. ``--case`` chooses: ``clients``
 asks again when it is answered), ``single`` (one client, in turn with ``Transducer.predict`` here),
 ``capacity`` (arrivals at 80 % of what 32 clients reached, at random, or all as far apart with
 ``--regular``), ``overload`` (four times that, for minutes with ``--seconds 300``; memory is looked
-at all the while). All systems run at once and are
-asked in turn, ``--rounds`` times: a machine's speed is not the same in every minute. Answers are
-compared with those of ``Transducer.predict``; the peer's with its own first ones.
+at all the while). All systems run at once and are asked in turn, ``--rounds`` times: a machine's
+speed is not the same in every minute. Answers are compared with those of ``Transducer.predict``;
+the peer's with its own first ones.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from transduce.config import Config
+from transduce.config.yaml import read_recipe
 from transduce.errors import DataError, ModelError
 from transduce.files import aside_name, clear_asides, locked, place
 from transduce.reading.pair_files import Example
@@ -28,26 +29,7 @@ from transduce.workflow.trained import Output, TrainedModel
 
 __all__ = ["FOLDER", "RECIPE", "dictionary", "run", "say"]
 
-RECIPE = {
-    "name": "demo",
-    "data": {"max_source_length": 30, "max_target_length": 30},
-    "tokenizer": {"source": {"kind": "character"}, "target": {"kind": "whitespace"}},
-    "model": {"preset": "lstm-tiny"},
-    "training": {
-        "batch_tokens": 4096,
-        "learning_rate": 4.5e-3,
-        "optimizer": "muon",
-        "matrix_learning_rate": 9e-3,
-        "warmup_steps": 100,
-        "dropout": 0.0,  # in two minutes nothing is learnt by heart
-        "metric": "exact_match",
-        "dev_sentences": 500,
-        "average": "ema",
-        "ema_decay": 0.995,
-    },
-    "search": {"beam": 4, "max_length": 40},
-}
-
+RECIPE = read_recipe(Path(__file__).with_name("recipes") / "demo.yaml")
 FOLDER = Path("runs/demo")  # where the model goes unless told otherwise
 _SPLITS = {"train": 0.88, "dev": 0.02, "test": 0.10}
 _SHOWN = 10
