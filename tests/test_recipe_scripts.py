@@ -176,3 +176,20 @@ def test_captions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         pairs[language] = [pair for split in splits for pair in split]
     assert {(p.stem, text) for p, text in pairs["en"]} == {(str(n), f"No. {n}.") for n in range(60)}
     assert {text for _, text in pairs["de"]} == {f"Nr. {n}." for n in range(1, 60, 2)}
+
+
+def test_captions_with_categories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stamps = tmp_path / "stamps"
+    for number in range(60):
+        path = stamps / ("animals/birds" if number % 2 else "") / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (4, 4)).save(path)
+        path.with_suffix(".txt").write_text(f"No. {number}.\n", encoding="utf-8")
+    run(script("tuxpaint"), monkeypatch, stamps, tmp_path / "out", "--categories")
+    files = [tmp_path / "out" / f"{split}.tsv" for split in ("train", "dev", "test")]
+    rows = [line.split("\t") for file in files for line in file.read_text("utf-8").splitlines()]
+    assert len(rows) == 60
+    for path, category, text in rows:
+        number = int(Path(path).stem)
+        assert category == ("animals birds" if number % 2 else "")
+        assert text == f"No. {number}."
