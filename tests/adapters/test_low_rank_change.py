@@ -136,6 +136,19 @@ def test_the_gradient_is_that_of_the_product() -> None:
         np.testing.assert_allclose(down.grad.numpy(), B.T @ S / np.sqrt(3))
 
 
+def test_a_scaled_change_is_that_share_of_it() -> None:
+    model, change = of_kind("gru-general"), LowRankChange(2)
+    numbers = some_adapter(model).numbers
+    weights = {name: p.detach() for name, p in model.named_parameters()}
+    whole, part = (
+        change.changed(weights, found) for found in (numbers, change.scaled(numbers, 0.75))
+    )
+    assert part
+    for name, weight in part.items():
+        expected = weights[name] + 0.75 * (whole[name] - weights[name])
+        torch.testing.assert_close(weight, expected)
+
+
 def test_learning_makes_the_loss_small_and_is_repeatable() -> None:
     model = of_kind("gru-general")
     batch = taught(model)

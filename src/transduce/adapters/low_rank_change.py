@@ -63,6 +63,13 @@ class LowRankChange:
             for name in names
         }
 
+    def scaled(self, numbers: Mapping[str, Tensor], size: float) -> dict[str, Tensor]:
+        """The numbers of a change ``size`` times as large."""
+        return {
+            name: size * tensor if name.endswith(_UP) else tensor
+            for name, tensor in numbers.items()
+        }
+
 
 def _matrices(model: Seq2Seq) -> dict[str, tuple[int, int]]:
     """The shapes of all matrices that are changed, by name."""

@@ -29,6 +29,7 @@ __all__ = ["LearntAdapter", "adapted", "learn_adapter"]
 
 _CORRECTIONS, _KNOWN = 8, 32  # pairs of a step
 _WEIGHT = 100.0  # of what is known: corrections alone would be learnt by heart
+_SIZE = 0.92  # of the change that was learnt: the last of it costs others more than it gives
 _MISTAKES = 1000  # pairs in which the model's ordinary mistakes are counted
 _SEED = 1
 
@@ -72,7 +73,8 @@ def learn_adapter(
     too long for the model's recipe, ModelError where there is nothing to change.
     """
     require_one_input(trained.config, "an adapter")
-    learner = AdapterLearner(trained.model, LowRankChange(rank), _SEED)
+    change = LowRankChange(rank)
+    learner = AdapterLearner(trained.model, change, _SEED)
     wanted = read_pairs(trained, part, corrections, _CORRECTIONS)
     if (count := sum(len(batch.targets) for batch in wanted)) < len(corrections):
         raise DataError(
@@ -94,7 +96,7 @@ def learn_adapter(
     others = [_in_their_way(trained, batch, habits) for batch in kept]
     others = others or _as_corrected(trained.model, wanted, own)
     learner.learn(taught, others, steps=steps, weight=_WEIGHT)
-    adapter = Adapter(base, LowRankChange(rank), learner.numbers)
+    adapter = Adapter(base, change, change.scaled(learner.numbers, _SIZE))
     now = [own_outputs(adapted(trained, adapter), batch) for batch in wanted]
     return LearntAdapter(adapter, edits, _right(own, wanted), _right(now, wanted))
 
