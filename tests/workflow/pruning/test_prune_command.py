@@ -187,6 +187,12 @@ def test_training_goes_on_and_can_be_resumed(
     assert "which holds a run (continue it with --resume" in said
 
 
+def test_what_a_full_disk_left_is_in_nobodys_way(run, tmp_path: Path) -> None:
+    (tmp_path / "out" / "training").mkdir(parents=True)  # there was no room for more
+    assert run("--prune", "heads=0.5", "--minutes", "5", "training.max_steps=1") == 0
+    assert TrainedModel.load(tmp_path / "out", "cpu").report["training"]["steps"] == 1
+
+
 def test_what_a_kill_left_before_training_is_in_nobodys_way(
     run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

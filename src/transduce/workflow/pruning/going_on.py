@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -75,22 +76,25 @@ def kept_for_resume(pruned: TrainedModel, folder: Path, asked: Sequence[str], sc
 def require_no_run(folder: Path) -> None:
     """Raise ConfigError, which says how to go on, where there is such a run.
 
-    What a kill left of one that had not yet begun is removed. Raises BusyError, OSError.
+    What a kill or a full disk left of one that had not yet begun is removed. Raises BusyError,
+    OSError.
     """
     if _is_begun(folder):
         raise ConfigError(
             f"--output must be a new directory; got {folder}, which holds a run "
             "(continue it with --resume, or choose another)"
         )
-    training = folder / PRUNED.parent
-    if not (folder / PRUNED).is_dir() or {*folder.iterdir(), *training.iterdir()} != {
-        training,
-        folder / PRUNED,
-    }:
+    training, pruned = folder / PRUNED.parent, folder / PRUNED
+    if not training.is_dir() or [*folder.iterdir()] != [training]:
         return
-    with locked(folder / PRUNED):
-        if is_free(folder / PRUNED):
-            shutil.rmtree(training)
+    held = [*training.iterdir()]
+    if not held:  # as a full disk leaves it
+        with suppress(OSError):  # where another run begins there now
+            training.rmdir()
+    elif held == [pruned] and pruned.is_dir():
+        with locked(pruned):
+            if is_free(pruned):
+                shutil.rmtree(training)
 
 
 def _is_begun(folder: Path) -> bool:
