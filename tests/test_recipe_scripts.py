@@ -159,14 +159,18 @@ def test_dialogues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 # ---------------------------------------------------------------- captions
 
 
+def write_stamp(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L", (4, 4)).save(path)
+    path.with_suffix(".txt").write_text(text, encoding="utf-8")
+
+
 def test_captions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stamps = tmp_path / "stamps"
     for number in range(60):
-        path = stamps / f"group{number % 3}" / f"{number}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("L", (4, 4)).save(path)
         german = f"de.utf8=Nr. {number}.\n" if number % 2 else ""
-        path.with_suffix(".txt").write_text(f"No. {number}.\n{german}", encoding="utf-8")
+        path = stamps / f"group{number % 3}" / f"{number}.png"
+        write_stamp(path, f"No. {number}.\n{german}")
     Image.new("L", (4, 4)).save(stamps / "mask.png")  # without a text
     pairs = {}
     for language in ("en", "de"):
@@ -181,10 +185,8 @@ def test_captions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_captions_with_categories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stamps = tmp_path / "stamps"
     for number in range(60):
-        path = stamps / ("animals/birds" if number % 2 else "") / f"{number}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("L", (4, 4)).save(path)
-        path.with_suffix(".txt").write_text(f"No. {number}.\n", encoding="utf-8")
+        folder = stamps / "animals" / "birds" if number % 2 else stamps
+        write_stamp(folder / f"{number}.png", f"No. {number}.\n")
     run(script("tuxpaint"), monkeypatch, stamps, tmp_path / "out", "--categories")
     files = [tmp_path / "out" / f"{split}.tsv" for split in ("train", "dev", "test")]
     rows = [line.split("\t") for file in files for line in file.read_text("utf-8").splitlines()]
